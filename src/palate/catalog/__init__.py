@@ -1,0 +1,1 @@
+"""Who and what: items, users, and the columns that every worker shares."""

@@ -1,0 +1,29 @@
+"""An item: a video, an article, a product. Everything but its id is optional."""
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+Attributes: TypeAlias = dict[str, Any]
+"""Free attributes: strings, numbers, booleans and lists of these."""
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the site says of an item. Times are seconds since the epoch (UTC) once inside."""
+
+    item_id: str
+    kind: str = ""
+    title: str = ""
+    text: str = ""
+    categories: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    creator_id: str = ""
+    published_at: float | None = None
+    expires_at: float | None = None
+    hidden: bool = False
+    regions: tuple[str, ...] = ()
+    """Where it may be shown; empty is everywhere."""
+    min_age: int = 0
+    attributes: Attributes = {}
+    embedding: tuple[float, ...] = ()
+    """A vector of the site's own, of any width."""

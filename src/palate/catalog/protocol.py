@@ -1,0 +1,73 @@
+"""What a catalogue promises; `palate.testing.catalog` holds every back-end to it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from palate.arrays import Rows
+from palate.catalog.item import Item
+from palate.catalog.user import User
+
+
+class ItemChange(NamedTuple):
+    """One step of the catalogue's history: `item` is None where it was deleted."""
+
+    version: int
+    row: int
+    item_id: str
+    item: Item | None
+
+
+class ItemCatalog(Protocol):
+    """The items of one site, and the dense rows that stand for them."""
+
+    def put(self, items: Sequence[Item]) -> int:
+        """Insert or replace, all or nothing; returns how many differed from what was held."""
+        ...
+
+    def find(self, item_ids: Sequence[str]) -> list[Item | None]:
+        """One answer per id, in order; None where unknown or deleted."""
+        ...
+
+    def remove(self, item_ids: Sequence[str]) -> int:
+        """Forget items; their rows stay reserved. Returns how many there were."""
+        ...
+
+    def rows(self, item_ids: Sequence[str], *, create: bool) -> Rows:
+        """Rows by id; an unknown id gets the next row when `create`, else -1."""
+        ...
+
+    def ids(self, rows: Rows) -> list[str]:
+        """Ids by row; "" for a row that was never given."""
+        ...
+
+    def changes(self, after: int, limit: int) -> list[ItemChange]:
+        """The latest state of what changed after version `after`, oldest change first."""
+        ...
+
+    def counts(self) -> tuple[int, int]:
+        """(items held, rows given)."""
+        ...
+
+
+class UserCatalog(Protocol):
+    """The profiles of one site's users."""
+
+    def put(self, users: Sequence[User]) -> int:
+        """Insert or replace, all or nothing; returns how many differed from what was held."""
+        ...
+
+    def find(self, user_ids: Sequence[str]) -> list[User | None]:
+        """One answer per id, in order; None where unknown."""
+        ...
+
+    def remove(self, user_ids: Sequence[str]) -> int:
+        """Forget profiles. Returns how many there were."""
+        ...
+
+    def page(self, after: str, limit: int) -> list[User]:
+        """Users with an id greater than `after`, in id order."""
+        ...
+
+    def count(self) -> int:
+        """How many profiles are held."""
+        ...

@@ -1,0 +1,30 @@
+"""How commands speak: tables for people, one JSON object for programs."""
+
+from collections.abc import Sequence
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+console = Console(stderr=True)
+"""Progress and remarks go to stderr; facts go to stdout."""
+
+
+def facts(data: object, *, as_json: bool, table: Table | str) -> None:
+    """Print `data` as JSON, or `table` for people."""
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(data, order="deterministic"), indent=2))
+    else:
+        Console().print(table)
+
+
+def table_of(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    """A table with right-aligned numbers."""
+    table = Table(title=title, title_justify="left")
+    for column, name in enumerate(head):
+        numbers = rows and all(isinstance(r[column], int | float) for r in rows)
+        table.add_column(name, justify="right" if numbers else "left")
+    for row in rows:
+        table.add_row(*(f"{v:.4f}" if isinstance(v, float) else str(v) for v in row))
+    return table

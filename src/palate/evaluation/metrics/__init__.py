@@ -1,0 +1,1 @@
+"""One metric a file, binary relevance, checked against ranx and ir_measures."""

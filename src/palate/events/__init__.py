@@ -1,0 +1,1 @@
+"""What happened: facts, in the order in which they became known."""

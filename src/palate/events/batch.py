@@ -1,0 +1,103 @@
+"""Events as columns: what the folds read."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from typing import Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.arrays import Floats, Keys, Rows, Times
+from palate.catalog.user import session_key, user_key
+from palate.events.kinds import Event, Kind, signals_of
+from palate.events.protocol import Logged
+
+RowsOf: TypeAlias = Callable[[Sequence[str]], Rows]
+"""Rows of item ids; gives unknown ids a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventBatch:
+    """Events in log order, one column each; an impression of n items is n rows."""
+
+    position: NDArray[np.int64]
+    kind: NDArray[np.uint8]
+    signal: NDArray[np.uint8]
+    user: Keys
+    """Who did it: the user's key, or the session's where there is no user."""
+    session: Keys
+    """The session's key where the event names user *and* session (so both are one person), else 0."""
+    item: Rows
+    """-1 where the event is not about an item."""
+    time: Times
+    value: Floats
+    """NaN where not given."""
+    place: NDArray[np.int16]
+    """Position on the surface, from 1; 0 where unknown."""
+
+    def __len__(self) -> int:
+        return len(self.position)
+
+    def take(self, which: slice | NDArray[np.intp] | NDArray[np.bool_]) -> "EventBatch":
+        """The same columns, fewer rows."""
+        return EventBatch(*(getattr(self, f.name)[which] for f in fields(self)))
+
+    @classmethod
+    def concat(cls, parts: Sequence["EventBatch"]) -> "EventBatch":
+        """One batch after the other."""
+        if not parts:
+            return cls.encode([], lambda ids: np.empty(0, np.int32))
+        return cls(
+            *(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls))
+        )
+
+    @classmethod
+    def encode(cls, logged: Sequence[Logged], rows_of: RowsOf) -> Self:
+        """Turn what the log gave into columns."""
+        flat = [entry for each in logged for entry in _flatten(each)]
+        ids = sorted({item for *_, item, _ in flat if item})
+        row = dict(zip(ids, rows_of(ids).tolist(), strict=True))
+        events = [each.event for each, _, _ in flat]
+        who = _Keys()
+        return cls(
+            np.array([each.position for each, _, _ in flat], np.int64),
+            np.array([e.kind for e in events], np.uint8),
+            np.array([signals_of(e.kind, e.value) for e in events], np.uint8),
+            np.array([who.actor(e) for e in events], np.uint64),
+            np.array([who.joined(e) for e in events], np.uint64),
+            np.array([row.get(item, -1) for _, item, _ in flat], np.int32),
+            np.array([e.time for e in events], np.float64),
+            np.array([np.nan if e.value is None else e.value for e in events], np.float32),
+            np.array([place for _, _, place in flat], np.int16),
+        )
+
+
+def _flatten(logged: Logged) -> list[tuple[Logged, str, int]]:
+    event = logged.event
+    if event.kind is Kind.IMPRESSION and event.items:
+        return [(logged, shown.item_id, shown.position) for shown in event.items]
+    return [(logged, event.item_id, event.position)]
+
+
+class _Keys:
+    """Hashes each id once a batch."""
+
+    def __init__(self) -> None:
+        self._users: dict[str, int] = {}
+        self._sessions: dict[str, int] = {}
+
+    def actor(self, event: Event) -> int:
+        return self._user(event.user_id) if event.user_id else self._session(event.session_id)
+
+    def joined(self, event: Event) -> int:
+        return self._session(event.session_id) if event.user_id and event.session_id else 0
+
+    def _user(self, name: str) -> int:
+        if name not in self._users:
+            self._users[name] = user_key(name)
+        return self._users[name]
+
+    def _session(self, name: str) -> int:
+        if name not in self._sessions:
+            self._sessions[name] = session_key(name)
+        return self._sessions[name]

@@ -1,0 +1,55 @@
+"""What an event log promises; `palate.testing.event_log` holds every back-end to it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from palate.events.kinds import Event
+
+
+class Appended(NamedTuple):
+    """What became of a batch."""
+
+    accepted: int
+    duplicates: int
+
+
+class Logged(NamedTuple):
+    """An event with its place in the log (positions grow, with gaps) and when it came in."""
+
+    position: int
+    received: float
+    event: Event
+
+
+class EventLog(Protocol):
+    """The only truth: everything else can be rebuilt from it."""
+
+    def append(self, events: Sequence[Event], received: float) -> Appended:
+        """Store a batch, all or nothing; durable (fsync) when it returns.
+
+        An event whose id the log already holds is counted as a duplicate and changes nothing.
+        """
+        ...
+
+    def read(self, after: int, limit: int) -> list[Logged]:
+        """Up to `limit` events with a position greater than `after`, in log order."""
+        ...
+
+    def end(self) -> int:
+        """The position of the newest event; 0 where the log is empty."""
+        ...
+
+    def count(self) -> int:
+        """How many events are held."""
+        ...
+
+    def pseudonymise(self, user_id: str, pseudonym: str) -> int:
+        """Replace a user by a name that leads nowhere, and drop the event's context.
+
+        Item counts and co-visitation stay as they were. Returns how many events were changed.
+        """
+        ...
+
+    def close(self) -> None:
+        """Release what is held open."""
+        ...

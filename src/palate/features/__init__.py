@@ -1,0 +1,1 @@
+"""What we know: features, and how each one grows from events."""

@@ -1,0 +1,1 @@
+"""Every feature of the system, a line each, one file per subject."""

@@ -1,0 +1,1 @@
+"""The contract of the three stages, and the engine that runs them in order."""

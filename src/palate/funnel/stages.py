@@ -1,0 +1,84 @@
+"""One protocol per stage. A component states what it reads; the engine fetches it.
+
+`default` builds the component on any set of stores. The conformance suites use it to try every
+component of a package on the tiny world, so writing the class enrols it. A component's public
+name is its class's in snake case (`HideSeen` -> `hide_seen`).
+"""
+
+import re
+from typing import Protocol, Self
+
+from palate.arrays import Floats, Mask, Rows
+from palate.funnel.types import Candidates, Columns, Pool, Query, Reason, Slate
+from palate.stores import Stores
+
+
+class Generator(Protocol):
+    """Proposes items worth ranking. May fail: the funnel goes on without it."""
+
+    @classmethod
+    def default(cls, stores: Stores) -> Self: ...
+
+    async def generate(self, query: Query, limit: int) -> Candidates:
+        """Up to `limit` servable rows, none of them in `query.excluded`, best first."""
+        ...
+
+    def explain(self, query: Query, row: int) -> Reason:
+        """Why this generator proposes `row` to this visitor."""
+        ...
+
+
+class Filter(Protocol):
+    """Says what may be shown at all. Always required: a page without it is not served."""
+
+    @property
+    def reads(self) -> tuple[str, ...]: ...
+
+    @classmethod
+    def default(cls, stores: Stores) -> Self: ...
+
+    def keep(self, query: Query, rows: Rows, columns: Columns) -> Mask:
+        """True where the item may be shown."""
+        ...
+
+    def excludes(self, query: Query) -> Rows:
+        """Rows known beforehand to be dropped, so that generators need not propose them."""
+        ...
+
+
+class Ranker(Protocol):
+    """Scores what was retrieved; the same row of features always gets the same score."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Names of the features it wants, in its own order; () for none."""
+        ...
+
+    @classmethod
+    def default(cls, stores: Stores) -> Self: ...
+
+    def score(self, query: Query, pool: Pool, features: Floats) -> Floats:
+        """One value per row of the pool; `features` is (len(pool), len(reads))."""
+        ...
+
+
+class Rule(Protocol):
+    """Reorders, drops or lifts items of a slate; never invents or repeats one.
+
+    A `required` rule carries policy: if it fails, the request steps down the ladder.
+    """
+
+    @property
+    def reads(self) -> tuple[str, ...]: ...
+    @property
+    def required(self) -> bool: ...
+
+    @classmethod
+    def default(cls, stores: Stores) -> Self: ...
+
+    def apply(self, query: Query, slate: Slate) -> Slate: ...
+
+
+def name_of(component: object) -> str:
+    """The component's name in settings, metrics and traces: its class's name in snake case."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(component).__name__).lower()

@@ -1,0 +1,181 @@
+"""The nouns that travel down the funnel: Query -> Candidates -> Pool -> Slate -> Answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.arrays import Floats, Mask, Rows
+from palate.features.record import UserState
+
+Columns: TypeAlias = Mapping[str, NDArray[Any]]
+"""Item columns by name, aligned with the rows they were read for."""
+
+NOTHING: Rows = np.empty(0, np.int32)
+NOTHING.flags.writeable = False
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Who asks, on which surface, in which context, what time it is, which random draw."""
+
+    surface: str
+    user: UserState
+    """The visitor's state as of now; `UserState.nobody()` for somebody new."""
+    size: int
+    now: float
+    draw: int = 0
+    """One integer in [0, 2**63); a component derives its own stream: `query.dice("name")`."""
+    seed_item: int = -1
+    """Row of the item on screen (More Like This) or of the anchor; -1 for none."""
+    excluded: Rows = field(default_factory=lambda: NOTHING)
+    """Sorted distinct rows that must not come back: earlier pages, and what the caller named."""
+    region: str = ""
+    age: int | None = None
+    """Whole years; None where unknown."""
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+    def dice(self, name: str) -> np.random.Generator:
+        """This request's own random stream for the component `name`: same query, same numbers."""
+        salt = int.from_bytes(name.encode()[:8].ljust(8, b"\0"), "little")
+        return np.random.Generator(np.random.PCG64(np.random.SeedSequence((self.draw, salt))))
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What one generator proposes: distinct rows, best first, with the generator's own score."""
+
+    rows: Rows
+    scores: Floats
+
+    @classmethod
+    def none(cls) -> Self:
+        """No proposal."""
+        return cls(np.empty(0, np.int32), np.empty(0, np.float32))
+
+    def take(self, which: NDArray[np.intp] | Mask | slice) -> "Candidates":
+        """Keep these, in this order."""
+        return Candidates(self.rows[which], self.scores[which])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The generators' candidates merged, each with who found it, how high and at which rank."""
+
+    rows: Rows
+    scores: Floats
+    """(n, generators): the generator's score, NaN where it did not find the item."""
+    ranks: NDArray[np.int16]
+    """(n, generators): the generator's rank from 1, 0 where it did not find the item."""
+    generators: tuple[str, ...]
+
+    def take(self, which: NDArray[np.intp] | Mask | slice) -> "Pool":
+        """Keep these, in this order."""
+        return Pool(self.rows[which], self.scores[which], self.ranks[which], self.generators)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Slate:
+    """A ranked list, best first, with the columns its rules asked to read."""
+
+    rows: Rows
+    scores: Floats
+    """The ranker's value, as the rules left it."""
+    columns: Columns = field(default_factory=dict)
+    explore: Mask | None = None
+    """True where the item is there to be learnt about; None is nowhere."""
+    propensity: Floats | None = None
+    """Probability with which the item got its position; None is 1 everywhere."""
+
+    def take(self, which: NDArray[np.intp] | Mask | slice) -> "Slate":
+        """Keep these rows, in this order; everything stays aligned."""
+        return Slate(
+            self.rows[which],
+            self.scores[which],
+            {name: column[which] for name, column in self.columns.items()},
+            None if self.explore is None else self.explore[which],
+            None if self.propensity is None else self.propensity[which],
+        )
+
+    def top(self, size: int) -> "Slate":
+        """The first `size`."""
+        return self.take(slice(0, size))
+
+    def scored(self, scores: Floats) -> "Slate":
+        """Replace the scores and sort again; equal scores keep their order."""
+        order = np.argsort(-scores, kind="stable")
+        return replace(self, scores=scores.astype(np.float32)).take(order)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+Step: TypeAlias = Literal["full", "retrieval", "last_slate", "popular", "static"]
+"""Which rung of the ladder answered."""
+
+ReasonKind: TypeAlias = Literal[
+    "because_of_items", "similar_to_item", "taste", "trending", "popular", "fresh", "explore"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an item is in the slate; the edge turns it into a sentence."""
+
+    kind: ReasonKind
+    rows: tuple[int, ...] = ()
+    """The items it is because of, most important first."""
+    weights: tuple[float, ...] = ()
+    """How much each of them gave (same order)."""
+    trait: str = ""
+    """A genre, a segment, a creator."""
+    generator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the funnel gives back."""
+
+    slate: Slate
+    reasons: tuple[Reason, ...]
+    """One per entry of the slate."""
+    step: Step
+    trace: "Trace"
+
+
+@dataclass(slots=True)
+class Trace:
+    """What every stage did for one request. Filled by the engine, read by people."""
+
+    stages: list["StageTrace"] = field(default_factory=list)
+    pool: Pool | None = None
+    """Everything the generators proposed, before filters."""
+    ranked: Slate | None = None
+    """Everything that was ranked, by score, before the rules."""
+    features: Floats | None = None
+    """(len(slate), features) of what was shown, in slate order; None where no ranker reads any."""
+    removed: dict[str, Rows] = field(default_factory=dict)
+    """Rows that each filter or rule took out."""
+    moved: dict[str, dict[int, tuple[int, int]]] = field(default_factory=dict)
+    """Per rule: row -> (rank before, rank after), from 1, for rows in the final slate."""
+    skipped: dict[str, str] = field(default_factory=dict)
+    """Parts that failed or were late, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageTrace:
+    """One stage of one request."""
+
+    name: str
+    """`generate.covisit`, `merge`, `filter.hide_seen`, `features`, `rank`, `rule.diversify`, …"""
+    entered: int
+    left: int
+    milliseconds: float

@@ -1,0 +1,1 @@
+"""Near things: which vectors are closest to this one."""

@@ -1,0 +1,1 @@
+"""History from files: tables in, rejects out, and the public data sets."""

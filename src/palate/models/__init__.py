@@ -1,0 +1,1 @@
+"""What was learnt, ready to answer; nothing here needs torch."""

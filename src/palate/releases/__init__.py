@@ -1,0 +1,1 @@
+"""What is live: everything training made, immutable and checksummed."""

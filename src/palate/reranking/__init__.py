@@ -1,0 +1,1 @@
+"""Stage three: in which list. One filter or rule a file."""

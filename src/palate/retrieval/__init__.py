@@ -1,0 +1,1 @@
+"""Stage one: what could be shown. One generator a file."""

@@ -1,0 +1,1 @@
+"""The answer: HTTP, workers, health."""

@@ -1,0 +1,1 @@
+"""What is shown where: a surface is a file that lists its parts."""

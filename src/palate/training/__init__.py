@@ -1,0 +1,1 @@
+"""Learning: from the log to the next release. Torch lives here only."""
