@@ -47,20 +47,22 @@ class Signal(IntFlag):
     """Took the item in: it belongs into the user's history and into co-visitation."""
     POSITIVE = 8
     NEGATIVE = 16
+    TAKEN = 32
+    """More than a click: the item was consumed or judged, so a page that hides the seen hides it."""
 
 
 SIGNALS: dict[Kind, Signal] = {
     Kind.IMPRESSION: Signal.SHOWN,
     Kind.CLICK: Signal.CLICKED | Signal.ENGAGED,
-    Kind.VIEW: Signal.ENGAGED,
-    Kind.LIKE: Signal.ENGAGED | Signal.POSITIVE,
-    Kind.DISLIKE: Signal.NEGATIVE,
-    Kind.SAVE: Signal.ENGAGED | Signal.POSITIVE,
-    Kind.SHARE: Signal.ENGAGED | Signal.POSITIVE,
-    Kind.PURCHASE: Signal.ENGAGED | Signal.POSITIVE,
-    Kind.RATING: Signal.ENGAGED,
-    Kind.SKIP: Signal.NEGATIVE,
-    Kind.HIDE: Signal.NEGATIVE,
+    Kind.VIEW: Signal.ENGAGED | Signal.TAKEN,
+    Kind.LIKE: Signal.ENGAGED | Signal.POSITIVE | Signal.TAKEN,
+    Kind.DISLIKE: Signal.NEGATIVE | Signal.TAKEN,
+    Kind.SAVE: Signal.ENGAGED | Signal.POSITIVE | Signal.TAKEN,
+    Kind.SHARE: Signal.ENGAGED | Signal.POSITIVE | Signal.TAKEN,
+    Kind.PURCHASE: Signal.ENGAGED | Signal.POSITIVE | Signal.TAKEN,
+    Kind.RATING: Signal.ENGAGED | Signal.TAKEN,
+    Kind.SKIP: Signal.NEGATIVE | Signal.TAKEN,
+    Kind.HIDE: Signal.NEGATIVE | Signal.TAKEN,
 }
 
 LONG_VIEW, LIKED_RATING, DISLIKED_RATING = 0.7, 4.0, 2.0
