@@ -1,0 +1,246 @@
+"""A few arrays that every process of a site shares: one writes, the others see it at once.
+
+The arrays lie in one memory-mapped file. To grow, the writer makes the next *generation* of the
+file and marks the old one superseded; a reader notices the mark (one byte of memory) in `refresh`
+and maps the new file. What is held here is always a projection of an authoritative store.
+"""
+
+import mmap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+SUFFIX = ".map"
+ALIGN = 64
+SUPERSEDED = "superseded"
+
+
+class Column(NamedTuple):
+    """One array: (capacity, *width) of `dtype`, new places holding `fill`.
+
+    `rows` fixes the first dimension; 0 lets it grow with the capacity.
+    """
+
+    dtype: str
+    width: tuple[int, ...] = ()
+    fill: float = 0
+    rows: int = 0
+
+    def shape(self, capacity: int) -> tuple[int, ...]:
+        return (self.rows or capacity, *self.width)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a file holds: the columns, and the scalars of its header (name -> dtype)."""
+
+    columns: Mapping[str, Column]
+    header: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """Changes with any change of the layout: an old file is not read by a new layout."""
+        told = repr((sorted(self.columns.items()), sorted(self.header.items())))
+        return blake2b(told.encode(), digest_size=6).hexdigest()
+
+    @property
+    def head(self) -> np.dtype[Any]:
+        """The header's record: the capacity, the mark, and the caller's scalars."""
+        named = [("capacity", "i8"), (SUPERSEDED, "i8"), *self.header.items()]
+        return np.dtype(named)
+
+    def places(self, capacity: int) -> tuple[dict[str, int], int]:
+        """Where each column begins, and the file's size."""
+        at, offsets = _aligned(self.head.itemsize), {}
+        for name, column in self.columns.items():
+            offsets[name] = at
+            cells = int(np.prod(column.shape(capacity), dtype=np.int64))
+            at += _aligned(cells * np.dtype(column.dtype).itemsize)
+        return offsets, max(at, ALIGN)
+
+
+class MappedArrays:
+    """The columns as a mapping of name to array, and the header as one record."""
+
+    def __init__(self, layout: Layout, directory: Path | None, *, write: bool) -> None:
+        self._layout = layout
+        self._directory = directory
+        self._write = write
+        self.generation = 0
+        self._capacity = 0
+        self._arrays: dict[str, NDArray[Any]] = {}
+        self.header: NDArray[Any] = np.zeros(1, layout.head)
+
+    @classmethod
+    def in_memory(cls, layout: Layout, capacity: int) -> Self:
+        """Arrays of this process alone."""
+        held = cls(layout, None, write=True)
+        held._blank(capacity)
+        return held
+
+    @classmethod
+    def open(cls, directory: Path, layout: Layout, *, write: bool, capacity: int) -> Self:
+        """Map the newest generation in `directory`.
+
+        A writer makes the first one where there is none, or none of this layout; a reader then
+        sees blank arrays until `refresh` finds one.
+        """
+        held = cls(layout, directory, write=write)
+        if write:
+            directory.mkdir(parents=True, exist_ok=True)
+        if not held._remap() and not write:
+            held._blank(capacity)
+        elif write and not held.generation:
+            held._begin(capacity)
+        if write:
+            held._sweep()
+        return held
+
+    @property
+    def capacity(self) -> int:
+        return self._capacity
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self._arrays[name]
+
+    def scalar(self, name: str) -> Any:
+        """Read a number of the header."""
+        return self.header[name][0]
+
+    def stamp(self, **scalars: float) -> None:
+        """Set numbers of the header."""
+        for name, value in scalars.items():
+            self.header[name][0] = value
+
+    def refresh(self) -> bool:
+        """Map the newest generation if this one is superseded; True where the arrays changed."""
+        if self._directory is None or self._write:
+            return False
+        if self.generation and not self.header[SUPERSEDED][0]:
+            return False
+        return self._remap()
+
+    def grow(self, capacity: int) -> None:
+        """Make room for `capacity` rows: the next generation holds what this one held."""
+        if capacity <= self._capacity:
+            return
+        before, header, old = self._arrays, self.header, self._capacity
+        if self._directory is None:
+            self._bind(bytearray(self._layout.places(capacity)[1]), capacity)
+            self._carry(before, header, old)
+            return
+        self._begin(capacity, before, header)
+        header[SUPERSEDED][0] = 1
+        self._sweep()
+
+    def clear(self) -> None:
+        """Give every place its first value again; the header's scalars become 0."""
+        for name in self._layout.header:
+            self.header[name] = 0
+        for name, column in self._layout.columns.items():
+            self._arrays[name][:] = column.fill
+
+    def _blank(self, capacity: int) -> None:
+        self._bind(bytearray(self._layout.places(capacity)[1]), capacity)
+        self._fill(0)
+
+    def _carry(self, before: Mapping[str, NDArray[Any]], header: NDArray[Any], old: int) -> None:
+        self._fill(old)
+        for name in self._layout.header:
+            self.header[name] = header[name]
+        for name, array in before.items():
+            self._arrays[name][: len(array)] = array
+
+    def _begin(
+        self,
+        capacity: int,
+        before: Mapping[str, NDArray[Any]] | None = None,
+        header: NDArray[Any] | None = None,
+    ) -> None:
+        """Write the next generation aside, whole, then give it its name."""
+        assert self._directory is not None  # noqa: S101
+        newest = max((number for number, _ in _generations(self._directory)), default=0)
+        number, old = newest + 1, self._capacity
+        staged = self._directory / f".{number:06d}.new"
+        with staged.open("w+b") as file:
+            file.truncate(self._layout.places(capacity)[1])
+            view = mmap.mmap(file.fileno(), 0)
+        self._bind(view, capacity)
+        if before is None or header is None:
+            self._fill(0)
+        else:
+            self._carry(before, header, old)
+        staged.rename(self._directory / f"{number:06d}-{self._layout.digest}{SUFFIX}")
+        self.generation = number
+
+    def _remap(self) -> bool:
+        assert self._directory is not None  # noqa: S101
+        for number, path in sorted(_generations(self._directory), reverse=True):
+            if number > self.generation and path.stem.endswith(self._layout.digest):
+                return self._map(number, path)
+        return False
+
+    def _map(self, number: int, path: Path) -> bool:
+        access = mmap.ACCESS_WRITE if self._write else mmap.ACCESS_READ
+        try:
+            with path.open("r+b" if self._write else "rb") as file:
+                view = mmap.mmap(file.fileno(), 0, access=access)
+        except (FileNotFoundError, ValueError):  # swept by the writer just now: try again later
+            return False
+        head = np.frombuffer(view, self._layout.head, 1)
+        capacity = int(head["capacity"][0])
+        if self._layout.places(capacity)[1] != len(view):
+            return False
+        self._bind(view, capacity)
+        self.generation = number
+        return True
+
+    def _bind(self, buffer: Any, capacity: int) -> None:
+        offsets, _ = self._layout.places(capacity)
+        self.header = np.frombuffer(buffer, self._layout.head, 1)
+        if self.header.flags.writeable:
+            self.header["capacity"] = capacity
+        self._arrays = {
+            name: np.frombuffer(
+                buffer, column.dtype, int(np.prod(column.shape(capacity))), offsets[name]
+            ).reshape(column.shape(capacity))
+            for name, column in self._layout.columns.items()
+        }
+        self._capacity = capacity
+
+    def _fill(self, start: int) -> None:
+        """Give places from row `start` on their first value (a new file reads as zeros)."""
+        for name, column in self._layout.columns.items():
+            fresh = 0 if column.rows and start else column.fill
+            if fresh != 0:
+                self._arrays[name][start if not column.rows else 0 :] = fresh
+
+    def _sweep(self) -> None:
+        """Mark and remove older generations; whoever maps one keeps it until they refresh."""
+        assert self._directory is not None  # noqa: S101
+        for number, path in _generations(self._directory):
+            if number < self.generation:
+                _supersede(path, self._layout.head)
+                path.unlink(missing_ok=True)
+
+
+def _generations(directory: Path) -> list[tuple[int, Path]]:
+    if not directory.is_dir():
+        return []
+    return [(int(p.name.partition("-")[0]), p) for p in directory.glob(f"*-*{SUFFIX}")]
+
+
+def _supersede(path: Path, head: np.dtype[Any]) -> None:
+    """Set the mark in a file; its place is the same in every layout."""
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), ALIGN) as view:
+        place = int(head.fields[SUPERSEDED][1]) if head.fields else 0
+        view[place : place + 8] = np.int64(1).tobytes()
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGN) * ALIGN
