@@ -1,0 +1,30 @@
+# Two commands: `make demo` sets up and runs the main job, `make test` sets up and passes the tests.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+READY := .venv/.ready
+# One thread per process: numeric libraries that each start two collapse on two cores.
+THREADS := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+
+.PHONY: setup demo test check clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Palate needs Python 3.11 or newer; found $$($(PYTHON) --version). Set PYTHON=/path/to/python3.11"; exit 2; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[train,dev]'
+	$(BIN)/palate warm
+	@touch $(READY)
+
+demo: setup
+	$(BIN)/palate demo
+
+test: setup
+	scripts/browser
+	$(THREADS) $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(if $(wildcard /usr/bin/chromium),,-m "not browser")
+
+check: setup
+	scripts/check
+
+clean:
+	rm -rf .venv demo-site .pytest_cache .mypy_cache .ruff_cache .hypothesis
