@@ -1,0 +1,40 @@
+"""Looks at every vector: exact, and the fastest choice for up to some ten thousand items."""
+
+from pathlib import Path
+
+import numpy as np
+
+from palate.arrays import Floats, Rows
+
+
+def best(rows: Rows, scores: Floats, limit: int) -> tuple[Rows, Floats]:
+    """Pick the `limit` best of a scored list, best first, equal scores in row order."""
+    if 0 < limit < len(rows):
+        kept = np.argpartition(-scores, limit - 1)[:limit]
+        worst = scores[kept].min()
+        ties = np.flatnonzero(scores == worst)
+        if len(ties) > 1:  # which of the tied ones argpartition kept is its own affair
+            kept = np.concatenate([np.flatnonzero(scores > worst), ties])
+        rows, scores = rows[kept], scores[kept]
+    order = np.lexsort((rows, -scores))[:limit]
+    return rows[order], scores[order]
+
+
+class ExactIndex:
+    """All vectors in one matrix.
+
+    `rows` is (n,) int32, distinct; `vectors` is (n, dim) float32, aligned with it.
+    """
+
+    def __init__(self, rows: Rows, vectors: Floats) -> None:
+        self._rows = np.ascontiguousarray(rows, np.int32)
+        self._vectors = np.ascontiguousarray(vectors, np.float32)
+
+    def search(self, vector: Floats, limit: int) -> tuple[Rows, Floats]:
+        return best(self._rows, self._vectors @ vector, limit)
+
+    def save(self, folder: Path) -> None:
+        pass
+
+    def __len__(self) -> int:
+        return len(self._rows)

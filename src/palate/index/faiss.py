@@ -1,0 +1,58 @@
+"""Looks at the nearest clusters only: for catalogues of more than some ten thousand items.
+
+IVF with an int8 scalar quantiser: at k = 500 it beats graphs and product quantisers, and it
+builds in seconds. One thread: many requests share the cores better than one request could.
+"""
+
+from pathlib import Path
+from typing import Any, Self
+
+import faiss
+import numpy as np
+
+from palate.arrays import Floats, Rows
+from palate.index.exact import best
+
+FILE = "index.faiss"
+PROBES = 32
+"""Clusters looked at; with 4·√n clusters this reaches recall ≥ 0.95 on learnt vectors."""
+SAMPLE = 200_000
+"""Vectors that the clusters are learnt from."""
+
+
+class FaissIndex:
+    """FAISS ``IVF{clusters},SQ8`` on dot products, with item rows as labels."""
+
+    def __init__(self, index: Any) -> None:
+        faiss.omp_set_num_threads(1)
+        self._index = index
+
+    @classmethod
+    def build(cls, rows: Rows, vectors: Floats, seed: int = 0) -> Self:
+        """Cluster and fill. `rows` (n,) distinct, `vectors` (n, dim)."""
+        clusters = max(1, min(int(4 * np.sqrt(len(rows))), len(rows) // 40))
+        index = faiss.index_factory(
+            vectors.shape[1], f"IVF{clusters},SQ8", faiss.METRIC_INNER_PRODUCT
+        )
+        index.cp.seed = seed + 1
+        index.train(np.ascontiguousarray(vectors[:: max(1, len(rows) // SAMPLE)]))
+        index.add_with_ids(np.ascontiguousarray(vectors), rows.astype(np.int64))
+        index.nprobe = min(PROBES, clusters)
+        return cls(index)
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """Read what `save` wrote."""
+        return cls(faiss.read_index(str(folder / FILE)))
+
+    def save(self, folder: Path) -> None:
+        faiss.write_index(self._index, str(folder / FILE))
+
+    def search(self, vector: Floats, limit: int) -> tuple[Rows, Floats]:
+        wanted = max(1, min(limit, len(self)))
+        scores, rows = self._index.search(np.ascontiguousarray(vector[None], np.float32), wanted)
+        found = rows[0] >= 0
+        return best(rows[0][found].astype(np.int32), scores[0][found], limit)
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)

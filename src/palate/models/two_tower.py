@@ -1,0 +1,239 @@
+"""The two-tower, serving side: what somebody did becomes a vector, and near items are candidates.
+
+There is no user id in it: the user tower reads the last events, so a visitor is personal after
+the first click. The item tower reads content plus a learnt correction per item, so an item that
+was added a second ago has a usable vector through its content alone.
+
+    item:  v = W·content + mean of its categories' vectors + gate·δ
+    user:  a causal transformer over the v of the last events, with how each one went (liked,
+           disliked, neither), how far back it is and how long before `now` it was
+    score: u·v
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.arrays import Floats, Mask, Rows, Times
+from palate.catalog.columns import ItemColumns
+from palate.events.kinds import Signal
+from palate.features.record import UserState
+from palate.index.exact import ExactIndex, best
+from palate.index.opening import build_index, open_index
+from palate.index.protocol import Index
+from palate.models.onnx import session
+
+TIME_BUCKETS = 32
+"""Powers of two of seconds: the last one is beyond 60 years."""
+
+NEUTRAL, LIKED, DISLIKED = 0, 1, 2
+
+
+class TowerFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """``tower.json``: the shape of the towers, and the names behind the category table."""
+
+    dim: int
+    history: int
+    """Events that the user tower reads."""
+    categories: tuple[str, ...]
+    """One name per row of the category table."""
+
+
+class ItemTable(NamedTuple):
+    """What the item tower came to, as arrays."""
+
+    vectors: Floats
+    """(rows, dim): every item that was known when the tower was trained."""
+    known: Mask
+    """(rows,): False where neither content nor events were known; such a row counts as fresh."""
+    content: Floats
+    """(64, dim): W."""
+    categories: Floats
+    """(categories, dim)."""
+
+
+def outcome_codes(signals: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Liked, disliked or neither, from an event's signals."""
+    liked = (signals & Signal.POSITIVE) > 0
+    disliked = (signals & Signal.NEGATIVE) > 0
+    return np.where(disliked, DISLIKED, np.where(liked, LIKED, NEUTRAL)).astype(np.int64)
+
+
+def time_buckets(seconds: Times) -> NDArray[np.int64]:
+    """Take the power of two below a span of seconds; negative spans (late events) count as 0."""
+    return np.minimum(np.log2(1.0 + np.maximum(seconds, 0.0)), TIME_BUCKETS - 1).astype(np.int64)
+
+
+def span_buckets(times: Times, now: float) -> NDArray[np.int64]:
+    """(L, L): at step i, how long event j lies before the moment that is predicted.
+
+    That moment is the next event's time, and `now` for the last step.
+    """
+    asked = np.append(times[1:], now)
+    return time_buckets(asked[:, None] - times[None, :])
+
+
+@dataclass(slots=True)
+class _Fresh:
+    """Items that came after the training, scored through their content."""
+
+    version: int = -1
+    size: int = -1
+    index: ExactIndex = field(
+        default_factory=lambda: ExactIndex(np.empty(0, np.int32), np.empty((0, 1), np.float32))
+    )
+    rows: Rows = field(default_factory=lambda: np.empty(0, np.int32))
+    vectors: Floats = field(default_factory=lambda: np.empty((0, 1), np.float32))
+
+
+class TwoTower:
+    """Both towers of one release."""
+
+    def __init__(self, facts: TowerFacts, table: ItemTable, user: Path, index: Index) -> None:
+        self.facts = facts
+        self._table = table
+        self._session = session(user)
+        self._index = index
+        self._fresh = _Fresh()
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Open what `save_table` and the exporter wrote. Raises OSError or ValueError."""
+        facts = msgspec.json.decode((folder / "tower.json").read_bytes(), type=TowerFacts)
+        table = ItemTable(
+            *(np.load(folder / f"{name}.npy", mmap_mode="r") for name in ItemTable._fields)
+        )
+        rows = np.flatnonzero(table.known).astype(np.int32)
+        index = open_index(folder, rows, table.vectors[rows])
+        return cls(facts, table, folder / "user.onnx", index)
+
+    def user_vector(
+        self, user: UserState, now: float, columns: ItemColumns | None = None
+    ) -> Floats | None:
+        """Turn the visitor into a vector (dim,); None for somebody we have seen do nothing.
+
+        With `columns`, items that are newer than the release count through their content;
+        without, they are passed over.
+        """
+        last = self.facts.history
+        rows, signals = user.history[-last:], user.signals[-last:]
+        times = user.times[-last:].astype(np.float64)
+        vectors, usable = self._vectors(rows, columns)
+        if not usable.all():
+            vectors, signals, times = vectors[usable], signals[usable], times[usable]
+        if not len(vectors):
+            return None
+        feed = {
+            "vectors": vectors[None],
+            "outcomes": outcome_codes(signals)[None],
+            "spans": span_buckets(times, now)[None],
+        }
+        answer: Floats = self._session.run(None, feed)[0][0]
+        return answer
+
+    def candidates(
+        self, user: UserState, now: float, columns: ItemColumns, excluded: Rows, limit: int
+    ) -> tuple[Rows, Floats]:
+        """Find the `limit` servable items nearest to the visitor, with dot products, best first.
+
+        `excluded` is sorted. Nobody known gets nothing.
+        """
+        vector = self.user_vector(user, now, columns)
+        if vector is None:
+            return np.empty(0, np.int32), np.empty(0, np.float32)
+        return self._near(vector, columns, excluded, limit)
+
+    def similar(self, row: int, columns: ItemColumns, limit: int) -> tuple[Rows, Floats]:
+        """Find the `limit` servable items most like `row`, and their cosines, best first."""
+        vectors, usable = self._vectors(np.array([row], np.int32), columns)
+        if not usable[0]:
+            return np.empty(0, np.int32), np.empty(0, np.float32)
+        own = np.array([row], np.int32)
+        rows, _ = self._near(vectors[0], columns, own, 4 * limit + 50)
+        others, _ = self._vectors(rows, columns)
+        norms = np.linalg.norm(others, axis=1) * np.linalg.norm(vectors[0])
+        return best(rows, (others @ vectors[0] / np.maximum(norms, 1e-9)).astype(np.float32), limit)
+
+    def _near(
+        self, vector: Floats, columns: ItemColumns, excluded: Rows, limit: int
+    ) -> tuple[Rows, Floats]:
+        wanted = limit + len(excluded) + 50
+        found = [self._index.search(vector, wanted)]
+        fresh = self._segment(columns)
+        if len(fresh.rows):
+            found.append(fresh.index.search(vector, wanted))
+        rows = np.concatenate([r for r, _ in found])
+        scores = np.concatenate([s for _, s in found]).astype(np.float32)
+        keep = columns.servable[rows].astype(bool) & ~_among(rows, excluded)
+        return best(rows[keep], scores[keep], limit)
+
+    def _vectors(self, rows: Rows, columns: ItemColumns | None) -> tuple[Floats, Mask]:
+        """Vectors by row, and which of them mean anything."""
+        known = self._table.known
+        inside = rows < len(known)
+        usable = inside & (rows >= 0) & known[np.where(inside, rows, 0)]
+        vectors = self._table.vectors[np.where(usable, rows, 0)]
+        if columns is None or usable.all():
+            return vectors, usable
+        fresh = self._segment(columns)
+        if len(fresh.rows):
+            at = np.minimum(np.searchsorted(fresh.rows, rows), len(fresh.rows) - 1)
+            late = ~usable & (fresh.rows[at] == rows)
+            vectors[late] = fresh.vectors[at[late]]
+            usable = usable | late
+        return vectors, usable
+
+    def _segment(self, columns: ItemColumns) -> _Fresh:
+        """Gather the fresh items; computed anew when the catalogue's columns changed."""
+        version, size = columns.version, columns.size
+        if (self._fresh.version, self._fresh.size) != (version, size):
+            rows = self._late_rows(size)
+            rows = rows[columns.servable[rows].astype(bool)]
+            vectors = self._content_vectors(rows, columns)
+            self._fresh = _Fresh(version, size, ExactIndex(rows, vectors), rows, vectors)
+        return self._fresh
+
+    def _late_rows(self, size: int) -> Rows:
+        known = self._table.known
+        after = np.arange(len(known), max(size, len(known)))
+        return np.concatenate([np.flatnonzero(~known), after]).astype(np.int32)
+
+    def _content_vectors(self, rows: Rows, columns: ItemColumns) -> Floats:
+        names = columns.category_names()
+        known = {name: code for code, name in enumerate(self.facts.categories)}
+        codes = np.array([known.get(name, -1) for name in names] + [-1], np.int64)
+        return content_vectors(
+            columns.content[rows],
+            codes[columns.categories[rows].astype(np.int64)],
+            self._table,
+        )
+
+
+def content_vectors(content: Floats, categories: NDArray[np.int64], table: ItemTable) -> Floats:
+    """Take the content path in numpy: content (n, 64), category codes (n, 8) with -1 for none."""
+    vectors = content @ table.content
+    if not len(table.categories):
+        return vectors.astype(np.float32)
+    present = categories >= 0
+    bag = np.where(present[..., None], table.categories[np.maximum(categories, 0)], 0.0).sum(1)
+    return (vectors + bag / np.maximum(present.sum(1), 1)[:, None]).astype(np.float32)
+
+
+def save_table(folder: Path, facts: TowerFacts, table: ItemTable, seed: int = 0) -> None:
+    """Write everything but the user tower, and build the index."""
+    (folder / "tower.json").write_bytes(msgspec.json.encode(facts))
+    for name, array in table._asdict().items():
+        np.save(folder / f"{name}.npy", array)
+    rows = np.flatnonzero(table.known).astype(np.int32)
+    build_index(rows, table.vectors[rows], seed).save(folder)
+
+
+def _among(rows: Rows, excluded: Rows) -> Mask:
+    if not len(excluded):
+        return np.zeros(len(rows), bool)
+    at = np.minimum(np.searchsorted(excluded, rows), len(excluded) - 1)
+    return np.asarray(excluded[at] == rows)

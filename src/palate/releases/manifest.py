@@ -1,0 +1,111 @@
+"""What a release says of itself: where it comes from, how good it is, and each file's checksum."""
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from palate.errors import CorruptRelease
+
+FILE = "manifest.json"
+FORMAT = 1
+"""Raised when an older build could no longer read what a newer one writes."""
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gate said of one part, in numbers and in a sentence."""
+
+    part: str
+    """`two_tower` or `ranker`."""
+    shipped: bool
+    sentence: str
+    numbers: dict[str, float] = {}
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The contents of ``manifest.json``. Times are seconds since the epoch."""
+
+    name: str = ""
+    format: int = FORMAT
+    created: float
+    version: str
+    """Of the palate that made it."""
+    layout: str = ""
+    """Hash over the ranker's features, names and meanings; "" without a ranker."""
+    features: tuple[str, ...] = ()
+    log_position: int = 0
+    """The newest event that the towers have seen."""
+    data: dict[str, float] = {}
+    """Counts: events, users, items, rows …"""
+    reconstructed: bool = True
+    """The ranker's rows were replayed from history, not logged when they were shown."""
+    fusion: dict[str, float] = {}
+    """Weight of each generator's reciprocal rank."""
+    metrics: dict[str, float] = {}
+    verdicts: tuple[Verdict, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What a reader of the metrics has to know."""
+    seconds: dict[str, float] = {}
+    """How long each phase took."""
+    settings: dict[str, Any] = {}
+    """``[training]`` and ``[ranking]`` as they were."""
+    files: dict[str, str] = {}
+    """SHA-256 of every other file, by its path inside the release."""
+
+
+def checksum(file: Path) -> str:
+    """SHA-256 of a file, in hex."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def files_of(folder: Path) -> list[str]:
+    """Every file below `folder` but the manifest, as relative paths."""
+    found = (p for p in sorted(folder.rglob("*")) if p.is_file())
+    return [p.relative_to(folder).as_posix() for p in found if p != folder / FILE]
+
+
+def write(folder: Path, manifest: Manifest) -> None:
+    """Add the checksums of what lies in `folder`, write the manifest, sync all of it to disk."""
+    files = {name: checksum(folder / name) for name in files_of(folder)}
+    full = msgspec.structs.replace(manifest, files=files)
+    (folder / FILE).write_bytes(msgspec.json.format(msgspec.json.encode(full), indent=2))
+    for path in [*folder.rglob("*"), folder]:
+        sync(path)
+
+
+def read(folder: Path) -> Manifest:
+    """Read the manifest of a release, unverified. Raises CorruptRelease where it cannot be read."""
+    file = folder / FILE
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Manifest)
+    except FileNotFoundError as error:
+        raise CorruptRelease(f"{file} is missing: the release is half-written") from error
+    except (OSError, msgspec.DecodeError) as error:
+        raise CorruptRelease(f"{file} cannot be read: {error}") from error
+
+
+def verify(folder: Path, manifest: Manifest) -> None:
+    """Compare every file with its checksum. Raises CorruptRelease naming the first that differs."""
+    if manifest.format != FORMAT:
+        raise CorruptRelease(
+            f"{folder / FILE} has format {manifest.format}, this build (palate {manifest.version}"
+            f" made it) reads format {FORMAT}: train a new release with `palate train`"
+        )
+    for name, expected in manifest.files.items():
+        file = folder / name
+        if not file.is_file():
+            raise CorruptRelease(f"{file} is missing: the release is half-written")
+        if checksum(file) != expected:
+            raise CorruptRelease(f"{file} was altered after the release was made (SHA-256 differs)")
+
+
+def sync(path: Path) -> None:
+    """Ask the disk to keep a file, or the names in a folder."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
