@@ -31,6 +31,10 @@ class EventLog(Protocol):
         """
         ...
 
+    def append_all(self, batches: Sequence[Sequence[Event]], received: float) -> list[Appended]:
+        """Store several callers' batches in one transaction; one answer per batch, in order."""
+        ...
+
     def read(self, after: int, limit: int) -> list[Logged]:
         """Up to `limit` events with a position greater than `after`, in log order."""
         ...

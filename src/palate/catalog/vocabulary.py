@@ -1,0 +1,74 @@
+"""Names and their codes, in an append-only file that other processes read on demand."""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+
+class Vocabulary:
+    """Codes from 0 in the order of first sight; a name keeps its code.
+
+    The file holds one JSON string a line. `published` says how many of its names count (the
+    writer's number in a shared header), so that a reader never takes a half-written line.
+    """
+
+    def __init__(self, file: Path | None, published: Callable[[], int]) -> None:
+        self._file, self._published = file, published
+        self._names: list[str] = []
+        self._codes: dict[str, int] = {}
+        self._offset = 0
+
+    def code(self, name: str) -> int:
+        """The name's code; -1 where it has none."""
+        found = self._codes.get(name)
+        if found is None and len(self._names) < self._published():
+            self._read()
+            found = self._codes.get(name)
+        return -1 if found is None else found
+
+    def names(self) -> list[str]:
+        """All names by code."""
+        if len(self._names) < self._published():
+            self._read()
+        return list(self._names)
+
+    def learn(self, names: Iterable[str], limit: int) -> int:
+        """Give codes to new names, at most `limit` in all; returns how many names there are now."""
+        self.names()
+        new = [n for n in dict.fromkeys(names) if n not in self._codes]
+        new = new[: max(0, limit - len(self._names))]
+        if new and self._file is not None:
+            with self._file.open("a", encoding="utf-8") as out:
+                out.writelines(json.dumps(name) + "\n" for name in new)
+            self._offset = self._file.stat().st_size
+        self._add(new)
+        return len(self._names)
+
+    def copy_to(self, file: Path) -> None:
+        """Write all names into a new file."""
+        file.write_text("".join(json.dumps(name) + "\n" for name in self.names()), "utf-8")
+
+    def cut(self) -> None:
+        """Writer only: drop what a killed writer appended but never published."""
+        if self._file is not None and self._file.exists():
+            names = self.names()[: self._published()]
+            self._names, self._codes = [], {}
+            self._add(names)
+            self.copy_to(self._file)
+            self._offset = self._file.stat().st_size
+
+    def _read(self) -> None:
+        if self._file is None or not self._file.exists():
+            return
+        with self._file.open("rb") as lines:
+            lines.seek(self._offset)
+            for line in lines:
+                if len(self._names) >= self._published() or not line.endswith(b"\n"):
+                    break
+                self._offset += len(line)
+                self._add([json.loads(line)])
+
+    def _add(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._codes[name] = len(self._names)
+            self._names.append(name)
