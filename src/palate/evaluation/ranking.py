@@ -6,7 +6,7 @@ from palate.arrays import Doubles, Floats, Rows
 
 
 def best(scores: Doubles | Floats, taken: Rows, limit: int) -> Rows:
-    """The `limit` rows with the highest finite scores (row = index), without those in `taken`.
+    """List the `limit` rows with the highest finite scores (row = index), less those in `taken`.
 
     Ties go to the smaller row, so they are never broken in favour of the item that is looked for.
 

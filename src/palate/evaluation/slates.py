@@ -54,13 +54,14 @@ class Slates:
         return cls(rows, hits, np.array([len(right) for right in relevant], np.int64), world)
 
     def take(self, which: Mask) -> "Slates":
-        """The lists of some of the users."""
+        """Keep the lists of some of the users."""
         return Slates(self.rows[which], self.hits[which], self.relevant[which], self.world)
 
     def top(self, k: int) -> Rows:
         """Everything within the first `k` positions, as one flat array."""
-        head: Rows = self.rows[:, :k]
-        return head[head != NOBODY]
+        head = self.rows[:, :k]
+        flat: Rows = head[head != NOBODY]
+        return flat
 
     def mean_of(self, values: Doubles, k: int) -> Doubles:
         """(users,): the mean of `values` (one per item row) over each list's first `k`.

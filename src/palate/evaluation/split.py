@@ -83,10 +83,11 @@ def split(batch: EventBatch, protocol: Protocol) -> Split:
     Raises BadInput where there are too few events to leave anything on both sides.
     """
     line = _timeline(batch)
-    made = _by_time(batch, line) if protocol == "time" else _leave_one_out(batch, line)
-    if not made.cases or not made.train.any():
-        raise BadInput(f"{len(line.item)} events with items are too few for `--split {protocol}`")
-    return made
+    if len(line.item):
+        made = _by_time(batch, line) if protocol == "time" else _leave_one_out(batch, line)
+        if made.cases and made.train.any():
+            return made
+    raise BadInput(f"{len(line.item)} events with items are too few for `--split {protocol}`")
 
 
 def _timeline(batch: EventBatch) -> _Timeline:
@@ -108,8 +109,6 @@ def people(batch: EventBatch) -> Keys:
 
 
 def _by_time(batch: EventBatch, line: _Timeline) -> Split:
-    if not len(line.item):
-        return Split("time", 0.0, np.zeros(len(batch), np.bool_), ())
     moment = float(line.time[int(len(line.time) * TRAIN_SHARE)])
     known = (batch.time < moment) | (batch.kind == Kind.PROFILE)
     cases = (_time_case(line, user, events, moment) for user, events in line.by_user())
@@ -140,7 +139,7 @@ def _leave_one_out(batch: EventBatch, line: _Timeline) -> Split:
         if case:
             cases.append(case)
     known &= ~_hidden_traces(batch, whose, until)
-    moment = float(batch.time[known].max()) if known.any() else 0.0
+    moment = float(batch.time[known].max(initial=0.0))
     return Split("loo", moment, known, tuple(cases))
 
 

@@ -17,7 +17,6 @@ Measure: TypeAlias = Callable[[Slates, int], Doubles]
 
 def discover() -> Mapping[str, Measure]:
     """Every metric of this folder by its name, in the order of their files."""
-    found = (
-        import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)
-    )
+    names = (module.name for module in pkgutil.iter_modules(__path__))
+    found = [import_module(f"{__name__}.{name}") for name in names]
     return {module.NAME: module.measure for module in found}
