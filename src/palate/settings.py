@@ -118,7 +118,9 @@ class TrainingSettings(_Part):
 class RankingSettings(_Part):
     """``[ranking]``: from the ranker's heads to one number."""
 
-    value: dict[str, float] = {"click": 1.0, "positive": 1.0, "negative": -0.5}
+    value: dict[str, float] = msgspec.field(
+        default_factory=lambda: {"click": 1.0, "positive": 1.0, "negative": -0.5}
+    )
     """Value formula: the weight of each calibrated probability."""
 
 
