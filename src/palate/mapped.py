@@ -23,16 +23,24 @@ SUPERSEDED = "superseded"
 class Column(NamedTuple):
     """One array: (capacity, *width) of `dtype`, new places holding `fill`.
 
-    `rows` fixes the first dimension; 0 lets it grow with the capacity.
+    `rows` fixes the first dimension; 0 lets it grow with the capacity. With `most` the array has a
+    second dimension of as many places, or as few (but `fewest`) as keep it below `cells` in all.
     """
 
     dtype: str
     width: tuple[int, ...] = ()
     fill: float = 0
     rows: int = 0
+    cells: int = 0
+    fewest: int = 0
+    most: int = 0
 
     def shape(self, capacity: int) -> tuple[int, ...]:
-        return (self.rows or capacity, *self.width)
+        rows = self.rows or capacity
+        if not self.most:
+            return (rows, *self.width)
+        bound = self.cells // rows if self.cells else self.most
+        return (rows, min(max(bound, self.fewest), self.most))
 
 
 @dataclass(frozen=True)
@@ -68,7 +76,7 @@ class MappedArrays:
     """The columns as a mapping of name to array, and the header as one record."""
 
     def __init__(self, layout: Layout, directory: Path | None, *, write: bool) -> None:
-        self._layout = layout
+        self.layout = layout
         self._directory = directory
         self._write = write
         self.generation = 0
@@ -131,7 +139,7 @@ class MappedArrays:
             return
         before, header, old = self._arrays, self.header, self._capacity
         if self._directory is None:
-            self._bind(bytearray(self._layout.places(capacity)[1]), capacity)
+            self._bind(bytearray(self.layout.places(capacity)[1]), capacity)
             self._carry(before, header, old)
             return
         self._begin(capacity, before, header)
@@ -140,21 +148,23 @@ class MappedArrays:
 
     def clear(self) -> None:
         """Give every place its first value again; the header's scalars become 0."""
-        for name in self._layout.header:
+        for name in self.layout.header:
             self.header[name] = 0
-        for name, column in self._layout.columns.items():
+        for name, column in self.layout.columns.items():
             self._arrays[name][:] = column.fill
 
     def _blank(self, capacity: int) -> None:
-        self._bind(bytearray(self._layout.places(capacity)[1]), capacity)
+        self._bind(bytearray(self.layout.places(capacity)[1]), capacity)
         self._fill(0)
 
     def _carry(self, before: Mapping[str, NDArray[Any]], header: NDArray[Any], old: int) -> None:
         self._fill(old)
-        for name in self._layout.header:
+        for name in self.layout.header:
             self.header[name] = header[name]
         for name, array in before.items():
-            self._arrays[name][: len(array)] = array
+            into = self._arrays[name]
+            kept = tuple(slice(min(a, b)) for a, b in zip(array.shape, into.shape, strict=True))
+            into[kept] = array[kept]
 
     def _begin(
         self,
@@ -168,20 +178,20 @@ class MappedArrays:
         number, old = newest + 1, self._capacity
         staged = self._directory / f".{number:06d}.new"
         with staged.open("w+b") as file:
-            file.truncate(self._layout.places(capacity)[1])
+            file.truncate(self.layout.places(capacity)[1])
             view = mmap.mmap(file.fileno(), 0)
         self._bind(view, capacity)
         if before is None or header is None:
             self._fill(0)
         else:
             self._carry(before, header, old)
-        staged.rename(self._directory / f"{number:06d}-{self._layout.digest}{SUFFIX}")
+        staged.rename(self._directory / f"{number:06d}-{self.layout.digest}{SUFFIX}")
         self.generation = number
 
     def _remap(self) -> bool:
         assert self._directory is not None  # noqa: S101
         for number, path in sorted(_generations(self._directory), reverse=True):
-            if number > self.generation and path.stem.endswith(self._layout.digest):
+            if number > self.generation and path.stem.endswith(self.layout.digest):
                 return self._map(number, path)
         return False
 
@@ -192,30 +202,30 @@ class MappedArrays:
                 view = mmap.mmap(file.fileno(), 0, access=access)
         except (FileNotFoundError, ValueError):  # swept by the writer just now: try again later
             return False
-        head = np.frombuffer(view, self._layout.head, 1)
+        head = np.frombuffer(view, self.layout.head, 1)
         capacity = int(head["capacity"][0])
-        if self._layout.places(capacity)[1] != len(view):
+        if self.layout.places(capacity)[1] != len(view):
             return False
         self._bind(view, capacity)
         self.generation = number
         return True
 
     def _bind(self, buffer: Any, capacity: int) -> None:
-        offsets, _ = self._layout.places(capacity)
-        self.header = np.frombuffer(buffer, self._layout.head, 1)
+        offsets, _ = self.layout.places(capacity)
+        self.header = np.frombuffer(buffer, self.layout.head, 1)
         if self.header.flags.writeable:
             self.header["capacity"] = capacity
         self._arrays = {
             name: np.frombuffer(
                 buffer, column.dtype, int(np.prod(column.shape(capacity))), offsets[name]
             ).reshape(column.shape(capacity))
-            for name, column in self._layout.columns.items()
+            for name, column in self.layout.columns.items()
         }
         self._capacity = capacity
 
     def _fill(self, start: int) -> None:
         """Give places from row `start` on their first value (a new file reads as zeros)."""
-        for name, column in self._layout.columns.items():
+        for name, column in self.layout.columns.items():
             fresh = 0 if column.rows and start else column.fill
             if fresh != 0:
                 self._arrays[name][start if not column.rows else 0 :] = fresh
@@ -225,7 +235,7 @@ class MappedArrays:
         assert self._directory is not None  # noqa: S101
         for number, path in _generations(self._directory):
             if number < self.generation:
-                _supersede(path, self._layout.head)
+                _supersede(path, self.layout.head)
                 path.unlink(missing_ok=True)
 
 

@@ -19,7 +19,7 @@ class StateChange:
 
 
 class OnlineStore(Protocol):
-    """The authoritative state: users, item counters, co-visitation and the log position it shows."""
+    """The authoritative state: users, item counters, co-visitation, and the log position shown."""
 
     def user(self, key: int) -> bytes | None:
         """One user's packed record: the only read of a request."""

@@ -1,0 +1,123 @@
+"""What events said of each item: counters as columns, in memory that every process shares."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.arrays import Doubles, Floats, Rows
+from palate.errors import CorruptStore
+from palate.features.folds import ITEM_FOLDS, ITEM_SLOT, table_of
+from palate.mapped import Column, Layout, MappedArrays
+
+CAPACITY = 1_024
+SEGMENTS = 16
+TABLE = table_of(ITEM_FOLDS)
+
+
+def _layout(segments: int) -> Layout:
+    return Layout(
+        {
+            "counters": Column("f8", (len(ITEM_FOLDS), 2)),
+            "segments": Column("f8", (segments + 1,)),
+        },
+        {"position": "i8", "newest": "f8", "beat": "f8", "dirty": "i8"},
+    )
+
+
+class ItemStates:
+    """Item counters by row. The stream worker writes; everybody else sees it at once."""
+
+    def __init__(self, arrays: MappedArrays) -> None:
+        self._arrays = arrays
+
+    @classmethod
+    def in_memory(cls, capacity: int = CAPACITY, *, segments: int = SEGMENTS) -> "ItemStates":
+        """Counters of this process alone."""
+        return cls(MappedArrays.in_memory(_layout(segments), capacity))
+
+    @classmethod
+    def open(
+        cls, directory: Path, *, write: bool = False, segments: int = SEGMENTS
+    ) -> "ItemStates":
+        """Map the counters below `directory`; a reader may come before the writer."""
+        layout = _layout(segments)
+        return cls(MappedArrays.open(directory, layout, write=write, capacity=CAPACITY))
+
+    @property
+    def capacity(self) -> int:
+        return self._arrays.capacity
+
+    @property
+    def counters(self) -> Doubles:
+        """(capacity, item folds, 2): value, as_of; see `features.folds.ITEM_FOLDS`."""
+        return self._arrays["counters"]
+
+    @property
+    def segments(self) -> Doubles:
+        """(capacity, segments + 1): engagements by segment, 30-day half-life; the last is as_of."""
+        return self._arrays["segments"]
+
+    @property
+    def newest(self) -> float:
+        """Time of the newest event folded; 0 before the first."""
+        return float(self._arrays.scalar("newest"))
+
+    @property
+    def position(self) -> int:
+        """Log position that is shown."""
+        return int(self._arrays.scalar("position"))
+
+    @property
+    def beat(self) -> float:
+        """When the stream worker last found nothing more to fold, by its clock; 0 for never."""
+        return float(self._arrays.scalar("beat"))
+
+    @property
+    def dirty(self) -> bool:
+        """A fold began and its commit did not follow: what is shown may not be what is held."""
+        return bool(self._arrays.scalar("dirty"))
+
+    def stamp(self, **scalars: float) -> None:
+        """Set `position`, `newest`, `beat` or `dirty`."""
+        self._arrays.stamp(**scalars)
+
+    def refresh(self) -> bool:
+        """Follow the writer to a new generation; cheap, call it before each request."""
+        return self._arrays.refresh()
+
+    def grow(self, rows: int) -> None:
+        """Make room for `rows` rows (the next power of two)."""
+        if rows > self.capacity:
+            self._arrays.grow(1 << (rows - 1).bit_length())
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._arrays.clear()
+
+    def decayed(self, fold_name: str, now: float, rows: Rows | None = None) -> Floats:
+        """Values of one fold as of `now` (of all rows by default)."""
+        slot = ITEM_SLOT[fold_name]
+        pair = self.counters[:, slot] if rows is None else self.counters[rows, slot]
+        age = np.maximum(now - pair[:, 1], 0.0)
+        values: Floats = (pair[:, 0] * np.exp2(-age * TABLE.rate[slot])).astype(np.float32)
+        return values
+
+    def pack(self, row: int) -> bytes:
+        """One item's record, as the online store keeps it."""
+        record: Doubles = np.concatenate((self.counters[row].ravel(), self.segments[row]))
+        return record.tobytes()
+
+    def load(self, row: int, raw: bytes) -> None:
+        """Take over one item's record.
+
+        Raises CorruptStore where it has another layout.
+        """
+        self.grow(row + 1)
+        numbers: NDArray[Any] = np.frombuffer(raw, np.float64)
+        split = len(ITEM_FOLDS) * 2
+        if len(numbers) != split + self.segments.shape[1]:
+            raise CorruptStore(f"the record of item row {row} is of another layout; rebuild")
+        self.counters[row] = numbers[:split].reshape(-1, 2)
+        self.segments[row] = numbers[split:]

@@ -1,0 +1,160 @@
+"""What we know of one user: a packed record, read once a request and never changed here.
+
+Packed, it is one head (`USER_DTYPE`) and behind it the filled part of each list, so a visitor of
+ten events costs ten events' room.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.arrays import Doubles, Floats, Rows, Times
+from palate.errors import CorruptStore
+from palate.events.kinds import Signal
+from palate.features.folds import USER_FOLDS
+from palate.jit import kernel
+
+HISTORY = 200
+"""Events a history keeps: the newest by their own time."""
+SHOWN = 96
+"""Impressions a record keeps."""
+
+USER_DTYPE = np.dtype(
+    [
+        ("segment", "i4"),
+        ("total", "i4"),
+        ("sessions", "i4"),
+        ("session_events", "i4"),
+        ("history", "i4"),
+        ("shown", "i4"),
+        ("seen", "i4"),
+        ("layout", "i4"),
+        ("first_time", "f8"),
+        ("last_time", "f8"),
+        ("session_start", "f8"),
+        ("counters", "f8", (len(USER_FOLDS), 2)),
+    ]
+)
+"""The head of a packed record; `history`, `shown` and `seen` are the lists' lengths."""
+
+LAYOUT = 1
+"""Told in each record: one written by another layout is refused instead of misread."""
+
+LISTS: tuple[tuple[str, str, str], ...] = (
+    ("times", "f8", "history"),
+    ("shown_times", "f8", "shown"),
+    ("history", "i4", "history"),
+    ("values", "f4", "history"),
+    ("shown", "i4", "shown"),
+    ("seen", "i4", "seen"),
+    ("seen_signals", "u4", "seen"),
+    ("kinds", "u1", "history"),
+    ("signals", "u1", "history"),
+)
+"""The lists behind the head, in order, widest first so that each begins aligned: name, dtype, and
+which length it has."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UserState:
+    """One user as of the newest folded event. All arrays are read-only."""
+
+    key: int
+    segment: int
+    """1…segments-1; 0 where nothing is known."""
+    first_time: float
+    last_time: float
+    """Of the newest event that was an act (impressions are none); 0 where there was none."""
+    session_start: float
+    session_events: int
+    """Acts in the current session."""
+    sessions: int
+    total: int
+    """Acts altogether."""
+    counters: Doubles
+    """(user folds, 2): value, as_of; see `features.folds.USER_FOLDS`."""
+    history: Rows
+    """Rows of the last ≤ 200 events with a signal beyond SHOWN, oldest first by event time."""
+    times: Times
+    values: Floats
+    kinds: NDArray[np.uint8]
+    signals: NDArray[np.uint8]
+    shown: Rows
+    """Rows of the last ≤ 96 impressions, oldest first."""
+    shown_times: Times
+    seen: Rows
+    """Distinct rows the user acted upon, by first sight; bounded, the oldest are dropped."""
+    seen_signals: NDArray[np.uint32]
+    """OR of the signals of each."""
+
+    @classmethod
+    def nobody(cls, segment: int = 0) -> Self:
+        """Somebody we know nothing of (but perhaps the segment)."""
+        head = np.zeros(1, USER_DTYPE)
+        head["segment"], head["layout"] = segment, LAYOUT
+        return cls.unpack(0, head.tobytes())
+
+    @classmethod
+    def unpack(cls, key: int, raw: bytes) -> Self:
+        """Read a packed record in place.
+
+        Raises CorruptStore where it has another layout or is not whole.
+        """
+        if len(raw) < USER_DTYPE.itemsize:
+            raise CorruptStore(f"the record of user {key:016x} is cut short; run `palate rebuild`")
+        head = np.frombuffer(raw, USER_DTYPE, 1)[0]
+        lists = unpack_lists(head, raw, f"user {key:016x}")
+        return cls(
+            key,
+            int(head["segment"]),
+            float(head["first_time"]),
+            float(head["last_time"]),
+            float(head["session_start"]),
+            int(head["session_events"]),
+            int(head["sessions"]),
+            int(head["total"]),
+            head["counters"],
+            **lists,
+        )
+
+    def engaged(self, limit: int) -> Rows:
+        """Distinct rows the user took in and did not turn down later, newest first."""
+        return engaged_rows(self.history, self.signals, limit)
+
+
+def unpack_lists(head: Any, raw: bytes, who: str) -> dict[str, NDArray[Any]]:
+    """Lists behind a head, by name, as views of `raw`."""
+    sizes = {name: int(head[name]) for name in ("history", "shown", "seen")}
+    whole = sum(np.dtype(dtype).itemsize * sizes[of] for _, dtype, of in LISTS)
+    if head["layout"] != LAYOUT or USER_DTYPE.itemsize + whole != len(raw):
+        raise CorruptStore(f"the record of {who} is of another layout; run `palate rebuild`")
+    at, lists = USER_DTYPE.itemsize, {}
+    for name, dtype, of in LISTS:
+        lists[name] = np.frombuffer(raw, dtype, sizes[of], at)
+        at += lists[name].nbytes
+    return lists
+
+
+ENGAGED, NEGATIVE = int(Signal.ENGAGED), int(Signal.NEGATIVE)
+
+
+@kernel
+def engaged_rows(history: Rows, signals: NDArray[np.uint8], limit: int) -> Rows:
+    """Walk back from the newest event; the newest word on an item decides."""
+    found = np.empty(len(history), np.int32)
+    judged = np.empty(len(history), np.int32)
+    kept, known = 0, 0
+    for back in range(len(history) - 1, -1, -1):
+        row, signal = history[back], signals[back]
+        if kept == limit:
+            break
+        if signal & (ENGAGED | NEGATIVE) == 0 or (judged[:known] == row).any():
+            continue
+        judged[known] = row
+        known += 1
+        if signal & NEGATIVE == 0:
+            found[kept] = row
+            kept += 1
+    return found[:kept].copy()
