@@ -1,4 +1,4 @@
-"""One SQLite file, opened the way a live site needs it: many processes, many threads, no surprise."""
+"""One SQLite file, opened the way a live site needs it: many processes and threads, no surprise."""
 
 import sqlite3
 import threading
@@ -88,8 +88,8 @@ class Database:
             raise Unavailable(f"{self.path}: {error}; nothing of this write was stored") from error
         except sqlite3.DatabaseError as error:
             raise CorruptStore(
-                f"{self.path} is not a readable SQLite database ({error}); restore it from a backup "
-                "or move it away to start anew"
+                f"{self.path} is not a readable SQLite database ({error}); restore it "
+                "from a backup or move it away to start anew"
             ) from error
 
 

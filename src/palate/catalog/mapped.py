@@ -112,7 +112,9 @@ class Generation:
 
     def sync(self, names: Iterable[str]) -> None:
         """Wait until these files are on the disk."""
-        for name in names if self.folder else ():
+        if self.folder is None:
+            return
+        for name in names:
             descriptor = os.open(self.folder / name, os.O_RDONLY)
             os.fsync(descriptor)
             os.close(descriptor)

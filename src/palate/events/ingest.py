@@ -1,4 +1,4 @@
-"""Many small appends, one sync: what arrives while the disk is busy goes together in the next turn."""
+"""Many small appends, one sync: what arrives while the disk is busy shares the next turn."""
 
 import asyncio
 import queue

@@ -68,7 +68,7 @@ class SqliteLog:
             return [_logged(row) for row in found]
         except (msgspec.DecodeError, KeyError) as error:
             raise CorruptStore(
-                f"{self._database.path}: an event after position {after} does not read back: {error}"
+                f"{self._database.path}: what follows position {after} does not read back: {error}"
             ) from error
 
     def end(self) -> int:

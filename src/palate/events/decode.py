@@ -1,0 +1,176 @@
+"""Events as the outside writes them: strict, and every problem told at once, with its index."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from palate.catalog.decode import listed
+from palate.catalog.fields import (
+    Fields,
+    WrongValueError,
+    either,
+    flag,
+    free,
+    identifier,
+    moment,
+    named,
+    number,
+    text,
+    whole,
+)
+from palate.clock import Clock
+from palate.errors import Problem
+from palate.events.kinds import PUBLIC, Event, Kind, Shown
+
+MOST_SHOWN = 1_000
+"""Items of one impression."""
+WITHOUT_ITEM = frozenset({Kind.SEARCH, Kind.FOLLOW, Kind.UNFOLLOW, Kind.IMPRESSION})
+"""Kinds that may go without `item_id` (they name items, a creator or words instead)."""
+_KINDS = {name: Kind[name.upper()] for name in PUBLIC}
+
+
+class Decoded(NamedTuple):
+    """What of a batch can be stored, and what is wrong with the rest."""
+
+    events: list[Event]
+    problems: list[Problem]
+
+
+def events(
+    raw: bytes | Sequence[object], received: float, clock: Clock, *, batch_key: str = ""
+) -> Decoded:
+    """Decode ``{"events": […]}``, ``[…]`` or documents already parsed.
+
+    An event without a time happened when it was `received`. One without an id gets a random UUID,
+    or with a `batch_key` (the request's Idempotency-Key) the id ``key/index``, so that sending the
+    same batch again repeats the same ids. Raises BadInput only where the body is no list at all.
+    """
+    problems: list[Problem] = []
+    found = []
+    for index, document in enumerate(listed(raw, "events")):
+        event = _event(document, f"/events/{index}", received, problems)
+        if event is not None:
+            if event["event_id"] is None:
+                event["event_id"] = f"{batch_key}/{index}" if batch_key else _uuid(clock)
+            found.append(Event(**event))
+    return Decoded(found, problems)
+
+
+def event_fields(
+    document: object, pointer: str, received: float, problems: list[Problem]
+) -> dict[str, Any] | None:
+    """The checked fields of one event (maybe without an id); None where something is wrong."""
+    return _event(document, pointer, received, problems)
+
+
+def _kind(value: object) -> Kind:
+    known = _KINDS.get(value) if isinstance(value, str) else None
+    if known is None:
+        raise WrongValueError(f"unknown kind {value!r}; one of: {', '.join(PUBLIC)}")
+    return known
+
+
+def _propensity(value: object) -> float:
+    share = number(value)
+    if not 0 < share <= 1:
+        raise WrongValueError("a propensity is a probability: above 0, at most 1")
+    return share
+
+
+SHOWN = Fields(
+    "an item shown",
+    {
+        "item_id": identifier,
+        "position": whole(1, 32_767),
+        "propensity": _propensity,
+        "score": number,
+        "explore": flag,
+    },
+    ("item_id",),
+)
+
+
+def _items(value: object) -> tuple[Shown, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list | tuple):
+        raise WrongValueError(f"a list of items is wanted, not {named(value)}")
+    if len(value) > MOST_SHOWN:
+        raise WrongValueError(f"an impression holds at most {MOST_SHOWN} items; send several")
+    return tuple(_shown(each, place) for place, each in enumerate(value, start=1))
+
+
+def _shown(value: object, place: int) -> Shown:
+    document = {"item_id": value} if isinstance(value, str) else value
+    problems: list[Problem] = []
+    fields = SHOWN.read(document, f"/{place - 1}", problems)
+    if problems:
+        raise WrongValueError(f"entry {problems[0].pointer}: {problems[0].problem}")
+    return Shown(**({"position": place} | fields))
+
+
+EVENT = Fields(
+    "an event",
+    {
+        "event_id": either(identifier, None),
+        "kind": _kind,
+        "time": either(moment, None),
+        "user_id": either(identifier, ""),
+        "session_id": either(identifier, ""),
+        "anonymous_id": either(identifier, ""),
+        "item_id": either(identifier, ""),
+        "items": _items,
+        "value": either(number, None),
+        "surface": text,
+        "position": either(whole(0, 32_767), 0),
+        "recommendation_id": either(identifier, ""),
+        "context": free,
+        "properties": free,
+    },
+    ("kind",),
+)
+
+
+def _event(
+    document: object, pointer: str, received: float, problems: list[Problem]
+) -> dict[str, Any] | None:
+    before = len(problems)
+    fields = EVENT.read(document, pointer, problems)
+    if len(problems) == before:
+        anonymous = fields.pop("anonymous_id", "")
+        fields["session_id"] = fields.get("session_id") or anonymous
+        fields.setdefault("event_id", None)
+        if fields.get("time") is None:
+            fields["time"] = received
+        problems.extend(_gaps(fields, pointer))
+    return fields if len(problems) == before else None
+
+
+def _gaps(fields: dict[str, Any], pointer: str) -> list[Problem]:
+    """What one field cannot tell: who did it, and to what."""
+    kind, item = fields["kind"], fields.get("item_id")
+    gaps = []
+    if not (fields.get("user_id") or fields["session_id"]):
+        gaps.append(
+            Problem(f"{pointer}/user_id", "who did it? give user_id, session_id or anonymous_id")
+        )
+    if not item and kind not in WITHOUT_ITEM:
+        gaps.append(Problem(f"{pointer}/item_id", f"a {kind.name.lower()} needs item_id"))
+    if not item and kind is Kind.IMPRESSION and not fields.get("items"):
+        gaps.append(Problem(f"{pointer}/items", "an impression needs items (or one item_id)"))
+    if not item and kind in (Kind.FOLLOW, Kind.UNFOLLOW) and not _creator(fields):
+        problem = f"a {kind.name.lower()} needs properties.creator_id or item_id"
+        gaps.append(Problem(f"{pointer}/properties/creator_id", problem))
+    if fields.get("items") and kind is not Kind.IMPRESSION:
+        gaps.append(Problem(f"{pointer}/items", "only an impression has items; use item_id"))
+    return gaps
+
+
+def _creator(fields: dict[str, Any]) -> bool:
+    creator = fields.get("properties", {}).get("creator_id")
+    return isinstance(creator, str) and bool(creator)
+
+
+def _uuid(clock: Clock) -> str:
+    number = (clock.draw() << 64 | clock.draw() << 1) & (1 << 128) - 1
+    return str(UUID(int=number, version=4))
