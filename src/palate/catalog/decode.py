@@ -36,7 +36,7 @@ ITEM = Fields(
         "creator_id": either(identifier, ""),
         "published_at": either(moment, None),
         "expires_at": either(moment, None),
-        "hidden": either(flag, False),
+        "hidden": either(flag, empty=False),
         "regions": texts,
         "min_age": either(whole(0, 255), 0),
         "attributes": free,

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from palate.errors import Problem
 
 Reader: TypeAlias = Callable[[Any], Any]
-"""Turns one value of a JSON document into ours; raises WrongValueError with what is wrong and what to do."""
+"""One value of a JSON document into ours; WrongValueError says what is wrong and what to do."""
 
 ID_BYTES = 1024
 EARLIEST, LATEST = -2_208_988_800.0, 7_258_118_400.0
@@ -200,21 +200,17 @@ def _sane(seconds: float, given: object) -> float:
 
 
 def _plain(value: object, depth: int) -> None:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise WrongValueError("numbers must be finite")
-    if isinstance(value, int) and not -WHOLE <= value < WHOLE:
-        raise WrongValueError("whole numbers must fit 64 bits; send a string instead")
-    if isinstance(value, dict | list) and depth == 0:
-        raise WrongValueError("objects and lists are nested too deep; 8 levels are allowed")
-    if isinstance(value, dict):
-        for name, each in value.items():
-            _utf8(str(name))
-            _plain(each, depth - 1)
-    elif isinstance(value, list):
-        for each in value:
-            _plain(each, depth - 1)
-    elif isinstance(value, str):
+    if isinstance(value, str):
         _utf8(value)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise WrongValueError("numbers must be finite")
+    elif isinstance(value, int) and not -WHOLE <= value < WHOLE:
+        raise WrongValueError("whole numbers must fit 64 bits; send a string instead")
+    elif isinstance(value, dict | list) and depth == 0:
+        raise WrongValueError("objects and lists are nested too deep; 8 levels are allowed")
+    elif isinstance(value, dict | list):
+        for each in [*value, *value.values()] if isinstance(value, dict) else value:
+            _plain(each, depth - 1)
 
 
 def _utf8(value: str) -> bytes:
