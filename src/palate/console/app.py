@@ -1,0 +1,88 @@
+"""The worker's whole front: the API, and before it the storefront that lives on it.
+
+``create`` is what the worker processes run; the site's folder comes in ``PALATE_SITE``.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import httpx
+from litestar import Litestar, Request, Response
+from litestar.datastructures import State
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.static_files import create_static_files_router
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from palate.clock import Clock, SystemClock
+from palate.console.api import Api
+from palate.console.pages import routes
+from palate.console.visitor import COOKIE, Visitor
+from palate.console.window import HEADERS, STATIC, Window
+from palate.errors import PalateError
+from palate.serving import app as serving
+from palate.serving.environment import SITE
+from palate.settings import Settings, load
+
+OURS = ("/film/", "/row/", "/why/", "/static/", "/act", "/visitor", "/pulse")
+"""Paths of the storefront, besides "/" itself; everything else is the API's."""
+LOST = 404
+
+
+def create() -> ASGIApp:
+    """The app of a worker process."""
+    settings = load(Path(os.environ.get(SITE, ".")), os.environ)
+    return Front(serving.create(settings), settings)
+
+
+class Front:
+    """Sends each request to the storefront or to the API; the API owns start and end."""
+
+    def __init__(self, api: ASGIApp, settings: Settings, clock: Clock | None = None) -> None:
+        self._api = api
+        self._pages = storefront(api, settings, clock or SystemClock())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        ours = scope["type"] == "http" and (path == "/" or path.startswith(OURS))
+        await (self._pages if ours else self._api)(scope, receive, send)
+
+
+def storefront(api: ASGIApp, settings: Settings, clock: Clock) -> Litestar:
+    """The pages, over the API in this very process."""
+    keys = settings.serving.api_keys
+    client = httpx.AsyncClient(
+        transport=httpx.ASGITransport(api),  # type: ignore[arg-type]  two spellings of ASGI
+        base_url="http://storefront",
+        headers={"x-api-key": keys[0]} if keys else {},
+    )
+    window = Window.onto(Api(client), clock, settings.home)
+    return Litestar(
+        [*routes(), create_static_files_router("/static", [STATIC], cache_control=None)],
+        dependencies={
+            "window": Provide(lambda: window, sync_to_thread=False),
+            "visitor": Provide(looking, sync_to_thread=False),
+        },
+        exception_handlers={PalateError: _sorry, HTTPException: _sorry},  # type: ignore[dict-item]
+        state=State({"window": window}),
+        openapi_config=None,
+    )
+
+
+def looking(request: Request[Any, Any, State]) -> Visitor:
+    """Whoever the cookie names, or somebody new."""
+    clock: Clock = request.app.state.window.clock
+    return Visitor.of(request.cookies.get(COOKIE)) or Visitor.fresh(clock)
+
+
+def _sorry(
+    request: Request[Any, Any, State], error: PalateError | HTTPException
+) -> Response[str]:
+    window: Window = request.app.state.window
+    status = error.status if isinstance(error, PalateError) else error.status_code
+    title = "There is no such page" if status == LOST else "That did not work"
+    facts = {"title": title, "detail": error.detail, "status": status}
+    response = window.fragment("problem.html", facts, status)
+    response.headers.update(HEADERS)
+    return response

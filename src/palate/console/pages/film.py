@@ -1,0 +1,91 @@
+"""A film's own page: what it is, what to do with it, and what is like it."""
+
+from typing import Any
+from urllib.parse import quote
+
+from litestar import Request, Response, get
+from litestar.params import Parameter
+
+from palate.console.api import Json
+from palate.console.cards import Row, card_of
+from palate.console.shelves import HOME, MORE, shelf, shelves
+from palate.console.visitor import Visitor
+from palate.console.window import Window
+from palate.errors import PalateError
+
+SHOWN_BY_ITSELF = {"year"}
+
+
+@get("/film/{item_id:path}")
+async def film(  # noqa: PLR0913  one argument a parameter of the address
+    request: Request[Any, Any, Any],
+    window: Window,
+    visitor: Visitor,
+    item_id: str,
+    recommendation_id: str = "",
+    surface: str = "",
+    position: int = Parameter(default=0, ge=0),
+) -> Response[str]:
+    """The page; coming from a card it counts one click, however often it is loaded again."""
+    name = item_id.removeprefix("/")
+    item = await window.api.item(name, window.clock.now())
+    if recommendation_id:
+        await window.api.send(
+            click(visitor, name, recommendation_id) | {"surface": surface, "position": position}
+        )
+    facts = {
+        "card": card_of(item),
+        "text": item.get("text", ""),
+        "details": details(item),
+        "opened": recommendation_id,
+        "surface": surface,
+        "position": position,
+        "why": f"/why/{quote(recommendation_id)}/{quote(name)}" if recommendation_id else "",
+        "rows": await _rows(window, visitor, name),
+    }
+    return await window.page("film.html", request, visitor, facts)
+
+
+def click(visitor: Visitor, item_id: str, recommendation_id: str) -> Json:
+    """A click through from a slate; its id makes a second load of the page the same event."""
+    return visitor.query() | {
+        "event_id": f"click:{recommendation_id}:{item_id}",
+        "kind": "click",
+        "item_id": item_id,
+        "recommendation_id": recommendation_id,
+    }
+
+
+def details(item: Json) -> list[tuple[str, str]]:
+    """The item's own fields, in words."""
+    listed: dict[str, Any] = {
+        "Kind": item.get("kind"),
+        "By": item.get("creator_id"),
+        "Tags": item.get("tags"),
+        "Published": str(item.get("published_at") or "")[:10],
+        "From age": item.get("min_age"),
+        "Regions": item.get("regions"),
+        **{
+            name.replace("_", " ").capitalize(): value
+            for name, value in item.get("attributes", {}).items()
+            if name not in SHOWN_BY_ITSELF
+        },
+    }
+    return [(name, _plain(value)) for name, value in listed.items() if value] + [
+        ("Item", str(item["item_id"]))
+    ]
+
+
+def _plain(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+async def _rows(window: Window, visitor: Visitor, item_id: str) -> list[Row]:
+    rows = await shelves(window, (HOME,), visitor)
+    try:
+        return [await shelf(window, MORE, visitor, item_id), *rows]
+    except PalateError:
+        return rows
+
+
+ROUTES = [film]

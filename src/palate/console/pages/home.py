@@ -1,0 +1,51 @@
+"""The front page: the visitor's rows, and each row alone for the page that brings itself up to date."""
+
+from typing import Any
+
+from litestar import Request, Response, get
+
+from palate.console.shelves import BECAUSE, HOME, TRENDING, shelf, shelves
+from palate.console.visitor import Visitor
+from palate.console.window import Window, describe
+from palate.errors import PalateError
+
+
+@get("/")
+async def home(
+    request: Request[Any, Any, Any], window: Window, visitor: Visitor
+) -> Response[str]:
+    """The whole page."""
+    rows = await shelves(window, (HOME, BECAUSE, TRENDING), visitor)
+    greeting, lead = await _words(window, visitor)
+    return await window.page(
+        "home.html", request, visitor, {"rows": rows, "greeting": greeting, "lead": lead}
+    )
+
+
+@get("/row/{surface:str}")
+async def row(
+    window: Window, visitor: Visitor, surface: str, item_id: str = "", back: str = "/"
+) -> Response[str]:
+    """One row, as the visitor would get it now."""
+    facts = {"row": await shelf(window, surface, visitor, item_id), "here": back}
+    return window.fragment("row.html", facts)
+
+
+async def _words(window: Window, visitor: Visitor) -> tuple[str, str]:
+    if not visitor.user_id:
+        return "Hello, stranger.", (
+            "We know nothing of you yet. Open a film, like one, wave one away: "
+            "the rows below are asked for anew and answer within a second."
+        )
+    try:
+        profile = describe(await window.api.user(visitor.user_id))
+    except PalateError:
+        profile = ""
+    known = f"{profile}. " if profile else ""
+    return f"Good evening, {visitor.user_id}.", (
+        f"{known}Everything below comes from what this user did before. "
+        "Do something in their name and see what moves."
+    )
+
+
+ROUTES = [home, row]

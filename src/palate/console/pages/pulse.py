@@ -1,0 +1,15 @@
+"""What an open page asks every two seconds: has anything changed behind it?"""
+
+from litestar import get
+
+from palate.console.pulse import Pulse
+from palate.console.window import Window
+
+
+@get("/pulse")
+async def pulse(window: Window) -> Pulse:
+    """The state of the engine, light enough to be asked often."""
+    return await window.pulse()
+
+
+ROUTES = [pulse]
