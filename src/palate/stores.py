@@ -4,18 +4,40 @@
 which technology answers.
 """
 
-from dataclasses import dataclass
-
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
 
 from palate.catalog.columns import ItemColumns
 from palate.catalog.protocol import ItemCatalog, UserCatalog
+from palate.catalog.sqlite import SqliteItems, SqliteUsers
+from palate.errors import BadInput, CorruptRelease, MissingExtra, NotFound, Problem
 from palate.events.protocol import EventLog
+from palate.events.sqlite import SqliteLog
 from palate.features.boards import Leaderboards
 from palate.features.items import ItemStates
+from palate.features.online.lmdb import LmdbStore
 from palate.features.online.protocol import OnlineStore
 from palate.models.covisit import Covisit
+from palate.releases.directory import ReleaseDirectory
 from palate.releases.release import Release
 from palate.settings import Settings
+
+log = logging.getLogger("palate.stores")
+
+T = TypeVar("T")
+
+PLANNED = {
+    "catalog": ("postgresql",),
+    "events": ("kafka",),
+    "online": ("redis", "rediss"),
+    "index": ("milvus",),
+    "offline": ("s3",),
+}
+"""Schemes that have a name already and no adapter yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +58,80 @@ class Stores:
     covisit: Covisit
     release: Release | None
     """What training made; None before the first release."""
+
+
+def open_stores(settings: Settings, *, writer: bool = False) -> Stores:
+    """Open a site as its settings say; what a fresh site does not have yet is made or stays empty.
+
+    With `writer`, the projections are opened for writing: the stream worker's privilege, Conflict
+    where another process has it. Raises BadInput for an unknown URL scheme, MissingExtra for one
+    that this version cannot serve. A release that does not verify is logged and left out.
+    """
+    urls = settings.stores
+    settings.home.mkdir(parents=True, exist_ok=True)
+    _adapter("index", urls.index, {"faiss": lambda path: path}, settings)
+    _adapter("offline", urls.offline, {"file": lambda path: path}, settings)
+    online = {"lmdb": lambda p: LmdbStore(p, write=writer, gigabytes=urls.online_gigabytes)}
+    shared = settings.path(urls.columns)
+    return Stores(
+        settings=settings,
+        items=_adapter("catalog", urls.catalog, {"sqlite": SqliteItems}, settings),
+        users=_adapter("catalog", urls.catalog, {"sqlite": SqliteUsers}, settings),
+        log=_adapter("events", urls.events, {"sqlite": SqliteLog}, settings),
+        online=_adapter("online", urls.online, online, settings),
+        columns=ItemColumns.open(shared / "items", write=writer),
+        states=ItemStates.open(
+            shared / "states", write=writer, segments=settings.features.segments
+        ),
+        boards=Leaderboards.open(shared / "boards", write=writer),
+        covisit=Covisit.open(
+            shared / "covisit", write=writer, megabytes=settings.streaming.covisit_megabytes
+        ),
+        release=current_release(settings),
+    )
+
+
+def refresh(stores: Stores) -> None:
+    """See what the stream worker has grown since the last request; cheap."""
+    stores.columns.refresh()
+    stores.states.refresh()
+    stores.boards.refresh()
+    stores.covisit.refresh()
+
+
+def with_release(stores: Stores, release: Release | None) -> Stores:
+    """The same site with another release live; funnels are built anew on it."""
+    return replace(stores, release=release)
+
+
+def close(stores: Stores) -> None:
+    """Release files and locks."""
+    for part in (stores.columns, stores.online, stores.log, stores.items, stores.users):
+        with suppress(AttributeError):
+            part.close()  # type: ignore[union-attr]
+
+
+def current_release(settings: Settings) -> Release | None:
+    """The live release; None where there is none, or none that can be trusted (which is logged)."""
+    directory = ReleaseDirectory(settings.path(settings.stores.releases))
+    try:
+        name = directory.current()
+        return directory.load(name) if name else None
+    except (CorruptRelease, NotFound) as error:
+        log.error("serving without a release: %s", error)  # noqa: TRY400  the sentence is enough
+        return None
+
+
+def _adapter(
+    field: str, url: str, adapters: Mapping[str, Callable[[Path], T]], settings: Settings
+) -> T:
+    scheme, _, rest = url.partition(":")
+    if scheme in adapters:
+        return adapters[scheme](settings.path(rest))
+    if scheme in PLANNED[field]:
+        raise MissingExtra(
+            f"[stores] {field} = {url!r}: this version has no {scheme} adapter; use"
+            f" {' or '.join(adapters)}:"
+        )
+    problem = f"unknown scheme in {url!r}; known here: {', '.join(adapters)}"
+    raise BadInput(f"[stores] {field}: {problem}", [Problem(f"/stores/{field}", problem)])

@@ -15,72 +15,66 @@ def merge(names: Sequence[str], proposals: Sequence[Candidates], limit: int) -> 
 
     First all first choices in the order of `names`, then all second choices, and so on. While there
     is anything else to take, no generator brings more than its quota of twice an even share, so a
-    long list cannot crowd out short ones; what is left of the pool is then filled in the same order.
+    long list cannot crowd out short ones; what is left of the pool is filled in the same order.
     An entry keeps the score and rank of *each* generator that proposed it (NaN and 0 where not).
     """
-    count = len(names)
-    ends = np.cumsum([len(each) for each in proposals], dtype=np.int64)
-    rows = _joined([each.rows for each in proposals], np.int32)
-    scores = _joined([each.scores for each in proposals], np.float32)
-    size = min(limit, len(rows))
-    out = np.empty(size, np.int32)
-    provenance = np.full((size, count), np.nan, np.float32)
-    ranks = np.zeros((size, count), np.int16)
-    quota = max(1, -(-2 * limit // max(count, 1)))
-    found = _merge(rows, scores, ends, quota, out, provenance, ranks)
-    return Pool(out[:found], provenance[:found], ranks[:found], tuple(names))
+    ends = np.cumsum([0, *map(len, proposals)], dtype=np.int64)
+    if not ends[-1]:
+        return Pool.none(tuple(names))
+    rows = np.concatenate([each.rows for each in proposals]).astype(np.int32, copy=False)
+    scores = np.concatenate([each.scores for each in proposals]).astype(np.float32, copy=False)
+    taken = np.full(min(limit, len(rows)), -1, np.int32)
+    table = np.full(_table_size(len(taken)), -1, np.int32)
+    taken = taken[: _take(rows, ends, max(1, -(-2 * limit // len(names))), taken, table)]
+    return Pool(taken, *_provenance(rows, scores, ends, taken, table), tuple(names))
 
 
-def _joined(parts: list[NDArray[np.generic]], dtype: type) -> NDArray[np.generic]:
-    return np.concatenate(parts).astype(dtype, copy=False) if parts else np.empty(0, dtype)
+def _table_size(entries: int) -> int:
+    return 1 << max(4, (4 * entries).bit_length())
 
 
 @kernel
-def _slot(table: NDArray[np.int32], out: Rows, row: int) -> int:
+def _slot(table: NDArray[np.int32], taken: Rows, row: int) -> int:
     """Where `row` is in the open-addressing table, or the free slot where it belongs."""
     mask = len(table) - 1
-    at = (row * 2654435769 >> 7) & mask
-    while table[at] >= 0 and out[table[at]] != row:
+    at = (np.int64(row) * 2654435769 >> 7) & mask
+    while table[at] >= 0 and taken[table[at]] != row:
         at = (at + 1) & mask
-    return at
+    return int(at)
 
 
 @kernel
-def _merge(
-    rows: Rows,
-    scores: Floats,
-    ends: NDArray[np.int64],
-    quota: int,
-    out: Rows,
-    provenance: Floats,
-    ranks: NDArray[np.int16],
+def _take(
+    rows: Rows, ends: NDArray[np.int64], quota: int, taken: Rows, table: NDArray[np.int32]
 ) -> int:
-    size = 16
-    while size < 4 * len(out):
-        size *= 2
-    table = np.full(size, -1, np.int32)
-    given = np.zeros(len(ends), np.int64)
-    longest = 0
-    for g in range(len(ends)):
-        longest = max(longest, ends[g] - (ends[g - 1] if g else 0))
+    """Fill `taken` by rank, within quotas first; returns how many there were to take."""
+    brought = np.zeros(len(ends) - 1, np.int64)
     found = 0
-    for bounded in (True, False):
-        for rank in range(longest):
-            for g in range(len(ends)):
-                at = rank + (ends[g - 1] if g else 0)
-                if found == len(out) or at >= ends[g] or (bounded and given[g] >= quota):
+    for bound in (quota, len(rows)):
+        for rank in range(np.max(ends[1:] - ends[:-1])):
+            for g in range(len(ends) - 1):
+                at = ends[g] + rank
+                if found == len(taken) or at >= ends[g + 1] or brought[g] >= bound:
                     continue
-                slot = _slot(table, out, rows[at])
+                slot = _slot(table, taken, rows[at])
                 if table[slot] < 0:
-                    out[found] = rows[at]
-                    table[slot] = found
-                    given[g] += 1
+                    table[slot], taken[found] = found, rows[at]
+                    brought[g] += 1
                     found += 1
-    for g in range(len(ends)):
-        start = ends[g - 1] if g else 0
-        for at in range(start, ends[g]):
-            entry = table[_slot(table, out, rows[at])]
-            if entry >= 0 and ranks[entry, g] == 0:
-                provenance[entry, g] = scores[at]
-                ranks[entry, g] = min(at - start + 1, 32767)
     return found
+
+
+@kernel
+def _provenance(
+    rows: Rows, scores: Floats, ends: NDArray[np.int64], taken: Rows, table: NDArray[np.int32]
+) -> tuple[Floats, NDArray[np.int16]]:
+    """(n, generators): each generator's score and rank of what was taken."""
+    found = np.full((len(taken), len(ends) - 1), np.nan, np.float32)
+    ranks = np.zeros((len(taken), len(ends) - 1), np.int16)
+    for g in range(len(ends) - 1):
+        for at in range(ends[g], ends[g + 1]):
+            entry = table[_slot(table, taken, rows[at])]
+            if entry >= 0 and ranks[entry, g] == 0:
+                found[entry, g] = scores[at]
+                ranks[entry, g] = min(at - ends[g] + 1, 32767)
+    return found, ranks

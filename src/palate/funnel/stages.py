@@ -14,7 +14,12 @@ from palate.stores import Stores
 
 
 class Generator(Protocol):
-    """Proposes items worth ranking. May fail: the funnel goes on without it."""
+    """Proposes items worth ranking. May fail: the funnel goes on without it.
+
+    Two class variables may be added: ``remote = True`` where it waits for another machine (it then
+    runs beside the others, within the budget); ``explores = True`` where it finds what nobody knows
+    to be good (some of it stays on the shortlist whatever its score, for Explore to draw from).
+    """
 
     @classmethod
     def default(cls, stores: Stores) -> Self: ...

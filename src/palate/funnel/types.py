@@ -42,6 +42,19 @@ class Query:
         salt = int.from_bytes(name.encode()[:8].ljust(8, b"\0"), "little")
         return np.random.Generator(np.random.PCG64(np.random.SeedSequence((self.draw, salt))))
 
+    def about(self, limit: int) -> Rows:
+        """What the slate is about: the seed item, else what the visitor took in, newest first."""
+        if self.seed_item >= 0:
+            return np.array([self.seed_item], np.int32)
+        return self.user.engaged(limit)
+
+    def allows(self, rows: Rows) -> Mask:
+        """True where a row is not among `excluded`."""
+        if not len(self.excluded):
+            return np.ones(len(rows), np.bool_)
+        at = np.searchsorted(self.excluded, rows)
+        return np.asarray(self.excluded.take(at, mode="clip") != rows)
+
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
@@ -74,6 +87,13 @@ class Pool:
     """(n, generators): the generator's rank from 1, 0 where it did not find the item."""
     generators: tuple[str, ...]
 
+    @classmethod
+    def none(cls, generators: tuple[str, ...] = ()) -> Self:
+        """Nobody proposed anything."""
+        width = len(generators)
+        scores, ranks = np.empty((0, width), np.float32), np.empty((0, width), np.int16)
+        return cls(np.empty(0, np.int32), scores, ranks, generators)
+
     def take(self, which: NDArray[np.intp] | Mask | slice) -> "Pool":
         """Keep these, in this order."""
         return Pool(self.rows[which], self.scores[which], self.ranks[which], self.generators)
@@ -94,6 +114,11 @@ class Slate:
     """True where the item is there to be learnt about; None is nowhere."""
     propensity: Floats | None = None
     """Probability with which the item got its position; None is 1 everywhere."""
+
+    @classmethod
+    def none(cls) -> Self:
+        """An empty page."""
+        return cls(np.empty(0, np.int32), np.empty(0, np.float32))
 
     def take(self, which: NDArray[np.intp] | Mask | slice) -> "Slate":
         """Keep these rows, in this order; everything stays aligned."""
@@ -149,6 +174,8 @@ class Answer:
     """One per entry of the slate."""
     step: Step
     trace: "Trace"
+    seed_item: int = -1
+    """The anchor that the surface worked with; -1 for none."""
 
 
 @dataclass(slots=True)
@@ -164,10 +191,23 @@ class Trace:
     """(len(slate), features) of what was shown, in slate order; None where no ranker reads any."""
     removed: dict[str, Rows] = field(default_factory=dict)
     """Rows that each filter or rule took out."""
-    moved: dict[str, dict[int, tuple[int, int]]] = field(default_factory=dict)
-    """Per rule: row -> (rank before, rank after), from 1, for rows in the final slate."""
+    orders: dict[str, tuple[Rows, Rows]] = field(default_factory=dict)
+    """Per rule: the rows before and after it, in order."""
+    shown: Rows = field(default_factory=lambda: NOTHING)
+    """The final slate."""
     skipped: dict[str, str] = field(default_factory=dict)
     """Parts that failed or were late, and why."""
+
+    @property
+    def moved(self) -> dict[str, dict[int, tuple[int, int]]]:
+        """Per rule: row -> (rank before, rank after), from 1, for shown rows that it moved."""
+        found = {}
+        for name, (before, after) in self.orders.items():
+            old = {row: at for at, row in enumerate(before.tolist(), 1)}
+            new = {row: at for at, row in enumerate(after.tolist(), 1)}
+            ranks = {row: (old[row], new[row]) for row in self.shown.tolist() if row in new}
+            found[name] = {row: pair for row, pair in ranks.items() if pair[0] != pair[1]}
+        return found
 
 
 @dataclass(frozen=True, slots=True)

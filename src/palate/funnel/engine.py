@@ -1,0 +1,211 @@
+"""The funnel: generators, filters, ranker, rules, always in this order, on one screen.
+
+What may fail does so alone: a generator or an optional rule that breaks is left out and noted.
+What must not fail open (filters, required rules) ends the attempt, and the request steps down the
+ladder: full -> retrieval scores -> the visitor's last slate -> popular -> static list. Every step
+applies the filters; when they cannot run at all, the answer is an empty slate.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from palate.arrays import Floats, Mask, Rows
+from palate.features.vector import matrix
+from palate.funnel.budget import DEFAULT, Budget
+from palate.funnel.ladder import STEPS, by_rank, nothing, popular
+from palate.funnel.merge import merge
+from palate.funnel.reasons import reasons_for
+from palate.funnel.retrieve import Asked, retrieve
+from palate.funnel.stages import Filter, Generator, Ranker, Rule, name_of
+from palate.funnel.trace import Recorder
+from palate.funnel.types import NOTHING, Answer, Columns, Pool, Query, Slate, Step
+from palate.stores import Stores
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """A surface's parts. `palate.toml` overrides its numbers by dotted name."""
+
+    stores: Stores
+    generators: tuple[Generator, ...]
+    filters: tuple[Filter, ...]
+    ranker: Ranker
+    rules: tuple[Rule, ...]
+    pool: int = 500
+    """Most candidates that are ranked; each generator is asked for as many."""
+    shortlist: int = 100
+    """Most ranked items that the rules see; never less than three pages."""
+    reserve: int = 20
+    """Beyond the shortlist: items of exploring generators that stay whatever their score."""
+    budget: Budget = DEFAULT
+    anchor: Callable[[Query], int] | None = None
+    """Chooses the item that the slate is about, where the query names none."""
+    credit: Mapping[str, float] = field(default_factory=dict)
+    """A generator's weight when reasons are given; 1 where not named."""
+    last_slate: Callable[[Query], Rows] = nothing
+    """What the visitor was shown last."""
+    static: Rows = field(default_factory=lambda: NOTHING)
+    """What is shown when nothing else can be."""
+
+    async def answer(self, query: Query) -> Answer:
+        """The slate for `query`, its reasons, and what every stage did."""
+        log = Recorder()
+        query = self._prepared(query, log)
+        pool = await self._pooled(query, log)
+        for step in STEPS:
+            slate = None
+            with log.part(f"step.{step}", len(pool), forgive=True) as part:
+                slate = self._compose(step, query, pool, log)
+                part.left = len(slate)
+            if slate is not None and (len(slate) or (step == "full" and not log.trace.skipped)):
+                return self._answered(step, query, slate, log)
+        return self._answered("static", query, Slate.none(), log)
+
+    def _prepared(self, query: Query, log: Recorder) -> Query:
+        if self.anchor is not None and query.seed_item < 0:
+            query = replace(query, seed_item=self.anchor(query))
+        hidden = [query.excluded]
+        for each in self.filters:
+            with log.part(f"exclude.{name_of(each)}", forgive=True) as part:
+                rows = each.excludes(query)
+                hidden.append(rows)
+                part.left = len(rows)
+        hidden = [rows for rows in hidden if len(rows)]
+        if len(hidden) <= 1:
+            return replace(query, excluded=hidden[0]) if hidden else query
+        return replace(query, excluded=np.unique(np.concatenate(hidden)).astype(np.int32))
+
+    async def _pooled(self, query: Query, log: Recorder) -> Pool:
+        asked = Asked(self.pool, self.stores.columns.size, self.budget)
+        proposals = await retrieve(self.generators, query, asked, log)
+        with log.part("merge", sum(map(len, proposals))) as part:
+            pool = merge(self._names, proposals, self.pool)
+            part.left = len(pool)
+        log.trace.pool = pool
+        return pool
+
+    def _compose(self, step: Step, query: Query, pool: Pool, log: Recorder) -> Slate:
+        match step:
+            case "full":
+                return self._ruled(query, self._ranked(query, pool, log), log)
+            case "retrieval":
+                pool = pool.take(self._lawful(query, pool.rows, log))
+                return self._ruled(query, by_rank(pool, self.credit), log, optional=False)
+            case "last_slate":
+                rows = self.last_slate(query)
+            case "popular":
+                rows = popular(self.stores, query, self.pool)
+            case "static":
+                rows = self.static
+        rows = rows[self._lawful(query, rows, log)]
+        slate = Slate(rows, np.linspace(1, 0, len(rows), dtype=np.float32))
+        return self._ruled(query, slate, log, optional=False)
+
+    def _lawful(self, query: Query, rows: Rows, log: Recorder) -> Mask:
+        """Where every filter agrees. Raises what a filter raises: nothing passes unchecked."""
+        columns = self.stores.columns.read(rows, self._filter_reads)
+        kept = query.allows(rows)
+        _note(log, "excluded", rows, kept)
+        for each in self.filters:
+            name = name_of(each)
+            with log.part(f"filter.{name}", int(kept.sum())) as part:
+                mask = each.keep(query, rows, columns)
+                if mask.shape != rows.shape or mask.dtype != np.bool_:
+                    raise ValueError(f"{name} answered {mask.dtype} {mask.shape}")
+                _note(log, name, rows[kept], mask[kept])
+                kept = kept & mask
+                part.left = int(kept.sum())
+        return kept
+
+    def _ranked(self, query: Query, pool: Pool, log: Recorder) -> Slate:
+        pool = pool.take(self._lawful(query, pool.rows, log))
+        reads = self.ranker.reads
+        with log.part("features", len(pool)) as part:
+            features = self._features(query, pool, reads) if reads else _no_features(pool)
+            part.left = len(pool)
+        with log.part("rank", len(pool)) as part:
+            scores = self.ranker.score(query, pool, features)
+            if scores.shape != (len(pool),) or not np.isfinite(scores).all():
+                raise ValueError("the ranker gave something else than one number for each item")
+            order = np.argsort(-scores, kind="stable")
+            part.left = len(pool)
+        pool = pool.take(order)
+        ranked = log.ranked(pool, scores[order].astype(np.float32), features[order])
+        return self._shortlisted(query, pool, ranked)
+
+    def _shortlisted(self, query: Query, pool: Pool, ranked: Slate) -> Slate:
+        """The best, and a few that are there to be learnt about."""
+        size = max(self.shortlist, 3 * query.size)
+        if len(pool) <= size or not self._exploring.any():
+            return ranked.top(size)
+        unsure = np.flatnonzero(pool.ranks[size:, self._exploring].any(axis=1))
+        return ranked.take(np.concatenate([np.arange(size), size + unsure[: self.reserve]]))
+
+    def _ruled(self, query: Query, slate: Slate, log: Recorder, *, optional: bool = True) -> Slate:
+        """What the rules make of the slate. Raises what a required rule raises."""
+        rules = [each for each in self.rules if optional or each.required]
+        slate = replace(slate, columns=self._read(slate.rows, rules))
+        offered = set(slate.rows.tolist())
+        for each in rules:
+            name, before = name_of(each), slate
+            with log.part(f"rule.{name}", len(slate), forgive=not each.required) as part:
+                slate = _checked(each.apply(query, slate), offered)
+                part.left = len(slate)
+            log.rule(name, before.rows, slate.rows)
+        return slate.top(query.size)
+
+    def _read(self, rows: Rows, rules: Iterable[Rule]) -> Columns:
+        names = tuple(dict.fromkeys(name for each in rules for name in each.reads))
+        return self.stores.columns.read(rows, names) if names else {}
+
+    def _features(self, query: Query, pool: Pool, reads: tuple[str, ...]) -> Floats:
+        return matrix(
+            reads,
+            user=query.user,
+            now=query.now,
+            rows=pool.rows,
+            scores=pool.scores,
+            ranks=pool.ranks,
+            generators=pool.generators,
+            columns=self.stores.columns,
+            states=self.stores.states,
+        )
+
+    def _answered(self, step: Step, query: Query, slate: Slate, log: Recorder) -> Answer:
+        with log.part("reasons", len(slate)) as part:
+            pool = log.trace.pool if step in {"full", "retrieval"} else None
+            reasons = reasons_for(self.generators, self.credit, query, pool, slate)
+            part.left = len(reasons)
+        log.shown(slate.rows)
+        return Answer(slate, reasons, step, log.trace, query.seed_item)
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(name_of(each) for each in self.generators)
+
+    @cached_property
+    def _exploring(self) -> Mask:
+        return np.array([getattr(each, "explores", False) for each in self.generators], np.bool_)
+
+    @cached_property
+    def _filter_reads(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for each in self.filters for name in each.reads))
+
+
+def _no_features(pool: Pool) -> Floats:
+    return np.empty((len(pool), 0), np.float32)
+
+
+def _checked(slate: Slate, offered: set[int]) -> Slate:
+    rows = slate.rows.tolist()
+    if len(set(rows)) != len(rows) or not offered.issuperset(rows):
+        raise ValueError("the rule invented or repeated an item")
+    return slate
+
+
+def _note(log: Recorder, name: str, rows: Rows, kept: Mask) -> None:
+    if not kept.all():
+        log.trace.removed[name] = rows[~kept]

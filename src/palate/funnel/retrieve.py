@@ -1,0 +1,94 @@
+"""Asks every generator, in turn or side by side, and cleans what it says."""
+
+import asyncio
+from collections.abc import Sequence
+
+import numpy as np
+
+from palate.arrays import Floats, Rows
+from palate.funnel.budget import Budget
+from palate.funnel.stages import Generator, name_of
+from palate.funnel.trace import Recorder
+from palate.funnel.types import Candidates, Query
+from palate.jit import kernel
+
+
+async def retrieve(
+    generators: Sequence[Generator], query: Query, asked: "Asked", log: Recorder
+) -> list[Candidates]:
+    """One proposal per generator, in order; an empty one where it failed or was late.
+
+    Local generators never wait, so running them in turn is as fast as it gets; those marked
+    ``remote`` are started first and collected last.
+    """
+    far = {i: g for i, g in enumerate(generators) if getattr(g, "remote", False)}
+    tasks = {i: asyncio.create_task(_one(g, query, asked, log)) for i, g in far.items()}
+    try:
+        near = {
+            i: await _one(g, query, asked, log) for i, g in enumerate(generators) if i not in far
+        }
+        if tasks:
+            await asyncio.wait(tasks.values(), timeout=asked.budget.remote_seconds)
+        late = {i for i, task in tasks.items() if not task.done()}
+    finally:
+        for task in tasks.values():
+            task.cancel()
+    for i in late:
+        log.skip(f"generate.{name_of(generators[i])}", "late")
+    found = near | {i: task.result() for i, task in tasks.items() if i not in late}
+    return [found.get(i) or Candidates.none() for i in range(len(generators))]
+
+
+class Asked:
+    """What every generator is asked for."""
+
+    __slots__ = ("budget", "limit", "rows_given")
+
+    def __init__(self, limit: int, rows_given: int, budget: Budget) -> None:
+        self.limit, self.rows_given, self.budget = limit, rows_given, budget
+
+
+async def _one(generator: Generator, query: Query, asked: Asked, log: Recorder) -> Candidates:
+    name = f"generate.{name_of(generator)}"
+    found = Candidates.none()
+    with log.part(name, forgive=True) as part:
+        found, flaws = cleaned(await generator.generate(query, asked.limit), asked.rows_given)
+        part.left = len(found)
+        if flaws:
+            log.skip(name, f"{flaws} of its entries were unknown, repeated or not a number")
+    return found
+
+
+def cleaned(found: Candidates, rows_given: int) -> tuple[Candidates, int]:
+    """The proposal without unknown or repeated rows and scores that are no numbers; how many."""
+    rows, scores = np.asarray(found.rows, np.int32), np.asarray(found.scores, np.float32)
+    if rows.shape != scores.shape or rows.ndim != 1:
+        raise ValueError(f"{rows.shape} rows with {scores.shape} scores")
+    flaws = _flaws(rows, scores, rows_given)
+    if not flaws:
+        return found, 0
+    good = (rows >= 0) & (rows < rows_given) & np.isfinite(scores)
+    _, first = np.unique(rows[good], return_index=True)
+    kept = np.flatnonzero(good)[np.sort(first)]
+    return Candidates(rows[kept], scores[kept]), len(rows) - len(kept)
+
+
+@kernel
+def _flaws(rows: Rows, scores: Floats, rows_given: int) -> int:
+    size = 16
+    while size < 4 * len(rows):
+        size *= 2
+    table = np.full(size, -1, np.int32)
+    flaws = 0
+    for i in range(len(rows)):
+        row = rows[i]
+        if row < 0 or row >= rows_given or not np.isfinite(scores[i]):
+            flaws += 1
+            continue
+        at = (np.int64(row) * 2654435769 >> 7) & (size - 1)
+        while table[at] >= 0 and table[at] != row:
+            at = (at + 1) & (size - 1)
+        if table[at] == row:
+            flaws += 1
+        table[at] = row
+    return flaws

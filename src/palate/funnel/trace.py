@@ -1,0 +1,78 @@
+"""Writes down what every part did: how many came in and went out, how long, what broke."""
+
+import logging
+from time import perf_counter
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from palate.arrays import Floats, Rows
+from palate.funnel.types import Pool, Slate, StageTrace, Trace
+
+log = logging.getLogger("palate.funnel")
+
+
+class Recorder:
+    """The trace of one request while it grows."""
+
+    __slots__ = ("_features", "trace")
+
+    def __init__(self) -> None:
+        self.trace = Trace()
+        self._features: Floats | None = None
+
+    def part(self, name: str, entered: int = 0, *, forgive: bool = False) -> "Part":
+        """Time what runs inside ``with``; with `forgive` its failure is noted and that is all."""
+        return Part(self.trace, name, entered, forgive)
+
+    def skip(self, name: str, why: str) -> None:
+        """Note that a part did not contribute."""
+        self.trace.skipped[name] = why
+
+    def ranked(self, pool: Pool, scores: Floats, features: Floats) -> Slate:
+        """Note what was ranked: the pool in ranked order, aligned with scores and features."""
+        self.trace.ranked = Slate(pool.rows, scores)
+        self._features = features if features.shape[1] else None
+        return self.trace.ranked
+
+    def rule(self, name: str, before: Rows, after: Rows) -> None:
+        """Note what a rule did to the order, and what it took out."""
+        self.trace.orders[name] = (before, after)
+        if len(after) < len(before):
+            self.trace.removed[name] = before[~np.isin(before, after)]
+
+    def shown(self, rows: Rows) -> None:
+        """Note the final slate, and keep the features it was ranked by."""
+        self.trace.shown = rows
+        if self._features is not None and self.trace.ranked is not None:
+            order = np.argsort(self.trace.ranked.rows)
+            at = np.searchsorted(self.trace.ranked.rows, rows, sorter=order)
+            self.trace.features = self._features[order[at]]
+
+
+class Part:
+    """One part of one request. Set `left` to how many items it leaves."""
+
+    __slots__ = ("_entered", "_forgive", "_name", "_started", "_trace", "left")
+
+    def __init__(self, trace: Trace, name: str, entered: int, forgive: bool) -> None:  # noqa: FBT001
+        self._trace, self._name, self._entered, self._forgive = trace, name, entered, forgive
+        self._started = 0.0
+        self.left = 0
+
+    def __enter__(self) -> Self:
+        self._started = perf_counter()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> bool:
+        spent = (perf_counter() - self._started) * 1e3
+        self._trace.stages.append(StageTrace(self._name, self._entered, self.left, spent))
+        if not isinstance(error, Exception):
+            return False
+        if self._name not in self._trace.skipped:
+            self._trace.skipped[self._name] = f"{type(error).__name__}: {error}"
+            log.debug("%s failed", self._name, exc_info=error)
+        return self._forgive

@@ -1,0 +1,44 @@
+"""Ranking without a model: each generator votes by rank, with a weight."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from palate.arrays import Floats
+from palate.funnel.types import Pool, Query
+from palate.funnel.worth import worth
+from palate.stores import Stores
+
+SENSIBLE: Mapping[str, float] = {
+    "two_tower": 1.2,
+    "covisit": 1.0,
+    "popular": 0.5,
+    "popular_in_segment": 0.4,
+    "popular_in_genre": 0.3,
+    "content": 0.3,
+    "trending": 0.3,
+    "fresh": 0.1,
+    "anything": 0.0,
+}
+"""Before any training: what people did together first, then what everyone does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fusion:
+    """Weighted reciprocal rank fusion of the generators."""
+
+    weights: Mapping[str, float] = field(default_factory=lambda: SENSIBLE)
+    """By generator; training fits them, see `Release.fusion`."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ()
+
+    @classmethod
+    def default(cls, stores: Stores) -> Self:
+        fitted = stores.release.fusion if stores.release else {}
+        return cls(fitted or SENSIBLE)
+
+    def score(self, query: Query, pool: Pool, features: Floats) -> Floats:
+        scores: Floats = worth(pool, self.weights).sum(axis=1)
+        return scores

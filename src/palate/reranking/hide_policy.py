@@ -1,0 +1,51 @@
+"""What may not be shown is not shown: hidden, expired, not yet published, by region, by age."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from palate.arrays import Mask, Rows
+from palate.catalog.columns import ItemColumns
+from palate.funnel.types import NOTHING, Columns, Query
+from palate.stores import Stores
+
+
+@dataclass(frozen=True, slots=True)
+class HidePolicy:
+    """Applies what the catalogue says of an item, and errs on the side of not showing it.
+
+    A visitor of unknown region sees only what is free everywhere; of unknown age, only what has no
+    age limit. An item that the catalogue does not know is never shown.
+    """
+
+    catalogue: ItemColumns
+    """Knows the codes of regions."""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return ("servable", "published", "expires", "min_age", "regions")
+
+    @classmethod
+    def default(cls, stores: Stores) -> Self:
+        return cls(stores.columns)
+
+    def keep(self, query: Query, rows: Rows, columns: Columns) -> Mask:
+        free = ~columns["regions"].any(axis=1)
+        return np.asarray(
+            (columns["servable"] != 0)
+            & ~(columns["published"] > query.now)
+            & ~(columns["expires"] <= query.now)
+            & (columns["min_age"] <= (query.age or 0))
+            & (free | self._in_region(query.region, columns))
+        )
+
+    def excludes(self, query: Query) -> Rows:
+        return NOTHING
+
+    def _in_region(self, region: str, columns: Columns) -> Mask:
+        code = self.catalogue.region_code(region) if region else -1
+        if code < 0:
+            return np.zeros(len(columns["regions"]), np.bool_)
+        word = columns["regions"][:, code // 64]
+        return np.asarray((word >> np.uint64(code % 64)) & np.uint64(1) != 0)

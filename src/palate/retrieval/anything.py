@@ -1,0 +1,42 @@
+"""A few items by lot, so that whatever is in the catalogue gets its chance."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+
+from palate.catalog.columns import ItemColumns
+from palate.funnel.types import Candidates, Query, Reason
+from palate.stores import Stores
+
+
+@dataclass(frozen=True, slots=True)
+class Anything:
+    """A uniform draw of servable items; all of them where the catalogue is small.
+
+    It fills the page of a site without events, and gives Explore what no other generator knows.
+    """
+
+    explores: ClassVar[bool] = True
+
+    columns: ItemColumns
+    share: float = 0.1
+    """Of the candidates asked for, when the catalogue is larger than they."""
+
+    @classmethod
+    def default(cls, stores: Stores) -> Self:
+        return cls(stores.columns)
+
+    async def generate(self, query: Query, limit: int) -> Candidates:
+        size, dice = self.columns.size, query.dice("anything")
+        if size <= limit:
+            wanted, rows = limit, dice.permutation(size).astype(np.int32)
+        else:
+            wanted = int(self.share * limit)
+            rows = np.unique(dice.integers(0, size, 2 * wanted, np.int32))
+            dice.shuffle(rows)
+        rows = rows[(self.columns.servable[rows] != 0) & query.allows(rows)][:wanted]
+        return Candidates(rows, np.linspace(1, 0, len(rows), dtype=np.float32))
+
+    def explain(self, query: Query, row: int) -> Reason:
+        return Reason("explore")

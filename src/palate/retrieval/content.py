@@ -1,0 +1,82 @@
+"""Items that are described like those you took in."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+
+from palate.arrays import Floats, Rows
+from palate.catalog.columns import ItemColumns
+from palate.features.boards import Leaderboards
+from palate.funnel.types import Candidates, Query, Reason
+from palate.jit import kernel
+from palate.stores import Stores
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Nearest content vectors to the last items, or to the seed item; needs no events at all."""
+
+    columns: ItemColumns
+    boards: Leaderboards
+    history: int = 5
+    """How many of the visitor's last items are looked at; each counts `fade` of the one after."""
+    fade: float = 0.7
+    scan: int = 20_000
+    """Up to so many items everything is compared; beyond, the heads of the items' categories and
+    what is fresh, since a scan of a million vectors takes longer than a whole request may."""
+
+    @classmethod
+    def default(cls, stores: Stores) -> Self:
+        return cls(stores.columns, stores.boards)
+
+    async def generate(self, query: Query, limit: int) -> Candidates:
+        history = query.about(self.history)
+        wanted = self._wanted(history)
+        if not wanted.any():
+            return Candidates.none()
+        rows = self._reachable(history, limit)
+        scores = _dots(self.columns.content, rows, wanted)
+        usable = (self.columns.servable[rows] != 0) & query.allows(rows)
+        found = Candidates(rows[usable], scores[usable])
+        return found.take(_best(found.scores, limit))
+
+    def explain(self, query: Query, row: int) -> Reason:
+        history = query.about(self.history)
+        likeness = self._vectors(history) @ self.columns.content[row]
+        nearest = int(np.argmax(likeness))
+        weight = float(likeness[nearest])
+        return Reason("similar_to_item", (int(history[nearest]),), (weight,))
+
+    def _wanted(self, history: Rows) -> Floats:
+        weights = np.float32(self.fade) ** np.arange(len(history), dtype=np.float32)
+        wanted: Floats = weights.astype(np.float32) @ self._vectors(history)
+        return wanted
+
+    def _vectors(self, rows: Rows) -> Floats:
+        return self.columns.read(rows, ["content"])["content"]
+
+    def _reachable(self, history: Rows, limit: int) -> Rows:
+        size = self.columns.size
+        if size <= self.scan:
+            return np.arange(size, dtype=np.int32)
+        codes = np.unique(self.columns.read(history, ["categories"])["categories"])
+        heads = [self.boards.category(int(code), 2 * limit)[0] for code in codes if code >= 0]
+        return np.unique(np.concatenate([*heads, self.boards.top("fresh", limit)[0]]))
+
+
+@kernel
+def _dots(content: Floats, rows: Rows, wanted: Floats) -> Floats:
+    out = np.empty(len(rows), np.float32)
+    for i in range(len(rows)):
+        out[i] = np.dot(content[rows[i]], wanted)
+    return out
+
+
+def _best(scores: Floats, limit: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    """Places of the `limit` highest scores, best first, ties by place."""
+    if len(scores) > 4 * limit:
+        floor = np.partition(scores, len(scores) - limit)[len(scores) - limit]
+        places = np.flatnonzero(scores >= floor)
+        return places[np.argsort(-scores[places], kind="stable")[:limit]]
+    return np.argsort(-scores, kind="stable")[:limit]

@@ -1,0 +1,36 @@
+"""What people took in next to what you took in."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from palate.catalog.columns import ItemColumns
+from palate.funnel.types import Candidates, Query, Reason
+from palate.models import covisit
+from palate.stores import Stores
+
+
+@dataclass(frozen=True, slots=True)
+class Covisit:
+    """Neighbours in the co-visitation counts of the last items, or of the seed item."""
+
+    counts: covisit.Covisit
+    columns: ItemColumns
+    history: int = 20
+    """How many of the visitor's last items are asked for their neighbours."""
+
+    @classmethod
+    def default(cls, stores: Stores) -> Self:
+        return cls(stores.covisit, stores.columns)
+
+    async def generate(self, query: Query, limit: int) -> Candidates:
+        history = query.about(self.history)
+        if not len(history):
+            return Candidates.none()
+        servable = self.columns.servable
+        return Candidates(*self.counts.score(history, servable, query.excluded, limit))
+
+    def explain(self, query: Query, row: int) -> Reason:
+        if query.seed_item >= 0:
+            return Reason("similar_to_item", (query.seed_item,), (1.0,))
+        rows, parts = self.counts.reasons(query.about(self.history), row)
+        return Reason("because_of_items", tuple(rows.tolist()), tuple(parts.tolist()))

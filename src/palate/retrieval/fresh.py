@@ -1,0 +1,44 @@
+"""What is new, nearest to your taste first."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar, Self
+
+import numpy as np
+
+from palate.catalog.columns import ItemColumns
+from palate.features.boards import Leaderboards
+from palate.funnel.types import Candidates, Query, Reason
+from palate.retrieval.boards import head
+from palate.stores import Stores
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """The newest items, by how new they are and how much they read like the last ones taken in."""
+
+    explores: ClassVar[bool] = True
+
+    columns: ItemColumns
+    boards: Leaderboards
+    taste: float = 1.0
+    """What a perfect likeness counts against being the newest of all."""
+    history: int = 10
+    """How many of the visitor's last items tell the taste."""
+
+    @classmethod
+    def default(cls, stores: Stores) -> Self:
+        return cls(stores.columns, stores.boards)
+
+    async def generate(self, query: Query, limit: int) -> Candidates:
+        found = head(partial(self.boards.top, "fresh"), query, limit)
+        newness = 1.0 - np.arange(len(found)) / max(len(found), 1)
+        history = query.about(self.history)
+        if len(history):
+            taste = self.columns.read(history, ["content"])["content"].mean(axis=0)
+            newness = newness + self.taste * (self.columns.content[found.rows] @ taste)
+        scores = newness.astype(np.float32)
+        return Candidates(found.rows, scores).take(np.argsort(-scores, kind="stable"))
+
+    def explain(self, query: Query, row: int) -> Reason:
+        return Reason("fresh")

@@ -1,0 +1,27 @@
+"""What is on the rise now."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Self
+
+from palate.features.boards import Leaderboards
+from palate.funnel.types import Candidates, Query, Reason
+from palate.retrieval.boards import head
+from palate.stores import Stores
+
+
+@dataclass(frozen=True, slots=True)
+class Trending:
+    """Items whose recent rate stands out against their usual one."""
+
+    boards: Leaderboards
+
+    @classmethod
+    def default(cls, stores: Stores) -> Self:
+        return cls(stores.boards)
+
+    async def generate(self, query: Query, limit: int) -> Candidates:
+        return head(partial(self.boards.top, "trending"), query, limit)
+
+    def explain(self, query: Query, row: int) -> Reason:
+        return Reason("trending")

@@ -1,0 +1,41 @@
+"""Items near to you in the learnt space."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from palate.catalog.columns import ItemColumns
+from palate.funnel.types import Candidates, Query, Reason
+from palate.models import two_tower
+from palate.stores import Stores
+
+BECAUSE = 2
+"""Items of the history that a reason names."""
+
+
+@dataclass(frozen=True, slots=True)
+class TwoTower:
+    """Approximate nearest neighbours of the visitor's vector, or of the seed item's."""
+
+    model: two_tower.TwoTower | None
+    """None where the release has no tower."""
+    columns: ItemColumns
+
+    @classmethod
+    def default(cls, stores: Stores) -> Self:
+        return cls(stores.release.two_tower if stores.release else None, stores.columns)
+
+    async def generate(self, query: Query, limit: int) -> Candidates:
+        if self.model is None:
+            return Candidates.none()
+        if query.seed_item < 0:
+            return Candidates(
+                *self.model.candidates(query.user, query.now, self.columns, query.excluded, limit)
+            )
+        more = limit + len(query.excluded)
+        near = Candidates(*self.model.similar(query.seed_item, self.columns, more))
+        return near.take(query.allows(near.rows)).take(slice(0, limit))
+
+    def explain(self, query: Query, row: int) -> Reason:
+        if query.seed_item >= 0:
+            return Reason("similar_to_item", (query.seed_item,), (1.0,))
+        return Reason("taste", tuple(query.user.engaged(BECAUSE).tolist()))

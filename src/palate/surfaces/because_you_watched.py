@@ -1,0 +1,33 @@
+"""Because You Watched: a row about one thing the visitor liked."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from palate.catalog.columns import ItemColumns
+from palate.events.kinds import Signal
+from palate.funnel.engine import Funnel
+from palate.funnel.types import Query
+from palate.stores import Stores
+from palate.surfaces.more_like_this import more_like_this
+
+LOOK_BACK = 20
+"""How many of the visitor's last items may be the anchor."""
+
+
+def because_you_watched(stores: Stores) -> Funnel:
+    """More like the anchor: `query.seed_item`, else the last item that was liked, else taken in."""
+
+    def anchor(query: Query) -> int:
+        return last_liked(query, stores.columns)
+
+    return replace(more_like_this(stores), anchor=anchor)
+
+
+def last_liked(query: Query, columns: ItemColumns) -> int:
+    """The newest servable item with a positive signal, else the newest taken in; -1 for none."""
+    recent = query.user.engaged(LOOK_BACK)
+    recent = recent[columns.read(recent, ["servable"])["servable"] != 0]
+    liked = query.user.history[(query.user.signals & Signal.POSITIVE) != 0]
+    best = recent[np.isin(recent, liked)]
+    return int((best if len(best) else recent)[0]) if len(recent) else -1

@@ -1,0 +1,54 @@
+"""Home: the page a visitor lands on."""
+
+from palate.funnel.engine import Funnel
+from palate.funnel.stages import Generator
+from palate.ranking.fusion import Fusion
+from palate.ranking.network import best_ranker
+from palate.reranking.at_most import AtMost
+from palate.reranking.boost_fresh import BoostFresh
+from palate.reranking.diversify import Diversify
+from palate.reranking.explore import Explore
+from palate.reranking.hide_policy import HidePolicy
+from palate.reranking.hide_seen import HideSeen
+from palate.retrieval.anything import Anything
+from palate.retrieval.content import Content
+from palate.retrieval.covisit import Covisit
+from palate.retrieval.fresh import Fresh
+from palate.retrieval.popular import Popular
+from palate.retrieval.popular_in_genre import PopularInGenre
+from palate.retrieval.popular_in_segment import PopularInSegment
+from palate.retrieval.trending import Trending
+from palate.retrieval.two_tower import TwoTower
+from palate.stores import Stores
+
+
+def home(stores: Stores) -> Funnel:
+    """What this visitor would like next, with room for the new and the unknown."""
+    return Funnel(
+        stores=stores,
+        generators=generators(stores),
+        filters=(HideSeen(), HidePolicy(stores.columns)),
+        ranker=best_ranker(stores),
+        rules=(
+            BoostFresh(lift=0.2),
+            Diversify(strength=0.1),
+            AtMost("categories", cap=6, screen=12),
+            Explore(stores.settings.explore.epsilon),
+        ),
+        credit=Fusion.default(stores).weights,
+    )
+
+
+def generators(stores: Stores) -> tuple[Generator, ...]:
+    """Everything that may know what this visitor would like; training asks the same ones."""
+    return (
+        TwoTower.default(stores),
+        Covisit.default(stores),
+        PopularInSegment.default(stores),
+        Popular.default(stores),
+        Content.default(stores),
+        PopularInGenre.default(stores),
+        Trending.default(stores),
+        Fresh.default(stores),
+        Anything.default(stores),
+    )

@@ -1,0 +1,25 @@
+"""Trending: what is on the rise, the same for everyone but for what they sent away."""
+
+from palate.events.kinds import Signal
+from palate.funnel.engine import Funnel
+from palate.ranking.fusion import Fusion
+from palate.reranking.hide_policy import HidePolicy
+from palate.reranking.hide_seen import HideSeen
+from palate.retrieval import popular
+from palate.retrieval import trending as rising
+from palate.stores import Stores
+
+BOARD_FIRST = {"trending": 1.0, "popular": 0.01}
+"""Popular items only fill up a short board."""
+
+
+def trending(stores: Stores) -> Funnel:
+    """The trending board in its own order; only what the visitor turned down is hidden."""
+    return Funnel(
+        stores=stores,
+        generators=(rising.Trending.default(stores), popular.Popular.default(stores)),
+        filters=(HideSeen(signals=int(Signal.NEGATIVE)), HidePolicy(stores.columns)),
+        ranker=Fusion(BOARD_FIRST),
+        rules=(),
+        credit=BOARD_FIRST,
+    )
