@@ -1,121 +1,158 @@
 """One typed tree of settings: defaults here, `palate.toml` over them, the environment over both.
 
-`PALATE_SERVING__PORT=8701` overrides ``port`` of ``[serving]``.
+`PALATE_SERVING__PORT=8701` overrides ``port`` of ``[serving]``; a list or a table is written as in
+the file (``PALATE_SERVING__API_KEYS='["k1", "k2"]'``). `template` writes the commented file of a
+new site from this very text, so a setting and its meaning stand in one place.
 """
 
+import ast
+import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from textwrap import wrap
+from typing import Annotated, Any, TypeAlias
 
 import msgspec
 
 from palate.errors import BadInput, Problem
 
 FILE = "palate.toml"
+WIDTH = 88
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
+Positive: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
+Port: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+Share: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Amount: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A table of the file: unknown names are refused, so that a typo cannot pass for a setting."""
 
 
-class SiteSettings(_Part):
+class SiteSettings(_Part, frozen=True):
     """``[site]``: the tenant."""
 
     name: str = "site"
+    """Shown in logs, metrics and the console."""
     language: str = "en"
+    """Language of the site's texts, as in HTML's ``lang``."""
 
 
-class StoreSettings(_Part):
+class StoreSettings(_Part, frozen=True):
     """``[stores]``: one URL per back-end; relative paths are below the site's folder."""
 
     catalog: str = "sqlite:catalog.db"
+    """Items and users."""
     events: str = "sqlite:events.db"
+    """The event log, the only truth: keep backups of this one."""
     online: str = "lmdb:online"
+    """User state and item counters; can be rebuilt from the log."""
     offline: str = "file:offline"
+    """Training data and impressions with their features."""
     index: str = "faiss:"
+    """Nearest neighbours; lives inside a release."""
     columns: str = "columns"
     """Folder of the memory-mapped projections."""
     releases: str = "releases"
-    online_gigabytes: float = 16.0
+    """Folder of what training made."""
+    online_gigabytes: Annotated[float, msgspec.Meta(gt=0)] = 16.0
     """Upper bound of the LMDB map (address space, not memory)."""
 
 
-class ServingSettings(_Part):
+class ServingSettings(_Part, frozen=True):
     """``[serving]``: the HTTP edge."""
 
     host: str = "127.0.0.1"
-    port: int = 8700
-    workers: int = 1
+    """Address to listen on; anything but loopback needs an API key."""
+    port: Port = 8700
+    """TCP port; 0 takes a free one."""
+    workers: Positive = 1
+    """Processes that answer requests; one per core is a good number."""
     api_keys: tuple[str, ...] = ()
-    """Accepted in ``Authorization: Bearer …`` or ``X-API-Key``; none is allowed on loopback only."""
-    max_body_bytes: int = 8_000_000
-    max_events: int = 10_000
+    """For ``Authorization: Bearer …`` or ``X-API-Key``; none is allowed on loopback only."""
+    max_body_bytes: Positive = 8_000_000
+    """Larger request bodies are refused."""
+    max_events: Positive = 10_000
     """In one POST /v1/events."""
-    max_items: int = 10_000
+    max_items: Positive = 10_000
     """In one bulk POST /v1/items."""
-    max_limit: int = 100
+    max_limit: Positive = 100
     """Largest ``limit`` of a slate."""
-    max_excluded: int = 2_000
+    max_excluded: Count = 2_000
     """How many items the pages of one session may hold back."""
-    traces: int = 2_000
+    traces: Count = 2_000
     """How many of the newest traces are kept."""
-    trace_rate: float = 1.0
+    trace_rate: Share = 1.0
     """Share of requests whose trace is kept."""
-    release_poll_seconds: float = 0.5
+    release_poll_seconds: Annotated[float, msgspec.Meta(gt=0)] = 0.5
+    """How often a worker looks for a new release."""
 
 
-class StreamingSettings(_Part):
+class StreamingSettings(_Part, frozen=True):
     """``[streaming]``: from the log to the state."""
 
-    poll_milliseconds: float = 15.0
-    batch: int = 2_000
+    poll_milliseconds: Annotated[float, msgspec.Meta(gt=0)] = 15.0
+    """How often the log is asked for new events."""
+    batch: Positive = 2_000
     """Events folded in one transaction."""
-    boards_seconds: float = 0.25
+    boards_seconds: Amount = 0.25
     """How often leaderboards are computed anew while events flow."""
-    session_gap_minutes: float = 30.0
-    seen_limit: int = 5_000
+    session_gap_minutes: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+    """A longer silence ends a session."""
+    seen_limit: Count = 5_000
     """Items a user's record remembers as seen."""
-    covisit_megabytes: int = 256
+    covisit_megabytes: Positive = 256
     """Bound of the co-visitation table; decides how many neighbours an item keeps."""
 
 
-class FeatureSettings(_Part):
+class FeatureSettings(_Part, frozen=True):
     """``[features]``: what segments users."""
 
     segment_by: tuple[str, ...] = ("country", "age_band", "gender")
     """Profile fields or attributes; `age_band` comes from `birth_year` or the attribute `age`."""
-    segments: int = 16
+    segments: Annotated[int, msgspec.Meta(ge=1, le=255)] = 16
     """How many segments are told apart (hashed)."""
 
 
-class TrainingSettings(_Part):
+class TrainingSettings(_Part, frozen=True):
     """``[training]``: how a release is made."""
 
-    seed: int = 1
-    min_events: int = 200
+    seed: Count = 1
+    """Where all chance of training comes from."""
+    min_events: Count = 200
     """Below this nothing is trained: counting serves better."""
-    dim: int = 64
-    history: int = 50
-    epochs: int = 12
-    batch_size: int = 256
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-4
-    dropout: float = 0.3
-    tower_seconds: float = 40.0
+    dim: Positive = 64
+    """Width of the towers' vectors."""
+    history: Positive = 50
+    """Events of a user that the user tower reads."""
+    epochs: Positive = 12
+    """At most this many passes over the history."""
+    batch_size: Positive = 256
+    """Sequences in one step of the towers."""
+    learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 2e-3
+    """Step size of the towers' optimiser."""
+    weight_decay: Amount = 1e-4
+    """Pull of the weights towards zero."""
+    dropout: Share = 0.3
+    """Share of activations dropped in training."""
+    tower_seconds: Amount = 40.0
     """Time limit of one tower training; early stopping may end it sooner."""
-    ranker_queries: int = 4_000
+    ranker_queries: Count = 4_000
     """Moments of the history that are replayed into training rows."""
-    ranker_candidates: int = 100
+    ranker_candidates: Positive = 100
     """Candidates kept for each of them."""
-    ranker_epochs: int = 8
-    ranker_seconds: float = 30.0
-    threads: int = 2
-    every_hours: float = 24.0
+    ranker_epochs: Positive = 8
+    """At most this many passes over those rows."""
+    ranker_seconds: Amount = 30.0
+    """Time limit of one ranker training."""
+    threads: Positive = 2
+    """Cores that training may use."""
+    every_hours: Amount = 24.0
     """`palate up`: a new release is trained this often, when there are new events."""
 
 
-class RankingSettings(_Part):
+class RankingSettings(_Part, frozen=True):
     """``[ranking]``: from the ranker's heads to one number."""
 
     value: dict[str, float] = msgspec.field(
@@ -124,16 +161,14 @@ class RankingSettings(_Part):
     """Value formula: the weight of each calibrated probability."""
 
 
-class ExploreSettings(_Part):
+class ExploreSettings(_Part, frozen=True):
     """``[explore]``: slots given to items in order to learn about them."""
 
-    epsilon: float = 0.1
+    epsilon: Share = 0.1
     """Probability with which a slot that may explore does so."""
 
 
-
-
-class Settings(_Part):
+class Settings(_Part, frozen=True):
     """The whole tree. `home` is the site's folder."""
 
     home: Path = Path()
@@ -160,15 +195,14 @@ def load(home: Path, environment: Mapping[str, str]) -> Settings:
     """
     file = home / FILE
     if not file.is_file():
-        raise BadInput(f"{home} is not a site: it has no {FILE}; make one with `palate init {home}`")
+        raise BadInput(
+            f"{home} is not a site: it has no {FILE}; make one with `palate init {home}`"
+        )
     try:
         tree: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{file}: {error}", [Problem(str(file), str(error))]) from error
-    _overlay(tree, environment)
-    try:
+        _overlay(tree, environment)
         return msgspec.convert(tree | {"home": str(home.resolve())}, Settings, strict=False)
-    except msgspec.ValidationError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise BadInput(f"{file}: {error}", [Problem(str(file), str(error))]) from error
 
 
@@ -176,4 +210,69 @@ def _overlay(tree: dict[str, Any], environment: Mapping[str, str]) -> None:
     for name, value in environment.items():
         table, _, key = name.removeprefix("PALATE_").lower().partition("__")
         if name.startswith("PALATE_") and key:
-            tree.setdefault(table, {})[key] = value
+            held = tree.setdefault(table, {})
+            if not isinstance(held, dict) or table not in Settings.__struct_fields__:
+                raise BadInput(f"the environment's {name} names no table of {FILE}")
+            held[key] = _given(value)
+
+
+def _given(value: str) -> Any:
+    """A list or table as in the file; everything else is converted by its field."""
+    if value.lstrip().startswith(("[", "{")):
+        return tomllib.loads(f"value = {value}")["value"]
+    return value
+
+
+def template() -> str:
+    """The commented `palate.toml` of a new site: every setting, its meaning and its default."""
+    lines = [
+        f"# {FILE}: the settings of this site. A line that begins with #name = shows a default:",
+        "# take the # away to change it. PALATE_TABLE__NAME in the environment overrides both.",
+    ]
+    source = Path(__file__).read_text("utf-8")
+    classes = {node.name: node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)}
+    for table in msgspec.structs.fields(Settings):
+        if isinstance(table.default, _Part):
+            lines += ["", *_table(table.name, table.default, classes[type(table.default).__name__])]
+    lines += [
+        "",
+        "# Numbers of a surface's parts, by dotted name; a table per surface, for example:",
+        "#[surfaces.home]",
+        '#"at_most.cap" = 3',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _table(name: str, part: _Part, source: ast.ClassDef) -> Iterator[str]:
+    about = (ast.get_docstring(source) or "").partition(": ")[2]
+    yield from _comment(about[:1].upper() + about[1:])
+    yield f"[{name}]"
+    meanings = _meanings(source)
+    for field in part.__struct_fields__:
+        yield from _comment(meanings.get(field, ""))
+        yield f"#{field} = {_toml(getattr(part, field))}"
+
+
+def _meanings(source: ast.ClassDef) -> dict[str, str]:
+    """The docstring under each field."""
+    return {
+        field.target.id: " ".join(text.value.value.split())
+        for field, text in zip(source.body, source.body[1:], strict=False)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }
+
+
+def _comment(text: str) -> list[str]:
+    return [f"# {line}" for line in wrap(text.replace("``", "`"), WIDTH)]
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(_toml(each) for each in value)}]"
+    if isinstance(value, dict):
+        return f"{{ {', '.join(f'{k} = {_toml(v)}' for k, v in value.items())} }}"
+    return json.dumps(value, ensure_ascii=False)

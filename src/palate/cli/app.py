@@ -1,17 +1,17 @@
-"""The `palate` command: finds its commands by their files and imports only the one that is asked for.
+"""The `palate` command: finds its commands by file, and imports only the one that is asked for.
 
 A command is a module of this package that defines a Typer app called ``app``; a trailing underscore
-in its name is dropped (`import_.py` is ``palate import``).
+in its name is dropped (`import_.py` is ``palate import``), an underscore inside is a dash.
 """
 
 import ast
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-import click
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 import palate
@@ -24,25 +24,44 @@ NOT_COMMANDS = {"__init__", "__main__", "app", "output", "site"}
 class LazyCommands(TyperGroup):
     """Loads a command's module when it is called: `palate serve` never imports a trainer."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(p.stem.rstrip("_") for p in HERE.glob("*.py") if p.stem not in NOT_COMMANDS)
+    def list_commands(self, ctx: Any) -> list[str]:
+        return sorted(_modules())
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        if len(sys.argv) < 2 or cmd_name not in sys.argv:  # noqa: PLR2004  the list of commands only
-            return click.Command(cmd_name, help=_summary(cmd_name))
-        command = get_command(import_module(f"palate.cli.{_module(cmd_name)}").app)
-        command.name = cmd_name
-        return command
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command's name and summary, enough for the list."""
+        module = _modules().get(cmd_name)
+        return None if module is None else TyperCommand(cmd_name, help=_summary(module))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command itself, now that it is called."""
+        name, stub, rest = super().resolve_command(ctx, args)
+        if stub is None or stub.name is None:
+            return name, stub, rest
+        command = get_command(_framed(import_module(f"palate.cli.{_modules()[stub.name]}").app))
+        command.name = stub.name
+        return name, command, rest
 
 
-def _module(command: str) -> str:
-    return command if (HERE / f"{command}.py").exists() else f"{command}_"
+def _framed(command: typer.Typer) -> typer.Typer:
+    """A command's app with the manners of the whole: Markdown in its help, no shell completion."""
+    framed = typer.Typer(
+        add_completion=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
+    )
+    framed.info = command.info
+    framed.registered_callback = command.registered_callback
+    framed.registered_commands = command.registered_commands
+    framed.registered_groups = command.registered_groups
+    return framed
 
 
-def _summary(command: str) -> str:
-    text = (HERE / f"{_module(command)}.py").read_text("utf-8")
+def _modules() -> dict[str, str]:
+    """Command name -> module name."""
+    stems = [p.stem for p in HERE.glob("*.py") if p.stem not in NOT_COMMANDS]
+    return {stem.rstrip("_").replace("_", "-"): stem for stem in stems}
+
+
+def _summary(module: str) -> str:
+    text = (HERE / f"{module}.py").read_text("utf-8")
     return (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
 
 
