@@ -3,9 +3,8 @@
 ``create`` is what the worker processes run; the site's folder comes in ``PALATE_SITE``.
 """
 
-import os
-from pathlib import Path
-from typing import Any
+import logging
+from typing import Any, cast
 
 import httpx
 from litestar import Litestar, Request, Response
@@ -22,8 +21,7 @@ from palate.console.visitor import COOKIE, Visitor
 from palate.console.window import HEADERS, STATIC, Window
 from palate.errors import PalateError
 from palate.serving import app as serving
-from palate.serving.environment import SITE
-from palate.settings import Settings, load
+from palate.settings import Settings
 
 OURS = ("/film/", "/row/", "/why/", "/static/", "/act", "/visitor", "/pulse")
 """Paths of the storefront, besides "/" itself; everything else is the API's."""
@@ -32,7 +30,8 @@ LOST = 404
 
 def create() -> ASGIApp:
     """The app of a worker process."""
-    settings = load(Path(os.environ.get(SITE, ".")), os.environ)
+    settings = serving.settings_from_environment()
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # the storefront calls its own process
     return Front(serving.create(settings), settings)
 
 
@@ -44,8 +43,8 @@ class Front:
         self._pages = storefront(api, settings, clock or SystemClock())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")
-        ours = scope["type"] == "http" and (path == "/" or path.startswith(OURS))
+        path = scope.get("path", "")  # a lifespan has none, and is the API's
+        ours = path == "/" or path.startswith(OURS)
         await (self._pages if ours else self._api)(scope, receive, send)
 
 
@@ -53,7 +52,7 @@ def storefront(api: ASGIApp, settings: Settings, clock: Clock) -> Litestar:
     """The pages, over the API in this very process."""
     keys = settings.serving.api_keys
     client = httpx.AsyncClient(
-        transport=httpx.ASGITransport(api),  # type: ignore[arg-type]  two spellings of ASGI
+        transport=httpx.ASGITransport(cast("Any", api)),  # two spellings of ASGI
         base_url="http://storefront",
         headers={"x-api-key": keys[0]} if keys else {},
     )
@@ -64,7 +63,7 @@ def storefront(api: ASGIApp, settings: Settings, clock: Clock) -> Litestar:
             "window": Provide(lambda: window, sync_to_thread=False),
             "visitor": Provide(looking, sync_to_thread=False),
         },
-        exception_handlers={PalateError: _sorry, HTTPException: _sorry},  # type: ignore[dict-item]
+        exception_handlers={PalateError: _sorry, HTTPException: _sorry},
         state=State({"window": window}),
         openapi_config=None,
     )
@@ -76,9 +75,7 @@ def looking(request: Request[Any, Any, State]) -> Visitor:
     return Visitor.of(request.cookies.get(COOKIE)) or Visitor.fresh(clock)
 
 
-def _sorry(
-    request: Request[Any, Any, State], error: PalateError | HTTPException
-) -> Response[str]:
+def _sorry(request: Request[Any, Any, State], error: PalateError | HTTPException) -> Response[str]:
     window: Window = request.app.state.window
     status = error.status if isinstance(error, PalateError) else error.status_code
     title = "There is no such page" if status == LOST else "That did not work"

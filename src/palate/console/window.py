@@ -60,7 +60,9 @@ class Window:
         """How the engine is."""
         return await pulse_of(self.api, self.home)
 
-    def fragment(self, template: str, facts: Mapping[str, object], status: int = 200) -> Response[str]:
+    def fragment(
+        self, template: str, facts: Mapping[str, object], status: int = 200
+    ) -> Response[str]:
         """Print a part of a page."""
         text = self.templates.get_template(template).render(facts)
         return Response(text, media_type=MediaType.HTML, headers=HEADERS, status_code=status)

@@ -17,7 +17,7 @@ SHOWN_BY_ITSELF = {"year"}
 
 
 @get("/film/{item_id:path}")
-async def film(  # noqa: PLR0913  one argument a parameter of the address
+async def film(  # noqa: PLR0913, PLR0917  one argument a parameter of the address
     request: Request[Any, Any, Any],
     window: Window,
     visitor: Visitor,

@@ -1,4 +1,4 @@
-"""The front page: the visitor's rows, and each row alone for the page that brings itself up to date."""
+"""The front page, and each of its rows alone for a page that keeps itself up to date."""
 
 from typing import Any
 
@@ -11,9 +11,7 @@ from palate.errors import PalateError
 
 
 @get("/")
-async def home(
-    request: Request[Any, Any, Any], window: Window, visitor: Visitor
-) -> Response[str]:
+async def home(request: Request[Any, Any, Any], window: Window, visitor: Visitor) -> Response[str]:
     """The whole page."""
     rows = await shelves(window, (HOME, BECAUSE, TRENDING), visitor)
     greeting, lead = await _words(window, visitor)

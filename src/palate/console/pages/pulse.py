@@ -1,4 +1,4 @@
-"""What an open page asks every two seconds: has anything changed behind it?"""
+"""What an open page asks every two seconds, to see whether anything changed behind it."""
 
 from litestar import get
 

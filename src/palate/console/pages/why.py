@@ -1,0 +1,29 @@
+"""Why a film was on a page: the reason in a sentence, then everything the funnel did."""
+
+from typing import Any
+
+from litestar import Request, Response, get
+
+from palate.console.story import story
+from palate.console.visitor import Visitor
+from palate.console.window import Window
+
+
+@get("/why/{recommendation_id:str}/{item_id:path}")
+async def why(
+    request: Request[Any, Any, Any],
+    window: Window,
+    visitor: Visitor,
+    recommendation_id: str,
+    item_id: str,
+    panel: int = 0,
+) -> Response[str]:
+    """A page of its own, or with `panel=1` what fits into a dialog."""
+    told = story(await window.api.trace(recommendation_id), item_id.removeprefix("/"))
+    facts = {"story": told, "panel": bool(panel)}
+    if panel:
+        return window.fragment("story.html", facts)
+    return await window.page("why.html", request, visitor, facts)
+
+
+ROUTES = [why]
