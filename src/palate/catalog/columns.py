@@ -3,7 +3,10 @@
 A projection: the catalogue is the truth, these files may be deleted at any time and are made anew.
 """
 
+import fcntl
+import os
 from collections.abc import Sequence
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,31 +16,38 @@ from numpy.typing import NDArray
 from palate.arrays import Floats, Rows, Times
 from palate.catalog.content import CONTENT_DIM, content_vectors
 from palate.catalog.item import Item
-from palate.catalog.mapped import OWN, Generation, GenerationFolder, Layout
 from palate.catalog.protocol import ItemChange
 from palate.catalog.vocabulary import Vocabulary
-from palate.errors import Conflict, CorruptStore
+from palate.errors import Conflict
+from palate.mapped import Column, Layout, MappedArrays
 
 FORMAT = 1
-"""Raise it whenever a column or its meaning changes: files of another format are made anew."""
+"""Raise it whenever the meaning of a column changes: files of another format are made anew."""
+CAPACITY = 1024
 CATEGORIES = 8
 """An item's first eight categories count."""
 MOST_CATEGORIES = 32_767
+MOST_CREATORS = 2**31 - 1
 NOWHERE = 255
 """Region code of all regions that found no code of their own. Nobody is ever in it, so an item
 that may be shown only there is shown nowhere: closed where it fails."""
-LAYOUT: Layout = {
-    "servable": ("u1", (), 0),
-    "published": ("f8", (), np.nan),
-    "expires": ("f8", (), np.nan),
-    "min_age": ("u1", (), 0),
-    "regions": ("u8", (4,), 0),
-    "categories": ("i2", (CATEGORIES,), -1),
-    "creator": ("i4", (), -1),
-    "tags": ("u2", (), 0),
-    "content": ("f4", (CONTENT_DIM,), 0),
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+COLUMNS = {
+    "servable": Column("u1"),
+    "published": Column("f8", fill=np.nan),
+    "expires": Column("f8", fill=np.nan),
+    "min_age": Column("u1"),
+    "regions": Column("u8", (4,)),
+    "categories": Column("i2", (CATEGORIES,), -1),
+    "creator": Column("i4", fill=-1),
+    "tags": Column("u2"),
+    "content": Column("f4", (CONTENT_DIM,)),
 }
-SIZE, VERSION, NAMED_CATEGORIES, NAMED_CREATORS, NAMED_REGIONS = range(OWN, OWN + 5)
+NAMES = ("categories", "creators", "regions")
+HEADER = dict.fromkeys(("format", "size", "version", "boot", "epoch", *NAMES), "i8")
+"""`boot`: the boot of the machine that wrote last, 0 once synced. `epoch`: names the vocabularies'
+files. The last three: how many names each vocabulary holds."""
+LAYOUT = Layout(COLUMNS, HEADER)
 
 
 class ItemColumns:
@@ -60,50 +70,42 @@ class ItemColumns:
     tags: NDArray[np.uint16]
     content: Floats
 
-    def __init__(self, held: Generation, folder: GenerationFolder | None, *, write: bool) -> None:
-        self._folder, self._write = folder, write
-        self._adopt(held)
+    def __init__(self, held: MappedArrays, directory: Path | None, *, write: bool) -> None:
+        self._held, self._directory, self._write = held, directory, write
+        self._lock: int | None = None
+        self._epoch = -1
+        self._bind()
 
     @classmethod
-    def in_memory(cls, capacity: int = 1024) -> Self:
+    def in_memory(cls, capacity: int = CAPACITY) -> Self:
         """Columns of this process only."""
-        return cls(Generation.in_memory(LAYOUT, FORMAT, max(capacity, 2)), None, write=True)
+        return cls(MappedArrays.in_memory(LAYOUT, max(capacity, 2)), None, write=True)
 
     @classmethod
     def open(cls, directory: Path, *, write: bool = False) -> Self:
         """Map a site's columns.
 
         The writer starts empty (`version` 0) where the files are missing, damaged or of another
-        format; Conflict where another process writes. A reader sees nothing until there are files.
+        format, or where the machine went down while they were written; Conflict where another
+        process writes. A reader sees nothing until there are files.
         """
-        folder = GenerationFolder(directory, LAYOUT, FORMAT)
-        if not write:
-            reader = cls(Generation.in_memory(LAYOUT, FORMAT, 2), folder, write=False)
-            reader.refresh()
-            return reader
-        folder.lock()
-        try:
-            held = folder.current(write=True)
-        except CorruptStore:
-            held = None
-        if held is None or not held.trusted():
-            old, held = held, folder.begin(1024)
-            folder.publish(held, old)
-        held.dirty()
-        columns = cls(held, folder, write=True)
-        for vocabulary in columns._vocabularies():
-            vocabulary.cut()
+        lock = _lock(directory) if write else None
+        held = MappedArrays.open(directory, LAYOUT, write=write, capacity=CAPACITY)
+        columns = cls(held, directory, write=write)
+        columns._lock = lock
+        if write:
+            columns._begin()
         return columns
 
     @property
     def size(self) -> int:
         """Rows given so far, as far as this projection knows."""
-        return int(self._held.header[SIZE])
+        return int(self._held.scalar("size"))
 
     @property
     def version(self) -> int:
         """The catalogue's version shown here."""
-        return int(self._held.header[VERSION])
+        return int(self._held.scalar("version"))
 
     @property
     def capacity(self) -> int:
@@ -113,18 +115,12 @@ class ItemColumns:
     def read(self, rows: Rows, names: Sequence[str]) -> dict[str, NDArray[Any]]:
         """The named columns for `rows`; a row outside (also -1) reads as never written."""
         within = np.asarray(rows, np.int32).view(np.uint32)
-        return {
-            name: np.take(self._held.columns[name], within, axis=0, mode="clip") for name in names
-        }
+        return {name: np.take(self._held[name], within, axis=0, mode="clip") for name in names}
 
     def refresh(self) -> None:
         """Reader: map the newer files if there are any. Cheap; call it before each request."""
-        if self._folder is None or self._write:
-            return
-        if self._held.folder is None or self._held.superseded:
-            newer = self._folder.current(write=False)
-            if newer is not None:
-                self._adopt(newer)
+        if self._held.refresh():
+            self._bind()
 
     def write(self, changes: Sequence[ItemChange]) -> None:
         """Show what the catalogue changed; the version of the last change becomes `version`."""
@@ -143,13 +139,14 @@ class ItemColumns:
         self.content[rows] = content_vectors([item for _, item in known])
         # Last, so that no reader shows an item before its policy columns are in place.
         self.servable[rows] = [not item.hidden for _, item in known]
-        self._held.header[VERSION] = changes[-1].version
+        self._held.stamp(version=changes[-1].version)
 
     def reserve(self, size: int) -> None:
         """Make room for at least `size` rows (rows that events gave to unknown items count too)."""
         if size >= self.capacity:
-            self._grow(max(2 * self.capacity, size + 1))
-        self._held.header[SIZE] = max(size, self.size)
+            self._held.grow(max(2 * self.capacity, size + 1))
+            self._bind()
+        self._held.stamp(size=max(size, self.size))
 
     def category_code(self, name: str) -> int:
         """Code of a category; -1 where no item has it."""
@@ -173,43 +170,70 @@ class ItemColumns:
 
     def close(self) -> None:
         """Writer: sync, and let another process write."""
-        if self._write and self._folder is not None:
-            self._held.close()
-            self._folder.unlock()
+        if self._lock is not None:
+            os.sync()
+            self._held.stamp(boot=0)
+            os.close(self._lock)
+            self._lock = None
 
-    def _adopt(self, held: Generation) -> None:
-        self._held = held
-        header = held.header
-        for name in LAYOUT:
-            setattr(self, name, held.columns[name])
+    def _bind(self) -> None:
+        """Take up the arrays (and vocabularies) of the generation now mapped."""
+        held = self._held
+        for name in COLUMNS:
+            setattr(self, name, held[name])
+        epoch = int(held.scalar("epoch"))
+        if epoch == self._epoch:
+            return
+        self._epoch = epoch
+        self._category = self._vocabulary("categories")
+        self._creator = self._vocabulary("creators")
+        self._region = self._vocabulary("regions")
 
-        def vocabulary(name: str, place: int) -> Vocabulary:
-            file = held.folder and held.folder / f"{name}.jsonl"
-            return Vocabulary(file, lambda: int(header[place]))
+    def _begin(self) -> None:
+        """Writer: keep what can be trusted, else start empty."""
+        boot = _boot()
+        if not self._trusted(boot):
+            self._held.clear()
+            self._held.stamp(format=FORMAT, epoch=self._new_epoch())
+        self._held.stamp(boot=boot)
+        self._bind()
 
-        self._category = vocabulary("categories", NAMED_CATEGORIES)
-        self._creator = vocabulary("creators", NAMED_CREATORS)
-        self._region = vocabulary("regions", NAMED_REGIONS)
+    def _trusted(self, boot: int) -> bool:
+        held = self._held
+        if held.scalar("format") != FORMAT or held.scalar("boot") not in (0, boot):
+            return False
+        return all(v.cut() for v in (self._category, self._creator, self._region))
 
-    def _vocabularies(self) -> tuple[Vocabulary, ...]:
-        return self._category, self._creator, self._region
+    def _new_epoch(self) -> int:
+        """Drop vocabularies that no array refers to any more; a number that none had."""
+        assert self._directory is not None  # noqa: S101  only files begin
+        old = list(self._directory.glob("*.jsonl"))
+        for file in old:
+            file.unlink()
+        return 1 + max((int(file.stem.partition("-")[0]) for file in old), default=0)
+
+    def _vocabulary(self, name: str) -> Vocabulary:
+        file = None
+        if self._directory is not None:
+            file = self._directory / f"{self._held.scalar('epoch')}-{name}.jsonl"
+        return Vocabulary(file, lambda: int(self._held.scalar(name)))
 
     def _name(self, items: Sequence[Item]) -> None:
-        header = self._held.header
-        header[NAMED_CATEGORIES] = self._category.learn(
-            (name for item in items for name in item.categories), MOST_CATEGORIES
+        categories = self._category.learn(
+            (name for item in items for name in item.categories[:CATEGORIES]), MOST_CATEGORIES
         )
-        header[NAMED_CREATORS] = self._creator.learn(
-            (item.creator_id for item in items if item.creator_id), 2**31 - 1
+        creators = self._creator.learn(
+            (item.creator_id for item in items if item.creator_id), MOST_CREATORS
         )
-        header[NAMED_REGIONS] = self._region.learn(
+        regions = self._region.learn(
             (name.upper() for item in items for name in item.regions), NOWHERE
         )
+        self._held.stamp(categories=categories, creators=creators, regions=regions)
 
     def _clear(self, rows: list[int]) -> None:
         self.servable[rows] = 0
-        for name, (_, _, value) in LAYOUT.items():
-            self._held.columns[name][rows] = value
+        for name, column in COLUMNS.items():
+            self._held[name][rows] = column.fill
 
     def _fill(self, row: int, item: Item) -> None:
         if item.published_at is not None:
@@ -227,22 +251,22 @@ class ItemColumns:
             code = NOWHERE if code < 0 else code
             self.regions[row, code // 64] |= np.uint64(1 << (code % 64))
 
-    def _grow(self, capacity: int) -> None:
-        old = self._held
-        if self._folder is None:
-            new = Generation.in_memory(LAYOUT, FORMAT, capacity)
-        else:
-            new = self._folder.begin(capacity)
-            for vocabulary, name in zip(
-                self._vocabularies(), ("categories", "creators", "regions"), strict=True
-            ):
-                vocabulary.copy_to(new.folder / f"{name}.jsonl")  # type: ignore[operator]
-        for name, column in old.columns.items():
-            new.columns[name][: old.capacity] = column
-        new.header[OWN:] = old.header[OWN:]
-        kept = self._vocabularies()
-        self._adopt(new)
-        if self._folder is None:
-            self._category, self._creator, self._region = kept
-        else:
-            self._folder.publish(new, old)
+
+def _lock(directory: Path) -> int:
+    """Become the one writer."""
+    directory.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise Conflict(
+            f"{directory} is being written by another process; stop that one first"
+        ) from error
+    return descriptor
+
+
+def _boot() -> int:
+    """The machine's current boot; what was written to a mapping since then is not lost."""
+    name = BOOT.read_bytes() if BOOT.exists() else b""
+    return int.from_bytes(blake2b(name, digest_size=7).digest(), "little")

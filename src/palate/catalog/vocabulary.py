@@ -1,6 +1,7 @@
 """Names and their codes, in an append-only file that other processes read on demand."""
 
 import json
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -21,20 +22,19 @@ class Vocabulary:
     def code(self, name: str) -> int:
         """The name's code; -1 where it has none."""
         found = self._codes.get(name)
-        if found is None and len(self._names) < self._published():
-            self._read()
-            found = self._codes.get(name)
-        return -1 if found is None else found
+        if found is None:
+            self._catch_up()
+            found = self._codes.get(name, -1)
+        return found
 
     def names(self) -> list[str]:
         """All names by code."""
-        if len(self._names) < self._published():
-            self._read()
+        self._catch_up()
         return list(self._names)
 
     def learn(self, names: Iterable[str], limit: int) -> int:
         """Give codes to new names, at most `limit` in all; returns how many names there are now."""
-        self.names()
+        self._catch_up()
         new = [n for n in dict.fromkeys(names) if n not in self._codes]
         new = new[: max(0, limit - len(self._names))]
         if new and self._file is not None:
@@ -44,21 +44,15 @@ class Vocabulary:
         self._add(new)
         return len(self._names)
 
-    def copy_to(self, file: Path) -> None:
-        """Write all names into a new file."""
-        file.write_text("".join(json.dumps(name) + "\n" for name in self.names()), "utf-8")
-
-    def cut(self) -> None:
-        """Writer only: drop what a killed writer appended but never published."""
+    def cut(self) -> bool:
+        """Writer only: drop what a killed writer never published; False where names are missing."""
+        self._catch_up()
         if self._file is not None and self._file.exists():
-            names = self.names()[: self._published()]
-            self._names, self._codes = [], {}
-            self._add(names)
-            self.copy_to(self._file)
-            self._offset = self._file.stat().st_size
+            os.truncate(self._file, self._offset)
+        return len(self._names) == self._published()
 
-    def _read(self) -> None:
-        if self._file is None or not self._file.exists():
+    def _catch_up(self) -> None:
+        if len(self._names) >= self._published() or self._file is None or not self._file.exists():
             return
         with self._file.open("rb") as lines:
             lines.seek(self._offset)
