@@ -1,0 +1,36 @@
+"""Answer requests over HTTP (serving only; `palate up` runs every role)."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from palate.cli.output import console
+from palate.cli.site import SiteOption, settings_of
+from palate.serving.launch import API_ONLY, serve
+
+CONSOLE = "palate.console.app:create"
+
+app = typer.Typer()
+
+
+@app.command()
+def main(
+    site: SiteOption = Path(),
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 0,
+    workers: Annotated[int, typer.Option(help="Worker processes.")] = 0,
+    api_only: Annotated[bool, typer.Option("--api-only", help="Without the storefront.")] = False,  # noqa: FBT002  Typer's form
+) -> None:
+    """Answer requests over HTTP, until Ctrl-C.
+
+    Example: **palate serve --port 8700 --workers 2**
+
+    Without an API key (`api_keys` in palate.toml) only loopback addresses are allowed.
+    """
+    settings = settings_of(site)
+    given = {"host": host, "port": port, "workers": workers}
+    wanted = msgspec.structs.replace(settings.serving, **{k: v for k, v in given.items() if v})
+    console.print(f"serving {settings.site.name} on http://{wanted.host}:{wanted.port}")
+    serve(settings.home, wanted, API_ONLY if api_only else CONSOLE)

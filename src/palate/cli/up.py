@@ -1,0 +1,65 @@
+"""Run a whole site: serving, streaming and training, until Ctrl-C."""
+
+import asyncio
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from palate.cli.output import console
+from palate.cli.site import SiteOption, settings_of
+from palate.serving.auth import check_binding
+from palate.serving.launch import check_port
+from palate.serving.supervisor import Supervisor, ready, site_roles
+from palate.settings import Settings
+
+READY_SECONDS = 120.0
+
+app = typer.Typer()
+
+
+@app.command()
+def main(
+    site: SiteOption = Path(),
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 0,
+    workers: Annotated[int, typer.Option(help="Worker processes that answer.")] = 0,
+) -> None:
+    """Run every role of a site (serve, stream, train) until Ctrl-C; what dies is started again.
+
+    Example: **palate up --port 8700**
+    """
+    settings = settings_of(site)
+    given = {"host": host, "port": port, "workers": workers}
+    serving = msgspec.structs.replace(
+        settings.serving, **{name: value for name, value in given.items() if value}
+    )
+    check_binding(serving)
+    check_port(serving.host, serving.port)
+    asyncio.run(_run(msgspec.structs.replace(settings, serving=serving)))
+
+
+async def _run(settings: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    async with Supervisor(site_roles(settings), _say):
+        announcing = asyncio.create_task(_announce(settings))
+        await stop.wait()
+        announcing.cancel()
+        console.print("ending …")
+
+
+async def _announce(settings: Settings) -> None:
+    url = f"http://{settings.serving.host}:{settings.serving.port}"
+    if await ready(url, READY_SECONDS):
+        console.print(f"{settings.site.name} is up: {url}", style="bold green")
+    else:
+        console.print(f"{url} does not answer yet; the lines above say why", style="bold red")
+
+
+def _say(role: str, line: str) -> None:
+    console.print(f"{role:>6} │ {line}", markup=False, highlight=False)

@@ -1,0 +1,91 @@
+"""The HTTP application: the routes of one site, its errors, its keys, its life from open to close.
+
+It is an ASGI application and runs under Granian and Uvicorn alike. A worker process makes its own
+with `create_from_environment`, from the site's folder in ``PALATE_SITE``.
+"""
+
+import logging
+import os
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from litestar import Litestar
+from litestar.exceptions import HTTPException
+from litestar.router import Router
+from litestar.types import ControllerRouterHandler
+
+from palate.clock import Clock
+from palate.errors import BadInput, PalateError
+from palate.serving.auth import RequireKey
+from palate.serving.environment import SERVER, SITE
+from palate.serving.openapi import configuration
+from palate.serving.problems import fault, http_problem, known_parameters, palate_problem
+from palate.serving.routes import events, health, items, recommendations, traces, users
+from palate.serving.runtime import attach, running
+from palate.serving.tether import tie_to_parent
+from palate.settings import Settings, load
+
+
+def create(
+    settings: Settings,
+    *,
+    routes: Sequence[ControllerRouterHandler] = (),
+    clock: Clock | None = None,
+) -> Litestar:
+    """The application of a site; `routes` are served beside the API.
+
+    Stores are opened when the application starts and closed when it ends (ASGI lifespan).
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        _prepare_worker()
+        async with running(settings, clock) as runtime:
+            attach(app, runtime)
+            yield
+
+    return Litestar(
+        route_handlers=[_api(settings), health.livez, health.readyz, health.metrics, *routes],
+        lifespan=[lifespan],
+        guards=[known_parameters],
+        exception_handlers={
+            PalateError: palate_problem,
+            HTTPException: http_problem,
+            Exception: fault,
+        },
+        request_max_body_size=settings.serving.max_body_bytes,
+        openapi_config=configuration(),
+        logging_config=None,
+    )
+
+
+def create_from_environment() -> Litestar:
+    """The application of the site in ``PALATE_SITE``: what a worker process runs."""
+    site = os.environ.get(SITE)
+    if not site:
+        raise BadInput(f"{SITE} is not set: start workers with `palate serve`")
+    return create(load(Path(site), os.environ))
+
+
+def _prepare_worker() -> None:
+    """In a worker process: end with the server that started it, and say what happens."""
+    server = os.environ.get(SERVER)
+    if server:
+        tie_to_parent(int(server))
+        logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+        logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+def _api(settings: Settings) -> Router:
+    return Router(
+        "/v1",
+        route_handlers=[
+            recommendations.router,
+            events.router,
+            items.router,
+            users.router,
+            traces.router,
+        ],
+        guards=[RequireKey(settings.serving.api_keys)],
+    )

@@ -1,0 +1,55 @@
+"""Who may ask: an API key in ``Authorization: Bearer …`` or ``X-API-Key``; on loopback anybody."""
+
+import hmac
+import ipaddress
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+
+from palate.errors import BadInput, Unauthorised
+from palate.settings import ServingSettings
+
+
+class RequireKey:
+    """A guard of every route under /v1, once the site has keys."""
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        self._keys = tuple(key.encode() for key in keys)
+
+    def __call__(self, connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        if not self._keys:
+            return
+        given = _key_of(connection).encode()
+        # Every key is compared, in constant time: the answer's timing tells nothing.
+        if sum(hmac.compare_digest(given, key) for key in self._keys) == 0:
+            raise Unauthorised(
+                "an API key is needed: send Authorization: Bearer KEY, or X-API-Key: KEY"
+            )
+
+
+def check_binding(settings: ServingSettings) -> None:
+    """Refuse to listen to the world without a key."""
+    if settings.api_keys or is_loopback(settings.host):
+        return
+    raise BadInput(
+        f"refusing to listen on {settings.host} without an API key: anybody could read and write; "
+        'set api_keys = ["…"] under [serving] in palate.toml, or bind to 127.0.0.1'
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _key_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return token.strip()
+    return connection.headers.get("x-api-key", "")

@@ -1,0 +1,78 @@
+"""What goes over the wire for recommendations: the body that asks and the body that answers."""
+
+from typing import Any
+
+import msgspec
+
+from palate.funnel.types import ReasonKind, Step
+
+DEFAULT_LIMIT = 20
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A request for a slate. `user_id` wins where `session_id` is given too."""
+
+    surface: str = ""
+    """`home`, `trending`, `more_like_this`, `because_you_watched`, or a surface of your own."""
+    user_id: str = ""
+    session_id: str = ""
+    """A visitor without an account."""
+    item_id: str = ""
+    """The item on screen; more_like_this needs it."""
+    limit: int = DEFAULT_LIMIT
+    cursor: str = ""
+    """`next` of the page before."""
+    region: str = ""
+    """ISO country code; else the user's country."""
+    age: int | None = None
+    """Whole years; else reckoned from the user's birth year."""
+    context: dict[str, Any] = {}
+    exclude: tuple[str, ...] = ()
+    """Item ids that must not come back."""
+
+
+class ReasonBody(msgspec.Struct, frozen=True, kw_only=True):
+    """Why an item is there."""
+
+    kind: ReasonKind
+    text: str
+    item_ids: tuple[str, ...] = ()
+    """The items it is because of, most important first."""
+    trait: str = ""
+    generator: str = ""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One item of the slate."""
+
+    item_id: str
+    position: int
+    """From 1, counted over all pages."""
+    score: float
+    reason: ReasonBody
+    explore: bool = False
+
+
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the time went, in milliseconds."""
+
+    total_ms: float
+    stages: dict[str, float] = {}
+
+
+class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer."""
+
+    recommendation_id: str
+    """Send it back with the events that follow from it."""
+    surface: str
+    release: str
+    """The trained release that answered; "none" before the first."""
+    step: Step
+    """Which rung of the ladder answered: `full` is the whole funnel."""
+    items: tuple[Entry, ...]
+    anchor: str | None
+    """The item that the whole slate is about, where it is about one."""
+    next: str | None
+    """The cursor of the next page; null at the end."""
+    timing: Timing

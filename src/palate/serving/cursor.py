@@ -1,0 +1,93 @@
+"""Where a visitor is in an endless page: an opaque token that holds what they were already given.
+
+The next page is a fresh run of the funnel without those rows. So nothing repeats, nothing is
+skipped, and the page reacts to what happened in between. No state is kept on the server.
+"""
+
+import base64
+import binascii
+import struct
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from palate.arrays import Rows
+from palate.errors import BadInput, Problem
+from palate.funnel.types import NOTHING
+
+VERSION = 1
+HEAD = struct.Struct("<BII")
+"""Version, whom and what it belongs to, how many were given."""
+MOST_BYTES = 5
+"""A varint of 32 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far one visitor is on one surface."""
+
+    given: int = 0
+    """Entries given on the pages before."""
+    rows: Rows = NOTHING
+    """Sorted distinct rows that must not come back."""
+
+    def encode(self, owner: str) -> str:
+        """The token, url-safe; `owner` names surface and visitor; it is checked, never read."""
+        head = HEAD.pack(VERSION, _stamp(owner), self.given)
+        packed = zlib.compress(head + _varints(np.diff(self.rows, prepend=0).tolist()), 6)
+        return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
+
+    @classmethod
+    def decode(cls, token: str, owner: str, most: int) -> "Cursor":
+        """Read a token back. Raises BadInput where it is malformed or belongs to somebody else."""
+        try:
+            raw = base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
+            unpack = zlib.decompressobj()
+            body = unpack.decompress(raw, HEAD.size + MOST_BYTES * most)
+            version, stamp, given = HEAD.unpack_from(body)
+            gaps = _numbers(body[HEAD.size :])
+        except (binascii.Error, zlib.error, struct.error, ValueError) as error:
+            raise _refused("it is malformed; send back `next` as it came") from error
+        if version != VERSION or not unpack.eof:
+            raise _refused("it is of another version or damaged; start again without a cursor")
+        if stamp != _stamp(owner):
+            raise _refused("it belongs to another visitor or surface; start again without a cursor")
+        rows = np.cumsum(np.array(gaps, np.int64))
+        if len(rows) > most or (len(rows) and rows[-1] > np.iinfo(np.int32).max):
+            raise _refused("it is damaged; start again without a cursor")
+        return cls(given, rows.astype(np.int32))
+
+
+def _refused(why: str) -> BadInput:
+    return BadInput(f"cursor: {why}", [Problem("cursor", why)])
+
+
+def _stamp(owner: str) -> int:
+    return zlib.crc32(owner.encode())
+
+
+def _varints(numbers: list[int]) -> bytes:
+    out = bytearray()
+    for number in numbers:
+        left = number
+        while left >= 0x80:  # noqa: PLR2004  seven bits a byte, the eighth says that more follow
+            out.append(left & 0x7F | 0x80)
+            left >>= 7
+        out.append(left)
+    return bytes(out)
+
+
+def _numbers(raw: bytes) -> list[int]:
+    numbers: list[int] = []
+    value = shift = 0
+    for byte in raw:
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:  # noqa: PLR2004
+            numbers.append(value)
+            value = shift = 0
+    if shift:
+        message = "a number is cut off"
+        raise ValueError(message)
+    return numbers

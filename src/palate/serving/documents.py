@@ -1,0 +1,136 @@
+"""The documents of the API, as they look on the wire: for the OpenAPI schema and for answers.
+
+What comes in is decoded by `catalog.decode` and `events.decode`, which say where a field is wrong
+and how to mend it; these types describe the same documents. Times are RFC 3339 here.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+
+class ItemDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """An item. Everything but the id is optional."""
+
+    item_id: str
+    kind: str = ""
+    title: str = ""
+    text: str = ""
+    categories: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    creator_id: str = ""
+    published_at: str | None = None
+    expires_at: str | None = None
+    hidden: bool = False
+    regions: tuple[str, ...] = ()
+    """Where it may be shown; empty is everywhere."""
+    min_age: int = 0
+    attributes: dict[str, Any] = {}
+    embedding: tuple[float, ...] = ()
+
+
+class UserDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """A user's profile. Everything but the id is optional."""
+
+    user_id: str
+    country: str = ""
+    language: str = ""
+    birth_year: int | None = None
+    follows: tuple[str, ...] = ()
+    likes: tuple[str, ...] = ()
+    attributes: dict[str, Any] = {}
+
+
+class ShownDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of an impression."""
+
+    item_id: str
+    position: int
+    propensity: float = 1.0
+    score: float = 0.0
+    explore: bool = False
+
+
+class EventDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened.
+
+    At least one of `user_id` and `session_id` is needed; both together say that the session is that
+    user's.
+    """
+
+    kind: Literal[
+        "impression",
+        "click",
+        "view",
+        "like",
+        "dislike",
+        "save",
+        "share",
+        "purchase",
+        "rating",
+        "skip",
+        "hide",
+        "follow",
+        "unfollow",
+        "search",
+    ]
+    event_id: str = ""
+    """Idempotency key: a repeated id changes nothing. Absent: a new one is made."""
+    user_id: str = ""
+    session_id: str = ""
+    """A visitor without an account; `anonymous_id` is the same."""
+    item_id: str = ""
+    items: tuple[ShownDocument, ...] = ()
+    """Of an impression: what was shown, in order."""
+    time: str | int = ""
+    """RFC 3339 or epoch milliseconds; absent: the server's time."""
+    value: float | None = None
+    """Rating 1 to 5, watched fraction of a view, price of a purchase."""
+    surface: str = ""
+    position: int = 0
+    recommendation_id: str = ""
+    context: dict[str, Any] = {}
+    properties: dict[str, Any] = {}
+
+
+class EventsDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch of events."""
+
+    events: tuple[EventDocument, ...]
+
+
+class ItemsDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch of items."""
+
+    items: tuple[ItemDocument, ...]
+
+
+class UsersDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch of users; in a list, `next` continues it."""
+
+    users: tuple[UserDocument, ...]
+    next: str | None = None
+
+
+class Rejected(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a batch that was not stored."""
+
+    pointer: str
+    problem: str
+
+
+class EventsAccepted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The events are durable."""
+
+    accepted: int
+    duplicates: int
+    rejected: tuple[Rejected, ...] | None = None
+    """With `partial=true`: what was not stored, and why."""
+
+
+class Stored(msgspec.Struct, frozen=True, kw_only=True):
+    """Documents were stored."""
+
+    accepted: int
+    changed: int
+    """How many differed from what was held."""

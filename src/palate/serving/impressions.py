@@ -1,0 +1,89 @@
+"""Logs what was shown, after the answer is out: the training set and the honest propensities.
+
+Nothing here may delay or fail an answer: impressions wait in a bounded queue and go to the log in
+batches. A full queue drops the impression and counts it.
+"""
+
+import asyncio
+import logging
+
+from palate.errors import PalateError
+from palate.events.ingest import GroupCommit
+from palate.events.kinds import Event, Kind, Shown
+from palate.funnel.types import Slate
+from palate.serving.bodies import Ask, Recommendation
+from palate.serving.meters import Meters
+
+MOST_WAITING = 10_000
+BATCH = 500
+log = logging.getLogger("palate.serving")
+
+
+class Impressions:
+    """The queue between answers and the log."""
+
+    def __init__(self, commit: GroupCommit, meters: Meters) -> None:
+        self._commit, self._meters = commit, meters
+        self._waiting: asyncio.Queue[Event] = asyncio.Queue(MOST_WAITING)
+
+    def note(self, event: Event) -> None:
+        """Log it soon. Never waits."""
+        try:
+            self._waiting.put_nowait(event)
+        except asyncio.QueueFull:
+            self._meters.dropped("impression")
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            batch = [await self._waiting.get()]
+            await self._write(batch + self._taken())
+
+    async def flush(self) -> None:
+        """Write what waits."""
+        while batch := self._taken():
+            await self._write(batch)
+
+    def _taken(self) -> list[Event]:
+        return [self._waiting.get_nowait() for _ in range(min(BATCH, self._waiting.qsize()))]
+
+    async def _write(self, batch: list[Event]) -> None:
+        try:
+            await self._commit.append(batch)
+        except PalateError as error:
+            log.warning("%d impressions were not logged: %s", len(batch), error.detail)
+            for _ in batch:
+                self._meters.dropped("impression")
+        else:
+            self._meters.events([event.kind.name.lower() for event in batch])
+
+
+def impression(ask: Ask, body: Recommendation, slate: Slate, now: float) -> Event | None:
+    """What was shown, as one event; None where the visitor gave no name or nothing was shown.
+
+    Where both are given only the user is named: showing something is no proof that the session is
+    theirs.
+    """
+    if not body.items or not (ask.user_id or ask.session_id):
+        return None
+    likely = [1.0] * len(slate) if slate.propensity is None else slate.propensity.tolist()
+    return Event(
+        event_id=f"{body.recommendation_id}.impression",
+        kind=Kind.IMPRESSION,
+        time=now,
+        user_id=ask.user_id,
+        session_id="" if ask.user_id else ask.session_id,
+        items=tuple(
+            Shown(
+                item_id=entry.item_id,
+                position=entry.position,
+                propensity=propensity,
+                score=entry.score,
+                explore=entry.explore,
+            )
+            for entry, propensity in zip(body.items, likely, strict=True)
+        ),
+        surface=body.surface,
+        recommendation_id=body.recommendation_id,
+        context={"release": body.release, "step": body.step} | ask.context,
+    )

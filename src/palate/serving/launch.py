@@ -1,0 +1,77 @@
+"""Starts the worker processes of a site: Granian, N workers behind one port, tied to this one."""
+
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
+
+from palate.errors import BadInput, Unavailable
+from palate.serving.auth import check_binding
+from palate.serving.environment import PROMETHEUS, SERVER, SITE, over, serving_environment
+from palate.settings import ServingSettings
+
+API_ONLY = "palate.serving.app:create_from_environment"
+RESPAWN_SECONDS = 0.5
+KILL_SECONDS = 4
+BACKLOG = 1024
+
+
+def serve(home: Path, settings: ServingSettings, target: str = API_ONLY) -> None:
+    """Serve until SIGINT or SIGTERM. `target` is ``module:factory`` of an ASGI application.
+
+    Raises BadInput where the address may not or cannot be bound.
+    """
+    check_binding(settings)
+    check_port(settings.host, settings.port)
+    with _metrics_folder() as folder:
+        os.environ.update(over(os.environ, serving_environment()))
+        os.environ[SITE] = str(home.resolve())
+        os.environ[PROMETHEUS] = folder
+        os.environ[SERVER] = str(os.getpid())
+        Granian(
+            target,
+            address=settings.host,
+            port=settings.port,
+            interface=Interfaces.ASGI,
+            workers=settings.workers,
+            factory=True,
+            backlog=BACKLOG,
+            log_level=LogLevels.warning,
+            respawn_failed_workers=True,
+            respawn_interval=RESPAWN_SECONDS,
+            workers_kill_timeout=KILL_SECONDS,
+        ).serve()
+
+
+def check_port(host: str, port: int) -> None:
+    """Raise BadInput where the address cannot be bound."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            what = error.strerror or str(error)
+            raise BadInput(
+                f"cannot listen on {host}:{port}: {what.lower()}; choose another with --port"
+            ) from error
+
+
+@contextmanager
+def _metrics_folder() -> Iterator[str]:
+    """Where workers count side by side; empty at each start, gone at the end."""
+    try:
+        folder = tempfile.mkdtemp(prefix="palate-metrics-")
+    except OSError as error:
+        raise Unavailable(f"no temporary folder for metrics: {error}") from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

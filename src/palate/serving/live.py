@@ -1,0 +1,96 @@
+"""What is live: the stores, their release and the funnels built on it, swapped as one reference.
+
+A new release is loaded and warmed off the event loop; requests that run keep the old one until they
+are done. A release that does not verify is refused, said once, and the old one keeps serving.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from palate.clock import Clock
+from palate.errors import PalateError
+from palate.features.record import UserState
+from palate.funnel.engine import Funnel
+from palate.funnel.types import Query
+from palate.releases.directory import ReleaseDirectory
+from palate.stores import Stores, with_release
+from palate.surfaces import funnels
+
+WARM_SIZE = 20
+log = logging.getLogger("palate.serving")
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """One release and everything that stands on it."""
+
+    name: str
+    """The release's name; "none" before the first."""
+    stores: Stores
+    funnels: Mapping[str, Funnel]
+
+    @classmethod
+    def on(cls, stores: Stores) -> "Live":
+        """Build the surfaces on these stores."""
+        release = stores.release
+        return cls(release.name if release else "none", stores, funnels(stores))
+
+
+class ReleaseWatch:
+    """Follows the release pointer."""
+
+    def __init__(self, live: Live, clock: Clock) -> None:
+        self.live = live
+        self._clock = clock
+        self._directory = ReleaseDirectory(
+            live.stores.settings.path(live.stores.settings.stores.releases)
+        )
+        self._refused = ""
+
+    async def follow(self, stop: asyncio.Event) -> None:
+        """Poll until stopped."""
+        pause = self.live.stores.settings.serving.release_poll_seconds
+        while not stop.is_set():
+            await self.look()
+            try:
+                await asyncio.wait_for(stop.wait(), pause)
+            except TimeoutError:
+                continue
+
+    async def look(self) -> bool:
+        """Swap where the pointer has moved; True where it did."""
+        name = await asyncio.to_thread(self._pointer)
+        if not name or name in {self.live.name, self._refused}:
+            return False
+        try:
+            self.live = await asyncio.to_thread(self._load, name)
+        except PalateError as error:
+            self._refused = name
+            message = "release %s refused, %s keeps serving: %s"
+            log.error(message, name, self.live.name, error.detail)  # noqa: TRY400  no trace needed
+            return False
+        self._refused = ""
+        log.info("release %s is live", name)
+        return True
+
+    def _pointer(self) -> str:
+        try:
+            return self._directory.current() or ""
+        except PalateError as error:
+            log.error("the release pointer does not read: %s", error.detail)  # noqa: TRY400
+            return ""
+
+    def _load(self, name: str) -> Live:
+        fresh = Live.on(with_release(self.live.stores, self._directory.load(name)))
+        asyncio.run(warm(fresh, self._clock))
+        return fresh
+
+
+async def warm(live: Live, clock: Clock) -> None:
+    """Run each surface once, so that the first visitor does not pay for first calls."""
+    for surface, funnel in live.funnels.items():
+        await funnel.answer(
+            Query(surface, UserState.nobody(), WARM_SIZE, clock.now(), clock.draw())
+        )

@@ -1,0 +1,137 @@
+"""What operators watch: Prometheus metrics, labels bound once, no user or item ids in them.
+
+With several workers behind one port the launcher sets PROMETHEUS_MULTIPROC_DIR: then every worker
+counts into its own mapped file and any of them answers for all.
+"""
+
+import os
+from collections.abc import Iterable
+from functools import cache
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    multiprocess,
+)
+
+from palate.funnel.types import Answer, StageTrace
+from palate.serving.environment import PROMETHEUS
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+REQUEST_SECONDS = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.05, 0.1, 0.25, 1, 5)
+STAGE_SECONDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 1)
+CANDIDATES = (0, 1, 5, 10, 20, 50, 100, 200, 500, 1000)
+GENERATE = "generate."
+
+
+class Meters:
+    """One worker's metrics."""
+
+    def __init__(self) -> None:
+        registry = self._registry = CollectorRegistry()
+        self._shared = os.environ.get(PROMETHEUS)
+        self._requests = Histogram(
+            "palate_request_duration_seconds",
+            "From the request to the answer, by surface and rung of the ladder.",
+            ("surface", "step"),
+            buckets=REQUEST_SECONDS,
+            registry=registry,
+        )
+        self._stages = Histogram(
+            "palate_stage_duration_seconds",
+            "One part of the funnel.",
+            ("stage",),
+            buckets=STAGE_SECONDS,
+            registry=registry,
+        )
+        self._candidates = Histogram(
+            "palate_candidates",
+            "Candidates a generator proposed for one request.",
+            ("generator",),
+            buckets=CANDIDATES,
+            registry=registry,
+        )
+        self._degraded = Counter(
+            "palate_degraded",
+            "Parts left out and steps down the ladder.",
+            ("step", "reason"),
+            registry=registry,
+        )
+        self._events = Counter(
+            "palate_events", "Events acknowledged, by kind.", ("kind",), registry=registry
+        )
+        self._dropped = Counter(
+            "palate_background_dropped",
+            "Impressions and traces not written: the queue was full or the store refused.",
+            ("what",),
+            registry=registry,
+        )
+        self._lag = Gauge(
+            "palate_event_lag_seconds",
+            "Age of the oldest event that the user state does not show yet.",
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
+        self._release = Gauge(
+            "palate_release_info",
+            "1 for the release that serves.",
+            ("release",),
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self._live = ""
+        self._bind()
+
+    def answered(self, surface: str, answer: Answer, seconds: float) -> None:
+        """One slate went out."""
+        self._request(surface, answer.step).observe(seconds)
+        for stage in answer.trace.stages:
+            self._observe(stage)
+        for part, why in answer.trace.skipped.items():
+            late = "late" if why == "late" else "failed"
+            self._degrade(answer.step, f"{part} {late}").inc()
+
+    def events(self, kinds: Iterable[str]) -> None:
+        """Events were acknowledged."""
+        for kind in kinds:
+            self._event(kind).inc()
+
+    def dropped(self, what: str) -> None:
+        """An impression or a trace was not written."""
+        self._dropped.labels(what).inc()
+
+    def lag(self, seconds: float) -> None:
+        """How far the state is behind the log."""
+        self._lag.set(seconds)
+
+    def release(self, name: str) -> None:
+        """This release serves from now on."""
+        if name != self._live:
+            if self._live:
+                self._release.labels(self._live).set(0)
+            self._release.labels(name).set(1)
+            self._live = name
+
+    def render(self) -> bytes:
+        """The exposition, of all workers where they share."""
+        if not self._shared:
+            return generate_latest(self._registry)
+        everybody = CollectorRegistry()
+        multiprocess.MultiProcessCollector(everybody, self._shared)  # type: ignore[no-untyped-call]
+        return generate_latest(everybody)
+
+    def _observe(self, stage: StageTrace) -> None:
+        self._stage(stage.name).observe(stage.milliseconds / 1e3)
+        if stage.name.startswith(GENERATE):
+            self._candidate(stage.name.removeprefix(GENERATE)).observe(stage.left)
+
+    def _bind(self) -> None:
+        """Looking a label up costs more than counting: each is looked up once."""
+        self._request = cache(self._requests.labels)
+        self._stage = cache(self._stages.labels)
+        self._candidate = cache(self._candidates.labels)
+        self._degrade = cache(self._degraded.labels)
+        self._event = cache(self._events.labels)

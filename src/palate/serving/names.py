@@ -1,0 +1,82 @@
+"""What an item is called: ids and titles by row, remembered within a bound, soon refreshed."""
+
+import asyncio
+from collections.abc import Iterable
+from itertools import islice
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from palate.catalog.protocol import ItemCatalog
+
+MOST_CHANGES = 1_000
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Named(NamedTuple):
+    """An item as people know it."""
+
+    item_id: str
+    title: str
+    """The id where the catalogue has no title."""
+
+
+class Names:
+    """Ids and titles by row, and rows by id. One per worker, on its event loop."""
+
+    def __init__(self, items: ItemCatalog, version: int, most: int = 200_000) -> None:
+        self._items, self._version, self._most = items, version, most
+        self._named: dict[int, Named] = {}
+        self._rows: dict[str, int] = {}
+
+    async def of(self, rows: Iterable[int]) -> dict[int, Named]:
+        """Names by row; a row that was never given is left out."""
+        wanted = set(rows)
+        known = {row: self._named[row] for row in wanted if row in self._named}
+        missing = [row for row in wanted if row not in known]
+        if missing:
+            found = await asyncio.to_thread(self._read, missing)
+            _keep(self._named, found, self._most)
+            known |= found
+        return known
+
+    async def rows(self, item_ids: Iterable[str]) -> list[int]:
+        """Rows by id, in order; -1 where the id is unknown."""
+        ids = list(item_ids)
+        known = {each: self._rows[each] for each in ids if each in self._rows}
+        missing = [each for each in ids if each not in known]
+        if missing:
+            rows = await asyncio.to_thread(self._items.rows, missing, create=False)
+            found = dict(zip(missing, rows.tolist(), strict=True))
+            # An id unknown today may be given a row tomorrow: only rows that exist are kept.
+            _keep(self._rows, {name: row for name, row in found.items() if row >= 0}, self._most)
+            known |= found
+        return [known[each] for each in ids]
+
+    async def refresh(self, version: int) -> None:
+        """Forget the titles that changed, once the catalogue is at `version`."""
+        if version == self._version:
+            return
+        changes = await asyncio.to_thread(self._items.changes, self._version, MOST_CHANGES)
+        if len(changes) == MOST_CHANGES:
+            self._named.clear()
+        for change in changes:
+            self._named.pop(change.row, None)
+        self._version = version
+
+    def _read(self, rows: list[int]) -> dict[int, Named]:
+        ids = self._items.ids(np.array(rows, np.int32))
+        items = self._items.find(ids)
+        return {
+            row: Named(name, item.title if item and item.title else name)
+            for row, name, item in zip(rows, ids, items, strict=True)
+            if name
+        }
+
+
+def _keep(held: dict[K, V], fresh: dict[K, V], most: int) -> None:
+    """Add, and let the oldest go beyond the bound."""
+    held.update(fresh)
+    for key in list(islice(held, max(0, len(held) - most))):
+        del held[key]

@@ -1,0 +1,156 @@
+"""The API's own description: OpenAPI 3.1, generated from the routes, with the bodies and examples.
+
+Bodies are decoded by the catalogue's and the events' own decoders, so Litestar cannot know their
+shape: it is added here, by operation. The examples are sent by a test.
+"""
+
+from copy import deepcopy
+from typing import Any, NamedTuple
+
+import msgspec
+from litestar import Litestar, Request
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
+from litestar.openapi.spec import Components, License, SecurityScheme
+
+import palate
+from palate.serving.bodies import Ask
+from palate.serving.docs_page import page
+from palate.serving.documents import (
+    EventsDocument,
+    ItemDocument,
+    ItemsDocument,
+    UserDocument,
+    UsersDocument,
+)
+from palate.serving.problems import CONTENT_TYPE, ProblemBody
+
+Json = dict[str, Any]
+REFERENCE = "#/components/schemas/{name}"
+OPEN = ("/livez", "/readyz", "/metrics")
+
+DESCRIPTION = (
+    "A recommendation engine. Send items, users and events; ask for recommendations. Errors are "
+    "`application/problem+json`. Once the site has API keys, every path under `/v1` needs one."
+)
+
+FILM = {
+    "item_id": "toy-story",
+    "kind": "film",
+    "title": "Toy Story",
+    "categories": ["Animation", "Comedy"],
+    "tags": ["toys"],
+    "published_at": "1995-11-22T00:00:00Z",
+    "attributes": {"minutes": 81},
+}
+PERSON = {"user_id": "u1", "country": "DE", "language": "de", "birth_year": 1990}
+CLICK = {
+    "event_id": "2f1c5a3e-1",
+    "kind": "click",
+    "user_id": "u1",
+    "item_id": "toy-story",
+    "time": "2026-11-23T12:00:00Z",
+    "surface": "home",
+    "position": 3,
+}
+
+
+class Body(NamedTuple):
+    """What an operation takes."""
+
+    type: type[msgspec.Struct]
+    example: Json
+    required: tuple[str, ...] = ()
+    """Fields that must be there; the rest is optional."""
+
+
+BODIES: dict[str, Body] = {
+    "recommend_with_context": Body(
+        Ask,
+        {"surface": "home", "user_id": "u1", "limit": 10, "context": {"device": "phone"}},
+    ),
+    "send_events": Body(EventsDocument, {"events": [CLICK]}),
+    "put_item": Body(ItemDocument, {k: v for k, v in FILM.items() if k != "item_id"}),
+    "put_items": Body(ItemsDocument, {"items": [FILM]}),
+    "patch_item": Body(ItemDocument, {"hidden": True}),
+    "put_user": Body(UserDocument, {k: v for k, v in PERSON.items() if k != "user_id"}),
+    "put_users": Body(UsersDocument, {"users": [PERSON]}),
+    "patch_user": Body(UserDocument, {"country": "FR"}),
+}
+ADDRESSED = frozenset({"put_item", "patch_item", "put_user", "patch_user"})
+"""Operations whose path names the id, so that the body may leave it out."""
+
+
+class JsonDocument(JsonRenderPlugin):
+    """``/schema/openapi.json``."""
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: Json) -> bytes:
+        return msgspec.json.encode(complete(openapi_schema))
+
+
+class DocsPage(OpenAPIRenderPlugin):
+    """``/schema``: a page rendered here, that loads nothing from anywhere else."""
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: Json) -> bytes:
+        return page(complete(openapi_schema)).encode()
+
+
+def configuration() -> OpenAPIConfig:
+    """What Litestar generates the document from."""
+    return OpenAPIConfig(
+        title="Palate",
+        version=palate.__version__,
+        description=DESCRIPTION,
+        license=License(name="Apache-2.0", identifier="Apache-2.0"),
+        use_handler_docstrings=True,
+        path="/schema",
+        render_plugins=[JsonDocument(), DocsPage(path="/")],
+        components=Components(
+            security_schemes={
+                "bearer": SecurityScheme(type="http", scheme="bearer"),
+                "key": SecurityScheme(type="apiKey", name="X-API-Key", security_scheme_in="header"),
+            }
+        ),
+    )
+
+
+def document(app: Litestar) -> Json:
+    """The whole OpenAPI document of an application."""
+    return complete(app.openapi_schema.to_schema())
+
+
+def complete(generated: Json) -> Json:
+    """What Litestar generated, with bodies, examples, problems and security."""
+    whole = deepcopy(generated)
+    types: list[type] = [*{body.type for body in BODIES.values()}, ProblemBody]
+    types.sort(key=lambda each: each.__name__)
+    _, schemas = msgspec.json.schema_components(types, ref_template=REFERENCE)
+    components = whole.setdefault("components", {})
+    components["schemas"] = dict(sorted((components.get("schemas", {}) | schemas).items()))
+    for path, operations in whole["paths"].items():
+        for operation in operations.values():
+            if isinstance(operation, dict) and "responses" in operation:
+                _complete(path, operation)
+    return whole
+
+
+def _complete(path: str, operation: Json) -> None:
+    name = operation.get("operationId", "")
+    body = BODIES.get(name)
+    if body is not None:
+        operation["requestBody"] = {"required": True, "content": _content(name, body)}
+    operation["responses"].pop("400", None)
+    operation["responses"]["default"] = {
+        "description": "What is wrong, where, and what to do.",
+        "content": {CONTENT_TYPE: {"schema": {"$ref": REFERENCE.format(name="ProblemBody")}}},
+    }
+    if path not in OPEN:
+        operation["security"] = [{}, {"bearer": []}, {"key": []}]
+
+
+def _content(name: str, body: Body) -> Json:
+    schema: Json = {"$ref": REFERENCE.format(name=body.type.__name__)}
+    if name in ADDRESSED:
+        described = "As the document, without its id: the path names it."
+        schema = {"type": "object", "description": described, "title": body.type.__name__}
+    return {"application/json": {"schema": schema, "example": body.example}}

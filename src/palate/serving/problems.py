@@ -1,0 +1,139 @@
+"""Errors on the wire: one form, `application/problem+json` (RFC 9457), for all that goes wrong.
+
+Our own errors carry their status; Litestar's are translated; anything else is a fault of ours and
+answers 500 without a word about the inside.
+"""
+
+import difflib
+import logging
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.connection import ASGIConnection
+from litestar.exceptions import HTTPException
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
+from litestar.handlers import BaseRouteHandler
+
+from palate.errors import BadInput, PalateError, Problem
+
+CONTENT_TYPE = "application/problem+json"
+INTERNAL = 500
+METHOD_NOT_ALLOWED = 405
+TOO_LARGE = 413
+log = logging.getLogger("palate.serving")
+
+RESERVED = frozenset({"request", "body", "state", "scope", "headers", "query", "cookies", "socket"})
+"""Parameters of a handler that Litestar fills in by itself."""
+
+
+class ProblemBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What an error looks like on the wire."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: tuple[Problem, ...] = ()
+
+
+def too_large(detail: str) -> HTTPException:
+    """A body or a batch beyond a limit of the settings."""
+    return HTTPException(status_code=TOO_LARGE, detail=detail)
+
+
+def problem(
+    status: int, title: str, detail: str, errors: Sequence[Problem] = ()
+) -> Response[ProblemBody]:
+    """A problem+json response."""
+    slug = title.lower().replace(" ", "-")
+    body = ProblemBody(
+        type=f"urn:palate:problem:{slug}",
+        title=title,
+        status=status,
+        detail=detail,
+        errors=tuple(errors),
+    )
+    return Response(body, status_code=status, media_type=CONTENT_TYPE)
+
+
+def described(problems: Sequence[Problem]) -> str:
+    """Many problems as one sentence: the first, and how many more."""
+    first, more = problems[0], len(problems) - 1
+    rest = f" (and {more} more, see errors)" if more else ""
+    return f"{first.pointer}: {first.problem}{rest}"
+
+
+def palate_problem(_: Request[Any, Any, Any], error: PalateError) -> Response[ProblemBody]:
+    """Our own errors: they know their status and say what to do."""
+    return problem(error.status, error.title, error.detail, error.problems)
+
+
+def http_problem(request: Request[Any, Any, Any], error: HTTPException) -> Response[ProblemBody]:
+    """Litestar's errors (no such path, wrong method, a parameter that does not parse)."""
+    if error.status_code == TOO_LARGE:
+        most = request.app.request_max_body_size
+        detail = f"the body is larger than {most} bytes; send less at once"
+        own = isinstance(error, RequestEntityTooLarge)
+        return problem(TOO_LARGE, "Too large", detail if own else error.detail)
+    if error.status_code == METHOD_NOT_ALLOWED:
+        detail = f"{request.method} is not possible on {request.url.path}"
+        return problem(METHOD_NOT_ALLOWED, "Method not allowed", detail)
+    found = _parameter_problems(error.extra)
+    if found:
+        detail = "; ".join(f"{each.pointer}: {each.problem}" for each in found)
+        return problem(BadInput.status, BadInput.title, detail, found)
+    title = error.__class__.__name__.removesuffix("Exception") or "Error"
+    return problem(error.status_code, _spaced(title), error.detail or title)
+
+
+def fault(request: Request[Any, Any, Any], error: Exception) -> Response[ProblemBody]:
+    """A fault of ours: logged with its trace, answered without internals."""
+    log.error(
+        "fault in %s %s (recommendation %s)",
+        request.method,
+        request.url.path,
+        request.scope["state"].get("recommendation_id", "none"),
+        exc_info=error,
+    )
+    return problem(INTERNAL, "Internal error", "something went wrong here; the log knows what")
+
+
+def known_parameters(
+    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+) -> None:
+    """Refuse a query parameter that the resource does not know: no typo passes in silence."""
+    given = connection.query_params.keys()
+    if not given:
+        return
+    known = _declared(handler)
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = (
+                f"did you mean {near[0]}?"
+                if near
+                else f"known are: {', '.join(sorted(known)) or 'none'}"
+            )
+            raise BadInput(f"unknown parameter {name}; {hint}", [Problem(name, f"unknown; {hint}")])
+
+
+def _declared(handler: BaseRouteHandler) -> frozenset[str]:
+    path = {name for each in handler.paths for name in re.findall(r"{(\w+):", each)}
+    return frozenset(handler.parsed_fn_signature.parameters) - RESERVED - path
+
+
+def _parameter_problems(extra: Any) -> list[Problem]:
+    if not isinstance(extra, list):
+        return []
+    return [
+        Problem(str(each.get("key", "")), str(each.get("message", "")))
+        for each in extra
+        if isinstance(each, dict)
+    ]
+
+
+def _spaced(name: str) -> str:
+    return "".join(f" {c.lower()}" if c.isupper() and i else c for i, c in enumerate(name))

@@ -1,0 +1,171 @@
+"""One request, from who asks to the body that answers."""
+
+from collections.abc import Iterable
+from functools import partial
+from time import perf_counter
+
+import numpy as np
+
+from palate.arrays import Rows
+from palate.errors import BadInput, NotFound, Problem
+from palate.funnel.engine import Funnel
+from palate.funnel.types import NOTHING, Answer, Query
+from palate.serving.bodies import Ask, Entry, Recommendation, Timing
+from palate.serving.cursor import Cursor
+from palate.serving.impressions import impression
+from palate.serving.live import Live
+from palate.serving.names import Named
+from palate.serving.reasons import reason_body
+from palate.serving.runtime import Runtime
+from palate.serving.traces import record_of
+from palate.serving.visitors import Visitor, who
+from palate.stores import refresh
+
+DRAWS = float(1 << 63)
+SEEDED = frozenset({"more_like_this"})
+"""Surfaces that are about an item the caller has to name."""
+
+
+class Recommending:
+    """One request under way. Make one, call `answer` once."""
+
+    def __init__(self, runtime: Runtime, ask: Ask, recommendation_id: str, now: float) -> None:
+        self._started = perf_counter()
+        self._runtime, self._ask, self._id, self._now = runtime, ask, recommendation_id, now
+        self._live = runtime.live
+        self._funnel = _funnel(self._live, ask)
+        _check(ask, runtime.settings.serving.max_limit)
+        self._owner = f"{ask.surface}|{who(ask)}|{ask.item_id}"
+        self._most = runtime.settings.serving.max_excluded
+        self._cursor = Cursor()
+        if ask.cursor:
+            self._cursor = Cursor.decode(ask.cursor, self._owner, self._most)
+
+    async def answer(self, draw: int) -> Recommendation:
+        """Run the funnel; impression and trace go to the background. Raises BadInput, NotFound."""
+        refresh(self._live.stores)
+        visitor = await self._runtime.visitors.find(self._ask)
+        query = await self._query(visitor, draw)
+        answer = await self._funnel.answer(query)
+        body = await self._body(query, answer)
+        self._note(visitor, answer, body, draw)
+        return body
+
+    async def _query(self, visitor: Visitor, draw: int) -> Query:
+        ask = self._ask
+        seed = -1
+        if ask.item_id:
+            [seed] = await self._runtime.names.rows([ask.item_id])
+            if seed < 0:
+                raise NotFound(f"there is no item {ask.item_id!r}")
+        excluded = self._cursor.rows
+        if ask.exclude:
+            excluded = _joined(excluded, await self._runtime.names.rows(ask.exclude))
+        return Query(
+            surface=ask.surface,
+            user=visitor.state,
+            size=ask.limit,
+            now=self._now,
+            draw=draw,
+            seed_item=seed,
+            excluded=excluded,
+            region=visitor.region,
+            age=visitor.age,
+            context=ask.context,
+        )
+
+    async def _body(self, query: Query, answer: Answer) -> Recommendation:
+        about = {row for reason in answer.reasons for row in reason.rows}
+        rows = answer.slate.rows.tolist()
+        names = await self._runtime.names.of(about.union(rows, [answer.seed_item]))
+        total = (perf_counter() - self._started) * 1e3
+        anchor = names.get(answer.seed_item)
+        return Recommendation(
+            recommendation_id=self._id,
+            surface=self._ask.surface,
+            release=self._live.name,
+            step=answer.step,
+            items=self._entries(answer, names),
+            anchor=anchor.item_id if anchor else None,
+            next=self._next(query, rows),
+            timing=Timing(
+                total_ms=round(total, 3),
+                stages={s.name: round(s.milliseconds, 3) for s in answer.trace.stages},
+            ),
+        )
+
+    def _entries(self, answer: Answer, names: dict[int, Named]) -> tuple[Entry, ...]:
+        slate, first = answer.slate, self._cursor.given + 1
+        explore = [False] * len(slate) if slate.explore is None else slate.explore.tolist()
+        return tuple(
+            Entry(
+                item_id=names[row].item_id,
+                position=first + i,
+                score=score,
+                reason=reason_body(answer.reasons[i], names),
+                explore=explore[i],
+            )
+            for i, (row, score) in enumerate(
+                zip(slate.rows.tolist(), slate.scores.tolist(), strict=True)
+            )
+        )
+
+    def _next(self, query: Query, rows: list[int]) -> str | None:
+        after = _joined(query.excluded, rows)
+        if len(rows) < self._ask.limit or len(after) > self._most:
+            return None
+        return Cursor(self._cursor.given + len(rows), after).encode(self._owner)
+
+    def _note(self, visitor: Visitor, answer: Answer, body: Recommendation, draw: int) -> None:
+        runtime = self._runtime
+        runtime.meters.answered(self._ask.surface, answer, perf_counter() - self._started)
+        event = impression(self._ask, body, answer.slate, self._now)
+        if event is not None:
+            runtime.impressions.note(event)
+        if draw / DRAWS < runtime.settings.serving.trace_rate:
+            record = partial(
+                record_of,
+                answer,
+                self._funnel.ranker.reads,
+                recommendation_id=self._id,
+                time=self._now,
+                surface=body.surface,
+                visitor=visitor.name,
+                release=body.release,
+                milliseconds=body.timing.total_ms,
+                first_position=self._cursor.given + 1,
+                reasons=[entry.reason for entry in body.items],
+            )
+            runtime.traces.note(record)
+
+
+def recommendation_id(now: float, draw: int) -> str:
+    """Sorts by time; its second half is the request's draw, so that an answer can be repeated."""
+    return f"{int(now * 1e3):012x}{draw:016x}"
+
+
+def _funnel(live: Live, ask: Ask) -> Funnel:
+    funnel = live.funnels.get(ask.surface)
+    if funnel is None:
+        known = ", ".join(sorted(live.funnels))
+        raise NotFound(f"there is no surface {ask.surface!r}; there are {known}")
+    return funnel
+
+
+def _check(ask: Ask, most: int) -> None:
+    wrong = []
+    if not 1 <= ask.limit <= most:
+        wrong.append(Problem("limit", f"{ask.limit} is not between 1 and {most}"))
+    if ask.surface in SEEDED and not ask.item_id:
+        wrong.append(Problem("item_id", f"{ask.surface} needs the item it is about"))
+    if ask.age is not None and ask.age < 0:
+        wrong.append(Problem("age", f"{ask.age} is not an age in whole years"))
+    if wrong:
+        raise BadInput("; ".join(f"{each.pointer}: {each.problem}" for each in wrong), wrong)
+
+
+def _joined(excluded: Rows, more: Iterable[int]) -> Rows:
+    rows = np.array([row for row in more if row >= 0], np.int32)
+    if not len(rows) and not len(excluded):
+        return NOTHING
+    return np.union1d(excluded, rows).astype(np.int32)

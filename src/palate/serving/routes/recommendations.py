@@ -1,0 +1,87 @@
+"""``/v1/recommendations``: what to show."""
+
+from typing import Any
+
+import msgspec
+from litestar import Request, get, post
+from litestar.router import Router
+
+from palate.errors import BadInput, Problem
+from palate.serving.bodies import DEFAULT_LIMIT, Ask, Recommendation
+from palate.serving.recommend import Recommending, recommendation_id
+from palate.serving.runtime import runtime_of
+
+HOME = "home"
+
+
+@get("/{surface:str}", operation_id="recommend")
+async def recommend(  # noqa: PLR0913, PLR0917  the query string's parameters
+    request: Request[Any, Any, Any],
+    surface: str,
+    user_id: str = "",
+    session_id: str = "",
+    item_id: str = "",
+    limit: int = DEFAULT_LIMIT,
+    cursor: str = "",
+    region: str = "",
+    age: int | None = None,
+) -> Recommendation:
+    """A slate for a visitor: ranked, composed and explained.
+
+    Name the visitor by `user_id`, or by `session_id` where there is no account. `item_id` is the
+    item on screen, needed by `more_like_this`. `next` of an answer is the next page's `cursor`.
+    """
+    ask = Ask(
+        surface=surface,
+        user_id=user_id,
+        session_id=session_id,
+        item_id=item_id,
+        limit=limit,
+        cursor=cursor,
+        region=region,
+        age=age,
+    )
+    return await _answer(request, ask)
+
+
+@post(["/", "/{surface:str}"], operation_id="recommend_with_context", status_code=200)
+async def recommend_with_context(
+    request: Request[Any, Any, Any], surface: str = ""
+) -> Recommendation:
+    """The same with a body: adds `context` and `exclude` (item ids that must not come back).
+
+    The surface stands in the path or in the body; without either it is `home`.
+    """
+    ask = _asked(await request.body())
+    if surface and ask.surface and surface != ask.surface:
+        what = f"the path says {surface}, the body {ask.surface}; say it once"
+        raise BadInput(f"surface: {what}", [Problem("/surface", what)])
+    return await _answer(
+        request, msgspec.structs.replace(ask, surface=surface or ask.surface or HOME)
+    )
+
+
+async def _answer(request: Request[Any, Any, Any], ask: Ask) -> Recommendation:
+    runtime = runtime_of(request)
+    now, draw = runtime.clock.now(), runtime.clock.draw()
+    name = recommendation_id(now, draw)
+    request.scope["state"]["recommendation_id"] = name
+    return await Recommending(runtime, ask, name, now).answer(draw)
+
+
+def _asked(raw: bytes) -> Ask:
+    try:
+        return msgspec.json.decode(raw, type=Ask)
+    except msgspec.ValidationError as error:
+        what, _, where = str(error).partition(" - at `$")
+        pointer = where.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
+        raise BadInput(f"the body is wrong: {error}", [Problem(pointer, what)]) from error
+    except msgspec.DecodeError as error:
+        raise BadInput(f"the body is not JSON: {error}", [Problem("", str(error))]) from error
+
+
+router = Router(
+    "/recommendations",
+    route_handlers=[recommend, recommend_with_context],
+    tags=["Recommendations"],
+)

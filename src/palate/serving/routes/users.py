@@ -1,0 +1,115 @@
+"""``/v1/users``: who we recommend to."""
+
+import asyncio
+import uuid
+from typing import Any
+
+import msgspec
+from litestar import Request, delete, get, patch, post, put
+from litestar.router import Router
+
+from palate.catalog import decode
+from palate.catalog.user import User
+from palate.errors import BadInput, NotFound, Problem
+from palate.events.kinds import Event, Kind
+from palate.features.segments import segment_of
+from palate.serving.batches import decoded
+from palate.serving.documents import Stored, UserDocument, UsersDocument
+from palate.serving.forgetting import forget
+from palate.serving.runtime import Runtime, runtime_of
+
+PAGE, MOST = 100, 1_000
+
+
+@put("/{user_id:str}", operation_id="put_user")
+async def put_user(request: Request[Any, Any, Any], user_id: str) -> Stored:
+    """Insert or replace a user's profile."""
+    return await _store(runtime_of(request), [decode.user(await request.body(), user_id)])
+
+
+@post("/", operation_id="put_users", status_code=200)
+async def put_users(request: Request[Any, Any, Any]) -> Stored:
+    """Insert or replace many profiles, all or nothing."""
+    runtime = runtime_of(request)
+    most = runtime.settings.serving.max_items
+    return await _store(runtime, await decoded(await request.body(), decode.users, "users", most))
+
+
+@patch("/{user_id:str}", operation_id="patch_user")
+async def patch_user(request: Request[Any, Any, Any], user_id: str) -> UserDocument:
+    """Change some fields of a profile ; attributes are merged, a null one is dropped."""
+    runtime = runtime_of(request)
+    body = await request.body()
+    async with runtime.editing:
+        user = decode.patched_user(await _held(runtime, user_id), body)
+        await _store(runtime, [user])
+    return _public(user)
+
+
+@get("/{user_id:str}", operation_id="user")
+async def user(request: Request[Any, Any, Any], user_id: str) -> UserDocument:
+    """One profile."""
+    return _public(await _held(runtime_of(request), user_id))
+
+
+@get("/", operation_id="users")
+async def users(
+    request: Request[Any, Any, Any], after: str = "", limit: int = PAGE
+) -> UsersDocument:
+    """Profiles in the order of their ids; `next` of the answer is the next page's `after`."""
+    if not 1 <= limit <= MOST:
+        what = f"{limit} is not between 1 and {MOST}"
+        raise BadInput(f"limit: {what}", [Problem("limit", what)])
+    page = await asyncio.to_thread(runtime_of(request).stores.users.page, after, limit)
+    more = page[-1].user_id if len(page) == limit else None
+    return UsersDocument(users=tuple(_public(each) for each in page), next=more)
+
+
+@delete("/{user_id:str}", operation_id="delete_user")
+async def delete_user(request: Request[Any, Any, Any], user_id: str) -> None:
+    """Forget a user: profile and state go; what they did stays in the counts, under no name."""
+    if not await forget(runtime_of(request), user_id):
+        raise _unknown(user_id)
+
+
+async def _store(runtime: Runtime, users: list[User]) -> Stored:
+    """The profile event goes first: a retry repeats both, so neither can be missing for good."""
+    now = runtime.clock.now()
+    await runtime.commit.append(
+        [
+            Event(
+                event_id=uuid.uuid4().hex,
+                kind=Kind.PROFILE,
+                time=now,
+                user_id=each.user_id,
+                value=float(segment_of(each, runtime.settings.features)),
+            )
+            for each in users
+        ]
+    )
+    changed = await asyncio.to_thread(runtime.stores.users.put, users)
+    for each in users:
+        runtime.visitors.forget(each.user_id)
+    return Stored(accepted=len(users), changed=changed)
+
+
+async def _held(runtime: Runtime, user_id: str) -> User:
+    [found] = await asyncio.to_thread(runtime.stores.users.find, [user_id])
+    if found is None:
+        raise _unknown(user_id)
+    return found
+
+
+def _unknown(user_id: str) -> NotFound:
+    return NotFound(f"there is no user {user_id!r}")
+
+
+def _public(user: User) -> UserDocument:
+    return msgspec.convert(decode.encode_user(user), UserDocument)
+
+
+router = Router(
+    "/users",
+    route_handlers=[put_user, put_users, patch_user, user, users, delete_user],
+    tags=["Users"],
+)

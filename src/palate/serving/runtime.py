@@ -1,0 +1,133 @@
+"""What one worker holds: the live release, the way into the log, names, visitors, traces."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from litestar import Litestar, Request
+
+from palate.clock import Clock, SystemClock
+from palate.errors import PalateError
+from palate.events.ingest import GroupCommit
+from palate.serving.impressions import Impressions
+from palate.serving.live import Live, ReleaseWatch, warm
+from palate.serving.meters import Meters
+from palate.serving.names import Names
+from palate.serving.traces import FILE, TraceStore, TraceWriter
+from palate.serving.visitors import Visitors
+from palate.settings import Settings
+from palate.stores import Stores, close, open_stores
+
+TICK = 0.5
+log = logging.getLogger("palate.serving")
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """One worker's view of one site; lives as long as the application."""
+
+    settings: Settings
+    clock: Clock
+    watch: ReleaseWatch
+    commit: GroupCommit
+    meters: Meters
+    names: Names
+    visitors: Visitors
+    impressions: Impressions
+    store: TraceStore
+    traces: TraceWriter
+    editing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a document is read, changed and written back."""
+    background: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    @property
+    def live(self) -> Live:
+        """The release that serves now, with its stores and funnels."""
+        return self.watch.live
+
+    @property
+    def stores(self) -> Stores:
+        """The stores of the live release."""
+        return self.watch.live.stores
+
+    async def lag(self) -> float:
+        """Seconds that the oldest event not yet folded has waited; 0 where there is none."""
+        return await asyncio.to_thread(self.lag_now)
+
+    def lag_now(self) -> float:
+        """The same, blocking."""
+        waiting = self.stores.log.read(self.stores.online.position(), 1)
+        return max(0.0, self.clock.now() - waiting[0].received) if waiting else 0.0
+
+    async def tick(self) -> None:
+        """Keep names and metrics fresh."""
+        self.stores.columns.refresh()
+        await self.names.refresh(self.stores.columns.version)
+        self.meters.lag(await self.lag())
+        self.meters.release(self.live.name)
+
+
+@asynccontextmanager
+async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Runtime]:
+    """Open the site, serve, and close it again with nothing left unwritten."""
+    clock = clock or SystemClock()
+    stores = await asyncio.to_thread(open_stores, settings, writer=False)
+    live = Live.on(stores)
+    await warm(live, clock)
+    runtime = _assembled(settings, clock, live)
+    stop = asyncio.Event()
+    tasks = [
+        asyncio.create_task(runtime.watch.follow(stop)),
+        asyncio.create_task(_ticking(runtime)),
+        asyncio.create_task(runtime.impressions.run()),
+        asyncio.create_task(runtime.traces.run()),
+    ]
+    try:
+        yield runtime
+    finally:
+        stop.set()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, *runtime.background, return_exceptions=True)
+        await runtime.impressions.flush()
+        await asyncio.to_thread(runtime.commit.close)
+        runtime.store.close()
+        close(stores)
+
+
+def attach(app: Litestar, runtime: Runtime) -> None:
+    """Hand the runtime to the application's routes."""
+    app.state["runtime"] = runtime
+
+
+def runtime_of(request: Request[Any, Any, Any]) -> Runtime:
+    """The worker's runtime."""
+    return cast("Runtime", request.app.state["runtime"])
+
+
+def _assembled(settings: Settings, clock: Clock, live: Live) -> Runtime:
+    stores, meters = live.stores, Meters()
+    commit = GroupCommit(stores.log, clock)
+    store = TraceStore(settings.path(FILE), settings.serving.traces)
+    return Runtime(
+        settings=settings,
+        clock=clock,
+        watch=ReleaseWatch(live, clock),
+        commit=commit,
+        meters=meters,
+        names=Names(stores.items, stores.columns.version),
+        visitors=Visitors(stores.users, stores.online, settings.features, clock),
+        impressions=Impressions(commit, meters),
+        store=store,
+        traces=TraceWriter(store, meters),
+    )
+
+
+async def _ticking(runtime: Runtime) -> None:
+    while True:
+        with suppress(PalateError):
+            await runtime.tick()
+        await asyncio.sleep(TICK)

@@ -1,0 +1,165 @@
+"""Keeps a site's roles running: starts them, prefixes what they say, restarts what dies.
+
+``palate up`` is this with serve, stream and train. Each role is a process group of its own that the
+kernel ends with the supervisor (`tether.py`), so that nothing is left behind whatever happens.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Self, TypeAlias
+
+import httpx
+
+from palate.serving import tether
+from palate.serving.environment import over, serving_environment, training_environment
+from palate.settings import Settings
+
+Say: TypeAlias = Callable[[str, str], None]
+"""Told (role, line) for everything a role prints and the supervisor remarks."""
+
+FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
+"""Seconds before a role that died is started again; doubled each time, up to the longest."""
+HEALTHY_AFTER = 30.0
+"""A role that lived so long starts over with the first wait."""
+GRACE = 5.0
+"""Seconds a role has to end by itself."""
+OK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """One process to keep alive."""
+
+    name: str
+    command: tuple[str, ...]
+    niceness: int = 0
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def site_roles(settings: Settings) -> tuple[Role, ...]:
+    """Serve, stream and train for one site, on the address of its settings."""
+    serving = serving_environment()
+    training = training_environment(settings.training.threads)
+    http = settings.serving
+    where = ("--host", http.host, "--port", str(http.port), "--workers", str(http.workers))
+    return (
+        Role("stream", _palate(settings, "stream"), 0, serving),
+        Role("serve", _palate(settings, "serve", *where), 0, serving),
+        # A busy high-priority process turns every sync of the log into milliseconds (DESIGN §6).
+        Role("train", _palate(settings, "train", "--watch"), 10, training),
+    )
+
+
+class Supervisor:
+    """Runs roles until told to stop. `async with Supervisor(roles, say) as running: …`."""
+
+    def __init__(self, roles: Sequence[Role], say: Say, grace: float = GRACE) -> None:
+        self._roles, self._say, self._grace = tuple(roles), say, grace
+        self._processes: dict[str, Process] = {}
+        self._keepers: list[asyncio.Task[None]] = []
+        self._ending = False
+
+    async def __aenter__(self) -> Self:
+        self._keepers = [asyncio.create_task(self._keep(role)) for role in self._roles]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    def pid(self, role: str) -> int | None:
+        """The role's process, while it lives."""
+        process = self._processes.get(role)
+        return None if process is None or process.returncode is not None else process.pid
+
+    async def stop(self) -> None:
+        """End all: ask, wait a few seconds, then insist."""
+        self._ending = True
+        living = [p for p in self._processes.values() if p.returncode is None]
+        for process in living:
+            _signal(process, signal.SIGTERM)
+        if living:
+            await asyncio.wait([asyncio.create_task(p.wait()) for p in living], timeout=self._grace)
+        for process in self._processes.values():
+            _signal(process, signal.SIGKILL)
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+
+    async def _keep(self, role: Role) -> None:
+        wait = FIRST_WAIT
+        while not self._ending:
+            started = perf_counter()
+            code = await self._run(role)
+            if self._ending:
+                return
+            wait = FIRST_WAIT if perf_counter() - started > HEALTHY_AFTER else wait
+            self._say(role.name, f"ended with {_meaning(code)}; starting it again in {wait:.1f} s")
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, LONGEST_WAIT)
+
+    async def _run(self, role: Role) -> int:
+        tied = (sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), str(role.niceness))
+        process = await asyncio.create_subprocess_exec(
+            *tied,
+            *role.command,
+            stdout=PIPE,
+            stderr=STDOUT,
+            env=over(os.environ, role.environment),
+            start_new_session=True,
+        )
+        self._processes[role.name] = process
+        listening = asyncio.create_task(self._listen(role.name, process))
+        code = await process.wait()
+        _signal(process, signal.SIGKILL)  # what it started and left behind
+        await listening
+        return code
+
+    async def _listen(self, name: str, process: Process) -> None:
+        async for line in _lines(process):
+            self._say(name, line)
+
+
+async def ready(url: str, seconds: float) -> bool:
+    """Wait until ``/readyz`` answers; False where it did not in time."""
+    until = perf_counter() + seconds
+    async with httpx.AsyncClient(base_url=url, timeout=2.0, trust_env=False) as client:
+        while perf_counter() < until:
+            with contextlib.suppress(httpx.HTTPError):
+                if (await client.get("/readyz")).status_code == OK:
+                    return True
+            await asyncio.sleep(0.1)
+    return False
+
+
+async def _lines(process: Process) -> AsyncIterator[str]:
+    out = process.stdout
+    while out is not None:
+        try:
+            raw = await out.readline()
+        except ValueError:  # a line beyond the stream's limit: say nothing rather than stop reading
+            continue
+        if not raw:
+            return
+        yield raw.decode("utf-8", "replace").rstrip()
+
+
+def _signal(process: Process, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def _palate(settings: Settings, command: str, *more: str) -> tuple[str, ...]:
+    site = ("--site", str(Path(settings.home).resolve()))
+    return (sys.executable, "-m", "palate.cli", command, *site, *more)
+
+
+def _meaning(code: int) -> str:
+    return f"exit code {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"

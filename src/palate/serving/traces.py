@@ -1,0 +1,203 @@
+"""Keeps the newest traces of a site, for all its workers: what every stage did for one request."""
+
+import asyncio
+import sqlite3
+import threading
+import zlib
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import msgspec
+import numpy as np
+
+from palate.funnel.types import Answer, Pool, Slate
+from palate.serving.bodies import ReasonBody
+from palate.serving.meters import Meters
+
+FILE = "traces.db"
+MOST_WAITING = 1_000
+PRUNE_EVERY = 64
+MOST_RANKED = 200
+"""Ranked items kept in a trace; the funnel's shortlist is shorter."""
+SCHEMA = "CREATE TABLE IF NOT EXISTS traces (seq INTEGER PRIMARY KEY, id TEXT UNIQUE, body BLOB)"
+
+
+Recording: TypeAlias = "Callable[[], TraceRecord]"
+
+
+class StageRecord(msgspec.Struct, frozen=True, array_like=True):
+    """One part: its name, how many came in and left, and milliseconds."""
+
+    name: str
+    entered: int
+    left: int
+    milliseconds: float
+
+
+class TraceRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A trace as it is stored: rows instead of ids, arrays as bytes."""
+
+    recommendation_id: str
+    time: float
+    surface: str
+    visitor: str
+    step: str
+    release: str
+    milliseconds: float
+    first_position: int
+    stages: list[StageRecord]
+    generators: list[str]
+    rows: bytes
+    scores: bytes
+    """Of the slate: int32, float32."""
+    propensity: bytes
+    explore: bytes
+    found_scores: bytes
+    found_ranks: bytes
+    """(slate, generators): float32 with NaN, int16 with 0, where the generator did not find it."""
+    pool_size: int
+    ranked_rows: bytes
+    ranked_scores: bytes
+    """The best ranked, before the rules."""
+    feature_names: list[str]
+    features: bytes
+    """(slate, features) float32; empty where no ranker read any."""
+    removed: dict[str, int]
+    moved: dict[str, dict[int, tuple[int, int]]]
+    skipped: dict[str, str]
+    reasons: list[ReasonBody]
+
+
+class TraceStore:
+    """A bounded table in the site's folder. Every method blocks: call it in a thread."""
+
+    def __init__(self, path: Path, most: int) -> None:
+        self._path, self._most = path, most
+        self._written = 0
+        self._lock = threading.Lock()
+        self._writer = _connected(path)
+        self._writer.execute(SCHEMA)
+
+    def put(self, records: list[tuple[str, bytes]]) -> None:
+        """Store encoded traces and let the oldest go."""
+        with self._lock, self._writer:
+            self._writer.execute("BEGIN IMMEDIATE")
+            self._writer.executemany(
+                "INSERT OR IGNORE INTO traces (id, body) VALUES (?, ?)", records
+            )
+            self._written += len(records)
+            if self._written >= PRUNE_EVERY:
+                self._written = 0
+                newest = "(SELECT max(seq) FROM traces)"
+                self._writer.execute(f"DELETE FROM traces WHERE seq <= {newest} - ?", [self._most])
+
+    def find(self, recommendation_id: str) -> TraceRecord | None:
+        """One trace; None where it is unknown or gone."""
+        with closing(_connected(self._path)) as reader:
+            found = reader.execute(
+                "SELECT body FROM traces WHERE id = ?", [recommendation_id]
+            ).fetchone()
+        return None if found is None else unpacked(found[0])
+
+    def close(self) -> None:
+        """Release the file."""
+        self._writer.close()
+
+
+class TraceWriter:
+    """The queue between answers and the trace store."""
+
+    def __init__(self, store: TraceStore, meters: Meters) -> None:
+        self._store, self._meters = store, meters
+        self._waiting: asyncio.Queue[Recording] = asyncio.Queue(MOST_WAITING)
+
+    def note(self, record: Recording) -> None:
+        """Store it soon; `record` is called in the writing thread. Never waits."""
+        try:
+            self._waiting.put_nowait(record)
+        except asyncio.QueueFull:
+            self._meters.dropped("trace")
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            batch = [await self._waiting.get()]
+            batch += [self._waiting.get_nowait() for _ in range(self._waiting.qsize())]
+            try:
+                await asyncio.to_thread(self._put, batch)
+            except sqlite3.Error:
+                for _ in batch:
+                    self._meters.dropped("trace")
+
+    async def find(self, recommendation_id: str) -> TraceRecord | None:
+        """One trace, also one that is just being written."""
+        for pause in (0.0, 0.05, 0.2):
+            await asyncio.sleep(pause)
+            found = await asyncio.to_thread(self._store.find, recommendation_id)
+            if found is not None:
+                return found
+        return None
+
+    def _put(self, batch: list[Recording]) -> None:
+        records = [record() for record in batch]
+        self._store.put([(each.recommendation_id, packed(each)) for each in records])
+
+
+def record_of(answer: Answer, feature_names: tuple[str, ...], **facts: Any) -> TraceRecord:
+    """What is kept of an answer; `facts` are the fields that the answer does not know."""
+    slate, trace = answer.slate, answer.trace
+    scores, ranks = _found_by(trace.pool, slate)
+    ranked = Slate(slate.rows, slate.scores) if trace.ranked is None else trace.ranked
+    return TraceRecord(
+        step=answer.step,
+        stages=[StageRecord(s.name, s.entered, s.left, s.milliseconds) for s in trace.stages],
+        generators=list(trace.pool.generators) if trace.pool else [],
+        rows=slate.rows.astype(np.int32).tobytes(),
+        scores=slate.scores.astype(np.float32).tobytes(),
+        propensity=b""
+        if slate.propensity is None
+        else slate.propensity.astype(np.float32).tobytes(),
+        explore=b"" if slate.explore is None else slate.explore.astype(np.uint8).tobytes(),
+        found_scores=scores,
+        found_ranks=ranks,
+        pool_size=0 if trace.pool is None else len(trace.pool),
+        ranked_rows=ranked.rows[:MOST_RANKED].astype(np.int32).tobytes(),
+        ranked_scores=ranked.scores[:MOST_RANKED].astype(np.float32).tobytes(),
+        feature_names=list(feature_names) if trace.features is not None else [],
+        features=b"" if trace.features is None else trace.features.astype(np.float32).tobytes(),
+        removed={name: len(rows) for name, rows in trace.removed.items() if len(rows)},
+        moved={name: dict(moves) for name, moves in trace.moved.items() if moves},
+        skipped=dict(trace.skipped),
+        **facts,
+    )
+
+
+def packed(record: TraceRecord) -> bytes:
+    """As it is stored."""
+    return zlib.compress(msgspec.msgpack.encode(record), 1)
+
+
+def unpacked(raw: bytes) -> TraceRecord:
+    """Back from the store."""
+    return msgspec.msgpack.decode(zlib.decompress(raw), type=TraceRecord)
+
+
+def _found_by(pool: Pool | None, slate: Slate) -> tuple[bytes, bytes]:
+    """Scores and ranks of the slate's items; items that no generator found have NaN and 0."""
+    if pool is None or not len(pool):
+        return b"", b""
+    at = {row: i for i, row in enumerate(pool.rows.tolist())}
+    which = np.array([at.get(row, -1) for row in slate.rows.tolist()], np.int64)
+    scores = np.where((which >= 0)[:, None], pool.scores[which], np.nan).astype(np.float32)
+    ranks = np.where((which >= 0)[:, None], pool.ranks[which], 0).astype(np.int16)
+    return scores.tobytes(), ranks.tobytes()
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=5.0, check_same_thread=False, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    # A trace may be lost in a crash of the machine; an answer may not wait for one.
+    connection.execute("PRAGMA synchronous = OFF")
+    return connection

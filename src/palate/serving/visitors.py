@@ -1,0 +1,104 @@
+"""Who is asking: the state that events made of them, and their profile's region and age."""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from palate.catalog.protocol import UserCatalog
+from palate.catalog.user import User, session_key, user_key
+from palate.clock import Clock
+from palate.features.online.protocol import OnlineStore
+from palate.features.record import UserState
+from palate.features.segments import segment_of
+from palate.serving.bodies import Ask
+from palate.settings import FeatureSettings
+
+REMEMBERED = 10_000
+SECONDS = 1.0
+"""How long a profile is taken from memory: a new one counts within a second, on every worker."""
+
+
+class Traits(NamedTuple):
+    """What the profile gives to a request."""
+
+    region: str = ""
+    age: int | None = None
+    segment: int = 0
+
+
+NOBODY = Traits()
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """One visitor, as of now."""
+
+    name: str
+    """`user:…`, `session:…` or "" for somebody who gave neither."""
+    state: UserState
+    region: str
+    age: int | None
+
+
+class Visitors:
+    """Finds visitors: one read of the online store, now and then one of the users' catalogue."""
+
+    def __init__(
+        self, users: UserCatalog, online: OnlineStore, settings: FeatureSettings, clock: Clock
+    ) -> None:
+        self._users, self._online, self._settings, self._clock = users, online, settings, clock
+        self._traits: OrderedDict[str, tuple[float, Traits]] = OrderedDict()
+
+    async def find(self, ask: Ask) -> Visitor:
+        """The visitor of a request; `user_id` wins over `session_id`."""
+        traits = await self._of(ask.user_id) if ask.user_id else NOBODY
+        age = traits.age if ask.age is None else ask.age
+        return Visitor(who(ask), self._state(ask, traits), ask.region or traits.region, age)
+
+    def forget(self, user_id: str) -> None:
+        """Read this profile anew the next time."""
+        self._traits.pop(user_id, None)
+
+    def _state(self, ask: Ask, traits: Traits) -> UserState:
+        if not ask.user_id and not ask.session_id:
+            return UserState.nobody()
+        key = user_key(ask.user_id) if ask.user_id else session_key(ask.session_id)
+        raw = self._online.user(key)
+        return UserState.nobody(traits.segment) if raw is None else UserState.unpack(key, raw)
+
+    async def _of(self, user_id: str) -> Traits:
+        now = self._clock.now()
+        held = self._traits.get(user_id)
+        if held is not None and 0 <= now - held[0] < SECONDS:
+            return held[1]
+        user = (await asyncio.to_thread(self._users.find, [user_id]))[0]
+        traits = self._traits_of(user, now) if user else NOBODY
+        self._traits[user_id] = (now, traits)
+        self._traits.move_to_end(user_id)
+        while len(self._traits) > REMEMBERED:
+            self._traits.popitem(last=False)
+        return traits
+
+    def _traits_of(self, user: User, now: float) -> Traits:
+        return Traits(user.country, age_of(user, now), segment_of(user, self._settings))
+
+
+def who(ask: Ask) -> str:
+    """The visitor's name in cursors and traces."""
+    if ask.user_id:
+        return f"user:{ask.user_id}"
+    return f"session:{ask.session_id}" if ask.session_id else ""
+
+
+def age_of(user: User, now: float) -> int | None:
+    """Whole years a user has surely lived; None where unknown.
+
+    Of a birth year only the year is known, so the birthday counts as not yet reached: an age limit
+    has to hold.
+    """
+    if user.birth_year is not None:
+        return max(0, datetime.fromtimestamp(now, UTC).year - user.birth_year - 1)
+    age = user.attributes.get("age")
+    return int(age) if isinstance(age, int | float) and not isinstance(age, bool) else None
