@@ -126,15 +126,15 @@ class TrainingSettings(_Part, frozen=True):
     """Width of the towers' vectors."""
     history: Positive = 50
     """Events of a user that the user tower reads."""
-    epochs: Positive = 12
+    epochs: Positive = 6
     """At most this many passes over the history."""
-    batch_size: Positive = 256
-    """Sequences in one step of the towers."""
-    learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 2e-3
+    batch_size: Positive = 512
+    """Events in one step of the towers."""
+    learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 3e-3
     """Step size of the towers' optimiser."""
     weight_decay: Amount = 1e-4
     """Pull of the weights towards zero."""
-    dropout: Share = 0.3
+    dropout: Share = 0.2
     """Share of activations dropped in training."""
     tower_seconds: Amount = 40.0
     """Time limit of one tower training; early stopping may end it sooner."""

@@ -31,7 +31,7 @@ class FaissIndex:
     def build(cls, rows: Rows, vectors: Floats, seed: int = 0) -> Self:
         """Cluster and fill. `rows` (n,) distinct, `vectors` (n, dim)."""
         clusters = max(1, min(int(4 * np.sqrt(len(rows))), len(rows) // 40))
-        index = faiss.index_factory(
+        index: Any = faiss.index_factory(
             vectors.shape[1], f"IVF{clusters},SQ8", faiss.METRIC_INNER_PRODUCT
         )
         index.cp.seed = seed + 1

@@ -220,7 +220,8 @@ def content_vectors(content: Floats, categories: NDArray[np.int64], table: ItemT
         return vectors.astype(np.float32)
     present = categories >= 0
     bag = np.where(present[..., None], table.categories[np.maximum(categories, 0)], 0.0).sum(1)
-    return (vectors + bag / np.maximum(present.sum(1), 1)[:, None]).astype(np.float32)
+    both: Floats = (vectors + bag / np.maximum(present.sum(1), 1)[:, None]).astype(np.float32)
+    return both
 
 
 def save_table(folder: Path, facts: TowerFacts, table: ItemTable, seed: int = 0) -> None:

@@ -1,19 +1,192 @@
-"""From the log to a release: tower, rows, ranker, gate, refit, publish."""
+"""From the log to a release: tower, rows, ranker, gate, refit, publish.
 
-from collections.abc import Callable
+1. The log is cut at 80 % of its engagements. The tower learns from what came before, and the last
+   twentieth of that says when to stop and whether the tower is worth shipping.
+2. The log is lived through again; the moments after the cut become lists for the ranker. The first
+   part of them trains it, the next calibrates it, the last is the gate.
+3. The tower goes on to learn from everything, so that what is served knows the newest events. It
+   starts from the weights it has, so its scores keep the scale that the ranker was trained on.
+"""
 
-from palate.funnel.stages import Generator
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import perf_counter
+
+import msgspec
+import numpy as np
+
+import palate
+from palate.clock import Clock, SystemClock
+from palate.features.vector import layout_hash
+from palate.models.two_tower import TwoTower
+from palate.releases.directory import ReleaseDirectory
+from palate.releases.manifest import Manifest
+from palate.releases.release import RANKER, TOWER, Release
 from palate.stores import Stores
+from palate.training.dataset import Dataset, read_dataset
+from palate.training.export import export_ranker, export_tower
+from palate.training.lock import training_lock
+from palate.training.ranker_stage import RankerOutcome, learn_ranker
 from palate.training.report import Report, TrainingReport
+from palate.training.rows import GeneratorsOf, RowSource
+from palate.training.tower_stage import TowerOutcome, learn_tower, refit_tower
+
+CUT = 0.8
+"""Share of the engagements that the towers know when the ranker's rows are made."""
+
+RECONSTRUCTED = (
+    "Ranker rows are reconstructed from history, not logged when they were shown: what was on the"
+    " screen is unknown, and an item that nobody took counts as 0."
+)
+REFITTED = (
+    "The ranker's rows were made with a tower that knew the log up to their beginning; the served"
+    " tower knows all of it. It went on from the same weights, so the scales agree, but its scores"
+    " are somewhat better than those the ranker was trained and judged on."
+)
 
 
 def train(
     stores: Stores,
-    generators_of: Callable[[Stores], tuple[Generator, ...]],
+    generators_of: GeneratorsOf,
     progress: Report,
+    clock: Clock | None = None,
 ) -> TrainingReport:
-    """Train and promote a release.
+    """Train a release, gate its parts, and promote it.
 
-    Raises Conflict where another training of this site runs.
+    `name` is None in the report where there was too little to learn from. Raises Conflict where
+    another training of this site runs. Whatever ends it early leaves no half-written release.
     """
-    raise NotImplementedError
+    settings = stores.settings
+    with training_lock(settings.home):
+        releases = ReleaseDirectory(settings.path(settings.stores.releases))
+        run = _Run(stores, generators_of, progress, clock or SystemClock())
+        report = run.run(releases)
+        progress("done", 1.0, " ".join(report.sentences))
+        return report
+
+
+class _Run:
+    def __init__(
+        self, stores: Stores, generators_of: GeneratorsOf, progress: Report, clock: Clock
+    ) -> None:
+        self.stores, self.generators_of, self.progress = stores, generators_of, progress
+        self.settings, self.clock = stores.settings.training, clock
+        self.seconds: dict[str, float] = {}
+        self.started = perf_counter()
+
+    def run(self, releases: ReleaseDirectory) -> TrainingReport:
+        with self._timed("read"):
+            data = read_dataset(self.stores, self.progress)
+        engaged = int(data.engaged.sum())
+        if engaged < self.settings.min_events:
+            return self._nothing(
+                f"Nothing was trained: {engaged:,} engagements, and learning begins at"
+                f" {self.settings.min_events:,} ([training] min_events); until then counting"
+                " serves better."
+            )
+        with self._timed("tower"):
+            tower = learn_tower(data, self.stores.columns, self.settings, CUT, self.progress)
+        ranker = self._ranker(data, tower)
+        if tower.towers is None and not ranker.fusion:
+            return self._nothing(
+                f"{tower.verdict.sentence} {ranker.verdict.sentence} There is nothing to release."
+            )
+        return self._release(releases, data, tower, ranker)
+
+    def _ranker(self, data: Dataset, tower: TowerOutcome) -> RankerOutcome:
+        with tempfile.TemporaryDirectory() as folder, self._timed("rows"):
+            candidate = self._candidate(Path(folder), data, tower)
+            source = RowSource(self.stores, self.generators_of, candidate)
+            return learn_ranker(source, data, CUT, self.progress)
+
+    def _candidate(self, folder: Path, data: Dataset, tower: TowerOutcome) -> Release | None:
+        if tower.towers is None:
+            return None
+        names = tuple(self.stores.columns.category_names())
+        export_tower(folder, tower.towers, names, self.settings.seed)
+        manifest = Manifest(created=self.clock.now(), version=palate.__version__)
+        return Release("candidate", manifest, TwoTower.load(folder))
+
+    def _release(
+        self,
+        releases: ReleaseDirectory,
+        data: Dataset,
+        tower: TowerOutcome,
+        ranker: RankerOutcome,
+    ) -> TrainingReport:
+        staging = releases.begin()
+        try:
+            self._write(staging, data, tower, ranker)
+            manifest = self._manifest(data, tower, ranker)
+            self.progress("publish", 0.5, "sealing the release")
+            name = releases.publish(staging, manifest)
+        finally:
+            releases.discard(staging)
+        releases.promote(name)
+        releases.prune()
+        sentences = (
+            tower.verdict.sentence,
+            ranker.verdict.sentence,
+            f"Release {name} is live.",
+        )
+        return TrainingReport(
+            name=name,
+            promoted=True,
+            sentences=sentences,
+            seconds=perf_counter() - self.started,
+            manifest=releases.manifest(name),
+        )
+
+    def _write(
+        self, staging: Path, data: Dataset, tower: TowerOutcome, ranker: RankerOutcome
+    ) -> None:
+        if ranker.network is not None and ranker.facts is not None:
+            export_ranker(staging / RANKER, ranker.network, ranker.facts)
+        if tower.towers is None:
+            return
+        with self._timed("refit"):
+            columns = self.stores.columns
+            towers = refit_tower(tower.towers, data, columns, self.settings, self.progress)
+            names = tuple(columns.category_names())
+            export_tower(staging / TOWER, towers, names, self.settings.seed)
+
+    def _manifest(self, data: Dataset, tower: TowerOutcome, ranker: RankerOutcome) -> Manifest:
+        features = ranker.facts.features if ranker.network and ranker.facts else ()
+        whole = self.stores.settings
+        return Manifest(
+            created=self.clock.now(),
+            version=palate.__version__,
+            layout=layout_hash(features) if features else "",
+            features=features,
+            log_position=int(data.events.position.max(initial=0)),
+            data=self._counts(data) | dict(ranker.data),
+            fusion=dict(ranker.fusion),
+            metrics=dict(tower.verdict.numbers) | dict(ranker.metrics),
+            verdicts=(tower.verdict, ranker.verdict),
+            notes=(RECONSTRUCTED, REFITTED) if tower.towers else (RECONSTRUCTED,),
+            seconds={name: round(spent, 2) for name, spent in self.seconds.items()},
+            settings={
+                "training": msgspec.to_builtins(whole.training),
+                "ranking": msgspec.to_builtins(whole.ranking),
+            },
+        )
+
+    def _counts(self, data: Dataset) -> dict[str, float]:
+        return {
+            "events": data.read,
+            "engagements": int(data.engaged.sum()),
+            "users": len(np.unique(data.events.user)),
+            "items": int((data.counts(data.part(1.0)) > 0).sum()),
+        }
+
+    def _nothing(self, sentence: str) -> TrainingReport:
+        spent = perf_counter() - self.started
+        return TrainingReport(name=None, promoted=False, sentences=(sentence,), seconds=spent)
+
+    @contextmanager
+    def _timed(self, phase: str) -> Iterator[None]:
+        begun = perf_counter()
+        yield
+        self.seconds[phase] = perf_counter() - begun

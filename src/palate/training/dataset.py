@@ -1,0 +1,74 @@
+"""Reads a site for training: the log as columns, and what is known of each item."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.arrays import Rows
+from palate.catalog.columns import ItemColumns
+from palate.events.batch import EventBatch
+from palate.events.kinds import Signal
+from palate.stores import Stores
+from palate.streaming.state import encode
+from palate.training.report import Report
+from palate.training.towers import ItemInputs
+
+CHUNK = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """One reading of the log, in log order."""
+
+    events: EventBatch
+    rows: int
+    """Rows given: every item in the log or the catalogue has a smaller number."""
+    read: int
+    """Events read; an impression of n items is one event and n rows of `events`."""
+
+    def part(self, share: float) -> int:
+        """Log position below which `share` of the engagements lie."""
+        engaged = np.flatnonzero(self.engaged)
+        if not len(engaged):
+            return 0
+        at = min(int(share * len(engaged)), len(engaged) - 1)
+        return int(self.events.position[engaged[at]]) + (share >= 1.0)
+
+    @property
+    def engaged(self) -> NDArray[np.bool_]:
+        """Where somebody took an item in."""
+        return ((self.events.signal & Signal.ENGAGED) > 0) & (self.events.item >= 0)
+
+    def counts(self, until: int) -> NDArray[np.int64]:
+        """(rows,) engagements at log positions below `until`."""
+        which = self.engaged & (self.events.position < until)
+        return np.bincount(self.events.item[which], minlength=self.rows).astype(np.int64)
+
+
+def read_dataset(stores: Stores, report: Report) -> Dataset:
+    """Read the whole log. Items that only events know get their rows, as they do live."""
+    total, read, after, parts = max(stores.log.count(), 1), 0, 0, []
+
+    def rows_of(ids: Sequence[str]) -> Rows:
+        return stores.items.rows(ids, create=True)
+
+    while logged := stores.log.read(after, CHUNK):
+        parts.append(encode(logged, rows_of)[0])
+        after, read = logged[-1].position, read + len(logged)
+        report("read", min(read / total, 1.0), f"read {read:,} of {total:,} events")
+    events = EventBatch.concat(parts)
+    newest = int(events.item.max(initial=-1)) + 1
+    return Dataset(events, max(stores.columns.size, newest), read)
+
+
+def item_inputs(columns: ItemColumns, rows: int, counts: NDArray[np.int64]) -> ItemInputs:
+    """Content and categories of every row, as the catalogue has them now."""
+    read = columns.read(np.arange(rows, dtype=np.int32), ("content", "categories"))
+    return ItemInputs(
+        np.ascontiguousarray(read["content"], np.float32),
+        read["categories"].astype(np.int64),
+        counts,
+        tuple(columns.category_names()),
+    )

@@ -1,0 +1,69 @@
+"""From torch to what serves: ONNX networks and plain arrays."""
+
+import warnings
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from palate.models.ranker import RankerFacts
+from palate.models.two_tower import TowerFacts, save_table
+from palate.training.towers import LastStep
+from palate.training.two_tower import Towers
+
+OPSET = 17
+
+
+def export_tower(folder: Path, towers: Towers, names: tuple[str, ...], seed: int) -> None:
+    """Write both towers into `folder`, index included; `names` are the categories by code."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tower = towers.items
+    known = (tower.counts > 0) | (tower.content != 0).any(dim=1).numpy()
+    table = tower.table(np.asarray(known))
+    facts = TowerFacts(dim=table.vectors.shape[1], history=towers.users.history, categories=names)
+    save_table(folder, facts, table, seed)
+    steps = 3  # any length will do: the axis is declared to vary
+    example = (
+        torch.zeros(1, steps, facts.dim),
+        torch.zeros(1, steps, dtype=torch.int64),
+        torch.zeros(1, steps, steps, dtype=torch.int64),
+    )
+    axes = {"vectors": {1: "steps"}, "outcomes": {1: "steps"}, "spans": {1: "steps", 2: "steps"}}
+    write_network(folder / "user.onnx", LastStep(towers.users), example, axes)
+
+
+def export_ranker(folder: Path, network: nn.Module, facts: RankerFacts) -> None:
+    """Write the ranker's network and its facts into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "ranker.json").write_bytes(msgspec.json.encode(facts))
+    example = (torch.zeros(3, len(facts.features)),)
+    write_network(folder / "ranker.onnx", network, example, {"features": {0: "items"}})
+
+
+def write_network(
+    file: Path,
+    network: nn.Module,
+    example: tuple[Tensor, ...],
+    axes: dict[str, dict[int, str]],
+) -> None:
+    """Export a network whose inputs are named as `axes` says, with the axes that vary."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the tracing exporter is old, tested, and needs no more
+        torch.onnx.export(
+            network.eval(),
+            example,
+            str(file),
+            input_names=list(axes),
+            output_names=["answer"],
+            dynamic_axes=axes,
+            opset_version=OPSET,
+            dynamo=False,
+        )
+
+
+def as_tensor(array: NDArray[np.float32]) -> Tensor:
+    """A float32 tensor over the same memory where it can be."""
+    return torch.from_numpy(np.ascontiguousarray(array, np.float32))

@@ -1,0 +1,101 @@
+"""The gate: a learnt part ships only where it beats what serves without it."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from palate.arrays import Doubles, Floats, Keys
+from palate.funnel.types import Pool
+from palate.funnel.worth import worth
+from palate.ranking.fusion import SENSIBLE
+from palate.releases.manifest import Verdict
+from palate.training.lists import RankedList, ndcg
+
+FLOOR = -0.002
+"""Lower end of the 90 % interval that is still accepted: the mean has to be above zero anyway."""
+RESAMPLES = 2_000
+CHOICES = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
+ROUNDS = 2
+
+
+def fusion_scores(
+    lists: Sequence[RankedList], names: tuple[str, ...], weights: Mapping[str, float]
+) -> Floats:
+    """What weighted fusion gives every pool entry, end to end."""
+    return np.concatenate([worth(_pool(each, names), weights).sum(axis=1) for each in lists])
+
+
+def fit_fusion(lists: Sequence[RankedList], names: tuple[str, ...]) -> dict[str, float]:
+    """Weights of the generators' reciprocal ranks with the best NDCG@10, one after the other."""
+    votes = np.concatenate([worth(_pool(each, names), {}) for each in lists])
+    weights = np.array([SENSIBLE.get(name, 0.3) for name in names], np.float32)
+    best = float(ndcg(lists, votes @ weights).mean())
+    for _ in range(ROUNDS):
+        for at in range(len(names)):
+            for choice in CHOICES:
+                tried = weights.copy()
+                tried[at] = choice
+                found = float(ndcg(lists, votes @ tried).mean())
+                if found > best and tried.any():
+                    best, weights = found, tried
+    return {name: round(float(w), 4) for name, w in zip(names, weights, strict=True)}
+
+
+def paired(challenger: Doubles, champion: Doubles, users: Keys, seed: int) -> tuple[float, ...]:
+    """(mean, 5th, 95th percentile) of the difference over users, resampled by user."""
+    _, who = np.unique(users, return_inverse=True)
+    counts = np.bincount(who)
+    each = np.bincount(who, challenger - champion) / counts
+    dice = np.random.Generator(np.random.PCG64(seed))
+    means = each[dice.integers(0, len(each), (RESAMPLES, len(each)))].mean(axis=1)
+    return float(each.mean()), float(np.quantile(means, 0.05)), float(np.quantile(means, 0.95))
+
+
+def judge_ranker(ranker: Doubles, fusion: Doubles, users: Keys, seed: int) -> Verdict:
+    """Compare NDCG@10 list by list on the last part of the log, which neither side has seen."""
+    mean, low, high = paired(ranker, fusion, users, seed)
+    shipped = mean > 0 and low > FLOOR
+    _, who = np.unique(users, return_inverse=True)
+    ours, theirs = (
+        float((np.bincount(who, x) / np.bincount(who)).mean()) for x in (ranker, fusion)
+    )
+    said = (
+        f"The ranker reaches NDCG@10 {ours:.4f} against {theirs:.4f} of weighted fusion on"
+        f" {len(users):,} held-out moments of {who.max() + 1:,} users: {mean:+.4f}, 90 % interval"
+        f" {low:+.4f} to {high:+.4f}. "
+    )
+    verdict = (
+        "It ships."
+        if shipped
+        else f"It stays behind (the mean must be above 0, the interval above {FLOOR}): the release"
+        " ranks by weighted fusion."
+    )
+    numbers = {"ranker": ours, "fusion": theirs, "mean": mean, "low": low, "high": high}
+    return Verdict(part="ranker", shipped=shipped, sentence=said + verdict, numbers=numbers)
+
+
+def judge_tower(tower: float, popularity: float, events: int) -> Verdict:
+    """Compare how well the very next event is foreseen, on events after those learnt from."""
+    shipped = events > 0 and tower > popularity
+    said = (
+        f"The two-tower foresees the next of {events:,} held-out events with NDCG@10 {tower:.4f}"
+        f" against {popularity:.4f} of popularity. "
+        if events
+        else "There are no events to judge the two-tower by. "
+    )
+    verdict = "It ships." if shipped else "It stays behind: the release does without it."
+    return Verdict(
+        part="two_tower",
+        shipped=shipped,
+        sentence=said + verdict,
+        numbers={"two_tower": tower, "popularity": popularity, "events": float(events)},
+    )
+
+
+def refused(part: str, why: str) -> Verdict:
+    """A part that was not tried."""
+    return Verdict(part=part, shipped=False, sentence=why)
+
+
+def _pool(each: RankedList, names: tuple[str, ...]) -> Pool:
+    return Pool(each.rows, np.zeros(each.ranks.shape, np.float32), each.ranks, names)

@@ -1,0 +1,62 @@
+"""Ranked lists to learn from and to be judged by: one per replayed moment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.arrays import Doubles, Floats, Rows
+from palate.jit import kernel
+
+DEPTH = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RankedList:
+    """One moment of one user: the pool the generators gave, and what the user then took."""
+
+    user: int
+    """Key."""
+    now: float
+    rows: Rows
+    """(pool,)."""
+    ranks: NDArray[np.int16]
+    """(pool, generators), 0 where not found."""
+    labels: Floats
+    """(pool, heads): 1 where it came true within the next engagements; unseen counts as 0."""
+    relevant: int
+    """How many items the user took, found by a generator or not."""
+    kept: NDArray[np.intp]
+    """Places of the pool that have features: all positives and a sample of the others."""
+    features: Floats
+    """(kept, features)."""
+    weight: float
+    """How many items of the pool each kept one that is not positive stands for."""
+
+
+@kernel
+def _gains(scores: Floats, gains: Floats, starts: NDArray[np.int64], ideal: Doubles) -> Doubles:
+    out = np.zeros(len(starts) - 1)
+    for q in range(len(starts) - 1):
+        first, last = starts[q], starts[q + 1]
+        for at in range(first, last):
+            if gains[at] <= 0:
+                continue
+            above = 0
+            for other in range(first, last):
+                if scores[other] > scores[at] or (scores[other] == scores[at] and other < at):
+                    above += 1
+            if above < DEPTH:
+                out[q] += 1.0 / np.log2(above + 2.0)
+        out[q] /= ideal[q]
+    return out
+
+
+def ndcg(lists: Sequence[RankedList], scores: Floats) -> Doubles:
+    """NDCG@10 of each list; `scores` are those of all pools end to end."""
+    starts = np.cumsum([0, *(len(each.rows) for each in lists)]).astype(np.int64)
+    gains = np.concatenate([each.labels[:, 0] for each in lists]).astype(np.float32)
+    discounts = np.cumsum(1.0 / np.log2(np.arange(DEPTH) + 2.0))
+    ideal = discounts[np.array([min(max(each.relevant, 1), DEPTH) for each in lists]) - 1]
+    return _gains(scores.astype(np.float32), gains, starts, ideal)

@@ -1,0 +1,174 @@
+"""Trains the ranker: the order of whole lists, and each head's probability, together."""
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from palate.arrays import Floats
+from palate.models.ranker import HEADS
+from palate.settings import TrainingSettings
+from palate.training.export import as_tensor
+from palate.training.lists import RankedList
+from palate.training.report import Report
+
+WIDE, NARROW = 128, 64
+LISTS = 32
+"""Lists in a batch."""
+RATE = 2e-3
+DECAY = 1e-2
+DROPOUT = 0.1
+CLIP = 6.0
+"""Standard deviations beyond which a feature says no more."""
+PATIENCE = 3
+AVERAGING = 0.98
+ABSENT = -1e9
+
+
+class RankerNetwork(nn.Module):
+    """Features are squashed and standardised inside, so that serving feeds them as they are."""
+
+    def __init__(self, rows: Floats) -> None:
+        super().__init__()
+        squashed = _squash(as_tensor(rows))
+        self.register_buffer("mean", squashed.mean(0))
+        self.register_buffer("scale", squashed.std(0).clamp(min=1e-3))
+        width = rows.shape[1]
+        self.body = nn.Sequential(
+            nn.Linear(width, WIDE), nn.SiLU(), nn.Dropout(DROPOUT),
+            nn.Linear(WIDE, NARROW), nn.SiLU(), nn.Dropout(DROPOUT),
+        )  # fmt: skip
+        self.straight = nn.Linear(width, len(HEADS))
+        self.heads = nn.Linear(NARROW, len(HEADS), bias=False)
+        nn.init.zeros_(self.straight.weight)
+        nn.init.constant_(self.straight.bias, -3.0)
+
+    def logits(self, features: Tensor) -> Tensor:
+        """(…, features) -> (…, heads)."""
+        mean, scale = self.get_buffer("mean"), self.get_buffer("scale")
+        x = ((_squash(features) - mean) / scale).clamp(-CLIP, CLIP)
+        heads: Tensor = self.straight(x) + self.heads(self.body(x))
+        return heads
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(n, features) -> raw probabilities (n, heads)."""
+        return torch.sigmoid(self.logits(features))
+
+
+def _squash(x: Tensor) -> Tensor:
+    return torch.sign(x) * torch.log(1.0 + x.abs())
+
+
+class ListBatch(NamedTuple):
+    """Lists of unequal length, padded."""
+
+    features: Tensor
+    """(B, K, features)."""
+    labels: Tensor
+    """(B, K, heads)."""
+    weights: Tensor
+    """(B, K): how many items a row stands for; 0 for padding."""
+
+
+def lay_out(lists: Sequence[RankedList]) -> ListBatch:
+    """Lay lists side by side."""
+    longest = max(len(each.kept) for each in lists)
+    features = np.zeros((len(lists), longest, lists[0].features.shape[1]), np.float32)
+    labels = np.zeros((len(lists), longest, len(HEADS)), np.float32)
+    weights = np.zeros((len(lists), longest), np.float32)
+    for i, each in enumerate(lists):
+        n = len(each.kept)
+        features[i, :n], labels[i, :n] = each.features, each.labels[each.kept]
+        weights[i, :n] = row_weights(each)
+    return ListBatch(*map(as_tensor, (features, labels, weights)))
+
+
+def row_weights(each: RankedList) -> Floats:
+    """(kept,): 1 for what was taken, the sampling's weight for the others."""
+    taken = each.labels[each.kept].any(axis=1)
+    return np.where(taken, 1.0, each.weight).astype(np.float32)
+
+
+def loss_of(network: RankerNetwork, batch: ListBatch) -> Tensor:
+    """Order (softmax over each list, sampling undone) plus cross-entropy of every head."""
+    logits = network.logits(batch.features)
+    present = batch.weights > 0
+    corrected = torch.where(present, logits[..., 0] + batch.weights.clamp(min=1e-9).log(), ABSENT)
+    clicks = batch.labels[..., 0]
+    share = clicks / clicks.sum(1, keepdim=True).clamp(min=1.0)
+    order = -(share * corrected.log_softmax(1)).sum(1)
+    each = functional.binary_cross_entropy_with_logits(logits, batch.labels, reduction="none")
+    heads = (each * batch.weights[..., None]).sum((0, 1)) / batch.weights.sum()
+    return order.mean() + 10.0 * heads.sum()
+
+
+@dataclass(slots=True)
+class _Best:
+    network: RankerNetwork
+    loss: float = math.inf
+    epoch: int = 0
+
+
+def fit_ranker(
+    train: Sequence[RankedList],
+    held: Sequence[RankedList],
+    settings: TrainingSettings,
+    report: Report,
+) -> RankerNetwork:
+    """Train on `train`, stop where `held` no longer gains. Deterministic with the seed."""
+    torch.set_num_threads(settings.threads)
+    torch.manual_seed(settings.seed)
+    dice = np.random.Generator(np.random.PCG64(settings.seed))
+    network = RankerNetwork(np.concatenate([each.features for each in train]))
+    mean = copy.deepcopy(network).eval()
+    best, started = _Best(copy.deepcopy(mean)), perf_counter()
+    optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
+    watched, step = lay_out(held), 0
+    total = settings.ranker_epochs * math.ceil(len(train) / LISTS)
+    for epoch in range(1, settings.ranker_epochs + 1):
+        order = dice.permutation(len(train))
+        for at in range(0, len(order), LISTS):
+            _pace(optimiser, step / total)
+            _update(network, optimiser, lay_out([train[i] for i in order[at : at + LISTS]]))
+            step += 1
+            _average(mean, network, min(AVERAGING, step / (step + 20)))
+        with torch.inference_mode():
+            loss = float(loss_of(mean, watched))
+        if loss < best.loss:
+            best = _Best(copy.deepcopy(mean), loss, epoch)
+        spent = perf_counter() - started
+        report(
+            "ranker",
+            epoch / settings.ranker_epochs,
+            f"epoch {epoch}/{settings.ranker_epochs}, held-out loss {loss:.4f},"
+            f" {spent / epoch * (settings.ranker_epochs - epoch):.0f} s left",
+        )
+        if epoch - best.epoch >= PATIENCE or spent > settings.ranker_seconds:
+            break
+    return best.network
+
+
+def _pace(optimiser: torch.optim.Optimizer, progress: float) -> None:
+    for group in optimiser.param_groups:
+        group["lr"] = RATE * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * progress)))
+
+
+def _update(network: RankerNetwork, optimiser: torch.optim.Optimizer, batch: ListBatch) -> None:
+    network.train()
+    loss = loss_of(network, batch)
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimiser.step()
+
+
+def _average(mean: RankerNetwork, live: RankerNetwork, keep: float) -> None:
+    with torch.no_grad():
+        for ours, theirs in zip(mean.parameters(), live.parameters(), strict=True):
+            ours.lerp_(theirs, 1 - keep)

@@ -1,0 +1,222 @@
+"""Rows for the ranker, out of the log: every sampled moment is lived through again.
+
+The log is replayed in its own order. Just before an event that engaged a user, the generators that
+serve are asked what they would have proposed, with everything as it was known then; what the user
+took in next says which proposals were right. Nobody recorded what was really on the screen, so
+these rows are *reconstructed* and are flagged as such.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.arrays import Floats, Keys, Mask, Rows
+from palate.events.batch import EventBatch
+from palate.events.kinds import Signal
+from palate.features.vector import FEATURES, matrix
+from palate.funnel.merge import merge
+from palate.funnel.stages import Generator, name_of
+from palate.funnel.types import Pool, Query
+from palate.models.ranker import HEADS
+from palate.releases.release import Release
+from palate.stores import Stores
+from palate.streaming.replay import Replay
+from palate.training.dataset import Dataset
+from palate.training.lists import RankedList
+from palate.training.report import Report
+from palate.training.sequences import joined_users
+
+GeneratorsOf: TypeAlias = Callable[[Stores], tuple[Generator, ...]]
+
+AHEAD = 10
+"""Engagements from the moment on that count as what the user wanted."""
+POOL = 500
+SURFACE = "home"
+STRETCHES = 100
+"""Leaderboards are computed anew this often over the window; live it is several times a second."""
+
+
+class Moment(NamedTuple):
+    """A user is about to engage with something."""
+
+    at: int
+    """Place in the log's columns."""
+    user: int
+    now: float
+    labels: dict[int, tuple[bool, ...]]
+    """Row -> came true, by head."""
+
+
+def sample_moments(events: EventBatch, since: int, count: int) -> list[Moment]:
+    """At most `count` engagements at log positions from `since` on, spread evenly."""
+    users = joined_users(events)
+    engaged = ((events.signal & Signal.ENGAGED) > 0) & (events.item >= 0)
+    fresh = engaged & _first_time(users, events.item, engaged)
+    wanted = np.flatnonzero(fresh & (events.position >= since))
+    if len(wanted) > count:
+        wanted = wanted[np.linspace(0, len(wanted) - 1, count).astype(int)]
+    order = np.argsort(users, kind="stable")
+    order = order[fresh[order]]
+    place = np.empty(len(events), np.int64)
+    place[order] = np.arange(len(order))
+    return [
+        Moment(
+            int(at),
+            int(events.user[at]),
+            float(events.time[at]),
+            _labels(events, users, order[place[at] : place[at] + AHEAD]),
+        )
+        for at in wanted
+    ]
+
+
+def _labels(
+    events: EventBatch, users: Keys, ahead: NDArray[np.int64]
+) -> dict[int, tuple[bool, ...]]:
+    same = ahead[users[ahead] == users[ahead[0]]]
+    return {
+        int(row): (True, bool(signal & Signal.POSITIVE), bool(signal & Signal.NEGATIVE))
+        for row, signal in zip(events.item[same], events.signal[same], strict=True)
+    }
+
+
+def _first_time(users: Keys, items: Rows, engaged: Mask) -> Mask:
+    first = np.zeros(len(items), bool)
+    which = np.flatnonzero(engaged)
+    pairs = np.empty(len(which), [("user", np.uint64), ("item", np.int32)])
+    pairs["user"], pairs["item"] = users[which], items[which]
+    first[which[np.unique(pairs, return_index=True)[1]]] = True
+    return first
+
+
+@dataclass(frozen=True, slots=True)
+class RowSource:
+    """Everything that is needed to live through the log again."""
+
+    stores: Stores
+    generators_of: GeneratorsOf
+    release: Release | None
+    """With the tower that the generators ask; trained on events before the moments."""
+    features: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
+
+
+def generator_names(source: RowSource) -> tuple[str, ...]:
+    """Names of the generators, in the order of every list's ranks."""
+    return tuple(name_of(g) for g in source.generators_of(source.stores))
+
+
+def reconstruct(
+    source: RowSource, data: Dataset, moments: list[Moment], full: int, report: Report
+) -> list[RankedList]:
+    """One list per moment, in log order; from number `full` on every pool entry has features.
+
+    The others keep their positives and a sample of the rest, `settings.training.ranker_candidates`
+    in all, with the sampling's weight.
+    """
+    return asyncio.run(_Walk(source, data, full).run(moments, report))
+
+
+class _Walk:
+    def __init__(self, source: RowSource, data: Dataset, full: int) -> None:
+        self.source, self.events, self.full = source, data.events, full
+        self.settings = source.stores.settings.training
+        self.replay = Replay(source.stores.settings, source.stores.columns)
+        self.dice = np.random.Generator(np.random.PCG64(self.settings.seed))
+        self.done = 0
+
+    async def run(self, moments: list[Moment], report: Report) -> list[RankedList]:
+        lists: list[RankedList] = []
+        for stretch in _stretches(moments):
+            generators, names = self._generators(stretch[0])
+            for moment in stretch:
+                self._catch_up(moment)
+                number = len(lists)
+                lists.append(await self._list(moment, generators, names, number))
+            done = len(lists) / len(moments)
+            report("rows", done, f"replayed {len(lists):,} of {len(moments):,} moments")
+        return [each for each in lists if len(each.rows)]
+
+    def _generators(self, moment: Moment) -> tuple[tuple[Generator, ...], tuple[str, ...]]:
+        """The serving generators over the state as of this moment."""
+        self._catch_up(moment)
+        replay = self.replay
+        self.stores = replace(
+            self.source.stores,
+            states=replay.states,
+            covisit=replay.covisit,
+            boards=replay.boards(moment.now),
+            release=self.source.release,
+        )
+        generators = self.source.generators_of(self.stores)
+        return generators, tuple(name_of(g) for g in generators)
+
+    def _catch_up(self, moment: Moment) -> None:
+        """Fold everything before the moment, and nothing of it."""
+        if moment.at > self.done:
+            self.replay.apply(self.events.take(slice(self.done, moment.at)))
+            self.done = moment.at
+
+    async def _list(
+        self, moment: Moment, generators: tuple[Generator, ...], names: tuple[str, ...], number: int
+    ) -> RankedList:
+        query = self._query(moment)
+        proposals = [await g.generate(query, POOL) for g in generators]
+        pool = merge(names, proposals, POOL)
+        pool = pool.take(query.allows(pool.rows))
+        labels = _aligned(pool.rows, moment.labels)
+        kept, weight = self._sample(labels, everything=number >= self.full)
+        return RankedList(
+            moment.user,
+            moment.now,
+            pool.rows,
+            pool.ranks,
+            labels,
+            len(moment.labels),
+            kept,
+            self._features(query, pool.take(kept)),
+            weight,
+        )
+
+    def _query(self, moment: Moment) -> Query:
+        user = self.replay.user(moment.user)
+        seen = np.sort(user.seen[(user.seen_signals & Signal.TAKEN) > 0])
+        return Query(SURFACE, user, 10, moment.now, draw=moment.at, excluded=seen)
+
+    def _sample(self, labels: Floats, *, everything: bool) -> tuple[NDArray[np.intp], float]:
+        taken = labels.any(axis=1)
+        others = np.flatnonzero(~taken)
+        room = max(self.settings.ranker_candidates - int(taken.sum()), 1)
+        if everything or len(others) <= room:
+            return np.arange(len(labels)), 1.0
+        drawn = self.dice.choice(others, room, replace=False)
+        return np.sort(np.concatenate([np.flatnonzero(taken), drawn])), len(others) / room
+
+    def _features(self, query: Query, pool: Pool) -> Floats:
+        return matrix(
+            self.source.features,
+            user=query.user,
+            now=query.now,
+            rows=pool.rows,
+            scores=pool.scores,
+            ranks=pool.ranks,
+            generators=pool.generators,
+            columns=self.stores.columns,
+            states=self.stores.states,
+        )
+
+
+def _aligned(rows: Rows, labels: dict[int, tuple[bool, ...]]) -> Floats:
+    nothing = (False,) * len(HEADS)
+    return np.array([labels.get(row, nothing) for row in rows.tolist()], np.float32).reshape(
+        len(rows), len(HEADS)
+    )
+
+
+def _stretches(moments: list[Moment]) -> Iterator[list[Moment]]:
+    size = max(1, -(-len(moments) // STRETCHES))
+    for at in range(0, len(moments), size):
+        yield moments[at : at + size]
