@@ -117,8 +117,9 @@ def _boards(
     yield GLOBAL["popular"], *_head(rows, popular)
     yield GLOBAL["trending"], *_head(rows, _trend(states, rows, at))
     yield GLOBAL["fresh"], *_fresh(states, columns, now)
-    for code in range(1, states.segments.shape[1] - 1):
-        yield SEGMENTS_AT + code, *_head(rows, states.segments[rows, code].astype(np.float32))
+    segments = states.by_segment(at, rows)
+    for code in range(1, segments.shape[1]):
+        yield SEGMENTS_AT + code, *_head(rows, segments[:, code])
     kinds = columns.categories[rows]
     for code in range(len(columns.category_names())):
         within = (kinds == code).any(axis=1)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from palate.arrays import Doubles, Floats, Rows
 from palate.errors import CorruptStore
-from palate.features.folds import ITEM_FOLDS, ITEM_SLOT, table_of
+from palate.features.folds import ITEM_FOLDS, ITEM_SLOT, SEGMENT_HALF_LIFE, table_of
 from palate.mapped import Column, Layout, MappedArrays
 
 CAPACITY = 1_024
@@ -102,6 +102,13 @@ class ItemStates:
         pair = self.counters[:, slot] if rows is None else self.counters[rows, slot]
         age = np.maximum(now - pair[:, 1], 0.0)
         values: Floats = (pair[:, 0] * np.exp2(-age * TABLE.rate[slot])).astype(np.float32)
+        return values
+
+    def by_segment(self, now: float, rows: Rows) -> Floats:
+        """(n, segments): engagements of each segment's users as of `now`, 30-day half-life."""
+        held = self.segments[rows]
+        age = np.maximum(now - held[:, -1:], 0.0)
+        values: Floats = (held[:, :-1] * np.exp2(-age / SEGMENT_HALF_LIFE)).astype(np.float32)
         return values
 
     def pack(self, row: int) -> bytes:

@@ -1,0 +1,206 @@
+"""The stream worker: from the log to the state, as it happens. The only writer there is."""
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from math import inf
+from time import perf_counter
+
+import msgspec
+
+from palate.catalog.columns import ItemColumns
+from palate.catalog.protocol import ItemCatalog, UserCatalog
+from palate.clock import Clock
+from palate.errors import CorruptStore
+from palate.events.batch import EventBatch
+from palate.events.protocol import EventLog, Logged
+from palate.features.boards import Leaderboards
+from palate.features.folds import ITEM_SLOT
+from palate.features.items import ItemStates
+from palate.features.online.protocol import OnlineStore, StateChange
+from palate.features.users import UserTable
+from palate.models.covisit import Covisit
+from palate.settings import Settings
+from palate.streaming.state import LiveState, Refused, Touched, actors, encode
+
+log = logging.getLogger("palate.stream")
+
+CHANGES = 2_000
+"""Catalogue changes shown at a time."""
+CATCH_UP = 16
+"""Far behind, so many batches are folded as one: the state is the same, the commits are fewer."""
+WORKING_SET = 20_000
+"""Users kept unpacked between batches."""
+BOARDS_REST = 10.0
+"""Boards rest so many times as long as they took to compute."""
+QUICK = 0.005
+"""Seconds: boards that take less are computed whenever the stream comes to rest."""
+REFUSED = "refused.jsonl"
+
+
+@dataclass(slots=True)
+class StreamWorker:
+    """Keeps online store, columns, counters, boards and co-visitation up with log and catalogue.
+
+    The mapped counters and tables are its working memory: marked dirty before a fold, stamped with
+    the position after the commit. Whatever happens in between, `recover` reads them anew.
+    """
+
+    settings: Settings
+    items: ItemCatalog
+    users: UserCatalog
+    log: EventLog
+    online: OnlineStore
+    columns: ItemColumns
+    states: ItemStates
+    boards: Leaderboards
+    covisit: Covisit
+    clock: Clock
+    _state: LiveState = field(init=False)
+    _behind: bool = field(init=False, default=False)
+    _stale: bool = field(init=False, default=True)
+    _built: float = field(init=False, default=-inf)
+    _cost: float = field(init=False, default=0.0)
+
+    def __post_init__(self) -> None:
+        self._forget()
+
+    @property
+    def position(self) -> int:
+        """Log position that everything shows."""
+        return self.states.position
+
+    @property
+    def lag(self) -> int:
+        """How far the log is ahead, in positions."""
+        return self.log.end() - self.position
+
+    def recover(self) -> bool:
+        """Read the projections anew from the online store where they do not show what it holds.
+
+        Returns whether that was needed. Raises CorruptStore where the state is ahead of the log.
+        """
+        position = self.online.position()
+        if position > self.log.end():
+            raise CorruptStore(
+                f"the state shows log position {position}, the log ends at {self.log.end()}: it is"
+                " another log's; run `palate rebuild`"
+            )
+        shown = (self.states.position, self.covisit.position)
+        if shown == (position, position) and not (self.states.dirty or self.covisit.dirty):
+            return False
+        self.reload()
+        return True
+
+    def reload(self) -> None:
+        """Read the projections anew from the online store."""
+        self._mark(dirty=1)
+        self._forget()
+        self.states.clear()
+        self.covisit.clear()
+        self._mark(dirty=1)
+        for row, raw in self.online.scan("items"):
+            self.states.load(row, raw)
+        for row, raw in self.online.scan("covisit"):
+            self.covisit.load(row, raw)
+        last = self.states.counters[:, ITEM_SLOT["last_time"], 0]
+        self.states.stamp(newest=float(last.max()))
+        self._mark(dirty=0, position=self.online.position())
+
+    def step(self) -> int:
+        """Show what the catalogue changed, fold the next events; returns how many there were."""
+        if self.states.dirty or self.covisit.dirty:
+            self.recover()
+        self._show_catalogue()
+        limit = self.settings.streaming.batch * (CATCH_UP if self._behind else 1)
+        logged = self.log.read(self.online.position(), limit)
+        self._behind = len(logged) == limit
+        if logged:
+            self._fold(logged)
+            self._stale = True
+        else:
+            self.states.stamp(beat=self.clock.now())
+        self._refresh_boards(idle=not logged)
+        return len(logged)
+
+    def drain(self) -> int:
+        """Step until nothing is left, then compute the boards; returns how many events came."""
+        folded = 0
+        while count := self.step():
+            folded += count
+        self._build_boards()
+        return folded
+
+    def run(self, stop: threading.Event) -> None:
+        """Step until `stop` is set; the batch in hand is finished first."""
+        self.recover()
+        while not stop.is_set():
+            if self.step() == 0:
+                stop.wait(self.settings.streaming.poll_milliseconds / 1_000)
+
+    def _fold(self, logged: Sequence[Logged]) -> None:
+        batch, refused = encode(logged, partial(self.items.rows, create=True))
+        if refused:
+            self._keep_aside(refused)
+        self._load(batch)
+        self._mark(dirty=1)
+        touched = self._state.apply(batch)
+        position = logged[-1].position
+        self.online.commit(self._change(touched, position))
+        self._mark(dirty=0, position=position)
+
+    def _load(self, batch: EventBatch) -> None:
+        if len(self._state.users) > WORKING_SET:
+            self._forget()
+        users = self._state.users
+        missing = [key for key in actors(batch).tolist() if key not in users]
+        for key, raw in zip(missing, self.online.users(missing), strict=True):
+            if raw is not None:
+                users.load(key, raw)
+
+    def _change(self, touched: Touched, position: int) -> StateChange:
+        return StateChange(
+            position,
+            {key: self._state.users.pack(key) for key in touched.users.tolist()},
+            {row: self.states.pack(row) for row in touched.items.tolist()},
+            {row: self.covisit.pack(row) for row in touched.covisit.tolist()},
+        )
+
+    def _show_catalogue(self) -> None:
+        while changes := self.items.changes(self.columns.version, CHANGES):
+            self.columns.write(changes)
+            self._stale = True
+
+    def _refresh_boards(self, *, idle: bool) -> None:
+        """Compute boards when due; a costly site spends a bounded share of its time on them."""
+        if not self._stale:
+            return
+        quick = idle and self._cost < QUICK
+        wait = max(self.settings.streaming.boards_seconds * (not idle), BOARDS_REST * self._cost)
+        if quick or perf_counter() - self._built >= wait:
+            self._build_boards()
+
+    def _build_boards(self) -> None:
+        start = perf_counter()
+        self.boards.build(self.states, self.columns, self.clock.now())
+        self._built = perf_counter()
+        self._cost = self._built - start
+        self._stale = False
+
+    def _keep_aside(self, refused: Sequence[Refused]) -> None:
+        """Write down what cannot be folded; it stays in the log, and the stream goes on."""
+        path = self.settings.path(self.settings.stores.columns) / REFUSED
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("ab") as file:
+            for entry in refused:
+                file.write(msgspec.json.encode(entry) + b"\n")
+                log.warning("event %s: %s", entry.logged.event.event_id, entry.problem.problem)
+
+    def _mark(self, **scalars: int) -> None:
+        self.states.stamp(**scalars)
+        self.covisit.stamp(**scalars)
+
+    def _forget(self) -> None:
+        self._state = LiveState(self.settings.streaming, self.states, self.covisit, UserTable())
