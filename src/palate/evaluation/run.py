@@ -1,18 +1,36 @@
 """Ask everybody once, in a workspace of its own, and judge every model on the same questions."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
 from typing import TypeAlias
 
-from palate.evaluation.report import Report
-from palate.evaluation.split import Protocol
+import numpy as np
+
+from palate.arrays import Rows
+from palate.errors import BadInput
+from palate.evaluation.as_of import read_all
+from palate.evaluation.asking import Models
+from palate.evaluation.baselines import counted
+from palate.evaluation.judging import PARTS, Bench
+from palate.evaluation.report import Report, Value
+from palate.evaluation.split import Case, Protocol, Split, split
+from palate.evaluation.workspace import Workspace
+from palate.events.batch import EventBatch
 from palate.funnel.engine import Funnel
+from palate.ranking.fusion import Fusion
 from palate.stores import Stores
 
-FunnelOf: TypeAlias = Callable[[Stores], Funnel]
-"""Builds the surface that is judged on any set of stores."""
 Progress: TypeAlias = Callable[[str, float], None]
 """Called with what is being done and how far it is (0 to 1)."""
+FunnelOf: TypeAlias = Callable[[Stores], Funnel]
+"""Builds the surface that is judged, without exploration, on any set of stores."""
+Learn: TypeAlias = Callable[[Stores, Progress], Stores]
+"""Trains on the log of the stores it is given; returns them with the release live."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +47,78 @@ class Wish:
     """How the run was called; printed with its numbers."""
 
 
-def evaluate(stores: Stores, funnel_of: FunnelOf, wish: Wish, progress: Progress) -> Report:
-    """Split the log of `stores`, learn from the training part, ask, judge.
+def evaluate(
+    site: Stores, wish: Wish, funnel_of: FunnelOf, learn: Learn, progress: Progress
+) -> Report:
+    """Split the site's log, learn from the training part, ask, judge.
 
-    The site itself is only read. Raises BadInput where the log is too small to be split.
+    The site itself is only read. Raises BadInput where the log is too small to be split, or where
+    a model is asked for that there is not.
     """
-    raise NotImplementedError
+    started = perf_counter()
+    entries = read_all(site.log, partial(progress, "read the log"))
+    batch = EventBatch.encode(entries, lambda ids: site.items.rows(ids, create=False))
+    cut = split(batch, wish.protocol)
+    with TemporaryDirectory(prefix="palate-evaluation-") as folder:
+        progress("fold the past", 0.0)
+        space = Workspace.build(site, entries, batch, cut, Path(folder))
+        progress("fold the past", 1.0)
+        space = space.learnt(learn(space.stores, progress))
+        models = _models(space, funnel_of, batch, cut, wish)
+        cases = _drawn(cut, wish)
+        lists = asyncio.run(_asked(models, space, cases, wish.seed, progress))
+        bench = Bench(cases, space.world(batch, cut), wish.seed)
+        rows = [row for name in models.names for row in bench.rows(name, lists[name])]
+        data = _counts(batch, cut, bench)
+    rows.sort(key=lambda row: PARTS.index(str(row["slice"])))
+    return Report(
+        protocol=wish.protocol,
+        data=data,
+        rows=tuple(rows),
+        command=wish.command,
+        seconds=round(perf_counter() - started, 1),
+    )
+
+
+def _models(
+    space: Workspace, funnel_of: FunnelOf, batch: EventBatch, cut: Split, wish: Wish
+) -> Models:
+    stores = space.stores
+    counts = counted(batch, cut, stores.columns.size)
+    everything = Models(funnel_of(stores), Fusion.default(stores), counts, ())
+    unknown = sorted(set(wish.models) - set(everything.names))
+    if unknown:
+        raise BadInput(f"no model {unknown[0]!r}; there are {', '.join(everything.names)}")
+    return Models(everything.funnel, everything.fusion, counts, frozenset(wish.models))
+
+
+def _drawn(cut: Split, wish: Wish) -> Sequence[Case]:
+    if not 0 < wish.users < len(cut.cases):
+        return cut.cases
+    dice = np.random.Generator(np.random.PCG64(wish.seed))
+    drawn = np.sort(dice.permutation(len(cut.cases))[: wish.users])
+    return [cut.cases[at] for at in drawn.tolist()]
+
+
+async def _asked(
+    models: Models, space: Workspace, cases: Sequence[Case], seed: int, progress: Progress
+) -> Mapping[str, list[Rows]]:
+    lists: dict[str, list[Rows]] = {name: [] for name in models.names}
+    for done, case in enumerate(cases, start=1):
+        answers = await models.ask(case, space.query(case, seed))
+        for name, answered in lists.items():
+            answered.append(answers[name])
+        progress("ask", done / len(cases))
+    return lists
+
+
+def _counts(batch: EventBatch, cut: Split, bench: Bench) -> Mapping[str, Value]:
+    parts = [case.part for case in bench.cases]
+    return {
+        "items": bench.world.candidates,
+        "users": len(np.unique(batch.user)),
+        "events": len(np.unique(batch.position)),
+        "train_events": len(np.unique(batch.position[cut.train])),
+        "t1": cut.moment,
+        **{part: parts.count(part) for part in PARTS if part in parts},
+    }

@@ -41,6 +41,8 @@ class Case:
     part: str
     """`warm` or `cold` under `time`, `all` under `loo`."""
     now: float
+    """When the user asks, by their own clock: T1 of the warm, the fifth event of the cold, the test
+    event under `loo`."""
     taken: Rows
     """Sorted distinct rows of the history: no candidates."""
     extra: Places
@@ -111,17 +113,18 @@ def people(batch: EventBatch) -> Keys:
 def _by_time(batch: EventBatch, line: _Timeline) -> Split:
     moment = float(line.time[int(len(line.time) * TRAIN_SHARE)])
     known = (batch.time < moment) | (batch.kind == Kind.PROFILE)
-    cases = (_time_case(line, user, events, moment) for user, events in line.by_user())
+    cases = (_time_case(line, events, moment) for _, events in line.by_user())
     return Split("time", moment, known, tuple(case for case in cases if case))
 
 
-def _time_case(line: _Timeline, user: int, events: Places, moment: float) -> Case | None:
+def _time_case(line: _Timeline, events: Places, moment: float) -> Case | None:
     before = int(np.searchsorted(line.time[events], moment, side="left"))
     if 0 < before < len(events):
-        return _case(line, user, "warm", events[:before], events[before:], moment, extra=0)
+        return _case(line, "warm", events[:before], events[before:], moment, extra=0)
     if before == 0 and len(events) > COLD_HISTORY:
         history, later = events[:COLD_HISTORY], events[COLD_HISTORY:]
-        return _case(line, user, "cold", history, later, moment, extra=COLD_HISTORY)
+        asked = float(line.time[history[-1]])
+        return _case(line, "cold", history, later, asked, extra=COLD_HISTORY)
     return None
 
 
@@ -135,7 +138,7 @@ def _leave_one_out(batch: EventBatch, line: _Timeline) -> Split:
         until[user] = float(line.time[events[-2]])
         known[line.place[events[-2:]]] = False
         asked = float(line.time[events[-1]])
-        case = _case(line, user, "all", events[:-1], events[-1:], asked, extra=1)
+        case = _case(line, "all", events[:-1], events[-1:], asked, extra=1)
         if case:
             cases.append(case)
     known &= ~_hidden_traces(batch, whose, until)
@@ -152,9 +155,10 @@ def _hidden_traces(batch: EventBatch, whose: Keys, until: dict[int, float]) -> M
     return hidden
 
 
-def _case(  # noqa: PLR0913  one user's question is made of this
-    line: _Timeline, user: int, part: str, history: Places, later: Places, now: float, *, extra: int
+def _case(
+    line: _Timeline, part: str, history: Places, later: Places, now: float, extra: int
 ) -> Case | None:
+    """One user's question; the last `extra` events of the history train nobody."""
     taken = np.unique(line.item[history])
     first = np.sort(np.unique(line.item[later], return_index=True)[1])
     relevant = line.item[later][first]
@@ -162,4 +166,4 @@ def _case(  # noqa: PLR0913  one user's question is made of this
     if not len(relevant):
         return None  # took only what they knew already: no candidate is right
     hidden = line.place[history[len(history) - extra :]]
-    return Case(user, part, now, taken, hidden, relevant)
+    return Case(int(line.user[history[0]]), part, now, taken, hidden, relevant)

@@ -1,0 +1,137 @@
+"""A site of its own for an evaluation: everything as of the end of the training events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import msgspec
+import numpy as np
+
+from palate.arrays import Doubles
+from palate.catalog.columns import ItemColumns
+from palate.evaluation.as_of import CHUNK, ItemsAsOf, PastLog, retold
+from palate.evaluation.slates import World
+from palate.evaluation.split import Case, Split, people
+from palate.events.batch import EventBatch
+from palate.events.kinds import Signal
+from palate.events.protocol import Logged
+from palate.features.online.memory import MemoryOnline
+from palate.features.record import UserState
+from palate.funnel.types import Query
+from palate.settings import Settings, StoreSettings
+from palate.stores import Stores
+from palate.streaming.replay import Replay
+
+SURFACE, SIZE = "home", 20
+"""What is judged: the first page of Home."""
+DRAWS = 1 << 63
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The site as it was, and what each user who is asked knew themselves."""
+
+    stores: Stores
+    """In memory, folded from the training events and nothing else."""
+    moment: float
+    visitors: Replay
+    """Folded from the training events *and* the histories that train nobody; only the state of the
+    user in question is ever read from it."""
+
+    @classmethod
+    def build(
+        cls, site: Stores, entries: Sequence[Logged], batch: EventBatch, cut: Split, folder: Path
+    ) -> Self:
+        """Fold the site's past in memory; whatever is written (a release) goes below `folder`.
+
+        A user who is asked at another time than the rest (`Case.now`) has their own history moved
+        so that they ask now: gaps stay, and no count is ever read as of its own past.
+        """
+        settings = _settled(site.settings, folder)
+        items = ItemsAsOf(site.items, cut.moment)
+        columns = _columns(items)
+        kept = set(batch.position[cut.train].tolist())
+        past = retold(entries, kept, {})
+        replay, visitors = Replay(settings, columns), Replay(settings, columns)
+        _fold(replay, past, items)
+        own = {int(at) for case in cut.cases for at in batch.position[case.extra]}
+        _fold(visitors, retold(entries, kept | own, _shifts(batch, cut)), items)
+        stores = Stores(
+            settings=settings,
+            items=items,
+            users=site.users,
+            log=PastLog(past),
+            online=MemoryOnline(),
+            columns=columns,
+            states=replay.states,
+            boards=replay.boards(cut.moment),
+            covisit=replay.covisit,
+            release=None,
+        )
+        return cls(stores, cut.moment, visitors)
+
+    def learnt(self, stores: Stores) -> "Workspace":
+        """The same past with a release."""
+        return replace(self, stores=stores)
+
+    def user(self, case: Case) -> UserState:
+        """What the funnel may know of the user who asks."""
+        return self.visitors.user(case.user)
+
+    def query(self, case: Case, seed: int) -> Query:
+        """The question of one user; the history is excluded whatever the surface would hide."""
+        return Query(
+            SURFACE,
+            self.user(case),
+            SIZE,
+            self.moment,
+            draw=(case.user ^ seed) % DRAWS,
+            excluded=case.taken,
+        )
+
+    def world(self, batch: EventBatch, cut: Split) -> World:
+        """What the metrics may know of the items."""
+        columns, size = self.stores.columns, self.stores.columns.size
+        engaged = ((batch.signal & Signal.ENGAGED) > 0) & (batch.item >= 0) & cut.train
+        item, who = batch.item[engaged], people(batch)[engaged]
+        first: Doubles = np.full(size, np.inf)
+        np.minimum.at(first, item, batch.time[engaged])
+        pairs = np.unique(np.rec.fromarrays([item, who])) if len(item) else None
+        takers = np.zeros(size) if pairs is None else np.bincount(pairs["f0"], minlength=size)
+        published = columns.published[:size]
+        return World(
+            candidates=int(columns.servable[:size].sum()),
+            users=len(np.unique(who)),
+            takers=takers.astype(np.float64),
+            content=columns.content[:size],
+            born=np.where(np.isnan(published), np.where(np.isinf(first), np.nan, first), published),
+            now=self.moment,
+        )
+
+
+def _settled(settings: Settings, folder: Path) -> Settings:
+    return msgspec.structs.replace(settings, home=folder, stores=StoreSettings())
+
+
+def _columns(items: ItemsAsOf) -> ItemColumns:
+    columns = ItemColumns.in_memory(items.counts()[1] + 2)
+    while changes := items.changes(columns.version, CHUNK):
+        columns.write(changes)
+    columns.reserve(items.counts()[1])
+    return columns
+
+
+def _fold(replay: Replay, entries: Sequence[Logged], items: ItemsAsOf) -> None:
+    for start in range(0, len(entries), CHUNK):
+        replay.fold(entries[start : start + CHUNK], lambda ids: items.rows(ids, create=False))
+
+
+def _shifts(batch: EventBatch, cut: Split) -> dict[int, float]:
+    """By log position: how far the events of those who are asked at their own time are moved."""
+    moved = {case.user: cut.moment - case.now for case in cut.cases if case.now != cut.moment}
+    if not moved:
+        return {}
+    seconds = [moved.get(int(key), 0.0) for key in people(batch)]
+    pairs = zip(batch.position.tolist(), seconds, strict=True)
+    return {position: shift for position, shift in pairs if shift}
