@@ -16,6 +16,7 @@ STEPS = {
 }
 TRAINING = "training.json"
 NO_RELEASE = ("", "none")
+AT_REST = ("", "done", "failed", "waiting")
 
 
 class Training(msgspec.Struct, frozen=True):
@@ -25,6 +26,11 @@ class Training(msgspec.Struct, frozen=True):
     fraction: float = 0.0
     text: str = ""
     started: float = 0.0
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is at work now."""
+        return self.phase not in AT_REST
 
 
 class Pulse(msgspec.Struct, frozen=True):
@@ -39,16 +45,10 @@ class Pulse(msgspec.Struct, frozen=True):
 
 async def pulse_of(api: Api, home: Path) -> Pulse:
     """Ask the server for its state, and read how far training is."""
-    state = await api.ready()
-    release = release_of(state)
+    release = release_of(await api.ready())
     training = training_in(home)
-    if release:
-        says = f"release {release} serves"
-    elif training:
-        says = "serving from counts; the first release is being trained"
-    else:
-        says = "serving from counts: nothing has been trained yet"
-    return Pulse(release, says, training)
+    running = training if training is not None and training.runs else None
+    return Pulse(release, _says(release, training), running)
 
 
 def release_of(state: dict[str, Any]) -> str:
@@ -58,9 +58,18 @@ def release_of(state: dict[str, Any]) -> str:
 
 
 def training_in(home: Path) -> Training | None:
-    """The training that runs now; None where there is none."""
+    """How far training is, or how it ended; None where nothing was ever trained."""
     try:
-        training = msgspec.json.decode((home / TRAINING).read_bytes(), type=Training)
+        return msgspec.json.decode((home / TRAINING).read_bytes(), type=Training)
     except (OSError, msgspec.DecodeError):
         return None
-    return training if training.fraction < 1 else None
+
+
+def _says(release: str, training: Training | None) -> str:
+    if release:
+        return f"release {release} serves"
+    if training is None:
+        return "serving from counts: nothing has been trained yet"
+    if training.runs:
+        return "serving from counts while the first release is trained"
+    return f"serving from counts: {training.text}"
