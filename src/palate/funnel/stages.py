@@ -6,6 +6,7 @@ name is its class's in snake case (`HideSeen` -> `hide_seen`).
 """
 
 import re
+from functools import cache
 from typing import Protocol, Self
 
 from palate.arrays import Floats, Mask, Rows
@@ -86,4 +87,9 @@ class Rule(Protocol):
 
 def name_of(component: object) -> str:
     """The component's name in settings, metrics and traces: its class's name in snake case."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(component).__name__).lower()
+    return _snake(type(component).__name__)
+
+
+@cache
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()

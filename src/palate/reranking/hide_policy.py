@@ -43,6 +43,23 @@ class HidePolicy:
     def excludes(self, query: Query) -> Rows:
         return NOTHING
 
+    def problem(self, query: Query, row: int) -> str:
+        """What of the policy hides `row` from this visitor, in words; "" where nothing does."""
+        rows = np.array([row], np.int32)
+        columns = self.catalogue.read(rows, self.reads)
+        told = {
+            "the catalogue does not know it, or says hidden": columns["servable"][0] == 0,
+            "it is published later": columns["published"][0] > query.now,
+            "it has expired": columns["expires"][0] <= query.now,
+            f"it is for {columns['min_age'][0]} and over": (
+                columns["min_age"][0] > (query.age or 0)
+            ),
+            f"it is not for region {query.region or 'unknown'}": bool(
+                columns["regions"].any() and not self._in_region(query.region, columns)[0]
+            ),
+        }
+        return ", ".join(words for words, holds in told.items() if holds)
+
     def _in_region(self, region: str, columns: Columns) -> Mask:
         code = self.catalogue.region_code(region) if region else -1
         if code < 0:

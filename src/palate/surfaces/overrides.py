@@ -25,6 +25,12 @@ def overridden(funnel: Funnel, surface: str, changes: Mapping[str, Any]) -> Funn
     return funnel
 
 
+def certain(funnel: Funnel) -> Funnel:
+    """The funnel with exploration off: the same page whatever the draw (evaluation, `why`)."""
+    explores = "explore.epsilon" in numbers(funnel)
+    return overridden(funnel, "certain", {"explore.epsilon": 0.0} if explores else {})
+
+
 def numbers(funnel: Funnel) -> dict[str, Any]:
     """Everything that can be changed, by dotted name, with its value now."""
     found = {name: getattr(funnel, name) for name in OWN}

@@ -1,0 +1,132 @@
+"""Print what a visitor would be shown, as a table with reasons."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from palate.catalog.user import session_key
+from palate.cli.output import facts
+from palate.cli.site import JsonOption, SiteOption, settings_of
+from palate.clock import SystemClock
+from palate.errors import NotFound
+from palate.funnel.engine import Funnel
+from palate.funnel.types import Answer, Query
+from palate.serving.bodies import Ask
+from palate.serving.names import Named
+from palate.serving.reasons import reason_body
+from palate.serving.visitors import Visitors
+from palate.stores import Stores, open_stores
+from palate.surfaces import funnel
+from palate.surfaces.overrides import certain
+
+app = typer.Typer()
+UserOption = Annotated[str, typer.Option("--user", "-u", help="Id of a user.")]
+SurfaceOption = Annotated[str, typer.Option(help="Which page.")]
+
+
+@app.command()
+def main(
+    site: SiteOption = Path(),
+    user: UserOption = "",
+    surface: SurfaceOption = "home",
+    item: Annotated[str, typer.Option(help="The item on screen, for more_like_this.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=100, help="Entries.")] = 10,
+    as_json: JsonOption = False,  # noqa: FBT002  Typer's form
+) -> None:
+    """Print what a user would be shown now, and why. Nothing is logged.
+
+    Example: **palate recommend --user u1 --limit 5**
+    """
+    stores = open_stores(settings_of(site))
+    built = certain(funnel(surface, stores))
+    ask = Ask(surface=surface, user_id=user, item_id=item, limit=limit)
+    answer = asyncio.run(_answer(built, stores, ask))
+    entries = described(stores, answer)
+    release = stores.release.name if stores.release else None
+    facts(
+        {"surface": surface, "step": answer.step, "release": release, "items": entries},
+        as_json=as_json,
+        table=_table(f"{surface}, step {answer.step}, release {release or 'none yet'}", entries),
+    )
+
+
+async def _answer(built: Funnel, stores: Stores, ask: Ask) -> Answer:
+    return await built.answer(await query_of(stores, ask))
+
+
+async def query_of(stores: Stores, ask: Ask) -> Query:
+    """The query that the API would make of `ask`. Raises NotFound for an unknown item or user."""
+    clock = SystemClock()
+    visitors = Visitors(stores.users, stores.online, stores.settings.features, clock)
+    visitor = await visitors.find(ask)
+    if ask.user_id and not visitor.state.total and stores.users.find([ask.user_id])[0] is None:
+        raise NotFound(f"there is no user {ask.user_id!r}: neither a profile nor an event")
+    return Query(
+        surface=ask.surface,
+        user=visitor.state,
+        size=ask.limit,
+        now=clock.now(),
+        draw=session_key(ask.user_id) >> 1,
+        seed_item=row_of(stores, ask.item_id) if ask.item_id else -1,
+        region=visitor.region,
+        age=visitor.age,
+    )
+
+
+def row_of(stores: Stores, item_id: str) -> int:
+    """The item's row. Raises NotFound."""
+    row = int(stores.items.rows([item_id], create=False)[0])
+    if row < 0:
+        raise NotFound(f"there is no item {item_id!r}: neither in the catalogue nor in an event")
+    return row
+
+
+def names_of(stores: Stores, rows: list[int]) -> dict[int, Named]:
+    """Ids and titles by row."""
+    ids = stores.items.ids(np.array(rows, np.int32))
+    items = stores.items.find(ids)
+    return {
+        row: Named(name, item.title if item and item.title else name)
+        for row, name, item in zip(rows, ids, items, strict=True)
+    }
+
+
+def described(stores: Stores, answer: Answer) -> list[dict[str, Any]]:
+    """The slate as people read it."""
+    rows = answer.slate.rows.tolist()
+    about = {row for reason in answer.reasons for row in reason.rows}
+    names = names_of(stores, sorted(about.union(rows)))
+    return [
+        {
+            "position": place,
+            "item_id": names[row].item_id,
+            "title": names[row].title,
+            "score": score,
+            "reason": reason_body(reason, names).text,
+            "generator": reason.generator,
+        }
+        for place, (row, score, reason) in enumerate(
+            zip(rows, answer.slate.scores.tolist(), answer.reasons, strict=True), 1
+        )
+    ]
+
+
+def _table(title: str, entries: list[dict[str, Any]]) -> Table | str:
+    if not entries:
+        return f"{title}: nothing to show (a fresh site needs items; `palate up` counts its events)"
+    table = Table(title=title, title_justify="left")
+    for name in ("#", "item", "title", "score", "reason"):
+        table.add_column(name, justify="right" if name in {"#", "score"} else "left")
+    for entry in entries:
+        table.add_row(
+            str(entry["position"]),
+            entry["item_id"],
+            entry["title"],
+            f"{entry['score']:.4f}",
+            entry["reason"],
+        )
+    return table

@@ -1,0 +1,83 @@
+"""Say where an item was lost on its way to a user's page, and what would have to change."""
+
+import asyncio
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group
+from rich.table import Table
+
+from palate.cli.output import facts, table_of
+from palate.cli.recommend import SurfaceOption, query_of, row_of
+from palate.cli.site import JsonOption, SiteOption, settings_of
+from palate.funnel.whereabouts import Whereabouts, locate
+from palate.reranking.hide_policy import HidePolicy
+from palate.serving.bodies import Ask
+from palate.stores import Stores, open_stores
+from palate.surfaces import funnel
+from palate.surfaces.overrides import certain
+
+app = typer.Typer()
+
+
+@app.command()
+def main(
+    user: Annotated[str, typer.Argument(help="Id of a user.")],
+    item: Annotated[str, typer.Argument(help="Id of an item.")],
+    site: SiteOption = Path(),
+    surface: SurfaceOption = "home",
+    limit: Annotated[int, typer.Option(min=1, max=100, help="Length of the page.")] = 20,
+    as_json: JsonOption = False,  # noqa: FBT002  Typer's form
+) -> None:
+    """Follow an item through the funnel for one user.
+
+    Example: **palate why u1 i9**
+    """
+    stores = open_stores(settings_of(site))
+    ask = Ask(surface=surface, user_id=user, limit=limit)
+    found = asyncio.run(_follow(stores, ask, item))
+    told = {"user_id": user, "item_id": item, "surface": surface, **_told(found)}
+    facts(told, as_json=as_json, table=_table(f"{item} for {user} on {surface}", found))
+
+
+async def _follow(stores: Stores, ask: Ask, item: str) -> Whereabouts:
+    row = row_of(stores, item)
+    query = await query_of(stores, ask)
+    found = await locate(certain(funnel(ask.surface, stores)), query, row)
+    if found.part != "hide_policy":
+        return found
+    columns = HidePolicy(stores.columns)
+    problem = columns.problem(query, row)
+    return Whereabouts(found.stage, f"policy hides it: {problem}", found.part, votes=found.votes)
+
+
+def _told(found: Whereabouts) -> dict[str, Any]:
+    return {
+        "stage": found.stage,
+        "part": found.part,
+        "sentence": found.sentence,
+        "position": found.position or None,
+        "ranked": found.ranked or None,
+        "score": None if math.isnan(found.score) else found.score,
+        "generators": {
+            vote.generator: {"rank": vote.rank, "score": vote.score} if vote.rank else None
+            for vote in found.votes
+        },
+        "moves": found.moves,
+    }
+
+
+def _table(title: str, found: Whereabouts) -> Any:
+    votes = [
+        (vote.generator, str(vote.rank), f"{vote.score:.4f}")
+        if vote.rank
+        else (vote.generator, "-", "-")
+        for vote in found.votes
+    ]
+    told: list[str | Table] = [f"{title}: {found.sentence}"]
+    if found.ranked:
+        told.append(f"ranked {found.ranked} with a score of {found.score:.4f}")
+    told += [f"{name} moved it from {a} to {b}" for name, (a, b) in found.moves.items()]
+    return Group(*told, table_of("generators", ("generator", "rank", "score"), votes))
