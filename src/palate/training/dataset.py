@@ -63,6 +63,19 @@ def read_dataset(stores: Stores, report: Report) -> Dataset:
     return Dataset(events, max(stores.columns.size, newest), read)
 
 
+def current_columns(stores: Stores) -> ItemColumns:
+    """The catalogue as it is now, whether or not a stream worker keeps the shared columns."""
+    shared = stores.columns
+    shared.refresh()
+    if shared.version > 0 and not stores.items.changes(shared.version, 1):
+        return shared
+    columns, after = ItemColumns.in_memory(), 0
+    while changes := stores.items.changes(after, CHUNK):
+        columns.write(changes)
+        after = changes[-1].version
+    return columns
+
+
 def item_inputs(columns: ItemColumns, rows: int, counts: NDArray[np.int64]) -> ItemInputs:
     """Content and categories of every row, as the catalogue has them now."""
     read = columns.read(np.arange(rows, dtype=np.int32), ("content", "categories"))

@@ -11,6 +11,7 @@
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
@@ -25,7 +26,7 @@ from palate.releases.directory import ReleaseDirectory
 from palate.releases.manifest import Manifest
 from palate.releases.release import RANKER, TOWER, Release
 from palate.stores import Stores
-from palate.training.dataset import Dataset, read_dataset
+from palate.training.dataset import Dataset, current_columns, read_dataset
 from palate.training.export import export_ranker, export_tower
 from palate.training.lock import training_lock
 from palate.training.ranker_stage import RankerOutcome, learn_ranker
@@ -78,6 +79,7 @@ class _Run:
 
     def run(self, releases: ReleaseDirectory) -> TrainingReport:
         with self._timed("read"):
+            self.stores = replace(self.stores, columns=current_columns(self.stores))
             data = read_dataset(self.stores, self.progress)
         engaged = int(data.engaged.sum())
         if engaged < self.settings.min_events:

@@ -1,0 +1,97 @@
+"""List the releases of a site, look into one, promote one, go back to the one before."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from palate.cli.output import facts, table_of
+from palate.cli.site import JsonOption, SiteOption, settings_of
+from palate.errors import CorruptRelease
+from palate.releases.directory import ReleaseDirectory
+from palate.releases.manifest import Manifest
+
+app = typer.Typer(no_args_is_help=True)
+
+NameArgument = Annotated[str, typer.Argument(help="A release's name, as `list` prints it.")]
+
+
+@app.callback()
+def releases() -> None:
+    """List the releases of a site, look into one, promote one, go back to the one before.
+
+    Example: **palate releases list**
+    """
+
+
+@app.command("list")
+def list_(site: SiteOption = Path(), as_json: JsonOption = False) -> None:  # noqa: FBT002  Typer's form
+    """All releases, oldest first; the live one is marked.
+
+    Example: **palate releases list --json**
+    """
+    directory = _directory(site)
+    live = directory.current()
+    rows = [_row(directory, name, live) for name in directory.names()]
+    head = ("release", "live", "made", "events", "parts", "remark")
+    table = table_of("Releases", head, [tuple(r[c] for c in head) for r in rows])
+    facts({"current": live, "releases": rows}, as_json=as_json, table=table)
+
+
+@app.command()
+def show(name: NameArgument, site: SiteOption = Path(), as_json: JsonOption = False) -> None:  # noqa: FBT002
+    """What a release says of itself: data, metrics, what the gate said, files.
+
+    Example: **palate releases show 20261124-101500-3f2a**
+    """
+    manifest = _directory(site).manifest(name)
+    rows = [*sorted(manifest.metrics.items()), *sorted(manifest.seconds.items())]
+    text = [f"{name}, made {_moment(manifest)} by palate {manifest.version}"]
+    text += [f"  {verdict.sentence}" for verdict in manifest.verdicts]
+    text += [f"  Note: {note}" for note in manifest.notes]
+    text += [f"  {key} = {value:.4f}" for key, value in rows]
+    facts(manifest, as_json=as_json, table="\n".join(text))
+
+
+@app.command()
+def promote(name: NameArgument, site: SiteOption = Path(), as_json: JsonOption = False) -> None:  # noqa: FBT002
+    """Make a release the live one; servers swap to it without dropping a request.
+
+    A release that does not verify is refused, and the live one stays.
+
+    Example: **palate releases promote 20261124-101500-3f2a**
+    """
+    directory = _directory(site)
+    directory.promote(name)
+    facts({"current": name}, as_json=as_json, table=f"{name} is live")
+
+
+@app.command()
+def rollback(site: SiteOption = Path(), as_json: JsonOption = False) -> None:  # noqa: FBT002
+    """Make the release that was live before the live one again.
+
+    Example: **palate releases rollback**
+    """
+    name = _directory(site).rollback()
+    facts({"current": name}, as_json=as_json, table=f"{name} is live again")
+
+
+def _directory(site: Path) -> ReleaseDirectory:
+    settings = settings_of(site)
+    return ReleaseDirectory(settings.path(settings.stores.releases))
+
+
+def _row(directory: ReleaseDirectory, name: str, live: str | None) -> dict[str, object]:
+    row: dict[str, object] = {"release": name, "live": "live" if name == live else ""}
+    try:
+        manifest = directory.manifest(name)
+    except CorruptRelease as error:
+        return row | {"made": "", "events": 0, "parts": "", "remark": error.detail}
+    parts = ", ".join(v.part for v in manifest.verdicts if v.shipped) or "fusion"
+    events = int(manifest.data.get("events", 0))
+    return row | {"made": _moment(manifest), "events": events, "parts": parts, "remark": ""}
+
+
+def _moment(manifest: Manifest) -> str:
+    return datetime.fromtimestamp(manifest.created, UTC).isoformat(timespec="seconds")
