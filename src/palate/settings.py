@@ -201,9 +201,10 @@ def load(home: Path, environment: Mapping[str, str]) -> Settings:
     try:
         tree: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))
         _overlay(tree, environment)
-        return msgspec.convert(tree | {"home": str(home.resolve())}, Settings, strict=False)
+        settings = msgspec.convert(tree, Settings, strict=False)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise BadInput(f"{file}: {error}", [Problem(str(file), str(error))]) from error
+    return msgspec.structs.replace(settings, home=home.resolve())
 
 
 def _overlay(tree: dict[str, Any], environment: Mapping[str, str]) -> None:
