@@ -4,6 +4,8 @@
 """
 
 import logging
+import os
+from pathlib import Path
 from typing import Any, cast
 
 import httpx
@@ -21,7 +23,8 @@ from palate.console.visitor import COOKIE, Visitor
 from palate.console.window import HEADERS, STATIC, Window
 from palate.errors import PalateError
 from palate.serving import app as serving
-from palate.settings import Settings
+from palate.serving.environment import SITE
+from palate.settings import Settings, load
 
 OURS = ("/film/", "/row/", "/why/", "/static/", "/act", "/visitor", "/pulse")
 """Paths of the storefront, besides "/" itself; everything else is the API's."""
@@ -30,7 +33,7 @@ LOST = 404
 
 def create() -> ASGIApp:
     """The app of a worker process."""
-    settings = serving.settings_from_environment()
+    settings = load(Path(os.environ.get(SITE, ".")), os.environ)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # the storefront calls its own process
     return Front(serving.create(settings), settings)
 

@@ -1,0 +1,189 @@
+"""The whole engine on a real history: fetch, import, serve, learn, and a site to look at."""
+
+import asyncio
+import signal
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated
+
+import httpx
+import msgspec
+import typer
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from palate.cli.history import bring_history
+from palate.cli.output import console
+from palate.cli.site import JsonOption, settings_of
+from palate.console.pulse import Training, training_in
+from palate.errors import Unavailable
+from palate.serving.launch import check_port
+from palate.serving.supervisor import Supervisor, site_roles
+from palate.settings import FILE, Settings, template
+from palate.testing.demo.run import check_demo
+
+CheckOption = Annotated[
+    bool, typer.Option("--check", help="Run it without a person, and hold it to its promises.")
+]
+app = typer.Typer()
+
+LOOK, PATIENCE = 0.1, 120.0
+"""Seconds between two looks at the site, and until we say that it does not come up."""
+QUIET = ("INFO", "[INFO]")
+
+
+@app.command()
+def main(
+    site: Annotated[Path, typer.Option("--site", "-s", help="The demo site's folder.")] = Path(
+        "demo-site"
+    ),
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8700,
+    check: CheckOption = False,  # noqa: FBT002  Typer's form
+    as_json: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """Run a movie site on MovieLens-100K: import, serve, learn; Ctrl-C ends it, again resumes.
+
+    With **--check** the same happens in a temporary folder: a visitor over HTTP tries what the demo
+    promises, one JSON object says what it saw, and the exit code is 0 only if everything held.
+
+    Example: **palate demo --port 8700**
+    """
+    if check:
+        outcome = check_demo(lambda line: console.print(line, markup=False, highlight=False))
+        typer.echo(msgspec.json.format(msgspec.json.encode(outcome), indent=2))
+        raise typer.Exit(0 if outcome.ok else 1)
+    started = perf_counter()
+    check_port("127.0.0.1", port)
+    settings = _site(site, port)
+    bring_history(settings)
+    asyncio.run(Demo(settings, started, as_json).run())
+
+
+def _site(folder: Path, port: int) -> Settings:
+    """The demo's site, made where it is not there yet."""
+    if not (folder / FILE).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / FILE).write_text(template(), "utf-8")
+        console.print(f"made {folder}")
+    settings = settings_of(folder)
+    serving = msgspec.structs.replace(settings.serving, host="127.0.0.1", port=port)
+    return msgspec.structs.replace(settings, serving=serving)
+
+
+class Demo:
+    """One run: the processes of the site, and what is said while they come up and learn."""
+
+    def __init__(self, settings: Settings, started: float, as_json: bool) -> None:  # noqa: FBT001
+        self._settings, self._started, self._as_json = settings, started, as_json
+        self._url = f"http://127.0.0.1:{settings.serving.port}"
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Until Ctrl-C."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop.set)
+        async with Supervisor(site_roles(self._settings), _say):
+            telling = asyncio.create_task(self._tell())
+            await self._stop.wait()
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+            console.print("ending …")
+        console.print("everything has ended; run it again to go on where it stopped")
+
+    async def _tell(self) -> None:
+        async with httpx.AsyncClient(base_url=self._url, trust_env=False, timeout=5.0) as client:
+            with _bar() as progress:
+                waiting = progress.add_task("waiting for the first page", total=None)
+                release = await self._first_slate(client)
+                progress.remove_task(waiting)
+                self._announce(release)
+                await self._learning(client, progress, release)
+
+    async def _first_slate(self, client: httpx.AsyncClient) -> str:
+        """Wait until there is something on the page; returns the release that serves it."""
+        while perf_counter() - self._started < PATIENCE:
+            slate = await _slate(client)
+            if slate is not None and slate.items:
+                return slate.release
+            await asyncio.sleep(LOOK)
+        raise Unavailable(
+            f"{self._url} shows nothing after {PATIENCE:.0f} s; the lines above say why"
+        )
+
+    def _announce(self, release: str) -> None:
+        seconds = perf_counter() - self._started
+        counted = "from counts, learning goes on" if release == "none" else f"by release {release}"
+        console.print(
+            f"\n  [bold green]{self._url}[/]   first page after {seconds:.1f} s, {counted}"
+        )
+        console.print("  Ctrl-C ends it.\n", style="dim")
+        self._fact({"url": self._url, "first_slate_s": round(seconds, 2), "release": release})
+
+    async def _learning(self, client: httpx.AsyncClient, progress: Progress, before: str) -> None:
+        """A bar while it trains; a line when a release is promoted, or is not."""
+        bar = progress.add_task("learning", total=1.0, visible=False)
+        ended = None
+        while True:
+            training = training_in(self._settings.home)
+            if training is not None:
+                self._show(progress, bar, training)
+                ended = self._ended(training, ended)
+            slate = await _slate(client)
+            if slate is not None and slate.release != before:
+                before = slate.release
+                seconds = perf_counter() - self._started
+                console.print(
+                    f"[bold green]release {before} is live[/], {seconds:.0f} s after the start:"
+                    " the open page upgrades itself"
+                )
+                self._fact({"release": before, "release_s": round(seconds, 2)})
+            await asyncio.sleep(0.5)
+
+    def _show(self, progress: Progress, bar: TaskID, training: Training) -> None:
+        progress.update(
+            bar,
+            completed=training.fraction,
+            description=training.text or training.phase,
+            visible=training.runs,
+        )
+
+    def _ended(self, training: Training, told: str | None) -> str | None:
+        """Say once how a training ended."""
+        if training.runs or not training.text or training.text == told:
+            return told
+        console.print(
+            training.text, style="yellow" if training.phase == "failed" else "", markup=False
+        )
+        return training.text
+
+    def _fact(self, fact: dict[str, object]) -> None:
+        if self._as_json:
+            typer.echo(msgspec.json.encode(fact))
+
+
+class Seen(msgspec.Struct):
+    """Of a slate, what the demo looks at."""
+
+    release: str
+    items: list[msgspec.Raw]
+
+
+async def _slate(client: httpx.AsyncClient) -> Seen | None:
+    """A page for nobody in particular: no impression is logged for it."""
+    try:
+        answer = await client.get("/v1/recommendations/home", params={"limit": 5})
+    except httpx.HTTPError:
+        return None
+    return msgspec.json.decode(answer.content, type=Seen) if answer.is_success else None
+
+
+def _say(role: str, line: str) -> None:
+    """What the processes say, unless it is only about their daily work."""
+    if line.strip() and not line.startswith(QUIET):
+        console.print(f"{role:>6} │ {line}", markup=False, highlight=False, style="dim")
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console
+    )
