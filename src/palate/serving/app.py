@@ -15,7 +15,7 @@ from litestar.exceptions import HTTPException
 from litestar.router import Router
 from litestar.types import ControllerRouterHandler
 
-from palate.clock import Clock
+from palate.clock import Clock, SystemClock
 from palate.errors import BadInput, PalateError
 from palate.serving.auth import RequireKey
 from palate.serving.environment import SERVER, SITE
@@ -25,6 +25,7 @@ from palate.serving.routes import events, health, items, recommendations, traces
 from palate.serving.runtime import attach, running
 from palate.serving.tether import tie_to_parent
 from palate.settings import Settings, load
+from palate.stores import Stores
 
 
 def create(
@@ -32,16 +33,18 @@ def create(
     *,
     routes: Sequence[ControllerRouterHandler] = (),
     clock: Clock | None = None,
+    stores: Stores | None = None,
 ) -> Litestar:
     """The application of a site; `routes` are served beside the API.
 
-    Stores are opened when the application starts and closed when it ends (ASGI lifespan).
+    The site is opened when the application starts and closed when it ends (ASGI lifespan), unless
+    `stores` hands over an open one.
     """
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         _prepare_worker()
-        async with running(settings, clock) as runtime:
+        async with running(settings, clock or SystemClock(), stores) as runtime:
             attach(app, runtime)
             yield
 

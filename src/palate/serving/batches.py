@@ -29,9 +29,11 @@ def _decoded(body: bytes, decode: Callable[[bytes], T], field: str, most: int) -
 
 
 def _count(body: bytes, field: str) -> int:
-    """How long the list under `field` is, without looking into it; what is wrong is told later."""
+    """How long the batch is, without looking into it; what is wrong is told by the decoder."""
     try:
-        parts = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-        return len(msgspec.json.decode(parts[field], type=list[msgspec.Raw]))
+        whole = msgspec.json.decode(body, type=dict[str, msgspec.Raw] | list[msgspec.Raw])
+        if isinstance(whole, list):
+            return len(whole)
+        return len(msgspec.json.decode(whole[field], type=list[msgspec.Raw]))
     except (msgspec.DecodeError, KeyError, UnicodeDecodeError):
         return 0

@@ -8,7 +8,7 @@ import base64
 import binascii
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class Cursor:
 
     given: int = 0
     """Entries given on the pages before."""
-    rows: Rows = NOTHING
+    rows: Rows = field(default_factory=lambda: NOTHING)
     """Sorted distinct rows that must not come back."""
 
     def encode(self, owner: str) -> str:

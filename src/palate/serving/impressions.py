@@ -37,15 +37,14 @@ class Impressions:
         """Write until cancelled."""
         while True:
             batch = [await self._waiting.get()]
-            await self._write(batch + self._taken())
-
-    async def flush(self) -> None:
-        """Write what waits."""
-        while batch := self._taken():
+            batch += [self._waiting.get_nowait() for _ in range(min(BATCH, self._waiting.qsize()))]
             await self._write(batch)
+            for _ in batch:
+                self._waiting.task_done()
 
-    def _taken(self) -> list[Event]:
-        return [self._waiting.get_nowait() for _ in range(min(BATCH, self._waiting.qsize()))]
+    async def settle(self) -> None:
+        """Wait until all that was noted is written."""
+        await self._waiting.join()
 
     async def _write(self, batch: list[Event]) -> None:
         try:

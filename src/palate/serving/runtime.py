@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from litestar import Litestar, Request
 
-from palate.clock import Clock, SystemClock
+from palate.clock import Clock
 from palate.errors import PalateError
 from palate.events.ingest import GroupCommit
 from palate.serving.impressions import Impressions
@@ -22,6 +22,8 @@ from palate.settings import Settings
 from palate.stores import Stores, close, open_stores
 
 TICK = 0.5
+SETTLE = 3.0
+"""Seconds that the end waits for impressions and traces to be written."""
 log = logging.getLogger("palate.serving")
 
 
@@ -69,13 +71,22 @@ class Runtime:
         self.meters.lag(await self.lag())
         self.meters.release(self.live.name)
 
+    async def settle(self) -> None:
+        """Wait until impressions and traces are written."""
+        await self.impressions.settle()
+        await self.traces.settle()
+
 
 @asynccontextmanager
-async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterator[Runtime]:
-    """Open the site, serve, and close it again with nothing left unwritten."""
-    clock = clock or SystemClock()
-    stores = await asyncio.to_thread(open_stores, settings, writer=False)
-    live = Live.on(stores)
+async def running(
+    settings: Settings, clock: Clock, stores: Stores | None = None
+) -> AsyncIterator[Runtime]:
+    """Open the site, serve, and close it again with nothing left unwritten.
+
+    Stores that are handed over are left open.
+    """
+    opened = stores or await asyncio.to_thread(open_stores, settings, writer=False)
+    live = Live.on(opened)
     await warm(live, clock)
     runtime = _assembled(settings, clock, live)
     stop = asyncio.Event()
@@ -89,13 +100,15 @@ async def running(settings: Settings, clock: Clock | None = None) -> AsyncIterat
         yield runtime
     finally:
         stop.set()
-        for task in tasks:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(runtime.settle(), SETTLE)
+        for task in (*tasks, *runtime.background):
             task.cancel()
         await asyncio.gather(*tasks, *runtime.background, return_exceptions=True)
-        await runtime.impressions.flush()
         await asyncio.to_thread(runtime.commit.close)
         runtime.store.close()
-        close(stores)
+        if stores is None:
+            close(opened)
 
 
 def attach(app: Litestar, runtime: Runtime) -> None:

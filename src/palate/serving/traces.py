@@ -130,6 +130,12 @@ class TraceWriter:
             except sqlite3.Error:
                 for _ in batch:
                     self._meters.dropped("trace")
+            for _ in batch:
+                self._waiting.task_done()
+
+    async def settle(self) -> None:
+        """Wait until all that was noted is written."""
+        await self._waiting.join()
 
     async def find(self, recommendation_id: str) -> TraceRecord | None:
         """One trace, also one that is just being written."""

@@ -4,6 +4,7 @@ from functools import partial as with_
 from typing import Any
 
 from litestar import Request, post
+from litestar.params import FromQuery
 from litestar.router import Router
 
 from palate.errors import BadInput
@@ -17,7 +18,10 @@ KEY = "idempotency-key"
 
 
 @post("/", operation_id="send_events", status_code=202)
-async def send_events(request: Request[Any, Any, Any], partial: bool = False) -> EventsAccepted:  # noqa: FBT001, FBT002  a query parameter
+async def send_events(
+    request: Request[Any, Any, Any],
+    partial: FromQuery[bool] = False,  # noqa: FBT002  a query parameter
+) -> EventsAccepted:
     """Events, acknowledged only once they are durable.
 
     A batch with a wrong event is refused whole, and the answer names each wrong field; with

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, delete, get, patch, post, put
+from litestar.params import FromPath, FromQuery
 from litestar.router import Router
 
 from palate.catalog import decode
@@ -18,7 +19,7 @@ ID = "item_id"
 
 
 @put("/{item_id:str}", operation_id="put_item")
-async def put_item(request: Request[Any, Any, Any], item_id: str) -> Stored:
+async def put_item(request: Request[Any, Any, Any], item_id: FromPath[str]) -> Stored:
     """Insert or replace an item. It can be recommended within two seconds."""
     runtime = runtime_of(request)
     return await _store(runtime, [decode.item(await request.body(), item_id)])
@@ -33,7 +34,7 @@ async def put_items(request: Request[Any, Any, Any]) -> Stored:
 
 
 @patch("/{item_id:str}", operation_id="patch_item")
-async def patch_item(request: Request[Any, Any, Any], item_id: str) -> ItemDocument:
+async def patch_item(request: Request[Any, Any, Any], item_id: FromPath[str]) -> ItemDocument:
     """Change some fields of an item ; attributes are merged, a null one is dropped."""
     runtime = runtime_of(request)
     body = await request.body()
@@ -44,13 +45,13 @@ async def patch_item(request: Request[Any, Any, Any], item_id: str) -> ItemDocum
 
 
 @get("/{item_id:str}", operation_id="item")
-async def item(request: Request[Any, Any, Any], item_id: str) -> ItemDocument:
+async def item(request: Request[Any, Any, Any], item_id: FromPath[str]) -> ItemDocument:
     """One item."""
     return _public(await _held(runtime_of(request), item_id))
 
 
 @get("/", operation_id="items")
-async def items(request: Request[Any, Any, Any], item_id: list[str]) -> ItemsDocument:
+async def items(request: Request[Any, Any, Any], item_id: FromQuery[list[str]]) -> ItemsDocument:
     """Several items by their ids (`?item_id=a&item_id=b`), in order; unknown ones are left out."""
     runtime = runtime_of(request)
     most = runtime.settings.serving.max_items
@@ -62,7 +63,7 @@ async def items(request: Request[Any, Any, Any], item_id: list[str]) -> ItemsDoc
 
 
 @delete("/{item_id:str}", operation_id="delete_item")
-async def delete_item(request: Request[Any, Any, Any], item_id: str) -> None:
+async def delete_item(request: Request[Any, Any, Any], item_id: FromPath[str]) -> None:
     """Forget an item: it is not recommended any more."""
     runtime = runtime_of(request)
     if not await asyncio.to_thread(runtime.stores.items.remove, [item_id]):

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, get, post
+from litestar.params import FromPath, FromQuery
 from litestar.router import Router
 
 from palate.errors import BadInput, Problem
@@ -17,14 +18,14 @@ HOME = "home"
 @get("/{surface:str}", operation_id="recommend")
 async def recommend(  # noqa: PLR0913, PLR0917  the query string's parameters
     request: Request[Any, Any, Any],
-    surface: str,
-    user_id: str = "",
-    session_id: str = "",
-    item_id: str = "",
-    limit: int = DEFAULT_LIMIT,
-    cursor: str = "",
-    region: str = "",
-    age: int | None = None,
+    surface: FromPath[str],
+    user_id: FromQuery[str] = "",
+    session_id: FromQuery[str] = "",
+    item_id: FromQuery[str] = "",
+    limit: FromQuery[int] = DEFAULT_LIMIT,
+    cursor: FromQuery[str] = "",
+    region: FromQuery[str] = "",
+    age: FromQuery[int | None] = None,
 ) -> Recommendation:
     """A slate for a visitor: ranked, composed and explained.
 
@@ -46,7 +47,7 @@ async def recommend(  # noqa: PLR0913, PLR0917  the query string's parameters
 
 @post(["/", "/{surface:str}"], operation_id="recommend_with_context", status_code=200)
 async def recommend_with_context(
-    request: Request[Any, Any, Any], surface: str = ""
+    request: Request[Any, Any, Any], surface: FromPath[str] = ""
 ) -> Recommendation:
     """The same with a body: adds `context` and `exclude` (item ids that must not come back).
 

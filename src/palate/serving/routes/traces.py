@@ -3,6 +3,7 @@
 from typing import Any
 
 from litestar import Request, get
+from litestar.params import FromPath
 from litestar.router import Router
 
 from palate.errors import NotFound
@@ -11,7 +12,7 @@ from palate.serving.trace_view import TraceBody, view
 
 
 @get("/{recommendation_id:str}", operation_id="trace")
-async def trace(request: Request[Any, Any, Any], recommendation_id: str) -> TraceBody:
+async def trace(request: Request[Any, Any, Any], recommendation_id: FromPath[str]) -> TraceBody:
     """What every stage did for one request.
 
     For each item shown: who found it, its scores, what the rules did, and the features that counted

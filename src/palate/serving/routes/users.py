@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, delete, get, patch, post, put
+from litestar.params import FromPath, FromQuery
 from litestar.router import Router
 
 from palate.catalog import decode
@@ -22,7 +23,7 @@ PAGE, MOST = 100, 1_000
 
 
 @put("/{user_id:str}", operation_id="put_user")
-async def put_user(request: Request[Any, Any, Any], user_id: str) -> Stored:
+async def put_user(request: Request[Any, Any, Any], user_id: FromPath[str]) -> Stored:
     """Insert or replace a user's profile."""
     return await _store(runtime_of(request), [decode.user(await request.body(), user_id)])
 
@@ -36,7 +37,7 @@ async def put_users(request: Request[Any, Any, Any]) -> Stored:
 
 
 @patch("/{user_id:str}", operation_id="patch_user")
-async def patch_user(request: Request[Any, Any, Any], user_id: str) -> UserDocument:
+async def patch_user(request: Request[Any, Any, Any], user_id: FromPath[str]) -> UserDocument:
     """Change some fields of a profile ; attributes are merged, a null one is dropped."""
     runtime = runtime_of(request)
     body = await request.body()
@@ -47,14 +48,14 @@ async def patch_user(request: Request[Any, Any, Any], user_id: str) -> UserDocum
 
 
 @get("/{user_id:str}", operation_id="user")
-async def user(request: Request[Any, Any, Any], user_id: str) -> UserDocument:
+async def user(request: Request[Any, Any, Any], user_id: FromPath[str]) -> UserDocument:
     """One profile."""
     return _public(await _held(runtime_of(request), user_id))
 
 
 @get("/", operation_id="users")
 async def users(
-    request: Request[Any, Any, Any], after: str = "", limit: int = PAGE
+    request: Request[Any, Any, Any], after: FromQuery[str] = "", limit: FromQuery[int] = PAGE
 ) -> UsersDocument:
     """Profiles in the order of their ids; `next` of the answer is the next page's `after`."""
     if not 1 <= limit <= MOST:
@@ -66,7 +67,7 @@ async def users(
 
 
 @delete("/{user_id:str}", operation_id="delete_user")
-async def delete_user(request: Request[Any, Any, Any], user_id: str) -> None:
+async def delete_user(request: Request[Any, Any, Any], user_id: FromPath[str]) -> None:
     """Forget a user: profile and state go; what they did stays in the counts, under no name."""
     if not await forget(runtime_of(request), user_id):
         raise _unknown(user_id)

@@ -1,0 +1,113 @@
+"""A small real site: the tiny world on disk, its stream worker stepped, HTTP in process."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from litestar import Litestar
+from litestar.testing import TestClient
+
+from palate.clock import FixedClock
+from palate.serving.app import create
+from palate.settings import ServingSettings, Settings
+from palate.stores import Stores, close, open_stores
+from palate.streaming.worker import StreamWorker
+from palate.testing.tiny import EACH, GENRES, NOW, tiny_events, tiny_items, tiny_users
+
+Json = dict[str, Any]
+
+
+@dataclass
+class SmallSite:
+    """An open site and a client of its API."""
+
+    settings: Settings
+    stores: Stores
+    clock: FixedClock
+    app: Litestar
+    client: TestClient[Litestar]
+    worker: StreamWorker
+
+    def slate(self, surface: str = "home", **query: Any) -> Json:
+        """A page, which must have been answered."""
+        answer = self.client.get(f"/v1/recommendations/{surface}", params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def send(self, *events: Json) -> Json:
+        """Send events and fold them."""
+        answer = self.client.post("/v1/events", json={"events": list(events)})
+        assert answer.status_code == 202, answer.text
+        self.worker.drain()
+        return answer.json()
+
+    def tick(self) -> None:
+        """What the application does twice a second."""
+        with self.client.portal() as portal:
+            portal.call(self.app.state["runtime"].tick)
+
+    def settle(self) -> None:
+        """Wait until impressions and traces are written."""
+        with self.client.portal() as portal:
+            portal.call(self.app.state["runtime"].settle)
+
+    def logged(self, **wanted: Any) -> list[Any]:
+        """Events of the log with these fields."""
+        found = [each.event for each in self.stores.log.read(0, 100_000)]
+        return [e for e in found if all(getattr(e, k) == v for k, v in wanted.items())]
+
+
+def filled(settings: Settings) -> tuple[Stores, StreamWorker]:
+    """The tiny world as a site on disk."""
+    stores = open_stores(settings, writer=True)
+    stores.items.rows([f"{g}-{n}" for g in GENRES for n in range(EACH)], create=True)
+    stores.items.put(tiny_items())
+    stores.users.put(tiny_users())
+    stores.log.append(tiny_events(), NOW)
+    worker = StreamWorker(
+        settings,
+        stores.items,
+        stores.users,
+        stores.log,
+        stores.online,
+        stores.columns,
+        stores.states,
+        stores.boards,
+        stores.covisit,
+        FixedClock(NOW),
+    )
+    worker.drain()
+    return stores, worker
+
+
+@pytest.fixture
+def site_of(tmp_path: Path) -> Iterator[Callable[..., SmallSite]]:
+    """Makes a site with other settings of [serving]."""
+    opened: list[SmallSite] = []
+
+    def make(**serving: Any) -> SmallSite:
+        (tmp_path / "palate.toml").touch()
+        settings = msgspec.structs.replace(
+            Settings(home=tmp_path), serving=ServingSettings(**serving)
+        )
+        stores, worker = filled(settings)
+        clock = FixedClock(NOW)
+        app = create(settings, clock=clock, stores=stores)
+        client = TestClient(app, raise_server_exceptions=False)
+        client.__enter__()
+        opened.append(SmallSite(settings, stores, clock, app, client, worker))
+        return opened[-1]
+
+    yield make
+    for site in opened:
+        site.client.__exit__()
+        close(site.stores)
+
+
+@pytest.fixture
+def site(site_of: Callable[..., SmallSite]) -> SmallSite:
+    """A site as it comes."""
+    return site_of()
