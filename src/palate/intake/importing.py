@@ -1,0 +1,175 @@
+"""Files into the catalogue and the log: whole batches, bad rows set aside, nothing twice."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import islice
+from typing import Any, TypeAlias, TypeVar
+
+import msgspec
+
+from palate.catalog.decode import ITEM, USER, read_items, read_users
+from palate.catalog.user import User
+from palate.clock import Clock
+from palate.errors import Problem
+from palate.events.decode import EVENT, event_fields
+from palate.events.kinds import Event
+from palate.intake.mapping import Columns, columns_of
+from palate.intake.profiles import store_users
+from palate.intake.rejects import Rejects
+from palate.intake.sources import Sources
+from palate.intake.tables import Row, Table
+from palate.intake.time_order import TimeOrder
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Told (what is being done, how many rows are done, of how many)."""
+
+ENTITIES, EVENTS = 1_000, 5_000
+"""Rows of one transaction."""
+TOLD_EVERY = 1_000
+T = TypeVar("T")
+_canonical = msgspec.json.Encoder(order="deterministic").encode
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What an import did."""
+
+    what: str
+    file: str
+    rows: int
+    new: int
+    """Stored now: new or changed items and users, new events."""
+    known: int
+    """Held already, word for word."""
+    rejected: int
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One file on its way into a site."""
+
+    table: Table
+    pairs: Sequence[str]
+    """``field=column``, as after ``--map``."""
+    sources: Sources
+    rejects: Rejects
+    progress: Progress
+    clock: Clock
+
+    def items(self) -> Imported:
+        """Put every item of the file; an id that comes twice is rejected the second time."""
+        columns = columns_of(self.table, ITEM, self.pairs, extra="attributes", required=["item_id"])
+        found = self._entities(columns, "item_id", read_items)
+        return self._stored("items", found, self.sources.items.put)
+
+    def users(self) -> Imported:
+        """As `items`, with a PROFILE event for each user that changed."""
+        columns = columns_of(self.table, USER, self.pairs, extra="attributes", required=["user_id"])
+        to, features = self.sources, self.sources.settings.features
+
+        def put(users: Sequence[User]) -> int:
+            return store_users(users, to.users, to.log, features, received=self.clock.now())
+
+        return self._stored("users", self._entities(columns, "user_id", read_users), put)
+
+    def events(self, kind: str | None) -> Imported:
+        """Append every event, oldest first; one that the log holds already is known, not new.
+
+        `kind` is the kind of all of them where no column says it.
+        """
+        needs = ["kind", "user_id|session_id|anonymous_id", "time"]
+        constants = {"kind": kind} if kind else {}
+        columns = columns_of(
+            self.table, EVENT, self.pairs, extra="properties", required=needs, constants=constants
+        )
+        order = TimeOrder()
+        for row in self._rows("reading"):
+            event = _read_event(row, columns, self.rejects)
+            if event is not None:
+                order.add(row.line, event[0], made_up=event[1])
+        new = append_in_order(order, self.sources, self.clock, self.progress)
+        return self._imported("events", new, order.count)
+
+    def _entities(
+        self,
+        columns: Columns,
+        id_: str,
+        read: Callable[[Sequence[object], str], tuple[list[T | None], list[Problem]]],
+    ) -> Iterator[T]:
+        """The good rows, each id once."""
+        met: dict[str, int] = {}
+        for row in self._rows("importing"):
+            if row.problem:
+                self.rejects.add(row.line, "", row.problem, row.values)
+                continue
+            (entity,), problems = read([columns.document(row.values)], "")
+            if entity is not None:
+                name = getattr(entity, id_)
+                if met.setdefault(name, row.line) == row.line:
+                    yield entity
+                    continue
+                problem = f"{name!r} was on line {met[name]} already; an id may come once"
+                problems = [Problem(f"/{id_}", problem)]
+            _reject(row, columns, problems, self.rejects)
+
+    def _stored(self, what: str, found: Iterator[T], put: Callable[[list[T]], int]) -> Imported:
+        new = good = 0
+        while batch := list(islice(found, ENTITIES)):
+            new += put(batch)
+            good += len(batch)
+        return self._imported(what, new, good)
+
+    def _imported(self, what: str, new: int, good: int) -> Imported:
+        table = self.table
+        return Imported(what, str(table.path), table.count, new, good - new, self.rejects.count)
+
+    def _rows(self, doing: str) -> Iterator[Row]:
+        for done, row in enumerate(self.table.read(), start=1):
+            yield row
+            if done % TOLD_EVERY == 0 or done == self.table.count:
+                self.progress(doing, done, self.table.count)
+
+
+def append_in_order(
+    order: TimeOrder, sources: Sources, clock: Clock, progress: Progress, *, shift: float = 0.0
+) -> int:
+    """Append what was gathered, a transaction a batch; returns how many were new."""
+    new = done = 0
+    for batch in order.batches(EVENTS, shift=shift):
+        new += sources.log.append(batch, clock.now()).accepted
+        done += len(batch)
+        progress("storing", done, order.count)
+    return new
+
+
+def row_id(values: dict[str, Any], kind: str = "") -> str:
+    """An event id made of the row's content: the same row gives the same id in every import."""
+    told = kind.encode() + _canonical(values)
+    return f"row-{blake2b(told, digest_size=12).hexdigest()}"
+
+
+def _read_event(row: Row, columns: Columns, rejects: Rejects) -> tuple[Event, bool] | None:
+    """An event, and whether its id was made of its row."""
+    if row.problem:
+        rejects.add(row.line, "", row.problem, row.values)
+        return None
+    document = columns.document(row.values)
+    problems: list[Problem] = []
+    if "time" not in document:
+        problems.append(Problem("/time", "an imported event needs its time"))
+    fields = event_fields(document, "", 0.0, problems)
+    if problems or fields is None:
+        _reject(row, columns, problems, rejects)
+        return None
+    made_up = fields["event_id"] is None
+    if made_up:
+        fields["event_id"] = row_id(row.values, str(columns.constants.get("kind", "")))
+    return Event(**fields), made_up
+
+
+def _reject(row: Row, columns: Columns, problems: Sequence[Problem], rejects: Rejects) -> None:
+    """Name the file's own column for each field that is wrong."""
+    names = [p.pointer.removeprefix("/0").strip("/").partition("/")[0] for p in problems]
+    field = ", ".join(dict.fromkeys(columns.column(name) for name in names if name))
+    rejects.add(row.line, field, "; ".join(p.problem for p in problems), row.values)
