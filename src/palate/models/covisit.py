@@ -57,7 +57,8 @@ class Table(NamedTuple):
     """(capacity,): how many neighbours are filled."""
 
 
-def _layout(cells: int, fewest: int, most: int) -> Layout:
+def layout(cells: int, fewest: int, most: int) -> Layout:
+    """Arrays that keep at most `most` neighbours an item, fewer past `cells` neighbours in all."""
     return Layout(
         {
             "rows": Column("i4", fill=-1, cells=cells, fewest=fewest, most=most),
@@ -89,8 +90,8 @@ class Covisit:
     @classmethod
     def open(cls, directory: Path, *, write: bool = False, megabytes: int = MEGABYTES) -> "Covisit":
         """Map the table below `directory`; a reader may come before the writer."""
-        layout = _bounded(megabytes, MOST)
-        return cls(MappedArrays.open(directory, layout, write=write, capacity=CAPACITY))
+        bounded = _bounded(megabytes, MOST)
+        return cls(MappedArrays.open(directory, bounded, write=write, capacity=CAPACITY))
 
     @property
     def table(self) -> Table:
@@ -221,8 +222,8 @@ class Covisit:
 
 def _bounded(megabytes: int, neighbours: int) -> Layout:
     if not megabytes:
-        return _layout(0, neighbours, neighbours)
-    return _layout((megabytes << 20) // CELL_BYTES, FEWEST, neighbours)
+        return layout(0, neighbours, neighbours)
+    return layout((megabytes << 20) // CELL_BYTES, FEWEST, neighbours)
 
 
 def _within(items: Rows, capacity: int, start: int) -> int:
