@@ -67,8 +67,7 @@ class LmdbStore:
 
     def commit(self, change: StateChange) -> None:
         """Apply all of it or nothing of it; raises Unavailable where the map or disk is full."""
-        if not self._write:
-            raise Conflict("the online store was opened for reading; only the stream worker writes")
+        self._claim()
         try:
             with self._shared.env.begin(write=True) as view:
                 self._apply(view, "users", change.users)
@@ -86,12 +85,17 @@ class LmdbStore:
             return int.from_bytes(view.get(POSITION, b"\0"), "big")
 
     def clear(self) -> None:
+        self._claim()
         with self._shared.env.begin(write=True) as view:
             for table in self._shared.tables.values():
                 view.drop(table, delete=False)
 
     def close(self) -> None:
         self._held = None
+
+    def _claim(self) -> None:
+        if not self._write:
+            raise Conflict("the online store was opened for reading; only the stream worker writes")
 
     def _apply(
         self, view: lmdb.Transaction, table: StateTable, records: Mapping[int, bytes | None]

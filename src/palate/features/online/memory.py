@@ -22,9 +22,13 @@ class MemoryOnline:
         return iter(list(self._tables[table].items()))
 
     def commit(self, change: StateChange) -> None:
-        self._apply("users", change.users)
-        self._apply("items", change.items)
-        self._apply("covisit", change.covisit)
+        parts = [_whole(part) for part in (change.users, change.items, change.covisit)]
+        for held, part in zip(self._tables.values(), parts, strict=True):
+            for key, raw in part.items():
+                if raw is None:
+                    held.pop(key, None)
+                else:
+                    held[key] = raw
         self._position = change.position
 
     def position(self) -> int:
@@ -38,10 +42,7 @@ class MemoryOnline:
     def close(self) -> None:
         """Nothing is held open."""
 
-    def _apply(self, table: StateTable, records: Mapping[int, bytes | None]) -> None:
-        held = self._tables[table]
-        for key, raw in records.items():
-            if raw is None:
-                held.pop(key, None)
-            else:
-                held[key] = raw
+
+def _whole(records: Mapping[int, bytes | None]) -> dict[int, bytes | None]:
+    """Copy, so that a record that is none fails before anything is changed."""
+    return {key: None if raw is None else bytes(raw) for key, raw in records.items()}
