@@ -3,6 +3,17 @@
 from pathlib import Path
 
 import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as errors
+
+REFUSED = (
+    errors.Fail,
+    errors.InvalidArgument,
+    errors.InvalidGraph,
+    errors.InvalidProtobuf,
+    errors.NoModel,
+    errors.NotImplemented,
+    RuntimeError,
+)
 
 
 def session(file: Path) -> onnxruntime.InferenceSession:
@@ -15,5 +26,5 @@ def session(file: Path) -> onnxruntime.InferenceSession:
         return onnxruntime.InferenceSession(
             file.read_bytes(), options, providers=["CPUExecutionProvider"]
         )
-    except RuntimeError as error:
+    except REFUSED as error:
         raise ValueError(f"{file} is not a network this build can run: {error}") from error

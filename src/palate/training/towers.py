@@ -117,7 +117,8 @@ class UserTower(nn.Module):
         apart = step[:, None] - step[None, :]
         bias = self.distance[:, apart.clamp(min=0)] + self.time(spans).permute(0, 3, 1, 2)
         bias = bias.masked_fill(apart < 0, -1e9)
-        recency = self.recency(spans.diagonal(dim1=1, dim2=2))
+        newest = spans.gather(2, step.view(1, -1, 1).expand(len(spans), -1, 1)).squeeze(2)
+        recency = self.recency(newest)
         x = self.dropout(vectors + self.outcomes(outcomes) + recency)
         for block in self.blocks:
             x = block(x, bias)
