@@ -146,7 +146,7 @@ class TrainingSettings(_Part, frozen=True):
     """At most this many passes over those rows."""
     ranker_seconds: Amount = 30.0
     """Time limit of one ranker training."""
-    threads: Positive = 2
+    threads: Positive = 1
     """Cores that training may use."""
     every_hours: Amount = 24.0
     """`palate up`: a new release is trained this often, when there are new events."""
