@@ -15,6 +15,8 @@ from palate.evaluation.split import Case
 CUT = 10
 DEEP = 500
 """Where retrieval is judged, beside a tenth of the catalogue (500 of 1,682 is nearly a third)."""
+SHORT = frozenset({"funnel"})
+"""A page is too short to be judged as retrieval."""
 PARTS = ("warm", "cold", "all")
 
 
@@ -34,7 +36,8 @@ class Bench:
             which = self._within(part)
             if which.any():
                 head: Row = {"model": model, "slice": part, "users": int(which.sum())}
-                yield head | self._measured(later.take(which)) | _next(first.take(which))
+                row = head | self._measured(later.take(which)) | _next(first.take(which))
+                yield row if model in SHORT else row | self._retrieved(later.take(which))
 
     def _within(self, part: str) -> Mask:
         return np.array([part in (case.part, "all") for case in self.cases], np.bool_)
@@ -45,11 +48,14 @@ class Bench:
             for name, measure in discover().items()
         }
         found[f"ndcg@{CUT}_interval"] = interval(ndcg.measure(slates, CUT), self.seed)
-        tenth = max(self.world.candidates // 10, 1)
-        for name, depth in ((f"recall@{DEEP}", DEEP), ("recall@10%", tenth)):
-            if slates.rows.shape[1] > CUT * 2:
-                found[name] = float(recall.measure(slates, depth).mean())
         return found
+
+    def _retrieved(self, slates: Slates) -> dict[str, Value]:
+        tenth = max(self.world.candidates // 10, 1)
+        return {
+            f"recall@{DEEP}": float(recall.measure(slates, DEEP).mean()),
+            "recall@10%": float(recall.measure(slates, tenth).mean()),
+        }
 
 
 def _next(slates: Slates) -> dict[str, Value]:

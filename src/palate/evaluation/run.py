@@ -47,6 +47,17 @@ class Wish:
     """How the run was called; printed with its numbers."""
 
 
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What every model answered to every question."""
+
+    lists: Mapping[str, Sequence[Rows]]
+    """Model -> one list per case, best first."""
+    bench: Bench
+    data: Mapping[str, Value]
+    """Counts of the data and of the split."""
+
+
 def evaluate(
     site: Stores, wish: Wish, funnel_of: FunnelOf, learn: Learn, progress: Progress
 ) -> Report:
@@ -56,6 +67,22 @@ def evaluate(
     a model is asked for that there is not.
     """
     started = perf_counter()
+    found = answers(site, wish, funnel_of, learn, progress)
+    rows = [row for name, lists in found.lists.items() for row in found.bench.rows(name, lists)]
+    rows.sort(key=lambda row: PARTS.index(str(row["slice"])))
+    return Report(
+        protocol=wish.protocol,
+        data=found.data,
+        rows=tuple(rows),
+        command=wish.command,
+        seconds=round(perf_counter() - started, 1),
+    )
+
+
+def answers(
+    site: Stores, wish: Wish, funnel_of: FunnelOf, learn: Learn, progress: Progress
+) -> Answers:
+    """Everything but the judging: `evaluate` before it looks at what was right."""
     entries = read_all(site.log, partial(progress, "read the log"))
     batch = EventBatch.encode(entries, lambda ids: site.items.rows(ids, create=False))
     cut = split(batch, wish.protocol)
@@ -68,16 +95,7 @@ def evaluate(
         cases = _drawn(cut, wish)
         lists = asyncio.run(_asked(models, space, cases, wish.seed, progress))
         bench = Bench(cases, space.world(batch, cut), wish.seed)
-        rows = [row for name in models.names for row in bench.rows(name, lists[name])]
-        data = _counts(batch, cut, bench)
-    rows.sort(key=lambda row: PARTS.index(str(row["slice"])))
-    return Report(
-        protocol=wish.protocol,
-        data=data,
-        rows=tuple(rows),
-        command=wish.command,
-        seconds=round(perf_counter() - started, 1),
-    )
+        return Answers(lists, bench, _counts(batch, cut, bench))
 
 
 def _models(

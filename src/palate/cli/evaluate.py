@@ -1,0 +1,130 @@
+"""Measure how good the recommendations are: the whole funnel beside its parts and baselines."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bar
+
+from palate.cli.output import console, facts
+from palate.cli.site import JsonOption, SiteOption, settings_of
+from palate.errors import MissingExtra
+from palate.evaluation.run import Progress, Wish, evaluate
+from palate.funnel.engine import Funnel
+from palate.stores import Stores, close, current_release, open_stores, with_release
+from palate.surfaces import funnel
+from palate.surfaces.home import generators
+
+try:
+    from palate.training.pipeline import train as run_training
+except ModuleNotFoundError as error:
+    if error.name not in {"torch", "sklearn", "onnx"}:
+        raise
+    run_training = None  # type: ignore[assignment]
+
+app = typer.Typer()
+
+
+class Cut(StrEnum):
+    """Where the past ends."""
+
+    TIME = "time"
+    LOO = "loo"
+
+
+SplitOption = Annotated[
+    Cut,
+    typer.Option(
+        "--split", help="`time`: one moment for everybody. `loo`: each user's last event."
+    ),
+]
+UsersOption = Annotated[int, typer.Option(min=0, help="Ask only so many users; 0 is all.")]
+ModelsOption = Annotated[
+    str, typer.Option(help="Judge only these, with commas between: `popularity,covisit,funnel`.")
+]
+SeedOption = Annotated[int, typer.Option(help="Of the draw of users and of the intervals.")]
+TrainOption = Annotated[
+    bool, typer.Option("--train/--no-train", help="Without training only counting is judged.")
+]
+
+
+@app.command()
+def main(  # noqa: PLR0913, PLR0917  the command's options
+    split: SplitOption = Cut.TIME,
+    site: SiteOption = Path(),
+    as_json: JsonOption = False,  # noqa: FBT002  Typer's form
+    users: UsersOption = 0,
+    models: ModelsOption = "",
+    seed: SeedOption = 1,
+    train: TrainOption = True,  # noqa: FBT002
+) -> None:
+    """Measure how good the recommendations are: the whole funnel beside its parts and baselines.
+
+    Learns from the first part of the log, in a folder of its own, and asks for the rest. The site
+    is only read, and may be live meanwhile.
+
+    Example: **palate evaluate --split time --json > quality.json**
+    """
+    wanted = tuple(name.strip() for name in models.split(",") if name.strip())
+    command = _command(split, site, ["--users", users, "--models", models, "--seed", seed], train)
+    wish = Wish(split.value, users, wanted, seed, command)
+    stores = open_stores(settings_of(site))
+    try:
+        with _bar() as progress:
+            report = evaluate(stores, wish, _home, _trained if train else _counted, progress)
+    finally:
+        close(stores)
+    facts(report, as_json=as_json, table=report.table())
+
+
+def _home(stores: Stores) -> Funnel:
+    """Home as it serves, but for the slots given away by lot."""
+    return funnel("home", stores, {"explore.epsilon": 0.0})
+
+
+def _counted(stores: Stores, _: Progress) -> Stores:
+    return stores
+
+
+def _trained(stores: Stores, progress: Progress) -> Stores:
+    if run_training is None:
+        raise MissingExtra("training needs torch: pip install 'palate[train]', or use --no-train")
+    done = run_training(
+        stores, generators, lambda phase, part, _: progress(f"learn: {phase}", part)
+    )
+    for sentence in done.sentences:
+        console.print(sentence, markup=False, highlight=False)
+    return with_release(stores, current_release(stores.settings))
+
+
+def _command(cut: Cut, site: Path, rest: Sequence[object], train: bool) -> str:  # noqa: FBT001
+    """How to run this again; options that say nothing are left out."""
+    words = ["palate", "evaluate", "--split", cut.value, "--site", str(site)]
+    for name, value in zip(rest[::2], rest[1::2], strict=True):
+        words += [str(name), str(value)] if value else []
+    return shlex.join(words + ([] if train else ["--no-train"]))
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    """What is being done, how far it is, and for how long it has been going on."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+    )
+    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
+        tasks = {}
+
+        def tell(doing: str, done: float) -> None:
+            if doing not in tasks:
+                tasks[doing] = bar.add_task(doing, total=1.0)
+            bar.update(tasks[doing], completed=done)
+
+        yield tell

@@ -1,0 +1,241 @@
+"""The run: it tells nothing of the future, leaves the site alone, and finds what is to be found."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from palate.arrays import Rows
+from palate.catalog.user import user_key
+from palate.errors import BadInput, Conflict
+from palate.evaluation.as_of import ItemsAsOf, PastLog
+from palate.evaluation.run import Answers, Wish, answers, evaluate
+from palate.evaluation.split import split
+from palate.evaluation.workspace import Workspace
+from palate.events.batch import EventBatch
+from palate.events.kinds import Event, Kind
+from palate.events.sqlite import SqliteLog
+from palate.funnel.engine import Funnel
+from palate.stores import Stores
+from palate.surfaces import funnel
+from palate.testing.tiny import DAY, EACH, GENRES, NOW, tiny_row, tiny_stores
+
+START = NOW - 60 * DAY
+CANARY = "space-7"
+"""Nobody takes it before the split and everybody after it."""
+
+
+def home(stores: Stores) -> Funnel:
+    return funnel("home", stores, {"explore.epsilon": 0.0})
+
+
+def untrained(stores: Stores, _: object) -> Stores:
+    return stores
+
+
+def silent(_doing: str, _done: float) -> None:
+    pass
+
+
+def took(user: str, item: str, time: float) -> Event:
+    return Event(
+        event_id=f"{user}-{item}-{time}", kind=Kind.CLICK, time=time, user_id=user, item_id=item
+    )
+
+
+def past(people: int = 40) -> list[Event]:
+    """Six days of people who keep to a genre and take six of its ten items: 240 events of 40."""
+    dice = np.random.default_rng(3)
+    order = [dice.permutation(6) for _ in range(people)]
+    return [
+        took(f"u{n}", f"{GENRES[n % len(GENRES)]}-{order[n][step]}", START + step * DAY + n)
+        for step in range(6)
+        for n in range(people)
+    ]
+
+
+def future(order: np.random.Generator) -> list[Event]:
+    """What comes after the split, told in the order that the dice give: 60 events of 20 + 2."""
+    events = [took(f"new{n}", f"comedy-{at}", NOW + at) for n in range(2) for at in range(5)]
+    later = [f"{GENRES[n % 6]}-8" for n in range(20)] + [CANARY] * 30
+    whom = [f"u{n}" for n in range(20)] * 2 + ["new0", "new1"] * 5
+    what = order.permutation(later)
+    times = NOW + 10 + order.permutation(len(whom))
+    return events + [
+        took(user, item, float(time)) for user, item, time in zip(whom, what, times, strict=True)
+    ]
+
+
+def site_of(events: Sequence[Event]) -> Stores:
+    log = SqliteLog(Path(":memory:"))
+    log.append(events, NOW)
+    return replace(tiny_stores(), log=log)
+
+
+def asked(events: Sequence[Event], **wish: object) -> Answers:
+    return answers(site_of(events), Wish(**wish), home, untrained, silent)  # type: ignore[arg-type]
+
+
+def first_ten(found: Answers, model: str) -> list[list[int]]:
+    return [rows[:10].tolist() for rows in found.lists[model]]
+
+
+def built(events: Sequence[Event], protocol: str, folder: Path) -> tuple[Workspace, EventBatch]:
+    site = site_of(events)
+    entries = site.log.read(0, 10_000)
+    batch = EventBatch.encode(entries, lambda ids: site.items.rows(ids, create=False))
+    cut = split(batch, protocol)  # type: ignore[arg-type]
+    return Workspace.build(site, entries, batch, cut, folder), batch
+
+
+def test_another_future_leaves_every_list_unchanged_bit_for_bit() -> None:
+    one = asked(past() + future(np.random.default_rng(1)))
+    other = asked(past() + future(np.random.default_rng(2)))
+    assert [c.user for c in one.bench.cases] == [c.user for c in other.bench.cases]
+    assert any(
+        a.relevant.tolist() != b.relevant.tolist()
+        for a, b in zip(one.bench.cases, other.bench.cases, strict=True)
+    )
+    for name, lists in one.lists.items():
+        for mine, theirs in zip(lists, other.lists[name], strict=True):
+            assert_array_equal(mine, theirs, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["popularity_7d", "covisit", "popular", "popular_in_genre", "trending", "fusion", "funnel"],
+)
+def test_an_item_that_is_popular_only_later_stays_low(model: str) -> None:
+    found = asked(past() + future(np.random.default_rng(1)))
+    canary = tiny_row(CANARY)
+    shown = sum(canary in rows for rows in first_ten(found, model))
+    relevant = sum(canary in case.relevant for case in found.bench.cases)
+    assert relevant > 15
+    assert shown < relevant / 4
+
+
+def test_what_learns_sees_nothing_from_the_split_on() -> None:
+    seen: list[Event] = []
+
+    def learn(stores: Stores, _: object) -> Stores:
+        seen.extend(entry.event for entry in stores.log.read(0, 10_000))
+        return stores
+
+    site = site_of(past() + future(np.random.default_rng(1)))
+    found = answers(site, Wish(), home, learn, silent)
+    assert len(seen) == 240
+    assert max(event.time for event in seen) < found.data["t1"]
+
+
+def test_cold_visitors_know_their_own_five_events_and_nobody_else_does(tmp_path: Path) -> None:
+    space, _ = built(past() + future(np.random.default_rng(1)), "time", tmp_path)
+    mine = space.visitors.user(user_key("new1"))
+    assert_array_equal(mine.history, [tiny_row(f"comedy-{at}") for at in range(5)])
+    assert mine.last_time == space.moment
+    assert_array_equal(np.diff(mine.times), 1.0)
+    assert space.stores.states.newest < space.moment
+    taken = space.stores.states.decayed("engaged_total", space.moment)
+    assert taken.sum() == pytest.approx(240)
+
+
+def test_leave_one_out_shows_the_validation_event_to_its_user_alone(tmp_path: Path) -> None:
+    events = past(people=12)
+    space, batch = built(events, "loo", tmp_path)
+    mine = space.visitors.user(user_key("u3"))
+    own = [event for event in events if event.user_id == "u3"]
+    assert_array_equal(mine.history, [tiny_row(event.item_id) for event in own[:-1]])
+    assert space.moment - mine.last_time == own[-1].time - own[-2].time
+    taken = space.stores.states.decayed("engaged_total", space.moment)
+    assert taken.sum() == pytest.approx(len(batch) - 2 * 12)
+
+
+def test_nobody_is_recommended_what_they_took() -> None:
+    found = asked(past() + future(np.random.default_rng(1)))
+    for name, lists in found.lists.items():
+        for case, rows in zip(found.bench.cases, lists, strict=True):
+            assert not set(rows.tolist()) & set(case.taken.tolist()), name
+
+
+def test_people_who_keep_to_a_genre_are_better_served_by_covisit_than_by_popularity() -> None:
+    report = evaluate(site_of(past()), Wish("loo"), home, untrained, silent)
+    by_name = {name: report.row(name, "all") for name in ("popularity", "covisit", "funnel")}
+    assert by_name["covisit"]["ndcg@10"] > 2 * by_name["popularity"]["ndcg@10"]  # type: ignore[operator]
+    assert by_name["funnel"]["recall@10"] > by_name["popularity"]["recall@10"]  # type: ignore[operator]
+
+
+def test_the_report_has_a_row_for_every_model_and_slice_and_says_what_it_counted() -> None:
+    site = site_of(past() + future(np.random.default_rng(1)))
+    report = evaluate(site, Wish(command="palate evaluate"), home, untrained, silent)
+    models = {row["model"] for row in report.rows}
+    assert {"popularity", "popularity_7d", "covisit", "two_tower", "union", "fusion", "funnel"} <= (
+        models
+    )
+    assert len(report.rows) == 3 * len(models)
+    assert {"recall@10", "ndcg@10", "coverage@10", "gini@10", "ndcg@10_interval"} <= (
+        report.row("funnel", "cold").keys()
+    )
+    assert report.row("covisit", "warm")["recall@500"] >= report.row("covisit", "warm")["recall@10"]  # type: ignore[operator]
+    assert (report.data["warm"], report.data["cold"]) == (20, 2)
+    assert (report.data["events"], report.data["train_events"]) == (300, 240)
+    assert report.command == "palate evaluate"
+    assert report.table().row_count == len(report.rows)
+
+
+def test_a_draw_of_users_is_the_same_for_the_same_seed() -> None:
+    events = past() + future(np.random.default_rng(1))
+    users = [[c.user for c in asked(events, users=7, seed=s).bench.cases] for s in (4, 4, 5)]
+    assert len(users[0]) == 7
+    assert users[0] == users[1] != users[2]
+
+
+def test_only_the_models_that_are_asked_for_answer() -> None:
+    found = asked(past() + future(np.random.default_rng(1)), models=("covisit", "popularity"))
+    assert list(found.lists) == ["popularity", "covisit"]
+
+
+def test_a_model_that_there_is_not_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(BadInput, match="no model 'magic'; there are popularity, "):
+        asked(past() + future(np.random.default_rng(1)), models=("magic",))
+
+
+def test_the_future_is_no_part_of_the_catalogue_and_nobody_is_barred() -> None:
+    items = ItemsAsOf(tiny_stores().items, NOW)
+    by_name = {change.item_id: change.item for change in items.changes(0, 1_000)}
+    later, expired, adult, local = (
+        by_name[name] for name in ("drama-9", "comedy-9", "horror-9", "romance-9")
+    )
+    assert later
+    assert later.published_at is None
+    assert by_name["drama-0"] == items.find(["drama-0"])[0]
+    assert expired
+    assert adult
+    assert local
+    assert (expired.expires_at, adult.min_age, local.regions) == (None, 0, ())
+    hidden = by_name["action-9"]
+    assert hidden
+    assert hidden.hidden
+
+
+def test_an_evaluation_only_reads() -> None:
+    items, log = ItemsAsOf(tiny_stores().items, NOW), PastLog([])
+    with pytest.raises(Conflict):
+        items.put([])
+    with pytest.raises(Conflict):
+        items.remove(["drama-0"])
+    with pytest.raises(Conflict):
+        log.append([], NOW)
+    before = tiny_stores().items.counts()
+    assert items.rows(["never-heard-of"], create=True).tolist() == [-1]
+    assert tiny_stores().items.counts() == before
+
+
+def test_every_item_but_the_hidden_is_a_candidate(tmp_path: Path) -> None:
+    space, batch = built(past() + future(np.random.default_rng(1)), "time", tmp_path)
+    world = space.world(batch, split(batch, "time"))
+    assert world.candidates == len(GENRES) * EACH - 2  # one is hidden, one unknown
+    assert world.users == 40
+    shelf: Rows = np.flatnonzero(world.takers).astype(np.int32)
+    assert set(shelf.tolist()) <= {tiny_row(f"{g}-{n}") for g in GENRES for n in range(6)}
