@@ -72,7 +72,8 @@ class Runtime:
         self.meters.release(self.live.name)
 
     async def settle(self) -> None:
-        """Wait until impressions and traces are written."""
+        """Wait until impressions, traces and what else was left for later are written."""
+        await asyncio.gather(*self.background)
         await self.impressions.settle()
         await self.traces.settle()
 

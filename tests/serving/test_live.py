@@ -1,0 +1,107 @@
+"""Release swaps: a pointer is followed, a broken release refused, and the old one serves on."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import pytest
+from tests.serving.conftest import SmallSite
+
+from palate.releases.directory import ReleaseDirectory
+from palate.releases.manifest import FILE, Manifest
+
+
+@pytest.fixture
+def releases(site: SmallSite) -> ReleaseDirectory:
+    return ReleaseDirectory(site.settings.path(site.settings.stores.releases))
+
+
+def published(releases: ReleaseDirectory, created: float) -> str:
+    staging = releases.begin()
+    (staging / "notes.txt").write_text("nothing learnt")
+    return releases.publish(staging, Manifest(created=created, version="test"))
+
+
+def look(site: SmallSite) -> bool:
+    with site.client.portal() as portal:
+        return portal.call(site.app.state["runtime"].watch.look)
+
+
+def test_a_promoted_release_is_live_and_named_in_the_answers(
+    site: SmallSite, releases: ReleaseDirectory
+) -> None:
+    name = published(releases, 1.0)
+    assert look(site) is False
+    releases.promote(name)
+    assert look(site) is True
+    assert site.slate(user_id="u1")["release"] == name
+    assert site.client.get("/readyz").json()["release"] == name
+    assert look(site) is False
+
+
+def test_a_rollback_is_followed(site: SmallSite, releases: ReleaseDirectory) -> None:
+    first, second = published(releases, 1.0), published(releases, 2.0)
+    for name in (first, second):
+        releases.promote(name)
+        look(site)
+    assert site.slate(user_id="u1")["release"] == second
+    releases.rollback()
+    look(site)
+    assert site.slate(user_id="u1")["release"] == first
+
+
+def test_an_altered_release_is_refused_once_and_the_old_one_serves(
+    site: SmallSite, releases: ReleaseDirectory, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = published(releases, 1.0), published(releases, 2.0)
+    releases.promote(first)
+    look(site)
+    releases.promote(second)
+    (releases.folder(second) / "notes.txt").write_text("altered")
+    with caplog.at_level(logging.ERROR):
+        for _ in range(3):
+            assert look(site) is False
+    assert site.slate(user_id="u1")["release"] == first
+    refused = [r.message for r in caplog.records if "refused" in r.message]
+    assert len(refused) == 1
+    assert "notes.txt" in refused[0]
+
+
+def test_a_half_written_release_is_refused(site: SmallSite, releases: ReleaseDirectory) -> None:
+    name = published(releases, 1.0)
+    releases.promote(name)
+    (releases.folder(name) / FILE).unlink()
+    assert look(site) is False
+    assert site.slate(user_id="u1")["release"] == "none"
+
+
+def test_the_application_follows_the_pointer_by_itself(
+    site_of: Callable[..., SmallSite],
+) -> None:
+    site = site_of(release_poll_seconds=0.01)
+    releases = ReleaseDirectory(site.settings.path(site.settings.stores.releases))
+    name = published(releases, 1.0)
+    releases.promote(name)
+
+    async def followed() -> None:
+        while site.app.state["runtime"].live.name != name:  # noqa: ASYNC110  the poll is ours
+            await asyncio.sleep(0.005)
+
+    with site.client.portal() as portal:
+        portal.call(asyncio.wait_for, followed(), 10)
+
+
+def test_requests_that_run_during_a_swap_are_all_answered(
+    site_of: Callable[..., SmallSite],
+) -> None:
+    site = site_of(release_poll_seconds=0.01)
+    releases = ReleaseDirectory(site.settings.path(site.settings.stores.releases))
+    names = [published(releases, float(n)) for n in range(1, 4)]
+    served = set()
+    for name in names:
+        releases.promote(name)
+        for _ in range(200):
+            served.add(body := site.slate(user_id="u1", limit=5)["release"])
+            if body == name:
+                break
+    assert set(names) <= served

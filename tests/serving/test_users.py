@@ -1,0 +1,73 @@
+from tests.serving.conftest import SmallSite
+
+from palate.catalog.columns import ItemColumns
+from palate.catalog.user import user_key
+from palate.events.kinds import Kind
+from palate.streaming.replay import Replay
+
+ANNA = {"user_id": "anna", "country": "DE", "birth_year": 1990}
+
+
+def test_put_makes_a_profile_and_tells_the_log_of_the_segment(site: SmallSite) -> None:
+    answer = site.client.put("/v1/users/anna", json=ANNA)
+    assert (answer.status_code, answer.json()) == (200, {"accepted": 1, "changed": 1})
+    assert site.client.get("/v1/users/anna").json()["country"] == "DE"
+    [event] = site.logged(user_id="anna", kind=Kind.PROFILE)
+    assert event.value > 0
+
+
+def test_patch_and_bulk(site: SmallSite) -> None:
+    bulk = site.client.post("/v1/users", json={"users": [ANNA, {"user_id": "ben"}]})
+    assert bulk.json() == {"accepted": 2, "changed": 2}
+    assert site.client.patch("/v1/users/anna", json={"country": "FR"}).json() == {
+        "user_id": "anna",
+        "country": "FR",
+        "language": "",
+        "birth_year": 1990,
+        "follows": [],
+        "likes": [],
+        "attributes": {},
+    }
+    assert site.client.patch("/v1/users/nobody", json={}).status_code == 404
+
+
+def test_users_are_listed_page_by_page(site: SmallSite) -> None:
+    first = site.client.get("/v1/users", params={"limit": 40}).json()
+    rest = site.client.get("/v1/users", params={"limit": 40, "after": first["next"]}).json()
+    names = [each["user_id"] for each in first["users"] + rest["users"]]
+    assert (len(names), len(set(names)), names) == (48, 48, sorted(names))
+    assert rest["next"] is None
+    assert site.client.get("/v1/users", params={"limit": 0}).status_code == 422
+
+
+def test_a_deleted_user_is_nobody_and_nowhere_named(site: SmallSite) -> None:
+    assert site.stores.online.user(user_key("u0")) is not None
+    assert site.client.delete("/v1/users/u0").status_code == 204
+    site.worker.drain()
+    site.settle()
+    assert site.client.get("/v1/users/u0").status_code == 404
+    assert site.stores.online.user(user_key("u0")) is None
+    assert site.logged(user_id="u0") == []
+    assert site.client.delete("/v1/users/u0").status_code == 404
+
+
+def test_after_a_deletion_a_rebuild_from_the_log_gives_the_same_state(site: SmallSite) -> None:
+    site.send({"kind": "like", "session_id": "s1", "user_id": "u0", "item_id": "drama-1"})
+    site.client.delete("/v1/users/u0")
+    site.worker.drain()
+    site.settle()
+    live = dict(site.stores.online.scan("users"))
+    columns = ItemColumns.in_memory()
+    columns.write(site.stores.items.changes(0, 10_000))
+    replay = Replay(site.settings, columns)
+    logged = site.stores.log.read(0, 100_000)
+    replay.fold(logged, lambda ids: site.stores.items.rows(ids, create=True))
+    names = {each.event.user_id for each in logged if each.event.user_id}
+    again = {user_key(name) for name in names if replay.user(user_key(name)).total}
+    assert again == {key for key in live if key in {user_key(name) for name in names}}
+
+
+def test_an_unknown_user_cannot_be_deleted(site: SmallSite) -> None:
+    before = site.stores.log.count()
+    assert site.client.delete("/v1/users/nobody").status_code == 404
+    assert site.stores.log.count() == before
