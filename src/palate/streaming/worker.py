@@ -37,6 +37,8 @@ BOARDS_REST = 10.0
 """Boards rest so many times as long as they took to compute."""
 QUICK = 0.005
 """Seconds: boards that take less are computed whenever the stream comes to rest."""
+TELL_SECONDS = 5.0
+"""A worker that is behind says so this often."""
 REFUSED = "refused.jsonl"
 
 
@@ -63,6 +65,7 @@ class StreamWorker:
     _stale: bool = field(init=False, default=True)
     _built: float = field(init=False, default=-inf)
     _cost: float = field(init=False, default=0.0)
+    _told: float = field(init=False, default_factory=perf_counter)
 
     def __post_init__(self) -> None:
         self._forget()
@@ -125,11 +128,16 @@ class StreamWorker:
         self._refresh_boards(idle=not logged)
         return len(logged)
 
-    def drain(self) -> int:
-        """Step until nothing is left, then compute the boards; returns how many events came."""
+    def drain(self, stop: threading.Event | None = None) -> int:
+        """Step until nothing is left (or `stop` is set), then compute the boards.
+
+        Returns how many events there were.
+        """
         folded = 0
-        while count := self.step():
+        while not (stop and stop.is_set()) and (count := self.step()):
             folded += count
+            if perf_counter() - self._told > TELL_SECONDS:
+                self._tell()
         self._build_boards()
         return folded
 
@@ -139,6 +147,8 @@ class StreamWorker:
         while not stop.is_set():
             if self.step() == 0:
                 stop.wait(self.settings.streaming.poll_milliseconds / 1_000)
+            elif self._behind and perf_counter() - self._told > TELL_SECONDS:
+                self._tell()
 
     def _fold(self, logged: Sequence[Logged]) -> None:
         batch, refused = encode(logged, partial(self.items.rows, create=True))
@@ -188,6 +198,10 @@ class StreamWorker:
         self._built = perf_counter()
         self._cost = self._built - start
         self._stale = False
+
+    def _tell(self) -> None:
+        self._told = perf_counter()
+        log.info("at log position %d, %d behind", self.position, self.lag)
 
     def _keep_aside(self, refused: Sequence[Refused]) -> None:
         """Write down what cannot be folded; it stays in the log, and the stream goes on."""

@@ -1,0 +1,66 @@
+"""Fold events into the state as they come in (the stream worker)."""
+
+import logging
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from palate.cli.output import console
+from palate.cli.site import SiteOption, settings_of
+from palate.clock import SystemClock
+from palate.stores import Stores, close, open_stores
+from palate.streaming.lock import only_worker
+from palate.streaming.worker import StreamWorker
+
+app = typer.Typer()
+
+
+@app.command()
+def main(
+    site: SiteOption = Path(),
+    once: Annotated[bool, typer.Option("--once", help="Fold what there is, then exit.")] = False,  # noqa: FBT002  Typer's form
+) -> None:
+    """Fold events into users' records, item counters and boards as they come in, until Ctrl-C.
+
+    Example: **palate stream --site shop**
+
+    One worker runs per site; `palate up` starts it for you.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    settings, stop = settings_of(site), threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with only_worker(settings):
+        stores = open_stores(settings, writer=True)
+        worker = worker_of(stores)
+        _catch_up(worker, stop)
+        if not once:
+            worker.run(stop)
+            console.print(f"stopped at log position {worker.position}")
+        close(stores)
+
+
+def worker_of(stores: Stores) -> StreamWorker:
+    """The stream worker of a site that was opened for writing."""
+    return StreamWorker(
+        stores.settings,
+        stores.items,
+        stores.users,
+        stores.log,
+        stores.online,
+        stores.columns,
+        stores.states,
+        stores.boards,
+        stores.covisit,
+        SystemClock(),
+    )
+
+
+def _catch_up(worker: StreamWorker, stop: threading.Event) -> None:
+    if worker.recover():
+        console.print(f"read the shared columns anew, as of log position {worker.position}")
+    folded = worker.drain(stop)
+    console.print(f"caught up at log position {worker.position} ({folded:,} events folded)")
