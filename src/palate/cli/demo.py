@@ -1,6 +1,7 @@
 """The whole engine on a real history: fetch, import, serve, learn, and a site to look at."""
 
 import asyncio
+import os
 import signal
 from pathlib import Path
 from time import perf_counter
@@ -11,11 +12,14 @@ import msgspec
 import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from palate.cli.history import bring_history
-from palate.cli.output import console
+from palate.cli.output import console, progress_bar
 from palate.cli.site import JsonOption, settings_of
+from palate.clock import SystemClock
 from palate.console.pulse import Training, training_in
 from palate.errors import Unavailable
+from palate.intake.datasets.dataset import locate, store
+from palate.intake.datasets.movielens_100k import DATASET
+from palate.intake.sources import open_sources
 from palate.serving.launch import check_port
 from palate.serving.supervisor import Supervisor, site_roles
 from palate.settings import FILE, Settings, template
@@ -54,7 +58,7 @@ def main(
     started = perf_counter()
     check_port("127.0.0.1", port)
     settings = _site(site, port)
-    bring_history(settings)
+    _bring_history(settings)
     asyncio.run(Demo(settings, started, as_json).run())
 
 
@@ -67,6 +71,20 @@ def _site(folder: Path, port: int) -> Settings:
     settings = settings_of(folder)
     serving = msgspec.structs.replace(settings.serving, host="127.0.0.1", port=port)
     return msgspec.structs.replace(settings, serving=serving)
+
+
+def _bring_history(settings: Settings) -> None:
+    """Fetch and import the ratings; what the site holds already is not imported again."""
+    started = perf_counter()
+    console.print(f"fetching {DATASET.name}: {DATASET.about}", highlight=False)
+    folder = locate(DATASET, None, os.environ, Path.home())
+    with open_sources(settings) as sources, progress_bar() as bar:
+        stored = store(DATASET, folder, sources, SystemClock(), bar, until_now=True)
+    console.print(
+        f"imported {stored.new_events:,} new events of {stored.events:,},"
+        f" {stored.items:,} films, {stored.users:,} people in {perf_counter() - started:.1f} s",
+        highlight=False,
+    )
 
 
 class Demo:

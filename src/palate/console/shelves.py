@@ -27,16 +27,15 @@ async def shelf(window: Window, surface: str, visitor: Visitor, item_id: str = "
 
 
 async def shelves(window: Window, surfaces: Sequence[str], visitor: Visitor) -> list[Row]:
-    """Several rows; one that cannot be had is left out, the others stand."""
-    rows: list[Row] = []
-    for surface in surfaces:
-        try:
-            row = await shelf(window, surface, visitor)
-        except PalateError:
-            continue
-        if row.cards or surface == HOME:
-            rows.append(row)
-    return rows
+    """Several rows; one that cannot be had is empty, the others stand."""
+    return [await _shelf_or_empty(window, surface, visitor) for surface in surfaces]
+
+
+async def _shelf_or_empty(window: Window, surface: str, visitor: Visitor) -> Row:
+    try:
+        return await shelf(window, surface, visitor)
+    except PalateError:
+        return row_of({"surface": surface}, {}, _heading(surface, ""), "")
 
 
 def _heading(surface: str, anchor: str) -> tuple[str, str]:

@@ -99,11 +99,20 @@ class Window:
 
 
 def describe(user: Json) -> str:
-    """A profile in a few words: "49 years · writer"."""
+    """A profile in a few words.
+
+    >>> describe({"birth_year": 1948, "attributes": {"occupation": "writer"}})
+    'writer · born 1948'
+    """
     attributes = user.get("attributes", {})
-    age = attributes.get("age")
-    words = [f"{age} years" if age else "", *(attributes.get(n) for n in ("occupation", "gender"))]
-    return " · ".join(str(word) for word in [*words, user.get("country")] if word)
+    age, born = attributes.get("age"), user.get("birth_year")
+    words = [
+        attributes.get("occupation"),
+        f"{age} years" if age else f"born {born}" if born else "",
+        attributes.get("gender"),
+        user.get("country"),
+    ]
+    return " · ".join(str(word) for word in words if word)
 
 
 def here(request: Request[Any, Any, Any]) -> str:

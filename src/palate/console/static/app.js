@@ -71,12 +71,8 @@ async function react(started, item, leaves) {
   while (performance.now() - started < PATIENCE) {
     const fresh = await fetched(home).catch(() => null);
     if (fresh && reacted(home, fresh, item, leaves)) {
-      const took = Math.round(performance.now() - started);
-      const reaction = $('[data-fact="reaction"]');
-      reaction.textContent = `last reaction: ${took} ms`;
-      reaction.hidden = false;
-      const moved = swap(home, fresh);
-      say(`Home changed ${took} ms later: ${moved}`);
+      const took = measured(started);
+      say(`Home changed ${took} ms later: ${swap(home, fresh)}`);
       await refresh((row) => row.dataset.row !== "home" && row.dataset.row !== "more_like_this");
       return;
     }
@@ -89,12 +85,21 @@ async function react(started, item, leaves) {
 // only an event brings about: a reason names the film, the film left, or other films' scores moved.
 function reacted(old, fresh, item, leaves) {
   const find = (row, id) => $(`.card[data-item="${CSS.escape(id)}"]`, row);
-  if ($$(".card", fresh).some((card) => card.dataset.because.split(" ").includes(item))) return true;
+  if (names(fresh, item) && !names(old, item)) return true;
   if (leaves && find(old, item) && !find(fresh, item)) return true;
   return $$(".card:not([data-explore])", fresh).some((card) => {
     const before = Number(find(old, card.dataset.item)?.dataset.score), now = Number(card.dataset.score);
     return Number.isFinite(before) && Math.abs(now - before) > 0.01 * Math.max(Math.abs(now), Math.abs(before));
   });
+}
+
+const names = (row, item) => $$(".card", row).some((card) => JSON.parse(card.dataset.because).includes(item));
+
+function measured(started) {
+  const took = Math.round(performance.now() - started), reaction = $('[data-fact="reaction"]');
+  reaction.textContent = `last reaction: ${took} ms`;
+  reaction.hidden = false;
+  return took;
 }
 
 async function refresh(which) {
@@ -199,4 +204,8 @@ async function pulse() {
 })();
 
 const clicked = $("#rows")?.dataset.clicked;
-if (clicked) react(0, clicked, false);
+if (clicked) {
+  const home = $('.row[data-row="home"]');
+  if (home && names(home, clicked)) say(`Home took your click in within ${measured(0)} ms`);
+  else react(0, clicked, false);
+}
