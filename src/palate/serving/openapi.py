@@ -8,7 +8,7 @@ from copy import deepcopy
 from typing import Any, NamedTuple
 
 import msgspec
-from litestar import Litestar, Request
+from litestar import Litestar, MediaType, Request
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme
@@ -69,6 +69,7 @@ BODIES: dict[str, Body] = {
         Ask,
         {"surface": "home", "user_id": "u1", "limit": 10, "context": {"device": "phone"}},
     ),
+    "recommend_on_surface": Body(Ask, {"user_id": "u1", "exclude": ["toy-story"]}),
     "send_events": Body(EventsDocument, {"events": [CLICK]}),
     "put_item": Body(ItemDocument, {k: v for k, v in FILM.items() if k != "item_id"}),
     "put_items": Body(ItemsDocument, {"items": [FILM]}),
@@ -77,6 +78,39 @@ BODIES: dict[str, Body] = {
     "put_users": Body(UsersDocument, {"users": [PERSON]}),
     "patch_user": Body(UserDocument, {"country": "FR"}),
 }
+PAGE_EXAMPLE = {
+    "recommendation_id": "018bcfe568000000000000000005",
+    "surface": "home",
+    "release": "20261124-101500-ab12",
+    "step": "full",
+    "items": [
+        {
+            "item_id": "toy-story",
+            "position": 1,
+            "score": 0.31,
+            "reason": {
+                "kind": "because_of_items",
+                "text": "Because you watched Heat",
+                "item_ids": ["heat"],
+                "trait": "",
+                "generator": "covisit",
+            },
+            "explore": False,
+        }
+    ],
+    "anchor": None,
+    "next": "eJxj5GBgYAAAAAcAAg",
+    "timing": {"total_ms": 4.2, "stages": {"generate.covisit": 0.2, "rank": 0.6}},
+}
+ANSWERS: dict[str, Json] = {
+    "recommend": PAGE_EXAMPLE,
+    "recommend_with_context": PAGE_EXAMPLE,
+    "recommend_on_surface": PAGE_EXAMPLE,
+    "send_events": {"accepted": 1, "duplicates": 0},
+    "item": FILM,
+    "user": PERSON,
+}
+"""What an operation answers, where that is worth an example."""
 ADDRESSED = frozenset({"put_item", "patch_item", "put_user", "patch_user"})
 """Operations whose path names the id, so that the body may leave it out."""
 
@@ -104,7 +138,7 @@ def configuration() -> OpenAPIConfig:
         license=License(name="Apache-2.0", identifier="Apache-2.0"),
         use_handler_docstrings=True,
         path="/schema",
-        render_plugins=[JsonDocument(), DocsPage(path="/")],
+        render_plugins=[JsonDocument(media_type=MediaType.JSON), DocsPage(path="/")],
         components=Components(
             security_schemes={
                 "bearer": SecurityScheme(type="http", scheme="bearer"),
@@ -139,6 +173,9 @@ def _complete(path: str, operation: Json) -> None:
     body = BODIES.get(name)
     if body is not None:
         operation["requestBody"] = {"required": True, "content": _content(name, body)}
+    if name in ANSWERS:
+        [code] = [code for code in operation["responses"] if code.startswith("2")]
+        operation["responses"][code]["content"]["application/json"]["example"] = ANSWERS[name]
     operation["responses"].pop("400", None)
     operation["responses"]["default"] = {
         "description": "What is wrong, where, and what to do.",

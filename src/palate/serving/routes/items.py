@@ -35,7 +35,7 @@ async def put_items(request: Request[Any, Any, Any]) -> Stored:
 
 @patch("/{item_id:str}", operation_id="patch_item")
 async def patch_item(request: Request[Any, Any, Any], item_id: FromPath[str]) -> ItemDocument:
-    """Change some fields of an item ; attributes are merged, a null one is dropped."""
+    """Change some fields of an item; attributes are merged, a null one is dropped."""
     runtime = runtime_of(request)
     body = await request.body()
     async with runtime.editing:
@@ -46,7 +46,7 @@ async def patch_item(request: Request[Any, Any, Any], item_id: FromPath[str]) ->
 
 @get("/{item_id:str}", operation_id="item")
 async def item(request: Request[Any, Any, Any], item_id: FromPath[str]) -> ItemDocument:
-    """One item."""
+    """One item, as the catalogue holds it."""
     return _public(await _held(runtime_of(request), item_id))
 
 

@@ -45,21 +45,23 @@ async def recommend(  # noqa: PLR0913, PLR0917  the query string's parameters
     return await _answer(request, ask)
 
 
-@post(["/", "/{surface:str}"], operation_id="recommend_with_context", status_code=200)
-async def recommend_with_context(
-    request: Request[Any, Any, Any], surface: FromPath[str] = ""
-) -> Recommendation:
-    """The same with a body: adds `context` and `exclude` (item ids that must not come back).
-
-    The surface stands in the path or in the body; without either it is `home`.
-    """
+@post("/", operation_id="recommend_with_context", status_code=200)
+async def recommend_with_context(request: Request[Any, Any, Any]) -> Recommendation:
+    """The same with a body: adds `context`, and `exclude` (item ids that must not come back)."""
     ask = _asked(await request.body())
-    if surface and ask.surface and surface != ask.surface:
+    return await _answer(request, msgspec.structs.replace(ask, surface=ask.surface or HOME))
+
+
+@post("/{surface:str}", operation_id="recommend_on_surface", status_code=200)
+async def recommend_on_surface(
+    request: Request[Any, Any, Any], surface: FromPath[str]
+) -> Recommendation:
+    """The same with a body, the surface in the path."""
+    ask = _asked(await request.body())
+    if ask.surface not in {"", surface}:
         what = f"the path says {surface}, the body {ask.surface}; say it once"
         raise BadInput(f"surface: {what}", [Problem("/surface", what)])
-    return await _answer(
-        request, msgspec.structs.replace(ask, surface=surface or ask.surface or HOME)
-    )
+    return await _answer(request, msgspec.structs.replace(ask, surface=surface))
 
 
 async def _answer(request: Request[Any, Any, Any], ask: Ask) -> Recommendation:
@@ -83,6 +85,6 @@ def _asked(raw: bytes) -> Ask:
 
 router = Router(
     "/recommendations",
-    route_handlers=[recommend, recommend_with_context],
+    route_handlers=[recommend, recommend_with_context, recommend_on_surface],
     tags=["Recommendations"],
 )

@@ -38,7 +38,7 @@ async def put_users(request: Request[Any, Any, Any]) -> Stored:
 
 @patch("/{user_id:str}", operation_id="patch_user")
 async def patch_user(request: Request[Any, Any, Any], user_id: FromPath[str]) -> UserDocument:
-    """Change some fields of a profile ; attributes are merged, a null one is dropped."""
+    """Change some fields of a profile; attributes are merged, a null one is dropped."""
     runtime = runtime_of(request)
     body = await request.body()
     async with runtime.editing:
@@ -49,7 +49,7 @@ async def patch_user(request: Request[Any, Any, Any], user_id: FromPath[str]) ->
 
 @get("/{user_id:str}", operation_id="user")
 async def user(request: Request[Any, Any, Any], user_id: FromPath[str]) -> UserDocument:
-    """One profile."""
+    """One profile, as the catalogue holds it."""
     return _public(await _held(runtime_of(request), user_id))
 
 
