@@ -12,6 +12,9 @@ from palate.funnel.types import Candidates, Query, Reason
 from palate.retrieval.boards import head
 from palate.stores import Stores
 
+DEPTH = 3
+"""Taste chooses among so many times as many of the newest."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
@@ -31,14 +34,16 @@ class Fresh:
         return cls(stores.columns, stores.boards)
 
     async def generate(self, query: Query, limit: int) -> Candidates:
-        found = head(partial(self.boards.top, "fresh"), query, limit)
+        found = head(partial(self.boards.top, "fresh"), query, DEPTH * limit)
         newness = 1.0 - np.arange(len(found)) / max(len(found), 1)
         history = query.about(self.history)
         if len(history):
-            taste = self.columns.read(history, ["content"])["content"].mean(axis=0)
-            newness = newness + self.taste * (self.columns.content[found.rows] @ taste)
+            taste = self.columns.read(history, ["content"])["content"].sum(axis=0)
+            taste *= self.taste / max(float(np.linalg.norm(taste)), 1e-9)
+            newness = newness + self.columns.content[found.rows] @ taste
         scores = newness.astype(np.float32)
-        return Candidates(found.rows, scores).take(np.argsort(-scores, kind="stable"))
+        best = np.argsort(-scores, kind="stable")[:limit]
+        return Candidates(found.rows, scores).take(best)
 
     def explain(self, query: Query, row: int) -> Reason:
         return Reason("fresh")

@@ -26,4 +26,4 @@ class PopularInSegment:
         return head(partial(self.boards.segment, query.user.segment), query, limit)
 
     def explain(self, query: Query, row: int) -> Reason:
-        return Reason("popular", trait="people like you")
+        return Reason("popular", trait="your part of the audience")

@@ -1,6 +1,5 @@
 """What every generator promises. Subclass, give a `component` fixture, done."""
 
-import asyncio
 from typing import Any
 
 import numpy as np
@@ -11,12 +10,12 @@ from hypothesis import strategies as st
 from palate.funnel.stages import Generator
 from palate.funnel.types import Candidates, Query
 from palate.testing.queries import WORLD_SIZE, queries, shared
-from palate.testing.tiny import tiny_stores
+from palate.testing.tiny import tiny_stores, waited
 
 
 def proposed(generator: Generator, query: Query, limit: int) -> Candidates:
-    """What it says, without an event loop of ours."""
-    return asyncio.run(generator.generate(query, limit))
+    """What it says, waited for."""
+    return waited(generator.generate(query, limit))
 
 
 class GeneratorContract:

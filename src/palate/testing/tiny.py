@@ -10,9 +10,12 @@ policy has something to hide:
 Item i has row i: ``tiny_row("drama-3") == 23``. User "u7" is of group 7 % 6.
 """
 
+import asyncio
+from collections.abc import Coroutine
 from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from msgspec.structs import replace as changed
@@ -31,6 +34,8 @@ from palate.funnel.types import Query
 from palate.settings import Settings
 from palate.stores import Stores
 from palate.streaming.replay import Replay
+
+T = TypeVar("T")
 
 GENRES = ("action", "comedy", "drama", "horror", "romance", "space")
 EACH = 10
@@ -162,6 +167,15 @@ def tiny_world() -> TinyWorld:
 def tiny_stores() -> Stores:
     """The stores of `tiny_world`."""
     return tiny_world().stores
+
+
+def waited(coroutine: Coroutine[Any, Any, T]) -> T:
+    """What it comes to, on an event loop of its own."""
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(coroutine)
+    finally:
+        loop.close()
 
 
 def _item(genre: str, n: int) -> Item:

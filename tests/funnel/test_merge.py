@@ -1,0 +1,72 @@
+"""Merging keeps everything that was said, repeats nothing and starves nobody."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from palate.funnel.merge import merge
+from palate.funnel.types import Candidates
+
+lists = st.lists(st.lists(st.integers(0, 60), unique=True, max_size=30), max_size=5)
+
+
+def candidates(rows: list[int]) -> Candidates:
+    return Candidates(np.array(rows, np.int32), np.array(rows, np.float32) / 7)
+
+
+def names(count: int) -> list[str]:
+    return [f"g{n}" for n in range(count)]
+
+
+@given(proposed=lists, limit=st.integers(1, 80))
+def test_takes_distinct_proposed_rows_as_many_as_there_are(
+    proposed: list[list[int]], limit: int
+) -> None:
+    pool = merge(names(len(proposed)), [candidates(rows) for rows in proposed], limit)
+    everything = {row for rows in proposed for row in rows}
+    assert len(pool) == min(limit, len(everything)) == len(set(pool.rows.tolist()))
+    assert set(pool.rows.tolist()) <= everything
+
+
+@given(proposed=lists, limit=st.integers(1, 80))
+def test_keeps_every_generators_score_and_rank(proposed: list[list[int]], limit: int) -> None:
+    pool = merge(names(len(proposed)), [candidates(rows) for rows in proposed], limit)
+    for entry, row in enumerate(pool.rows.tolist()):
+        for g, rows in enumerate(proposed):
+            if row in rows:
+                assert pool.ranks[entry, g] == rows.index(row) + 1
+                assert pool.scores[entry, g] == np.float32(row) / np.float32(7)
+            else:
+                assert pool.ranks[entry, g] == 0
+                assert np.isnan(pool.scores[entry, g])
+
+
+@given(proposed=lists, limit=st.integers(1, 80))
+def test_nobody_brings_more_than_twice_an_even_share_while_others_have_more(
+    proposed: list[list[int]], limit: int
+) -> None:
+    pool = merge(names(len(proposed)), [candidates(rows) for rows in proposed], limit)
+    taken = set(pool.rows.tolist())
+    quota = max(1, -(-2 * limit // max(len(proposed), 1)))
+    for g, rows in enumerate(proposed):
+        others = {row for other in proposed[:g] + proposed[g + 1 :] for row in other}
+        alone = (taken & set(rows)) - others
+        if len(alone) > quota:
+            assert others <= taken
+
+
+def test_first_choices_come_first_then_second_choices() -> None:
+    pool = merge(["a", "b"], [candidates([1, 2, 3]), candidates([4, 1, 5])], 10)
+    assert pool.rows.tolist() == [1, 4, 2, 3, 5]
+    assert pool.generators == ("a", "b")
+
+
+def test_a_repeated_row_counts_once_at_its_first_rank() -> None:
+    pool = merge(["a"], [candidates([3, 3, 2])], 10)
+    assert pool.rows.tolist() == [3, 2]
+    assert pool.ranks.tolist() == [[1], [3]]
+
+
+def test_nobody_proposing_anything_is_an_empty_pool() -> None:
+    assert len(merge(["a"], [Candidates.none()], 10)) == 0
+    assert len(merge([], [], 10)) == 0

@@ -1,0 +1,80 @@
+"""`palate why`: an item is found at the stage where it was lost."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from tests.funnel.parts import Rearranges, Rejects, Says, Scores
+
+from palate.funnel.engine import Funnel
+from palate.funnel.whereabouts import Whereabouts, locate
+from palate.surfaces import funnel as surface
+from palate.surfaces.overrides import certain
+from palate.testing.tiny import tiny_row, tiny_stores, tiny_world, waited
+
+
+def lost(row: int, size: int = 2, **changes: Any) -> Whereabouts:
+    plain = Funnel(
+        stores=tiny_stores(),
+        generators=(Says((1, 2, 3, 4, 5, 6, 7, 8)),),
+        filters=(Rejects((2,)),),
+        ranker=Scores(),
+        rules=(),
+    )
+    query = replace(tiny_world().query("u1", size=size), excluded=np.array([8], np.int32))
+    return waited(locate(replace(plain, **changes), query, row))
+
+
+def test_an_item_that_is_shown_has_its_position() -> None:
+    found = lost(1)
+    assert (found.stage, found.position, found.ranked) == ("shown", 1, 1)
+    assert (found.votes[0].generator, found.votes[0].rank) == ("says", 1)
+
+
+def test_an_item_that_the_catalogue_does_not_know_or_hides() -> None:
+    assert lost(tiny_row("space-9")).stage == "catalogue"
+    assert lost(tiny_row("action-9")).stage == "catalogue"
+    assert lost(-1).stage == "catalogue"
+
+
+def test_an_item_that_the_request_leaves_out() -> None:
+    assert lost(8).stage == "excluded"
+
+
+def test_an_item_that_a_filter_took_out() -> None:
+    found = lost(2)
+    assert (found.stage, found.part) == ("filter", "rejects")
+
+
+def test_an_item_that_nobody_proposes() -> None:
+    assert lost(30).stage == "generate"
+
+
+def test_an_item_that_did_not_fit_into_the_pool() -> None:
+    found = lost(7, pool=3)
+    assert found.stage == "pool"
+    assert "says has it at rank 7" in found.sentence
+
+
+def test_an_item_that_ranked_too_low_for_the_page() -> None:
+    found = lost(4)
+    assert (found.stage, found.ranked) == ("rank", 3)
+
+
+def test_an_item_that_ranked_too_low_for_the_rules() -> None:
+    found = lost(7, size=1, shortlist=3, rules=(Rearranges(),))
+    assert (found.stage, found.ranked) == ("shortlist", 6)
+
+
+def test_an_item_that_a_rule_moved_off_the_page() -> None:
+    found = lost(1, rules=(Rearranges(),))
+    assert (found.stage, found.part) == ("rule", "rearranges")
+    assert found.moves["rearranges"] == (1, 6)
+    assert lost(1, rules=(Rearranges("drop"),)).stage == "rule"
+
+
+def test_what_somebody_watched_is_lost_to_hide_seen() -> None:
+    world = tiny_world()
+    row = int(world.user("u1").history[0])
+    found = waited(locate(certain(surface("home", world.stores)), world.query("u1"), row))
+    assert (found.stage, found.part) == ("filter", "hide_seen")

@@ -1,0 +1,140 @@
+"""Each generator finds what it is there for, in a world whose right answers are known."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from palate.funnel.types import Query, Reason
+from palate.retrieval.anything import Anything
+from palate.retrieval.content import Content
+from palate.retrieval.covisit import Covisit
+from palate.retrieval.fresh import Fresh
+from palate.retrieval.popular import Popular
+from palate.retrieval.popular_in_genre import PopularInGenre
+from palate.retrieval.popular_in_segment import PopularInSegment
+from palate.retrieval.trending import Trending
+from palate.retrieval.two_tower import TwoTower
+from palate.testing.generators import proposed
+from palate.testing.tiny import GENRES, tiny_names, tiny_row, tiny_stores, tiny_world
+
+STORES = tiny_stores()
+COMEDY = tiny_world().query("u1")
+"""User u1 takes in comedies and nothing else."""
+NOBODY = tiny_world().query()
+
+
+def names(part: Any, query: Query, limit: int = 60) -> list[str]:
+    return tiny_names(proposed(part.default(STORES), query, limit).rows)
+
+
+def genres(part: Any, query: Query, limit: int = 60) -> set[str]:
+    return {name.partition("-")[0] for name in names(part, query, limit)}
+
+
+def why(part: Any, query: Query, item: str) -> Reason:
+    reason: Reason = part.default(STORES).explain(query, tiny_row(item))
+    return reason
+
+
+@pytest.mark.parametrize("part", [Covisit, PopularInGenre])
+def test_what_others_of_that_taste_took_in_is_of_the_same_genre(part: Any) -> None:
+    assert genres(part, COMEDY) == {"comedy"}
+    assert names(part, NOBODY) == []
+
+
+def test_content_puts_what_reads_alike_first() -> None:
+    assert genres(Content, COMEDY, 9) == {"comedy"}
+    assert names(Content, NOBODY) == []
+
+
+@pytest.mark.parametrize("part", [Covisit, Content, PopularInGenre])
+def test_a_seed_item_counts_instead_of_the_history(part: Any) -> None:
+    seeded = replace(COMEDY, seed_item=tiny_row("space-1"))
+    assert genres(part, seeded, 6) == {"space"}
+
+
+@pytest.mark.parametrize("part", [Covisit, Content])
+def test_beside_a_seed_item_likeness_is_the_reason(part: Any) -> None:
+    seeded = replace(NOBODY, seed_item=tiny_row("space-1"))
+    assert why(part, seeded, "space-2").kind == "similar_to_item"
+    assert why(part, seeded, "space-2").rows == (tiny_row("space-1"),)
+
+
+def test_covisit_says_because_of_which_items_and_how_much_each_gave() -> None:
+    found = proposed(Covisit.default(STORES), COMEDY, 60)
+    row, score = int(found.rows[0]), float(found.scores[0])
+    rows, parts = STORES.covisit.reasons(COMEDY.about(20), row, 20)
+    reason = Covisit.default(STORES).explain(COMEDY, row)
+    assert reason.kind == "because_of_items"
+    assert set(reason.rows) <= set(COMEDY.user.history.tolist())
+    assert list(reason.weights) == sorted(reason.weights, reverse=True)
+    assert sum(parts.tolist()) == pytest.approx(score, rel=1e-5)
+    assert list(reason.rows) == rows[: len(reason.rows)].tolist()
+
+
+def test_content_names_the_nearest_of_the_last_items() -> None:
+    reason = why(Content, COMEDY, "comedy-1")
+    near = COMEDY.about(5)
+    likeness = STORES.columns.content[near] @ STORES.columns.content[tiny_row("comedy-1")]
+    assert reason.rows == (int(near[np.argmax(likeness)]),)
+
+
+def test_popularity_is_the_same_for_everybody_but_for_the_segment() -> None:
+    assert names(Popular, COMEDY) == names(Popular, NOBODY)
+    assert names(PopularInSegment, NOBODY) == []
+    counted = set(names(PopularInSegment, COMEDY))
+    of_segment, _ = STORES.boards.segment(COMEDY.user.segment, 60)
+    assert counted == set(tiny_names(of_segment))
+
+
+def test_popular_in_genre_names_the_genre() -> None:
+    assert why(PopularInGenre, COMEDY, "comedy-1").trait == "comedy"
+    assert why(PopularInGenre, COMEDY, "space-1").trait == ""
+
+
+def test_trending_is_a_board() -> None:
+    rows, _ = STORES.boards.top("trending", 60)
+    assert names(Trending, NOBODY) == tiny_names(rows)
+
+
+def test_fresh_items_come_newest_first_but_by_taste_where_there_is_one() -> None:
+    newest_first = names(Fresh, NOBODY)
+    published = STORES.columns.published[[tiny_row(name) for name in newest_first]]
+    assert (np.diff(published) <= 0).all()
+    assert genres(Fresh, COMEDY, 3) == {"comedy"}
+    assert "drama-9" not in newest_first, "it is not published yet"
+
+
+def test_anything_reaches_every_servable_item_of_a_small_catalogue() -> None:
+    assert len(names(Anything, NOBODY)) == 58
+    assert {name.partition("-")[0] for name in names(Anything, NOBODY)} == set(GENRES)
+
+
+def test_anything_draws_a_share_of_a_large_catalogue_without_favourites() -> None:
+    counts = np.zeros(60)
+    for draw in range(600):
+        query = replace(NOBODY, draw=draw)
+        found = proposed(Anything.default(STORES), query, 50)
+        assert len(found) <= 5
+        counts[found.rows] += 1
+    drawn = counts[STORES.columns.servable[:60] != 0]
+    assert drawn.min() > 0.5 * drawn.mean()
+    assert drawn.max() < 1.6 * drawn.mean()
+
+
+def test_content_of_a_catalogue_too_large_to_scan_looks_where_it_may_find_something() -> None:
+    part = replace(Content.default(STORES), scan=10)
+    found = {name.partition("-")[0] for name in tiny_names(proposed(part, COMEDY, 6).rows)}
+    assert found == {"comedy"}
+
+
+def test_without_a_release_the_two_tower_keeps_silent() -> None:
+    assert names(TwoTower, COMEDY) == []
+
+
+def test_what_is_excluded_makes_room_for_what_comes_next() -> None:
+    best = proposed(Popular.default(STORES), NOBODY, 5)
+    without = replace(NOBODY, excluded=np.sort(best.rows))
+    assert len(proposed(Popular.default(STORES), without, 5)) == 5

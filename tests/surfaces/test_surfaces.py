@@ -1,0 +1,189 @@
+"""Whole pages in the tiny world."""
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+
+from palate.catalog.columns import ItemColumns
+from palate.errors import BadInput
+from palate.events.kinds import Signal
+from palate.features.record import UserState
+from palate.funnel.types import Answer, Query
+from palate.settings import Settings
+from palate.stores import Stores
+from palate.streaming.replay import Replay
+from palate.surfaces import funnel, funnels, names
+from palate.surfaces.overrides import certain
+from palate.testing.queries import queries, shared
+from palate.testing.tiny import (
+    NOW,
+    tiny_names,
+    tiny_row,
+    tiny_stores,
+    tiny_world,
+    waited,
+)
+
+ALL = funnels(tiny_stores())
+CERTAIN = {name: certain(built) for name, built in ALL.items()}
+
+
+def page(surface: str, user: str = "", **changes: Any) -> Answer:
+    query = replace(tiny_world().query(user, surface), **changes)
+    return waited(CERTAIN[surface].answer(query))
+
+
+def shown(answer: Answer) -> list[str]:
+    return tiny_names(answer.slate.rows)
+
+
+def lawful(row: int) -> bool:
+    return row % 10 != 9 or row in {tiny_row("horror-9"), tiny_row("romance-9")}
+
+
+def test_every_surface_is_found_by_its_file() -> None:
+    assert names() == ["because_you_watched", "home", "more_like_this", "trending"]
+    assert sorted(ALL) == names()
+
+
+def test_home_starts_with_the_rest_of_the_genre_that_somebody_keeps_to() -> None:
+    answer = page("home", "u1")
+    seen = set(tiny_names(tiny_world().user("u1").seen))
+    rest = {f"comedy-{n}" for n in range(9)} - seen
+    assert set(shown(answer)[: len(rest)]) == rest
+    assert answer.step == "full"
+    assert answer.trace.skipped == {}
+
+
+def test_home_says_because_of_what() -> None:
+    answer = page("home", "u1")
+    assert answer.reasons[0].kind == "because_of_items"
+    assert set(answer.reasons[0].rows) <= set(tiny_world().user("u1").history.tolist())
+
+
+def test_home_has_a_full_page_for_somebody_new() -> None:
+    answer = page("home")
+    assert len(answer.slate) == 10
+    assert len({name.partition("-")[0] for name in shown(answer)}) >= 4, "of everything a little"
+
+
+def test_home_goes_on_until_everything_lawful_was_shown() -> None:
+    excluded, found = np.empty(0, np.int32), []
+    while True:
+        rows = page("home", "u1", excluded=excluded).slate.rows
+        if not len(rows):
+            break
+        found += rows.tolist()
+        excluded = np.unique(np.concatenate([excluded, rows])).astype(np.int32)
+    seen = set(tiny_world().user("u1").seen.tolist())
+    assert len(found) == len(set(found))
+    assert set(found) == {row for row in range(60) if lawful(row)} - seen
+
+
+def test_more_like_this_is_of_the_same_genre_and_never_the_item_itself() -> None:
+    answer = page("more_like_this", seed_item=tiny_row("space-1"))
+    assert {name.partition("-")[0] for name in shown(answer)[:6]} == {"space"}
+    assert "space-1" not in shown(answer)
+    assert answer.reasons[0].kind == "similar_to_item"
+    assert answer.reasons[0].rows == (tiny_row("space-1"),)
+
+
+def test_more_like_this_without_an_item_shows_nothing() -> None:
+    assert shown(page("more_like_this")) == []
+
+
+def test_because_you_watched_is_about_the_last_thing_that_was_liked() -> None:
+    user = tiny_world().user("u1")
+    answer = page("because_you_watched", "u1")
+    liked = [
+        row
+        for row, signal in zip(user.history.tolist(), user.signals.tolist(), strict=True)
+        if signal & Signal.POSITIVE
+    ]
+    assert answer.seed_item == liked[-1]
+    assert {name.partition("-")[0] for name in shown(answer)[:3]} == {"comedy"}
+    assert answer.seed_item not in answer.slate.rows
+
+
+def test_because_you_watched_shows_nothing_to_somebody_who_watched_nothing() -> None:
+    answer = page("because_you_watched")
+    assert (answer.seed_item, shown(answer), answer.step) == (-1, [], "full")
+
+
+def test_trending_is_the_board_for_everybody() -> None:
+    board = [row for row in tiny_stores().boards.top("trending", 60)[0].tolist() if lawful(row)]
+    assert page("trending", "u1").slate.rows.tolist() == board[:10]
+    assert page("trending").slate.rows.tolist() == board[:10]
+
+
+@shared
+@given(query=queries())
+def test_no_surface_shows_anybody_what_they_took_in_or_may_not_see(query: Query) -> None:
+    for name in ("home", "more_like_this", "because_you_watched"):
+        answer = waited(ALL[name].answer(replace(query, surface=name)))
+        rows = answer.slate.rows.tolist()
+        assert not set(rows) & set(query.user.seen.tolist())
+        assert not set(rows) & set(query.excluded.tolist())
+        assert name == "home" or answer.seed_item not in rows
+        assert all(lawful(row) for row in rows)
+        assert tiny_row("horror-9") not in rows or (query.age or 0) >= 18
+        assert tiny_row("romance-9") not in rows or query.region == "DE"
+        assert len(set(rows)) == len(rows) == len(answer.reasons) <= query.size
+
+
+def test_an_empty_site_answers_with_empty_pages() -> None:
+    settings, columns = Settings(), ItemColumns.in_memory()
+    replay = Replay(settings, columns)
+    tiny = tiny_stores()
+    stores = Stores(
+        settings,
+        tiny.items,
+        tiny.users,
+        tiny.log,
+        tiny.online,
+        columns,
+        replay.states,
+        replay.boards(NOW),
+        replay.covisit,
+        None,
+    )
+    for name, built in funnels(stores).items():
+        answer = waited(built.answer(Query(name, UserState.nobody(), 10, NOW)))
+        assert (answer.step, len(answer.slate)) == ("full", 0)
+
+
+def with_settings(surfaces: dict[str, dict[str, Any]]) -> Stores:
+    stores = tiny_stores()
+    settings = msgspec.structs.replace(stores.settings, surfaces=surfaces)
+    return replace(stores, settings=settings)
+
+
+def test_the_settings_change_numbers_by_dotted_name() -> None:
+    stores = with_settings({"home": {"pool": 30, "at_most.cap": "2", "diversify.strength": 1}})
+    built = funnels(stores)["home"]
+    assert built.pool == 30
+    rules = {type(rule).__name__: rule for rule in built.rules}
+    assert rules["AtMost"].cap == 2  # type: ignore[attr-defined]
+    assert rules["Diversify"].strength == 1.0  # type: ignore[attr-defined]
+    assert funnel("home", stores, {"pool": 40}).pool == 40, "the caller has the last word"
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"home": {"at_most.caps": 2}}, "there is no 'at_most.caps'; there are .*at_most.cap"),
+        ({"home": {"nothing.cap": 2}}, "there is no 'nothing.cap'"),
+        ({"home": {"at_most.cap": "two"}}, "at_most.cap"),
+        ({"home": {"generators": 2}}, "there is no 'generators'"),
+        ({"hom": {}}, "there is no surface 'hom'; there are because_you_watched, home"),
+    ],
+)
+def test_an_override_that_does_not_fit_is_refused_by_name(
+    changes: dict[str, dict[str, Any]], told: str
+) -> None:
+    with pytest.raises(BadInput, match=told):
+        funnels(with_settings(changes))
