@@ -9,14 +9,14 @@
 """
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
 import msgspec
 import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
 
 import palate
 from palate.clock import Clock, SystemClock
@@ -29,6 +29,7 @@ from palate.stores import Stores
 from palate.training.dataset import Dataset, current_columns, read_dataset
 from palate.training.export import export_ranker, export_tower
 from palate.training.lock import training_lock
+from palate.training.progress import Timed
 from palate.training.ranker_stage import RankerOutcome, learn_ranker
 from palate.training.report import Report, TrainingReport
 from palate.training.rows import GeneratorsOf, RowSource
@@ -60,7 +61,9 @@ def train(
     another training of this site runs. Whatever ends it early leaves no half-written release.
     """
     settings = stores.settings
-    with training_lock(settings.home):
+    threads = settings.training.threads
+    with training_lock(settings.home), threadpool_limits(threads):
+        torch.set_num_threads(threads)
         releases = ReleaseDirectory(settings.path(settings.stores.releases))
         run = _Run(stores, generators_of, progress, clock or SystemClock())
         report = run.run(releases)
@@ -72,15 +75,14 @@ class _Run:
     def __init__(
         self, stores: Stores, generators_of: GeneratorsOf, progress: Report, clock: Clock
     ) -> None:
-        self.stores, self.generators_of, self.progress = stores, generators_of, progress
+        self.stores, self.generators_of = stores, generators_of
         self.settings, self.clock = stores.settings.training, clock
-        self.seconds: dict[str, float] = {}
+        self.progress = Timed(progress)
         self.started = perf_counter()
 
     def run(self, releases: ReleaseDirectory) -> TrainingReport:
-        with self._timed("read"):
-            self.stores = replace(self.stores, columns=current_columns(self.stores))
-            data = read_dataset(self.stores, self.progress)
+        self.stores = replace(self.stores, columns=current_columns(self.stores))
+        data = read_dataset(self.stores, self.progress)
         engaged = int(data.engaged.sum())
         if engaged < self.settings.min_events:
             return self._nothing(
@@ -88,8 +90,7 @@ class _Run:
                 f" {self.settings.min_events:,} ([training] min_events); until then counting"
                 " serves better."
             )
-        with self._timed("tower"):
-            tower = learn_tower(data, self.stores.columns, self.settings, CUT, self.progress)
+        tower = learn_tower(data, self.stores.columns, self.settings, CUT, self.progress)
         ranker = self._ranker(data, tower)
         if tower.towers is None and not ranker.fusion:
             return self._nothing(
@@ -98,7 +99,7 @@ class _Run:
         return self._release(releases, data, tower, ranker)
 
     def _ranker(self, data: Dataset, tower: TowerOutcome) -> RankerOutcome:
-        with tempfile.TemporaryDirectory() as folder, self._timed("rows"):
+        with tempfile.TemporaryDirectory() as folder:
             candidate = self._candidate(Path(folder), data, tower)
             source = RowSource(self.stores, self.generators_of, candidate)
             return learn_ranker(source, data, CUT, self.progress)
@@ -148,11 +149,10 @@ class _Run:
             export_ranker(staging / RANKER, ranker.network, ranker.facts)
         if tower.towers is None:
             return
-        with self._timed("refit"):
-            columns = self.stores.columns
-            towers = refit_tower(tower.towers, data, columns, self.settings, self.progress)
-            names = tuple(columns.category_names())
-            export_tower(staging / TOWER, towers, names, self.settings.seed)
+        columns = self.stores.columns
+        towers = refit_tower(tower.towers, data, columns, self.settings, self.progress)
+        names = tuple(columns.category_names())
+        export_tower(staging / TOWER, towers, names, self.settings.seed)
 
     def _manifest(self, data: Dataset, tower: TowerOutcome, ranker: RankerOutcome) -> Manifest:
         features = ranker.facts.features if ranker.network and ranker.facts else ()
@@ -168,7 +168,7 @@ class _Run:
             metrics=dict(tower.verdict.numbers) | dict(ranker.metrics),
             verdicts=(tower.verdict, ranker.verdict),
             notes=(RECONSTRUCTED, REFITTED) if tower.towers else (RECONSTRUCTED,),
-            seconds={name: round(spent, 2) for name, spent in self.seconds.items()},
+            seconds=self.progress.seconds(),
             settings={
                 "training": msgspec.to_builtins(whole.training),
                 "ranking": msgspec.to_builtins(whole.ranking),
@@ -186,9 +186,3 @@ class _Run:
     def _nothing(self, sentence: str) -> TrainingReport:
         spent = perf_counter() - self.started
         return TrainingReport(name=None, promoted=False, sentences=(sentence,), seconds=spent)
-
-    @contextmanager
-    def _timed(self, phase: str) -> Iterator[None]:
-        begun = perf_counter()
-        yield
-        self.seconds[phase] = perf_counter() - begun

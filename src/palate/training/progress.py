@@ -3,11 +3,12 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter
 
 import msgspec
 
 from palate.clock import Clock
-from palate.training.report import Progress
+from palate.training.report import Progress, Report
 
 FILE = "training.json"
 
@@ -31,6 +32,30 @@ class Overall:
         elif phase == "done":
             self._fraction = 1.0
         self._tell(Progress(phase, round(self._fraction, 4), text, self._started))
+
+
+class Timed:
+    """Passes reports on, and notes how long each phase took."""
+
+    def __init__(self, tell: Report) -> None:
+        self._tell = tell
+        self._phase, self._begun = "read", perf_counter()
+        self._spent: dict[str, float] = {}
+
+    def __call__(self, phase: str, fraction: float, text: str) -> None:
+        if phase != self._phase and fraction < 1.0:
+            self._turn(phase)
+        self._tell(phase, fraction, text)
+
+    def seconds(self) -> dict[str, float]:
+        """Seconds by phase, the current one included."""
+        self._turn(self._phase)
+        return {name: round(spent, 2) for name, spent in self._spent.items()}
+
+    def _turn(self, phase: str) -> None:
+        now = perf_counter()
+        self._spent[self._phase] = self._spent.get(self._phase, 0.0) + now - self._begun
+        self._phase, self._begun = phase, now
 
 
 class ProgressFile:

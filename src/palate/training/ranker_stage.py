@@ -45,9 +45,11 @@ def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -
     if len(moments) < FEWEST_MOMENTS or len({m.user for m in moments[full:]}) < FEWEST_USERS:
         why = f"Too little for a ranker: {len(moments):,} moments after the cut."
         return RankerOutcome(refused("ranker", f"{why} The release ranks by weighted fusion."))
+    report("rows", 0.0, f"replaying the log with {len(moments):,} moments")
     lists = reconstruct(source, data, moments, full, report)
     names = generator_names(source)
     train, held, judge = _split(lists)
+    report("ranker", 0.0, f"{len(train):,} lists of up to {settings.ranker_candidates} items")
     fusion = fit_fusion(train, names)
     network = fit_ranker(_learnable(train), _learnable(held), settings, report)
     facts = _facts(network, train, held, source.features)

@@ -43,6 +43,7 @@ def learn_tower(
     if (counts > 0).sum() < FEWEST_ITEMS or steps < FEWEST_STEPS:
         why = f"Too little for a two-tower: {steps:,} steps over {(counts > 0).sum():,} items."
         return TowerOutcome(None, refused("two_tower", why))
+    report("tower", 0.0, f"{steps:,} steps over {(counts > 0).sum():,} items")
     plan = Plan(settings.epochs, settings.learning_rate, since, until)
     towers = fresh_towers(item_inputs(columns, data.rows, counts), settings)
     towers = fit(towers, sequences, settings, plan, report)
@@ -69,6 +70,7 @@ def refit_tower(
     def refit(_: str, fraction: float, text: str) -> None:
         report("refit", fraction, text.replace(", next item NDCG@10 0.0000", ""))
 
+    report("refit", 0.0, f"{epochs} epochs over the whole log")
     fitted = fit(again, sequences, settings, plan, refit)
     fitted.metric = towers.metric
     return fitted
