@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from litestar import Response, post
+from litestar.di import NamedDependency
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
@@ -27,8 +28,8 @@ class Act:
 
 @post("/act")
 async def act(
-    window: Window,
-    visitor: Visitor,
+    window: NamedDependency[Window],
+    visitor: NamedDependency[Visitor],
     data: Annotated[Act, Body(media_type=RequestEncodingType.URL_ENCODED)],
 ) -> Response[None]:
     """Send the event through the public API and return."""

@@ -4,7 +4,8 @@ from typing import Any
 from urllib.parse import quote
 
 from litestar import Request, Response, get
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
 
 from palate.console.api import Json
 from palate.console.cards import Row, card_of
@@ -19,19 +20,20 @@ SHOWN_BY_ITSELF = {"year"}
 @get("/film/{item_id:path}")
 async def film(  # noqa: PLR0913, PLR0917  one argument a parameter of the address
     request: Request[Any, Any, Any],
-    window: Window,
-    visitor: Visitor,
-    item_id: str,
-    recommendation_id: str = "",
-    surface: str = "",
-    position: int = Parameter(default=0, ge=0),
+    window: NamedDependency[Window],
+    visitor: NamedDependency[Visitor],
+    item_id: FromPath[str],
+    recommendation_id: FromQuery[str] = "",
+    surface: FromQuery[str] = "",
+    position: FromQuery[int] = 0,
 ) -> Response[str]:
     """The page; coming from a card it counts one click, however often it is loaded again."""
     name = item_id.removeprefix("/")
     item = await window.api.item(name, window.clock.now())
     if recommendation_id:
         await window.api.send(
-            click(visitor, name, recommendation_id) | {"surface": surface, "position": position}
+            click(visitor, name, recommendation_id)
+            | {"surface": surface, "position": max(0, position)}
         )
     facts = {
         "card": card_of(item),

@@ -3,6 +3,8 @@
 from typing import Any
 
 from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
 
 from palate.console.shelves import BECAUSE, HOME, TRENDING, shelf, shelves
 from palate.console.visitor import Visitor
@@ -11,7 +13,11 @@ from palate.errors import PalateError
 
 
 @get("/")
-async def home(request: Request[Any, Any, Any], window: Window, visitor: Visitor) -> Response[str]:
+async def home(
+    request: Request[Any, Any, Any],
+    window: NamedDependency[Window],
+    visitor: NamedDependency[Visitor],
+) -> Response[str]:
     """The whole page."""
     rows = await shelves(window, (HOME, BECAUSE, TRENDING), visitor)
     greeting, lead = await _words(window, visitor)
@@ -22,7 +28,11 @@ async def home(request: Request[Any, Any, Any], window: Window, visitor: Visitor
 
 @get("/row/{surface:str}")
 async def row(
-    window: Window, visitor: Visitor, surface: str, item_id: str = "", back: str = "/"
+    window: NamedDependency[Window],
+    visitor: NamedDependency[Visitor],
+    surface: FromPath[str],
+    item_id: FromQuery[str] = "",
+    back: FromQuery[str] = "/",
 ) -> Response[str]:
     """One row, as the visitor would get it now."""
     facts = {"row": await shelf(window, surface, visitor, item_id), "here": back}

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from litestar import Response, post
+from litestar.di import NamedDependency
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
@@ -26,7 +27,7 @@ class Choice:
 
 @post("/visitor")
 async def choose(
-    window: Window,
+    window: NamedDependency[Window],
     data: Annotated[Choice, Body(media_type=RequestEncodingType.URL_ENCODED)],
 ) -> Response[None]:
     """Remember the choice and go to the front page."""

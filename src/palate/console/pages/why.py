@@ -3,6 +3,8 @@
 from typing import Any
 
 from litestar import Request, Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, FromQuery
 
 from palate.console.story import story
 from palate.console.visitor import Visitor
@@ -12,11 +14,11 @@ from palate.console.window import Window
 @get("/why/{recommendation_id:str}/{item_id:path}")
 async def why(
     request: Request[Any, Any, Any],
-    window: Window,
-    visitor: Visitor,
-    recommendation_id: str,
-    item_id: str,
-    panel: int = 0,
+    window: NamedDependency[Window],
+    visitor: NamedDependency[Visitor],
+    recommendation_id: FromPath[str],
+    item_id: FromPath[str],
+    panel: FromQuery[int] = 0,
 ) -> Response[str]:
     """A page of its own, or with `panel=1` what fits into a dialog."""
     told = story(await window.api.trace(recommendation_id), item_id.removeprefix("/"))

@@ -1,0 +1,118 @@
+"""The tiny world as a real site, seen through its storefront: API, stream worker and pages."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from html import unescape
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+import pytest
+from litestar.testing import TestClient
+
+from palate.clock import FixedClock
+from palate.console.app import Front
+from palate.serving.app import create
+from palate.settings import ServingSettings, Settings
+from palate.stores import Stores, close, open_stores
+from palate.streaming.worker import StreamWorker
+from palate.testing.tiny import EACH, GENRES, NOW, tiny_events, tiny_items, tiny_users
+
+
+@dataclass
+class Shop:
+    """An open site, a browser of its pages, and the worker that folds what it does."""
+
+    stores: Stores
+    client: TestClient[Any]
+    worker: StreamWorker
+
+    def page(self, path: str, status: int = 200) -> str:
+        """A page's text."""
+        answer = self.client.get(path)
+        assert answer.status_code == status, answer.text
+        return answer.text
+
+    def be(self, **form: str) -> None:
+        """Choose a visitor with the form."""
+        answer = self.client.post("/visitor", data=form, follow_redirects=False)
+        assert answer.status_code == 303, answer.text
+
+    def act(self, **form: str) -> str:
+        """Press a button without script; returns where it led."""
+        answer = self.client.post("/act", data=form, follow_redirects=False)
+        assert answer.status_code == 303, answer.text
+        self.worker.drain()
+        return answer.headers["location"]
+
+    def logged(self, kind: str) -> list[Any]:
+        """Events of a kind in the log, except those of the tiny world."""
+        found = [each.event for each in self.stores.log.read(0, 100_000)]
+        return [e for e in found if e.kind.name.lower() == kind and e.time >= NOW]
+
+
+def cards(page: str, row: str = "home") -> list[str]:
+    """The items of a row, in order."""
+    part = re.search(rf'<section class="row"[^>]*data-row="{row}".*?</section>', page, re.DOTALL)
+    return re.findall(r'<li class="card" data-item="([^"]+)"', part[0]) if part else []
+
+
+def links(page: str, start: str) -> list[tuple[str, dict[str, list[str]]]]:
+    """(path, query) of the links that begin so."""
+    found = re.findall(rf'href="({re.escape(start)}[^"]*)"', page)
+    split = [urlsplit(unescape(each)) for each in found]
+    return [(each.path, parse_qs(each.query)) for each in split]
+
+
+@pytest.fixture
+def shop_of(tmp_path: Path) -> Iterator[Callable[..., Shop]]:
+    """Opens the tiny world with other settings of [serving]."""
+    opened: list[Shop] = []
+
+    def make(**serving: Any) -> Shop:
+        (tmp_path / "palate.toml").touch()
+        settings = msgspec.structs.replace(
+            Settings(home=tmp_path), serving=ServingSettings(**serving)
+        )
+        stores, worker = _filled(settings)
+        clock = FixedClock(NOW + 1)
+        api = create(settings, clock=clock, stores=stores)
+        client = TestClient(Front(api, settings, clock))
+        client.__enter__()
+        opened.append(Shop(stores, client, worker))
+        return opened[-1]
+
+    yield make
+    for shop in opened:
+        shop.client.__exit__()
+        close(shop.stores)
+
+
+@pytest.fixture
+def shop(shop_of: Callable[..., Shop]) -> Shop:
+    """The storefront as it comes."""
+    return shop_of()
+
+
+def _filled(settings: Settings) -> tuple[Stores, StreamWorker]:
+    stores = open_stores(settings, writer=True)
+    stores.items.rows([f"{g}-{n}" for g in GENRES for n in range(EACH)], create=True)
+    stores.items.put(tiny_items())
+    stores.users.put(tiny_users())
+    stores.log.append(tiny_events(), NOW)
+    worker = StreamWorker(
+        settings,
+        stores.items,
+        stores.users,
+        stores.log,
+        stores.online,
+        stores.columns,
+        stores.states,
+        stores.boards,
+        stores.covisit,
+        FixedClock(NOW),
+    )
+    worker.drain()
+    return stores, worker

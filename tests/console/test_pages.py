@@ -1,0 +1,172 @@
+import json
+import re
+from collections.abc import Callable
+
+import pytest
+from tests.console.conftest import Shop, cards, links
+
+from palate.console.window import STATIC
+from palate.events.kinds import Kind
+
+
+def test_the_front_page_shows_a_newcomer_a_home_and_what_is_trending(shop: Shop) -> None:
+    page = shop.page("/")
+    assert "Hello, stranger" in page
+    assert len(cards(page, "home")) > 5
+    assert len(cards(page, "trending")) > 5
+    assert cards(page, "because_you_watched") == []
+    assert 'data-row="because_you_watched"' in page, "it waits, hidden, until there is a reason"
+
+
+def test_the_visitor_stays_the_same_over_two_pages(shop: Shop) -> None:
+    first = json.loads(re.search(r'data-who="([^"]+)"', shop.page("/"))[1].replace("&#34;", '"'))
+    again = json.loads(re.search(r'data-who="([^"]+)"', shop.page("/"))[1].replace("&#34;", '"'))
+    assert first == again
+    assert first["session_id"].startswith("visitor-")
+
+
+def test_one_can_be_a_real_user_and_gets_because_you_watched(shop: Shop) -> None:
+    shop.be(user_id="u2")
+    page = shop.page("/")
+    assert "Good evening, u2" in page
+    assert len(cards(page, "because_you_watched")) > 0
+    assert re.search(r"<h2[^>]*>Because you watched Drama", page, re.IGNORECASE)
+
+
+def test_a_user_nobody_knows_is_refused_in_a_sentence(shop: Shop) -> None:
+    answer = shop.client.post("/visitor", data={"user_id": "nobody"}, follow_redirects=False)
+    assert answer.status_code == 404
+    assert "there is no user &#39;nobody&#39;" in answer.text
+
+
+def test_surprise_me_picks_a_user_and_new_visitor_forgets_them(shop: Shop) -> None:
+    shop.be(choose="surprise")
+    assert "Good evening, u" in shop.page("/")
+    shop.be(choose="new")
+    assert "Hello, stranger" in shop.page("/")
+
+
+def test_opening_a_film_from_a_card_counts_one_click_however_often_it_loads(shop: Shop) -> None:
+    path, query = links(shop.page("/"), "/film/")[0]
+    address = f"{path}?" + "&".join(f"{name}={value[0]}" for name, value in query.items())
+    for _ in range(2):
+        assert "Your click was counted" in shop.page(address)
+    [click] = shop.logged("click")
+    assert click.item_id == path.removeprefix("/film/")
+    assert click.recommendation_id == query["recommendation_id"][0]
+    assert (click.surface, click.position) == ("home", 1)
+
+
+def test_a_film_opened_by_its_address_counts_nothing_and_offers_the_click(shop: Shop) -> None:
+    page = shop.page("/film/drama-1")
+    assert "Click-through" in page
+    assert not shop.logged("click")
+    assert len(cards(page, "more_like_this")) > 0
+    assert "drama-1" not in cards(page, "more_like_this")
+
+
+def test_watching_a_film_without_script_takes_it_from_home(shop: Shop) -> None:
+    shop.page("/")
+    first = cards(shop.page("/"))[0]
+    back = shop.act(kind="view", item_id=first, surface="home", position="1", back="/")
+    assert back == "/"
+    assert first not in cards(shop.page("/"))
+    [view] = shop.logged("view")
+    assert (view.kind, view.value, view.position) == (Kind.VIEW, 1.0, 1)
+
+
+def test_three_clicks_of_a_genre_are_named_in_the_reasons(shop: Shop) -> None:
+    shop.page("/")
+    for number in range(3):
+        shop.act(kind="click", item_id=f"space-{number}")
+    assert re.search(r"Because you watched [^<]*space", shop.page("/"), re.IGNORECASE)
+
+
+def test_a_button_never_leads_off_the_site(shop: Shop) -> None:
+    for elsewhere in ("https://example.org/", "//example.org", "/\\example.org"):
+        assert shop.act(kind="like", item_id="drama-1", back=elsewhere) == "/"
+
+
+def test_a_button_with_a_kind_that_is_none_says_so(shop: Shop) -> None:
+    answer = shop.client.post("/act", data={"kind": "applaud", "item_id": "drama-1"})
+    assert answer.status_code == 422
+    assert "applaud" in answer.text
+
+
+def test_why_tells_who_proposed_the_film_as_panel_and_as_page(shop: Shop) -> None:
+    path, _ = links(shop.page("/"), "/why/")[0]
+    panel = shop.page(f"{path}?panel=1")
+    assert "Who proposed it" in panel
+    assert "popular" in panel
+    assert "<html" not in panel
+    assert "<html" in shop.page(path)
+
+
+def test_why_of_a_film_that_was_not_there_is_a_page_that_says_so(shop: Shop) -> None:
+    path, _ = links(shop.page("/"), "/why/")[0]
+    page = shop.page(path.rpartition("/")[0] + "/nothing", status=404)
+    assert "There is no such page" in page
+
+
+def test_a_row_alone_is_what_the_page_would_show_now(shop: Shop) -> None:
+    shop.page("/")
+    row = shop.page("/row/home?back=/")
+    assert "<html" not in row
+    assert cards(row) != []
+    assert "There is no such page" in shop.page("/row/secret", status=404)
+
+
+def test_the_pulse_says_what_serves_and_how_far_training_is(shop: Shop) -> None:
+    pulse = json.loads(shop.page("/pulse"))
+    assert pulse["release"] == ""
+    assert pulse["training"] is None
+    told = {"phase": "tower", "fraction": 0.4, "text": "epoch 4 of 10", "started": 1.0}
+    (shop.stores.settings.home / "training.json").write_text(json.dumps(told))
+    assert json.loads(shop.page("/pulse"))["training"]["text"] == "epoch 4 of 10"
+    assert "epoch 4 of 10" in shop.page("/")
+
+
+def test_a_refused_release_is_said_in_the_trainers_words(shop: Shop) -> None:
+    told = {"phase": "done", "fraction": 1.0, "text": "The ranker lost: not shipped.", "started": 1}
+    (shop.stores.settings.home / "training.json").write_text(json.dumps(told))
+    pulse = json.loads(shop.page("/pulse"))
+    assert pulse["training"] is None
+    assert "The ranker lost" in pulse["says"]
+
+
+def test_the_policy_allows_no_inline_script_or_style_and_the_pages_have_none(shop: Shop) -> None:
+    answer = shop.client.get("/")
+    policy = answer.headers["content-security-policy"]
+    assert "unsafe" not in policy
+    assert "script-src 'self'" in policy
+    assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=", answer.text)
+
+
+def test_what_a_site_says_of_its_films_is_never_markup(shop: Shop) -> None:
+    item = {"item_id": "bad", "title": "<script>alert(1)</script>", "categories": ["<b>"]}
+    shop.client.put("/v1/items/bad", json=item).raise_for_status()
+    page = shop.page("/film/bad")
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+
+
+def test_the_static_files_are_small_and_served(shop: Shop) -> None:
+    for name in ("style.css", "app.js", "icon.svg", "fonts/inter-5.3.0-latin.woff2"):
+        assert shop.client.get(f"/static/{name}").status_code == 200
+    assert len((STATIC / "app.js").read_text().splitlines()) <= 250
+
+
+def test_with_api_keys_the_pages_work_and_the_api_still_asks(
+    shop_of: Callable[..., Shop],
+) -> None:
+    shop = shop_of(api_keys=("secret",))
+    assert len(cards(shop.page("/"))) > 5
+    shop.act(kind="like", item_id="drama-1")
+    assert shop.client.get("/v1/items/drama-1").status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/v1/items/drama-1"])
+def test_everything_else_is_the_apis(shop: Shop, path: str) -> None:
+    answer = shop.client.get(path)
+    assert answer.status_code == 200
+    assert "content-security-policy" not in answer.headers
