@@ -8,7 +8,7 @@ what each item of the history gave, and a reason can say how much (MODELS.md, "c
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ CAPACITY = 1_024
 FEWEST, MOST = 32, 1_024
 """Neighbours an item keeps, at least and at most."""
 CELL_BYTES = 8
+SHRUNK = 1_024
+"""Items whose neighbours are cut down at a time."""
 MEGABYTES = 256
 
 
@@ -146,27 +148,33 @@ class Covisit:
 
     def neighbours(self, row: int, limit: int) -> tuple[Rows, Floats]:
         """What goes with an item, best first: rows, weights that sum to 1 over all of them."""
-        rows, weights = self._terms(row)
-        weights = weights / max(float(weights.sum()), 1e-12)
-        order = np.lexsort((rows, -weights))[:limit]
-        return rows[order], weights[order].astype(np.float32)
+        if not 0 <= row < self.capacity:
+            return np.empty(0, np.int32), np.empty(0, np.float32)
+        held = self.table
+        size = int(held.sizes[row])
+        rows = held.rows[row, :size].copy()
+        weights = held.weights[row, :size] * self._damping(rows)
+        return _best(rows, weights / max(float(weights.sum()), 1e-12), limit)
 
     def score(
         self, history: Rows, servable: NDArray[np.uint8] | Mask, excluded: Rows, limit: int
     ) -> tuple[Rows, Floats]:
         """Best `limit` servable rows for a history (newest first), without `excluded`."""
-        s = self.settings
-        totals = _totals(history[: s.history], self.table, s.alpha, s.beta, s.decay)
-        size = min(len(totals), len(servable))
-        totals = totals[:size] * (servable[:size] != 0)
-        totals[excluded[excluded < size]] = 0.0
-        return _best(totals, limit)
+        table = self.table
+        used, scales = self._scaled(history)
+        rows, totals = _totals(used, table, scales)
+        kept = np.flatnonzero((rows >= 0) & (rows < len(servable)))
+        kept = kept[servable[rows[kept]] != 0]
+        kept = kept[~np.isin(rows[kept], excluded)]
+        rows = rows[kept]
+        return _best(rows, totals[kept] * self._damping(rows), limit)
 
     def reasons(self, history: Rows, row: int, limit: int = 3) -> tuple[Rows, Floats]:
         """Which items of the history (newest first) gave `row` its score, and how much each."""
-        s = self.settings
-        used = history[: s.history]
-        parts = _parts(used, row, self.table, s.alpha, s.beta, s.decay)
+        if not 0 <= row < self.capacity:
+            return np.empty(0, np.int32), np.empty(0, np.float32)
+        used, scales = self._scaled(history)
+        parts = _parts(used, row, self.table, scales) * self._damping(np.array([row]))
         order = np.lexsort((np.arange(len(parts)), -parts))[:limit]
         order = order[parts[order] > 0]
         return used[order], parts[order].astype(np.float32)
@@ -210,14 +218,18 @@ class Covisit:
         backward = (forward * np.float32(s.back)).astype(np.float32)
         _fold(items, windows, self.table, forward, backward)
 
-    def _terms(self, row: int) -> tuple[Rows, Floats]:
-        held = self.table
-        if not 0 <= row < self.capacity:
-            return np.empty(0, np.int32), np.empty(0, np.float32)
-        size = int(held.sizes[row])
-        rows = held.rows[row, :size].copy()
-        damped = np.maximum(held.counts[rows], 1.0) ** -self.settings.beta
-        return rows, (held.weights[row, :size] * damped).astype(np.float32)
+    def _scaled(self, history: Rows) -> tuple[Rows, Doubles]:
+        """Items of the history that have neighbours, and what each one's pairs are worth."""
+        s = self.settings
+        newest = np.asarray(history[: s.history], np.int32)
+        steps = np.flatnonzero((newest >= 0) & (newest < self.capacity))
+        used = newest[steps]
+        return used, s.decay**steps * (self.table.counts[used] + 2.0) ** -s.alpha
+
+    def _damping(self, rows: NDArray[np.integer[Any]]) -> Doubles:
+        """Hold candidates down for their popularity."""
+        damping: Doubles = np.maximum(self.table.counts[rows], 1.0) ** -self.settings.beta
+        return damping
 
 
 def _bounded(megabytes: int, neighbours: int) -> Layout:
@@ -232,13 +244,14 @@ def _within(items: Rows, capacity: int, start: int) -> int:
     return start + int(over[0]) if len(over) else len(items)
 
 
-def _best(totals: Floats, limit: int) -> tuple[Rows, Floats]:
-    found = np.flatnonzero(totals > 0)
-    if len(found) > limit:
-        cut = np.partition(totals[found], len(found) - limit)[len(found) - limit]
-        found = found[totals[found] >= cut]
-    order = found[np.lexsort((found, -totals[found]))][:limit]
-    return order.astype(np.int32), totals[order]
+def _best(rows: Rows, totals: Doubles, limit: int) -> tuple[Rows, Floats]:
+    """The `limit` largest, equals by row."""
+    scores = totals.astype(np.float32)
+    if len(rows) > limit > 0:
+        cut = np.partition(scores, len(scores) - limit)[len(scores) - limit]
+        rows, scores = rows[scores >= cut], scores[scores >= cut]
+    order = np.lexsort((rows, -scores))[: max(limit, 0)]
+    return rows[order], scores[order]
 
 
 @kernel
@@ -266,56 +279,54 @@ def _fold(
         table.counts[item] += 1.0
         for g in range(windows.shape[1]):
             before = windows[event, g]
-            if before < 0:
+            if before < 0 or before >= len(table.sizes):
                 break
             _add(table, before, item, forward[g])
             _add(table, item, before, backward[g])
 
 
-@kernel
 def _shrink(table: Table, keep: int) -> None:
     """Keep each item's `keep` largest (the first of equals), in the places' order."""
-    for at in range(len(table.sizes)):
-        if table.sizes[at] <= keep:
-            continue
-        order = np.sort(np.argsort(-table.weights[at], kind="mergesort")[:keep])
-        for slot in range(keep):
-            table.rows[at, slot] = table.rows[at, order[slot]]
-            table.weights[at, slot] = table.weights[at, order[slot]]
-        table.rows[at, keep:] = -1
-        table.weights[at, keep:] = 0.0
-        table.sizes[at] = keep
+    for start in range(0, len(table.sizes), SHRUNK):
+        part = slice(start, start + SHRUNK)
+        order = np.argsort(-table.weights[part], axis=1, kind="stable")[:, :keep]
+        order.sort(axis=1)
+        for array in (table.rows, table.weights):
+            array[part, :keep] = np.take_along_axis(array[part], order, axis=1)
+        np.minimum(table.sizes[part], keep, out=table.sizes[part])
+    table.rows[:, keep:] = -1
+    table.weights[:, keep:] = 0.0
 
 
 @kernel
-def _totals(history: Rows, table: Table, alpha: float, beta: float, decay: float) -> Floats:
-    totals = np.zeros(len(table.sizes), np.float32)
+def _totals(history: Rows, table: Table, scales: Doubles) -> tuple[NDArray[np.int32], Doubles]:
+    """Sum per neighbour what the history gives it, in an open-addressed table (-1: free place)."""
+    pairs = 0
+    for step in range(len(history)):
+        pairs += table.sizes[history[step]]
+    size = 64
+    while size < min(2 * pairs, len(table.sizes)):
+        size *= 2
+    rows, totals = np.full(size, -1, np.int32), np.zeros(size)
     for step in range(len(history)):
         row = history[step]
-        if row < 0 or row >= len(table.sizes):
-            continue
-        scale = decay**step * (table.counts[row] + 2.0) ** -alpha
         for slot in range(table.sizes[row]):
             other = table.rows[row, slot]
-            damped = max(table.counts[other], 1.0) ** -beta
-            totals[other] += np.float32(scale * damped * table.weights[row, slot])
-    return totals
+            place = other & (size - 1)
+            while rows[place] != other and rows[place] >= 0:
+                place = (place + 1) & (size - 1)
+            rows[place] = other
+            totals[place] += scales[step] * table.weights[row, slot]
+    return rows, totals
 
 
 @kernel
-def _parts(
-    history: Rows, wanted: int, table: Table, alpha: float, beta: float, decay: float
-) -> Doubles:
-    parts = np.zeros(len(history), np.float64)
-    if wanted >= len(table.sizes):
-        return parts
-    damped = max(table.counts[wanted], 1.0) ** -beta
+def _parts(history: Rows, wanted: int, table: Table, scales: Doubles) -> Doubles:
+    """How much each item of the history gives to one neighbour."""
+    parts = np.zeros(len(history))
     for step in range(len(history)):
         row = history[step]
-        if row < 0 or row >= len(table.sizes):
-            continue
-        scale = decay**step * (table.counts[row] + 2.0) ** -alpha
         for slot in range(table.sizes[row]):
             if table.rows[row, slot] == wanted:
-                parts[step] = np.float32(scale * damped * table.weights[row, slot])
+                parts[step] = scales[step] * table.weights[row, slot]
     return parts
