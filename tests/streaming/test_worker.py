@@ -1,0 +1,199 @@
+import threading
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from tests.streaming.sites import ITEMS, NOW, fill, settings_at, some_events, worker_at
+
+from palate.catalog.item import Item
+from palate.catalog.user import session_key, user_key
+from palate.errors import CorruptStore
+from palate.events.kinds import Event, Kind
+from palate.events.sqlite import SqliteLog
+from palate.features.record import UserState
+from palate.stores import close, open_stores
+from palate.streaming import worker as worker_module
+
+
+def test_events_reach_users_counters_boards_and_covisit_of_a_reader(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path, boards_seconds=0)
+    reader = open_stores(settings)
+    likes = [
+        Event(event_id=f"{user}{item}", kind=Kind.LIKE, time=NOW, user_id=user, item_id=item)
+        for user in ("u1", "u2")
+        for item in ("i3", "i4")
+    ]
+    fill(settings, likes)
+    worker, _ = worker_at(settings)
+    assert worker.drain() == len(likes)
+    for shared in (reader.columns, reader.states, reader.boards, reader.covisit):
+        shared.refresh()
+    raw = reader.online.user(user_key("u1"))
+    assert raw is not None
+    assert UserState.unpack(user_key("u1"), raw).engaged(9).tolist() == [4, 3]
+    assert reader.states.decayed("positive_total", NOW, np.array([3]))[0] == 2.0
+    assert reader.boards.top("popular", 9)[0].tolist() == [3, 4]
+    assert reader.covisit.neighbours(3, 9)[0].tolist() == [4]
+    assert reader.columns.size == ITEMS
+    assert reader.states.position == reader.covisit.position == reader.boards.position == 4
+    assert (reader.states.newest, reader.states.beat) == (NOW, NOW)
+
+
+def test_a_step_folds_at_most_a_batch_and_more_once_it_is_behind(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path, batch=10)
+    fill(settings, some_events(200))
+    worker, _ = worker_at(settings)
+    assert (worker.step(), worker.lag) == (10, 190)
+    assert (worker.step(), worker.lag) == (10 * worker_module.CATCH_UP, 30)
+    assert (worker.step(), worker.step(), worker.lag) == (30, 0, 0)
+
+
+def test_a_new_item_shows_without_any_event(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path)
+    fill(settings, [])
+    worker, stores = worker_at(settings)
+    worker.drain()
+    stores.items.put([Item(item_id="new", categories=("fresh",))])
+    assert worker.step() == 0
+    row = stores.items.rows(["new"], create=False)[0]
+    assert stores.columns.servable[row] == 1
+    assert stores.boards.top("fresh", 1)[0].tolist() == [row]
+
+
+def test_an_item_first_named_by_an_event_counts_and_shows_once_it_is_known(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path)
+    early = Event(event_id="e", kind=Kind.LIKE, time=NOW, user_id="u", item_id="later")
+    fill(settings, [early])
+    worker, stores = worker_at(settings)
+    worker.drain()
+    row = int(stores.items.rows(["later"], create=False)[0])
+    assert stores.boards.top("popular", 9)[0].tolist() == []
+    stores.items.put([Item(item_id="later")])
+    worker.drain()
+    assert stores.boards.top("popular", 9)[0].tolist() == [row]
+
+
+def test_a_restarted_worker_goes_on_where_the_last_one_stopped(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path)
+    fill(settings, some_events(50))
+    worker, stores = worker_at(settings)
+    worker.drain()
+    close(stores)
+    SqliteLog(settings.path("events.db")).append(some_events(50, start=50), NOW)
+    again, _ = worker_at(settings)
+    assert not again.recover()
+    assert again.drain() == 50
+
+
+@pytest.mark.parametrize("lost", ["states", "covisit", "boards"])
+def test_projections_that_are_lost_are_read_anew(tmp_path: Path, lost: str) -> None:
+    settings = settings_at(tmp_path)
+    fill(settings, some_events(100))
+    worker, stores = worker_at(settings)
+    worker.drain()
+    before = (
+        stores.states.counters[:ITEMS].tobytes(),
+        [stores.covisit.pack(row) for row in range(ITEMS)],
+        stores.boards.top("popular", 99)[0].tolist(),
+        stores.states.newest,
+    )
+    close(stores)
+    for file in settings.path("columns").glob(f"{lost}/*"):
+        file.unlink()
+    again, stores = worker_at(settings)
+    assert again.recover() == (lost != "boards")
+    assert again.drain() == 0
+    assert before == (
+        stores.states.counters[:ITEMS].tobytes(),
+        [stores.covisit.pack(row) for row in range(ITEMS)],
+        stores.boards.top("popular", 99)[0].tolist(),
+        stores.states.newest,
+    )
+
+
+def test_a_state_ahead_of_its_log_is_refused_in_words(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path)
+    fill(settings, some_events(20))
+    worker, stores = worker_at(settings)
+    worker.drain()
+    close(stores)
+    for file in tmp_path.glob("events.db*"):
+        file.unlink()
+    again, _ = worker_at(settings)
+    with pytest.raises(CorruptStore, match="another log's; run `palate rebuild`"):
+        again.recover()
+
+
+def test_an_event_that_cannot_be_folded_is_set_aside_and_the_rest_goes_on(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path)
+    good = Event(event_id="good", kind=Kind.LIKE, time=NOW, user_id="u", item_id="i1")
+    bad = [
+        msgspec.structs.replace(good, event_id="when", time=float("inf")),
+        msgspec.structs.replace(good, event_id="much", value=1e300),
+        msgspec.structs.replace(good, event_id="where", position=99_999),
+        msgspec.structs.replace(good, event_id="who", user_id=""),
+    ]
+    fill(settings, [*bad, good])
+    worker, stores = worker_at(settings)
+    assert worker.drain() == 5
+    assert stores.states.counters[1, :, 0].max() == NOW
+    aside = settings.path("columns") / worker_module.REFUSED
+    told = [msgspec.json.decode(line) for line in aside.read_bytes().splitlines()]
+    assert [entry[0][2]["event_id"] for entry in told] == ["when", "much", "where", "who"]
+    assert told[0][1]["pointer"] == "/time"
+
+
+def test_a_merged_session_leaves_no_record_behind(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path, batch=1)
+    seen = Event(event_id="1", kind=Kind.CLICK, time=NOW, session_id="s", item_id="i1")
+    login = Event(event_id="2", kind=Kind.SEARCH, time=NOW + 1, session_id="s", user_id="u")
+    fill(settings, [seen, login])
+    worker, stores = worker_at(settings)
+    worker.step()
+    assert stores.online.user(session_key("s")) is not None
+    worker.drain()
+    assert stores.online.user(session_key("s")) is None
+    raw = stores.online.user(user_key("u"))
+    assert raw is not None
+    assert UserState.unpack(1, raw).history.tolist() == [1]
+
+
+def test_it_runs_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path, poll_milliseconds=1)
+    fill(settings, some_events(10))
+    worker, stores = worker_at(settings)
+    stop, came = threading.Event(), threading.Event()
+
+    class Tells:
+        def now(self) -> float:
+            came.set()
+            return NOW
+
+        def draw(self) -> int:
+            return 0
+
+    worker.clock = Tells()
+    thread = threading.Thread(target=worker.run, args=(stop,))
+    thread.start()
+    assert came.wait(30)
+    stop.set()
+    thread.join(30)
+    assert not thread.is_alive()
+    assert stores.states.position == 10
+
+
+def test_users_beyond_the_working_set_are_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_at(tmp_path, batch=3)
+    fill(settings, some_events(60))
+    monkeypatch.setattr(worker_module, "WORKING_SET", 2)
+    monkeypatch.setattr(worker_module, "CATCH_UP", 1)
+    worker, stores = worker_at(settings)
+    worker.drain()
+    other = settings_at(tmp_path / "other")
+    fill(other, some_events(60))
+    whole, others = worker_at(other)
+    whole.drain()
+    assert dict(stores.online.scan("users")) == dict(others.online.scan("users"))
