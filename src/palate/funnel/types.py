@@ -36,6 +36,7 @@ class Query:
     age: int | None = None
     """Whole years; None where unknown."""
     context: Mapping[str, Any] = field(default_factory=dict)
+    _about: dict[int, Rows] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def dice(self, name: str) -> np.random.Generator:
         """This request's own random stream for the component `name`: same query, same numbers."""
@@ -44,9 +45,11 @@ class Query:
 
     def about(self, limit: int) -> Rows:
         """What the slate is about: the seed item, else what the visitor took in, newest first."""
-        if self.seed_item >= 0:
-            return np.array([self.seed_item], np.int32)
-        return self.user.engaged(limit)
+        if limit not in self._about:
+            seeded = self.seed_item >= 0
+            rows = np.array([self.seed_item], np.int32) if seeded else self.user.engaged(limit)
+            self._about[limit] = rows  # asked for by most generators and by every reason
+        return self._about[limit]
 
     def allows(self, rows: Rows) -> Mask:
         """True where a row is not among `excluded`."""

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from palate.arrays import Mask, Rows
 from palate.events.kinds import Signal
 from palate.funnel.types import Columns, Query
+from palate.jit import kernel
 from palate.stores import Stores
 
 
@@ -31,8 +33,32 @@ class HideSeen:
         return cls()
 
     def keep(self, query: Query, rows: Rows, columns: Columns) -> Mask:
-        return ~np.isin(rows, self.excludes(query))
+        return _unseen(rows, query.user.seen, query.user.seen_signals, np.uint32(self.signals))
 
     def excludes(self, query: Query) -> Rows:
         counts = (query.user.seen_signals & np.uint32(self.signals)) != 0
         return np.asarray(query.user.seen[counts], np.int32)
+
+
+@kernel
+def _unseen(rows: Rows, seen: Rows, seen_signals: NDArray[np.uint32], signals: np.uint32) -> Mask:
+    """One pass over what was seen (up to thousands), with the rows in an open-addressing table."""
+    size = 16
+    while size < 4 * len(rows):
+        size *= 2
+    table = np.full(size, -1, np.int64)
+    for i in range(len(rows)):
+        at = np.int64(rows[i]) & (size - 1)
+        while table[at] >= 0:
+            at = (at + 1) & (size - 1)
+        table[at] = i
+    keep = np.ones(len(rows), np.bool_)
+    for j in range(len(seen)):
+        if seen_signals[j] & signals == 0:
+            continue
+        at = np.int64(seen[j]) & (size - 1)
+        while table[at] >= 0:
+            if rows[table[at]] == seen[j]:
+                keep[table[at]] = False
+            at = (at + 1) & (size - 1)
+    return keep

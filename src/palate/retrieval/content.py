@@ -9,8 +9,9 @@ from palate.arrays import Floats, Rows
 from palate.catalog.columns import ItemColumns
 from palate.features.boards import Leaderboards
 from palate.funnel.types import Candidates, Query, Reason
-from palate.jit import kernel
 from palate.stores import Stores
+
+NEVER = np.float32(-np.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,10 @@ class Content:
         if not wanted.any():
             return Candidates.none()
         rows = self._reachable(history, limit)
-        scores = _dots(self.columns.content, rows, wanted)
-        usable = (self.columns.servable[rows] != 0) & query.allows(rows)
-        found = Candidates(rows[usable], scores[usable])
-        return found.take(_best(found.scores, limit))
+        scores = _likeness(self.columns, rows, wanted, query.excluded)
+        best = _best(scores, limit)
+        best = best[scores[best] > NEVER]
+        return Candidates(rows[best], scores[best])
 
     def explain(self, query: Query, row: int) -> Reason:
         history = query.about(self.history)
@@ -65,17 +66,23 @@ class Content:
         return np.unique(np.concatenate([*heads, self.boards.top("fresh", limit)[0]]))
 
 
-@kernel
-def _dots(content: Floats, rows: Rows, wanted: Floats) -> Floats:
-    out = np.empty(len(rows), np.float32)
-    for i in range(len(rows)):
-        out[i] = np.dot(content[rows[i]], wanted)
-    return out
+def _likeness(columns: ItemColumns, rows: Rows, wanted: Floats, excluded: Rows) -> Floats:
+    """Dot products; `NEVER` for what may not be proposed."""
+    everything = len(rows) == columns.size
+    vectors = columns.content[: columns.size] if everything else columns.content[rows]
+    servable = columns.servable[: columns.size] if everything else columns.servable[rows]
+    scores: Floats = vectors @ wanted
+    scores[servable == 0] = NEVER
+    if everything:
+        scores[excluded[excluded < len(scores)]] = NEVER
+    else:
+        scores[np.isin(rows, excluded)] = NEVER
+    return scores
 
 
 def _best(scores: Floats, limit: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
     """Places of the `limit` highest scores, best first, ties by place."""
-    if len(scores) > 4 * limit:
+    if len(scores) > limit:
         floor = np.partition(scores, len(scores) - limit)[len(scores) - limit]
         places = np.flatnonzero(scores >= floor)
         return places[np.argsort(-scores[places], kind="stable")[:limit]]
