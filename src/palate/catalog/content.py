@@ -122,11 +122,11 @@ _WORDS = _Directions()
 
 
 def _projected(embedding: tuple[float, ...]) -> Floats:
-    given = np.array(embedding, np.float32)
-    length = float(np.linalg.norm(given))
-    if not np.isfinite(length) or length == 0:
+    given = np.array(embedding, np.float64)
+    peak = np.abs(given).max()
+    if not np.isfinite(peak) or peak == 0:
         return np.zeros(CONTENT_DIM, np.float32)
-    image = (given / length) @ _projection(len(given))
+    image = (given / peak) @ _projection(len(given))
     return np.asarray(image / np.linalg.norm(image), np.float32)
 
 
