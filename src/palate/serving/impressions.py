@@ -16,6 +16,8 @@ from palate.serving.meters import Meters
 
 MOST_WAITING = 10_000
 BATCH = 500
+LINGER = 0.05
+"""Seconds that an impression waits for others: they share one sync of the log."""
 log = logging.getLogger("palate.serving")
 
 
@@ -37,6 +39,7 @@ class Impressions:
         """Write until cancelled."""
         while True:
             batch = [await self._waiting.get()]
+            await asyncio.sleep(LINGER)
             batch += [self._waiting.get_nowait() for _ in range(min(BATCH, self._waiting.qsize()))]
             await self._write(batch)
             for _ in batch:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 from palate.clock import Clock
 from palate.errors import PalateError
@@ -15,10 +16,10 @@ from palate.features.record import UserState
 from palate.funnel.engine import Funnel
 from palate.funnel.types import Query
 from palate.releases.directory import ReleaseDirectory
-from palate.stores import Stores, with_release
+from palate.stores import Stores, refresh, with_release
 from palate.surfaces import funnels
 
-WARM_SIZE = 20
+WARM_SIZE, WARM_USERS = 20, 3
 log = logging.getLogger("palate.serving")
 
 
@@ -89,8 +90,15 @@ class ReleaseWatch:
 
 
 async def warm(live: Live, clock: Clock) -> None:
-    """Run each surface once, so that the first visitor does not pay for first calls."""
+    """Run each surface for somebody new and for a few users: no visitor pays for first calls."""
+    refresh(live.stores)
+    visitors = [UserState.nobody(), *_some_users(live.stores)]
     for surface, funnel in live.funnels.items():
-        await funnel.answer(
-            Query(surface, UserState.nobody(), WARM_SIZE, clock.now(), clock.draw())
-        )
+        for visitor in visitors:
+            query = Query(surface, visitor, WARM_SIZE, clock.now(), clock.draw())
+            await funnel.answer(query)
+
+
+def _some_users(stores: Stores) -> list[UserState]:
+    found = islice(stores.online.scan("users"), WARM_USERS)
+    return [UserState.unpack(key, raw) for key, raw in found]

@@ -136,7 +136,7 @@ class Recommending:
                 first_position=self._cursor.given + 1,
                 reasons=[entry.reason for entry in body.items],
             )
-            runtime.traces.note(record)
+            runtime.traces.note(self._id, record)
 
 
 def recommendation_id(now: float, draw: int) -> str:

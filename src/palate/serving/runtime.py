@@ -86,7 +86,7 @@ async def running(
 
     Stores that are handed over are left open.
     """
-    opened = stores or await asyncio.to_thread(open_stores, settings, writer=False)
+    opened = stores if stores is not None else await asyncio.to_thread(open_stores, settings)
     live = Live.on(opened)
     await warm(live, clock)
     runtime = _assembled(settings, clock, live)

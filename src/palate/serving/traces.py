@@ -18,6 +18,8 @@ from palate.serving.meters import Meters
 
 FILE = "traces.db"
 MOST_WAITING = 1_000
+LINGER = 0.1
+"""Seconds that a trace waits for others: one transaction, and less in the way of answers."""
 PRUNE_EVERY = 64
 MOST_RANKED = 200
 """Ranked items kept in a trace; the funnel's shortlist is shorter."""
@@ -111,26 +113,31 @@ class TraceWriter:
 
     def __init__(self, store: TraceStore, meters: Meters) -> None:
         self._store, self._meters = store, meters
-        self._waiting: asyncio.Queue[Recording] = asyncio.Queue(MOST_WAITING)
+        self._waiting: asyncio.Queue[tuple[str, Recording]] = asyncio.Queue(MOST_WAITING)
+        self._pending: dict[str, Recording] = {}
 
-    def note(self, record: Recording) -> None:
-        """Store it soon; `record` is called in the writing thread. Never waits."""
+    def note(self, recommendation_id: str, record: Recording) -> None:
+        """Store it soon; `record` is called when it is written or asked for. Never waits."""
         try:
-            self._waiting.put_nowait(record)
+            self._waiting.put_nowait((recommendation_id, record))
         except asyncio.QueueFull:
             self._meters.dropped("trace")
+        else:
+            self._pending[recommendation_id] = record
 
     async def run(self) -> None:
         """Write until cancelled."""
         while True:
             batch = [await self._waiting.get()]
+            await asyncio.sleep(LINGER)
             batch += [self._waiting.get_nowait() for _ in range(self._waiting.qsize())]
             try:
                 await asyncio.to_thread(self._put, batch)
             except sqlite3.Error:
                 for _ in batch:
                     self._meters.dropped("trace")
-            for _ in batch:
+            for name, _ in batch:
+                self._pending.pop(name, None)
                 self._waiting.task_done()
 
     async def settle(self) -> None:
@@ -138,17 +145,19 @@ class TraceWriter:
         await self._waiting.join()
 
     async def find(self, recommendation_id: str) -> TraceRecord | None:
-        """One trace, also one that is just being written."""
-        for pause in (0.0, 0.05, 0.2):
+        """One trace, also one that is not written yet, here or by another worker."""
+        pending = self._pending.get(recommendation_id)
+        if pending is not None:
+            return await asyncio.to_thread(pending)
+        for pause in (0.0, LINGER, 2 * LINGER):
             await asyncio.sleep(pause)
             found = await asyncio.to_thread(self._store.find, recommendation_id)
             if found is not None:
                 return found
         return None
 
-    def _put(self, batch: list[Recording]) -> None:
-        records = [record() for record in batch]
-        self._store.put([(each.recommendation_id, packed(each)) for each in records])
+    def _put(self, batch: list[tuple[str, Recording]]) -> None:
+        self._store.put([(name, packed(record())) for name, record in batch])
 
 
 def record_of(answer: Answer, feature_names: tuple[str, ...], **facts: Any) -> TraceRecord:
