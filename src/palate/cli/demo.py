@@ -32,7 +32,6 @@ app = typer.Typer()
 
 LOOK, PATIENCE = 0.1, 120.0
 """Seconds between two looks at the site, and until we say that it does not come up."""
-QUIET = ("INFO", "[INFO]")
 
 
 @app.command()
@@ -196,8 +195,8 @@ async def _slate(client: httpx.AsyncClient) -> Seen | None:
 
 
 def _say(role: str, line: str) -> None:
-    """What the processes say, unless it is only about their daily work."""
-    if line.strip() and not line.startswith(QUIET):
+    """What the processes say, unless the bar says it too."""
+    if line.strip() and not (role == "train" and console.is_terminal):
         console.print(f"{role:>6} │ {line}", markup=False, highlight=False, style="dim")
 
 

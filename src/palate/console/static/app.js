@@ -1,7 +1,7 @@
 // The storefront's only script. Without it every button is a form and every "why" a page.
 const who = JSON.parse(document.body.dataset.who);
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
-const PAUSE = 100, PATIENCE = 2000, PULSE = 2000;
+const PAUSE = 100, PATIENCE = 5000, PULSE = 2000;
 const SAID = { like: "Liked", dislike: "Noted: not for you", view: "Marked as watched", click: "Click counted" };
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const $ = (selector, root = document) => root.querySelector(selector);
