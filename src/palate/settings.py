@@ -138,11 +138,11 @@ class TrainingSettings(_Part, frozen=True):
     """Share of activations dropped in training."""
     tower_seconds: Amount = 40.0
     """Time limit of one tower training; early stopping may end it sooner."""
-    ranker_queries: Count = 4_000
+    ranker_queries: Count = 3_000
     """Moments of the history that are replayed into training rows."""
     ranker_candidates: Positive = 100
     """Candidates kept for each of them."""
-    ranker_epochs: Positive = 8
+    ranker_epochs: Positive = 5
     """At most this many passes over those rows."""
     ranker_seconds: Amount = 30.0
     """Time limit of one ranker training."""

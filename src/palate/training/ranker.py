@@ -24,7 +24,7 @@ LISTS = 32
 """Lists in a batch."""
 RATE = 2e-3
 DECAY = 1e-2
-DROPOUT = 0.1
+DROPOUT = 0.3
 CLIP = 6.0
 """Standard deviations beyond which a feature says no more."""
 PATIENCE = 3
