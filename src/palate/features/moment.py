@@ -47,34 +47,44 @@ class Moment:
         """The site's time."""
         return min(self.now, self.states.newest) if self.states.newest else self.now
 
-    def score(self, generator: str) -> Floats:
+    @cached_property
+    def _scores(self) -> Floats:
+        """(generators, n), 0 where a generator did not find the item."""
+        scores: Floats = np.nan_to_num(self.scores.T.astype(np.float32), copy=False, nan=0.0)
+        return scores
+
+    @cached_property
+    def _closeness(self) -> Floats:
+        """(generators, n): 1 / rank, 0 where a generator did not find the item."""
+        ranks = self.ranks.T.astype(np.float32)
+        close: Floats = np.divide(1.0, ranks, out=np.zeros_like(ranks), where=ranks > 0)
+        return close
+
+    def score(self, generator: str) -> Floats | float:
         """A generator's score, 0 where it did not find the item."""
         if generator not in self.generators:
-            return np.zeros(len(self.rows), np.float32)
-        score: Floats = np.nan_to_num(self.scores[:, self.generators.index(generator)], nan=0.0)
+            return 0.0
+        score: Floats = self._scores[self.generators.index(generator)]
         return score
 
-    def closeness(self, generator: str) -> Floats:
+    def closeness(self, generator: str) -> Floats | float:
         """1 / rank, 0 where the generator did not find the item."""
         if generator not in self.generators:
-            return np.zeros(len(self.rows), np.float32)
-        ranks = self.ranks[:, self.generators.index(generator)].astype(np.float32)
-        close: Floats = np.divide(1.0, ranks, out=np.zeros_like(ranks), where=ranks > 0)
+            return 0.0
+        close: Floats = self._closeness[self.generators.index(generator)]
         return close
 
     @cached_property
     def found(self) -> Floats:
         """How many generators found each candidate."""
-        found: Floats = (self.ranks > 0).sum(axis=1).astype(np.float32)
+        found: Floats = (self._closeness > 0).sum(axis=0, dtype=np.float32)
         return found
 
     @cached_property
     def best(self) -> Floats:
         """1 / the best rank any generator gave; 0 where none gave one."""
-        ranks = np.where(self.ranks > 0, self.ranks, np.iinfo(np.int16).max)
-        best = ranks.min(axis=1, initial=np.iinfo(np.int16).max).astype(np.float32)
-        closest: Floats = np.where(self.found > 0, 1.0 / best, 0.0).astype(np.float32)
-        return closest
+        best: Floats = self._closeness.max(axis=0, initial=0.0)
+        return best
 
     @cached_property
     def _pairs(self) -> NDArray[np.float64]:
@@ -94,7 +104,8 @@ class Moment:
 
     def count(self, fold: str) -> Floats:
         """An item counter of `features.folds`, at the site's time."""
-        return self._counts[ITEM_SLOT[fold]]
+        counts: Floats = self._counts[ITEM_SLOT[fold]]
+        return counts
 
     def since(self, fold: str) -> Floats:
         """Seconds since the time that `first_time` or `last_time` holds; 0 for never."""

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from math import log1p
+from typing import TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,26 +44,32 @@ def layout_hash(names: Sequence[str]) -> str:
     return blake2b(told.encode(), digest_size=8).hexdigest()
 
 
-def matrix(  # noqa: PLR0913  the whole moment, by name
-    names: Sequence[str],
-    *,
-    user: UserState,
-    now: float,
-    rows: Rows,
-    scores: Floats,
-    ranks: NDArray[np.int16],
-    generators: tuple[str, ...],
-    columns: ItemColumns,
-    states: ItemStates,
-) -> Floats:
+class Given(TypedDict):
+    """What a moment is made of; see `Moment`."""
+
+    user: UserState
+    now: float
+    rows: Rows
+    scores: Floats
+    ranks: NDArray[np.int16]
+    generators: tuple[str, ...]
+    columns: ItemColumns
+    states: ItemStates
+
+
+def matrix(names: Sequence[str], **given: Unpack[Given]) -> Floats:
     """(len(rows), len(names)) float32 without NaN; what is missing has its default or a flag."""
-    moment = Moment(user, now, rows, scores, ranks, generators, columns, states)
-    features = chosen(tuple(names))
-    table = np.empty((len(features), len(rows)), np.float32)
-    if len(rows):
-        for place, feature in enumerate(features):
-            table[place] = feature.value(moment)
-        heavy = [place for place, feature in enumerate(features) if feature.log]
-        table[heavy] = np.log1p(np.maximum(table[heavy], 0.0))
-        np.clip(table, -LIMIT, LIMIT, out=table)
+    moment, features = Moment(**given), chosen(tuple(names))
+    table = np.empty((len(features), len(moment.rows)), np.float32)
+    heavy = []
+    for place, feature in enumerate(features):
+        value = feature.value(moment)
+        if not isinstance(value, np.ndarray):
+            value = log1p(max(value, 0.0)) if feature.log else value
+        elif feature.log:
+            heavy.append(place)
+        table[place] = value
+    counts = table[heavy]
+    table[heavy] = np.log1p(np.maximum(counts, 0.0, out=counts), out=counts)
+    np.clip(table, -LIMIT, LIMIT, out=table)
     return np.ascontiguousarray(table.T)
