@@ -108,7 +108,7 @@ def open_jsonl(path: Path, *, encoding: str = "utf-8") -> Table:
         for last in read():
             count += 1
             names.update(dict.fromkeys(() if last.problem else last.values))
-        if last is not None and last.problem and not _ends_in_newline(path, encoding):
+        if names and last is not None and last.problem and not _ends_in_newline(path, encoding):
             raise BadInput(f"{path}: line {last.line} ends in the middle; the file is cut short")
     if not names:
         raise BadInput(f"{path}: no line is a JSON object; a JSONL file has one on every line")
