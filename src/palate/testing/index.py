@@ -1,0 +1,79 @@
+"""The promises of an index. Subclass, give a `build` fixture, done."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import pytest
+
+from palate.arrays import Floats, Rows
+from palate.index.protocol import Index
+
+Build: TypeAlias = Callable[[Rows, Floats], Index]
+
+Reopen: TypeAlias = Callable[[Path, Rows, Floats], Index]
+
+DIM = 16
+
+
+def vectors_of(count: int, seed: int = 3) -> Floats:
+    """Vectors in a few directions, as learnt ones are, of any length."""
+    dice = np.random.Generator(np.random.PCG64(seed))
+    centres = dice.normal(size=(12, DIM))
+    near = centres[dice.integers(0, 12, count)] + 0.4 * dice.normal(size=(count, DIM))
+    return near.astype(np.float32)
+
+
+class IndexContract:
+    """Everything an index must do to be used in place of the default."""
+
+    recall = 0.95
+    """Share of the true best that has to be found."""
+    tolerance = 0.05
+    """How far a score may be from the dot product, relative to the best one."""
+
+    @pytest.fixture
+    def build(self) -> Build:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def reopen(self) -> Reopen:
+        raise NotImplementedError
+
+    def test_finds_the_largest_dot_products_best_first(self, build: Build) -> None:
+        vectors = vectors_of(3_000)
+        rows = np.arange(3_000, dtype=np.int32) * 2 + 5
+        index = build(rows, vectors)
+        found = []
+        for query in vectors_of(20, seed=4):
+            got, scores = index.search(query, 50)
+            truth = rows[np.argsort(-(vectors @ query), kind="stable")[:50]]
+            found.append(len(np.intersect1d(got, truth)) / 50)
+            assert (np.diff(scores) <= 0).all()
+            assert len(set(got.tolist())) == len(got) == 50
+            exact = vectors[(got - 5) // 2] @ query
+            assert np.abs(scores - exact).max() <= self.tolerance * np.abs(exact).max()
+        assert np.mean(found) >= self.recall
+
+    def test_equal_scores_come_in_row_order(self, build: Build) -> None:
+        vectors = np.tile(vectors_of(1), (400, 1))
+        rows = np.arange(400, dtype=np.int32)[::-1].copy()
+        got, _ = build(rows, vectors).search(vectors[0], 400)
+        assert got.tolist() == sorted(got.tolist())
+
+    def test_asking_for_more_than_there_is_gives_all(self, build: Build) -> None:
+        vectors = vectors_of(60)
+        index = build(np.arange(60, dtype=np.int32), vectors)
+        got, scores = index.search(vectors[0], 500)
+        assert sorted(got.tolist()) == list(range(60))
+        assert len(scores) == 60
+        assert len(index) == 60
+
+    def test_reads_back_what_it_saved(self, build: Build, reopen: Reopen, tmp_path: Path) -> None:
+        vectors, rows = vectors_of(2_000), np.arange(2_000, dtype=np.int32)
+        index = build(rows, vectors)
+        index.save(tmp_path)
+        again = reopen(tmp_path, rows, vectors)
+        for query in vectors_of(5, seed=9):
+            np.testing.assert_array_equal(index.search(query, 20)[0], again.search(query, 20)[0])
