@@ -1,4 +1,4 @@
-"""The API's description: frozen in a golden file, its examples sent for real, its page self-contained.
+"""The API's description: frozen in a golden file, its examples sent for real, its page alone.
 
 After a wanted change: ``PALATE_GOLDEN=write python -m pytest tests/serving/test_openapi.py``.
 """
@@ -62,7 +62,7 @@ def test_every_example_is_accepted(site: SmallSite, name: str) -> None:
     assert answer.is_success, answer.text
 
 
-def test_the_example_of_a_page_has_the_form_of_a_page(site: SmallSite) -> None:
+def test_the_example_of_a_page_has_the_form_of_a_page() -> None:
     example = msgspec.convert(ANSWERS["recommend"], Recommendation)
     assert msgspec.to_builtins(example).keys() == ANSWERS["recommend"].keys()
 

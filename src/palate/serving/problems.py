@@ -101,7 +101,7 @@ def fault(request: Request[Any, Any, Any], error: Exception) -> Response[Problem
     return problem(INTERNAL, "Internal error", "something went wrong here; the log knows what")
 
 
-def known_parameters(
+async def known_parameters(
     connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
 ) -> None:
     """Refuse a query parameter that the resource does not know: no typo passes in silence."""

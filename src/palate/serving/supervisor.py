@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 import sys
-from asyncio.subprocess import PIPE, STDOUT, Process
+from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,8 @@ HEALTHY_AFTER = 30.0
 """A role that lived so long starts over with the first wait."""
 GRACE = 5.0
 """Seconds a role has to end by itself."""
+LAST_WORDS = 0.5
+"""Seconds to read what an ended role still had to say."""
 OK = 200
 
 
@@ -89,6 +91,8 @@ class Supervisor:
             await asyncio.wait([asyncio.create_task(p.wait()) for p in living], timeout=self._grace)
         for process in self._processes.values():
             _signal(process, signal.SIGKILL)
+        # A keeper ends with its process, once it has read the last line; one that rests is woken.
+        await asyncio.wait(self._keepers, timeout=LAST_WORDS)
         for keeper in self._keepers:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
@@ -107,24 +111,38 @@ class Supervisor:
 
     async def _run(self, role: Role) -> int:
         tied = (sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), str(role.niceness))
-        process = await asyncio.create_subprocess_exec(
-            *tied,
-            *role.command,
-            stdout=PIPE,
-            stderr=STDOUT,
-            env=over(os.environ, role.environment),
-            start_new_session=True,
-        )
+        ours, theirs = os.pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *tied,
+                *role.command,
+                stdin=DEVNULL,
+                stdout=theirs,
+                stderr=theirs,
+                env=over(os.environ, role.environment),
+                start_new_session=True,
+            )
+        finally:
+            os.close(theirs)
         self._processes[role.name] = process
-        listening = asyncio.create_task(self._listen(role.name, process))
+        if self._ending:  # it was being started when the end began
+            _signal(process, signal.SIGKILL)
+        listening = asyncio.create_task(self._listen(role.name, ours))
         code = await process.wait()
         _signal(process, signal.SIGKILL)  # what it started and left behind
         await listening
         return code
 
-    async def _listen(self, name: str, process: Process) -> None:
-        async for line in _lines(process):
-            self._say(name, line)
+    async def _listen(self, name: str, pipe: int) -> None:
+        reader, loop = asyncio.StreamReader(), asyncio.get_running_loop()
+        transport, _ = await loop.connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(pipe, "rb", buffering=0)
+        )
+        try:
+            async for line in _lines(reader):
+                self._say(name, line)
+        finally:
+            transport.close()
 
 
 async def ready(url: str, seconds: float) -> bool:
@@ -139,12 +157,11 @@ async def ready(url: str, seconds: float) -> bool:
     return False
 
 
-async def _lines(process: Process) -> AsyncIterator[str]:
-    out = process.stdout
-    while out is not None:
+async def _lines(reader: asyncio.StreamReader) -> AsyncIterator[str]:
+    while True:
         try:
-            raw = await out.readline()
-        except ValueError:  # a line beyond the stream's limit: say nothing rather than stop reading
+            raw = await reader.readline()
+        except ValueError:  # a line beyond the reader's limit: lose it rather than stop reading
             continue
         if not raw:
             return

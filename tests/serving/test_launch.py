@@ -1,0 +1,48 @@
+import socket
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from palate.cli import serve, up
+from palate.errors import BadInput
+from palate.serving.environment import over, serving_environment, training_environment
+from palate.serving.launch import check_port
+
+
+def test_a_port_that_is_taken_is_refused_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(BadInput, match=f"127.0.0.1:{port}: address already in use") as caught:
+            check_port("127.0.0.1", port)
+    assert "\n" not in caught.value.detail
+    check_port("127.0.0.1", port)
+
+
+@pytest.mark.parametrize("command", [serve.app, up.app])
+def test_a_folder_that_is_no_site_is_refused(command: object, tmp_path: Path) -> None:
+    result = CliRunner().invoke(command, ["--site", str(tmp_path)])
+    assert isinstance(result.exception, BadInput)
+    assert "palate init" in result.exception.detail
+    assert result.exception.exit_code == 2
+
+
+@pytest.mark.parametrize("command", [serve.app, up.app])
+def test_the_world_is_refused_without_a_key(command: object, tmp_path: Path) -> None:
+    (tmp_path / "palate.toml").touch()
+    result = CliRunner().invoke(command, ["--site", str(tmp_path), "--host", "0.0.0.0"])  # noqa: S104
+    assert isinstance(result.exception, BadInput)
+    assert "without an API key" in result.exception.detail
+
+
+@pytest.mark.parametrize("command", [serve.app, up.app])
+def test_help_has_an_example(command: object) -> None:
+    assert "Example" in CliRunner().invoke(command, ["--help"]).output
+
+
+def test_what_the_operator_set_stays() -> None:
+    wanted = serving_environment()
+    assert over({}, wanted)["OMP_NUM_THREADS"] == "1"
+    assert over({"OMP_NUM_THREADS": "4"}, wanted)["OMP_NUM_THREADS"] == "4"
+    assert training_environment(3)["OMP_NUM_THREADS"] == "3"
+    assert "hugetlb" in training_environment(3)["GLIBC_TUNABLES"]
