@@ -11,6 +11,8 @@ from palate.features.boards import Leaderboards
 from palate.funnel.types import Candidates, Query, Reason
 from palate.stores import Stores
 
+HEADS = 4
+"""Categories whose heads are looked at in a large catalogue."""
 NEVER = np.float32(-np.inf)
 
 
@@ -61,8 +63,9 @@ class Content:
         size = self.columns.size
         if size <= self.scan:
             return np.arange(size, dtype=np.int32)
-        codes = np.unique(self.columns.read(history, ["categories"])["categories"])
-        heads = [self.boards.category(int(code), 2 * limit)[0] for code in codes if code >= 0]
+        codes = self.columns.read(history, ["categories"])["categories"].ravel()
+        newest = list(dict.fromkeys(code for code in codes.tolist() if code >= 0))[:HEADS]
+        heads = [self.boards.category(code, limit)[0] for code in newest]
         return np.unique(np.concatenate([*heads, self.boards.top("fresh", limit)[0]]))
 
 

@@ -1,0 +1,290 @@
+"""Time one Home request stage by stage, and how many a second one worker answers, in process.
+
+    python bench/funnel.py --items 10000 --items 1000000 [--requests 300] [--json]
+
+The site is synthetic: random content, categories, counts, co-visitation, item vectors (FAISS above
+20,000 items) and a user tower and a ranker of the real shape with random weights. What it
+measures is the time that the work takes; it says nothing about quality.
+"""
+
+import argparse
+import asyncio
+import os
+import platform
+import resource
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from time import perf_counter, process_time
+from typing import Any
+
+import numpy as np
+import torch
+
+import palate
+from palate.arrays import Floats
+from palate.catalog.columns import ItemColumns
+from palate.catalog.content import CONTENT_DIM
+from palate.catalog.item import Item
+from palate.catalog.protocol import ItemChange
+from palate.catalog.sqlite import SqliteItems, SqliteUsers
+from palate.cli.output import console, facts, table_of
+from palate.events.kinds import Kind, Signal
+from palate.events.sqlite import SqliteLog
+from palate.features.boards import Leaderboards
+from palate.features.folds import ITEM_FOLDS
+from palate.features.items import ItemStates
+from palate.features.online.memory import MemoryOnline
+from palate.features.record import UserState
+from palate.features.vector import FEATURES
+from palate.funnel.engine import Funnel
+from palate.funnel.types import Query
+from palate.index.opening import build_index
+from palate.models.covisit import Covisit
+from palate.models.ranker import RankerFacts, RankerModel
+from palate.models.two_tower import ItemTable, TowerFacts, TwoTower
+from palate.releases.manifest import Manifest
+from palate.releases.release import Release
+from palate.settings import Settings
+from palate.stores import Stores
+from palate.surfaces import funnel
+from palate.training.export import export_ranker, write_network
+from palate.training.ranker import RankerNetwork
+from palate.training.towers import LastStep, UserTower
+
+NOW = 1_700_000_000.0
+DAY = 86_400.0
+CATEGORIES = 24
+DIM = 64
+HISTORY = 50
+SEEN = 300
+USERS = 64
+WARM = 30
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run every size, print a table each, or one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--items", type=int, action="append", help="catalogue size; may repeat")
+    parser.add_argument("--requests", type=int, default=300)
+    parser.add_argument("--limit", type=int, default=20, help="items on the page")
+    parser.add_argument("--json", action="store_true")
+    wanted = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    runs = [run(items, wanted.requests, wanted.limit) for items in wanted.items or [10_000]]
+    told: dict[str, Any] = {
+        "machine": machine(),
+        "command": " ".join(["bench/funnel.py", *arguments]),
+        "runs": runs,
+    }
+    if wanted.json:
+        facts(told, as_json=True, table="")
+        return
+    facts(told, as_json=False, table=", ".join(f"{k} {v}" for k, v in told["machine"].items()))
+    for each in runs:
+        facts(each, as_json=False, table=table(each))
+
+
+def run(items: int, requests: int, limit: int) -> dict[str, Any]:
+    """Build the site, answer, and count."""
+    started = perf_counter()
+    console.print(f"{items:,} items: building a synthetic site …")
+    with tempfile.TemporaryDirectory() as folder:
+        stores, built = site(items, Path(folder))
+        console.print(f"built in {perf_counter() - started:.0f} s, answering {requests} requests …")
+        return {"items": items, **measured(built, queries(stores, requests, limit))}
+
+
+def measured(built: Funnel, asked: list[Query]) -> dict[str, Any]:
+    """Milliseconds by stage, and requests a second of one worker that does nothing else."""
+    stages: dict[str, list[float]] = defaultdict(list)
+    steps: dict[str, int] = defaultdict(int)
+
+    async def answers() -> list[tuple[float, float]]:
+        spent = []
+        for query in asked[:WARM]:
+            await built.answer(query)
+        for query in asked:
+            started, worked = perf_counter(), process_time()
+            answer = await built.answer(query)
+            spent.append(((perf_counter() - started) * 1e3, (process_time() - worked) * 1e3))
+            steps[answer.step] += 1
+            for stage in answer.trace.stages:
+                stages[stage.name].append(stage.milliseconds)
+        return spent
+
+    passed, worked = zip(*asyncio.run(answers()), strict=True)
+    return {
+        "requests": len(asked),
+        "steps": dict(steps),
+        "milliseconds": percentiles(passed),
+        "cpu_milliseconds": percentiles(worked),
+        "requests_per_second": round(1e3 * len(passed) / sum(passed), 1),
+        "requests_per_cpu_second": round(1e3 * len(worked) / sum(worked), 1),
+        "peak_gigabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+        "stages": {name: percentiles(times) for name, times in stages.items()},
+    }
+
+
+def percentiles(times: Sequence[float]) -> dict[str, float]:
+    """p50 and p99."""
+    p50, p99 = np.percentile(times, [50, 99])
+    return {"p50": round(float(p50), 4), "p99": round(float(p99), 4)}
+
+
+def table(run_: dict[str, Any]) -> Any:
+    """One run for people."""
+    whole, own = run_["milliseconds"], run_["cpu_milliseconds"]
+    title = (
+        f"{run_['items']:,} items: {whole['p50']:.2f} ms at p50, {whole['p99']:.2f} at p99 "
+        f"({own['p50']:.2f} and {own['p99']:.2f} of CPU), "
+        f"{run_['requests_per_second']:,.0f} requests/s "
+        f"({run_['requests_per_cpu_second']:,.0f} per CPU second), "
+        f"{run_['peak_gigabytes']} GB at most"
+    )
+    rows = [(name, each["p50"], each["p99"]) for name, each in run_["stages"].items()]
+    return table_of(title, ("stage", "p50 ms", "p99 ms"), rows)
+
+
+def machine() -> dict[str, Any]:
+    """What the numbers were measured on."""
+    lines = Path("/proc/cpuinfo").read_text("utf-8") if Path("/proc/cpuinfo").exists() else ""
+    models = [line.partition(":")[2].strip() for line in lines.splitlines() if "model name" in line]
+    return {
+        "processor": models[0] if models else platform.processor(),
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2),
+        "gigabytes": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "palate": palate.__version__,
+    }
+
+
+def site(items: int, folder: Path) -> tuple[Stores, Funnel]:
+    """A site with a release, and its Home."""
+    dice = np.random.default_rng(1)
+    columns, states = _columns(items, dice), _states(items, dice)
+    boards = Leaderboards.in_memory()
+    boards.build(states, columns, NOW)
+    stores = Stores(
+        settings=Settings(home=folder),
+        items=SqliteItems(folder / "catalog.db"),
+        users=SqliteUsers(folder / "catalog.db"),
+        log=SqliteLog(folder / "events.db"),
+        online=MemoryOnline(),
+        columns=columns,
+        states=states,
+        boards=boards,
+        covisit=_covisit(items, dice),
+        release=_release(items, folder, columns, dice),
+    )
+    return stores, funnel("home", stores)
+
+
+def _columns(items: int, dice: np.random.Generator) -> ItemColumns:
+    columns = ItemColumns.in_memory(items + 1)
+    named = [
+        ItemChange(n + 1, n, f"i{n}", Item(item_id=f"i{n}", categories=(f"genre {n}",)))
+        for n in range(CATEGORIES)
+    ]
+    columns.write(named)
+    columns.reserve(items)
+    columns.servable[:items] = 1
+    columns.published[:items] = NOW - dice.exponential(400 * DAY, items)
+    columns.categories[:items] = -1
+    columns.categories[:items, :2] = dice.integers(0, CATEGORIES, (items, 2))
+    columns.content[:items] = _unit(items, CONTENT_DIM, dice)
+    return columns
+
+
+def _unit(rows: int, width: int, dice: np.random.Generator) -> Floats:
+    vectors = dice.standard_normal((rows, width), np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return vectors
+
+
+def _states(items: int, dice: np.random.Generator) -> ItemStates:
+    states = ItemStates.in_memory(items)
+    popularity = 1e4 / np.arange(1, items + 1) ** 0.8
+    dice.shuffle(popularity)
+    states.counters[:items, :, 0] = popularity[:, None] * dice.random((items, len(ITEM_FOLDS)))
+    states.counters[:items, :, 1] = NOW - dice.exponential(DAY, items)[:, None]
+    states.segments[:items, :-1] = popularity[:, None] / 16
+    states.segments[:items, -1] = NOW
+    states.stamp(newest=NOW, position=1)
+    return states
+
+
+def _covisit(items: int, dice: np.random.Generator) -> Covisit:
+    covisit = Covisit.in_memory(items, megabytes=256)
+    held = covisit.table
+    held.rows[:items] = dice.integers(0, items, (items, held.rows.shape[1]))
+    held.weights[:items] = dice.exponential(1.0, (items, held.rows.shape[1]))
+    held.counts[:items] = 1 + dice.exponential(50.0, items)
+    held.sizes[:items] = held.rows.shape[1]
+    return covisit
+
+
+def _release(items: int, folder: Path, columns: ItemColumns, dice: np.random.Generator) -> Release:
+    names = tuple(feature.name for feature in FEATURES)
+    rows = dice.standard_normal((256, len(names))).astype(np.float32)
+    ranker = RankerFacts(features=names, means=(0.0,) * len(names), knots={})
+    export_ranker(folder / "ranker", RankerNetwork(rows), ranker)
+    manifest = Manifest(name="synthetic", created=NOW, version=palate.__version__)
+    tower = _tower(items, folder, columns, dice)
+    return Release("synthetic", manifest, tower, RankerModel.load(folder / "ranker"))
+
+
+def _tower(items: int, folder: Path, columns: ItemColumns, dice: np.random.Generator) -> TwoTower:
+    tower = LastStep(UserTower(DIM, HISTORY, 2, 0.0))
+    spans = torch.zeros(1, 3, 3, dtype=torch.int64)
+    example = (torch.zeros(1, 3, DIM), torch.zeros(1, 3, dtype=torch.int64), spans)
+    axes = {"vectors": {1: "steps"}, "outcomes": {1: "steps"}, "spans": {1: "steps", 2: "steps"}}
+    write_network(folder / "user.onnx", tower, example, axes)
+    vectors = _unit(items, DIM, dice)
+    index = build_index(np.arange(items, dtype=np.int32), vectors)
+    known = np.ones(items, np.bool_)
+    content = dice.standard_normal((CONTENT_DIM, DIM)).astype(np.float32)
+    by_category = dice.standard_normal((CATEGORIES, DIM)).astype(np.float32)
+    made = ItemTable(vectors, known, content, by_category)
+    names = tuple(columns.category_names())
+    told = TowerFacts(dim=DIM, history=HISTORY, categories=names)
+    return TwoTower(told, made, folder / "user.onnx", index)
+
+
+def queries(stores: Stores, requests: int, limit: int) -> list[Query]:
+    """Requests of a few users, each with a history."""
+    dice = np.random.default_rng(2)
+    users = [_user(stores.columns.size, dice) for _ in range(USERS)]
+    return [
+        Query("home", users[n % USERS], limit, NOW + n, draw=n, region="DE", age=30)
+        for n in range(requests)
+    ]
+
+
+def _user(items: int, dice: np.random.Generator) -> UserState:
+    seen = dice.choice(items, min(SEEN, items // 2), replace=False).astype(np.int32)
+    history = seen[: 2 * HISTORY]
+    count, signal = len(history), Signal.ENGAGED | Signal.TAKEN
+    return replace(
+        UserState.nobody(segment=int(dice.integers(1, 16))),
+        key=1,
+        first_time=NOW - 100 * DAY,
+        last_time=NOW - 60.0,
+        total=count,
+        history=history,
+        times=NOW - DAY * np.arange(count, 0, -1.0),
+        values=np.full(count, np.nan, np.float32),
+        kinds=np.full(count, Kind.VIEW, np.uint8),
+        signals=np.full(count, signal, np.uint8),
+        seen=seen,
+        seen_signals=np.full(len(seen), signal, np.uint32),
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
