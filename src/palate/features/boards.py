@@ -8,6 +8,7 @@ else by the first event, else by the row (the newest row first).
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -33,6 +34,8 @@ RECENT_SHARE = 0.7
 """Weight of the last days in popularity once there are plenty of events in them."""
 RECENT_PRIOR = 1_000.0
 """Recent events at which they get half of that weight."""
+SEGMENT_PRIOR = 200.0
+"""Events of a segment at which its own popularity gets half of the weight."""
 TREND_PRIOR = 4.0
 """Events added to what the month led us to expect of a day."""
 FRESH_HALF_LIFE = 14 * DAY
@@ -117,13 +120,22 @@ def _boards(
     yield GLOBAL["popular"], *_head(rows, popular)
     yield GLOBAL["trending"], *_head(rows, _trend(states, rows, at))
     yield GLOBAL["fresh"], *_fresh(states, columns, now)
-    segments = states.by_segment(at, rows)
-    for code in range(1, segments.shape[1]):
-        yield SEGMENTS_AT + code, *_head(rows, segments[:, code])
-    kinds = columns.categories[rows]
-    for code in range(len(columns.category_names())):
-        within = (kinds == code).any(axis=1)
-        yield CATEGORIES_AT + code, *_head(rows[within], popular[within])
+    segments = states.by_segment(at, rows).astype(np.float64)
+    active = np.flatnonzero(states.segments[rows, 1:-1].any(axis=0)) + 1
+    for segment in active.tolist():
+        yield SEGMENTS_AT + segment, *_head(rows, _within(segments[:, segment], popular))
+    for code, members in enumerate(_members(columns, rows)):
+        yield CATEGORIES_AT + code, *_head(rows[members], popular[members])
+
+
+def _members(columns: ItemColumns, rows: Rows) -> Iterator[NDArray[np.intp]]:
+    """Places in `rows` of the items of each category, by code."""
+    held = columns.categories[rows]
+    codes, places = held[held >= 0], np.nonzero(held >= 0)[0]
+    order = np.argsort(codes, kind="stable")
+    bounds = np.searchsorted(codes[order], np.arange(len(columns.category_names()) + 1))
+    for start, stop in pairwise(bounds.tolist()):
+        yield np.unique(places[order[start:stop]])
 
 
 def _popular(states: ItemStates, rows: Rows, at: float) -> Floats:
@@ -132,6 +144,13 @@ def _popular(states: ItemStates, rows: Rows, at: float) -> Floats:
     weight = RECENT_SHARE * recent.sum() / (recent.sum() + RECENT_PRIOR)
     share: Doubles = weight * _share(recent) + (1.0 - weight) * _share(ever)
     return share.astype(np.float32)
+
+
+def _within(counts: Doubles, popular: Floats) -> Floats:
+    """Popularity in a segment; the fewer its events, the more everybody's decides."""
+    weight = counts.sum() / (counts.sum() + SEGMENT_PRIOR)
+    blend: Doubles = weight * _share(counts) + (1.0 - weight) * popular
+    return blend.astype(np.float32)
 
 
 def _share(counts: Doubles) -> Doubles:

@@ -1,0 +1,133 @@
+from pathlib import Path
+
+import numpy as np
+
+from palate.catalog.columns import ItemColumns
+from palate.catalog.item import Item
+from palate.catalog.protocol import ItemChange
+from palate.features.boards import DEPTH, Leaderboards
+from palate.features.folds import DAY, ITEM_SLOT
+from palate.features.items import ItemStates
+
+NOW = 1_000 * DAY
+
+
+def columns_of(items: list[Item | None]) -> ItemColumns:
+    columns = ItemColumns.in_memory(len(items) + 1)
+    columns.write([ItemChange(n + 1, n, f"i{n}", item) for n, item in enumerate(items)])
+    return columns
+
+
+def plain(count: int) -> list[Item | None]:
+    return [Item(item_id=f"i{n}") for n in range(count)]
+
+
+def counted(capacity: int, at: float = NOW, **counts: dict[int, float]) -> ItemStates:
+    states = ItemStates.in_memory(capacity)
+    for name, values in counts.items():
+        for row, value in values.items():
+            states.counters[row, ITEM_SLOT[name]] = (value, at)
+    states.stamp(newest=at, position=5)
+    return states
+
+
+def built(states: ItemStates, columns: ItemColumns, now: float = NOW) -> Leaderboards:
+    boards = Leaderboards.in_memory()
+    boards.build(states, columns, now)
+    return boards
+
+
+def test_popular_is_what_is_taken_in_best_first_and_equals_by_row() -> None:
+    states = counted(8, engaged_total={1: 5.0, 2: 9.0, 4: 5.0})
+    rows, scores = built(states, columns_of(plain(6))).top("popular", 10)
+    assert rows.tolist() == [2, 1, 4]
+    assert scores[1] == scores[2] > 0
+
+
+def test_plenty_of_recent_events_outweigh_the_past_and_few_do_not() -> None:
+    past = {1: 1_000.0, 2: 900.0}
+    busy = counted(8, engaged_total=past, engaged_7d={1: 1_000.0, 2: 9_000.0})
+    quiet = counted(8, engaged_total=past, engaged_7d={2: 1.0})
+    columns = columns_of(plain(4))
+    assert built(busy, columns).top("popular", 1)[0].tolist() == [2]
+    assert built(quiet, columns).top("popular", 1)[0].tolist() == [1]
+
+
+def test_an_old_history_still_ranks_as_of_its_own_newest_event() -> None:
+    states = counted(
+        8, at=NOW, engaged_total={1: 2.0, 2: 2.0}, engaged_7d={2: 2.0}, engaged_1d={2: 9.0}
+    )
+    boards = built(states, columns_of(plain(4)), now=NOW + 10_000 * DAY)
+    assert boards.top("popular", 5)[0].tolist() == [2, 1]
+    assert boards.top("trending", 5)[0].tolist() == [2]
+
+
+def test_trending_is_what_rises_with_enough_events_to_say_so() -> None:
+    states = counted(
+        8, engaged_1d={1: 40.0, 2: 30.0, 3: 1.0}, engaged_30d={1: 1_200.0, 2: 40.0, 3: 1.0}
+    )
+    assert built(states, columns_of(plain(4))).top("trending", 5)[0].tolist() == [2, 1]
+
+
+def test_fresh_goes_by_publication_then_first_event_then_row() -> None:
+    items = plain(6)
+    items[0] = Item(item_id="i0", published_at=NOW - 9 * DAY)
+    items[1] = Item(item_id="i1", published_at=NOW - 2 * DAY)
+    items[2] = Item(item_id="i2", published_at=NOW + DAY)
+    states = counted(8, at=NOW - 5 * DAY, first_time={3: NOW - 5 * DAY})
+    states.counters[3, ITEM_SLOT["first_time"]] = NOW - 5 * DAY
+    rows, scores = built(states, columns_of(items)).top("fresh", 9)
+    assert rows.tolist() == [5, 4, 1, 3, 0]
+    assert (np.diff(scores) <= 0).all()
+
+
+def test_what_is_hidden_or_deleted_is_on_no_board() -> None:
+    items = plain(4)
+    items[1], items[2] = Item(item_id="i1", hidden=True, categories=("c",)), None
+    states = counted(8, engaged_total={1: 9.0, 2: 9.0, 3: 1.0}, engaged_1d={1: 9.0, 2: 9.0})
+    boards = built(states, columns_of(items))
+    assert boards.top("popular", 9)[0].tolist() == [3]
+    assert boards.top("trending", 9)[0].tolist() == []
+    assert set(boards.top("fresh", 9)[0].tolist()) == {0, 3}
+    assert boards.category(0, 9)[0].tolist() == []
+
+
+def test_categories_and_segments_have_boards_of_their_own() -> None:
+    items = [Item(item_id=f"i{n}", categories=("even" if n % 2 == 0 else "odd",)) for n in range(6)]
+    states = counted(8, engaged_total={1: 5.0, 2: 4.0, 3: 9.0, 4: 8.0})
+    states.segments[:, -1] = NOW
+    states.segments[2, 7] = 3.0
+    states.segments[1, 7] = 200.0
+    columns = columns_of(items)
+    columns.categories[4, 1] = columns.categories[4, 0]
+    boards = built(states, columns)
+    assert boards.category(columns.category_code("even"), 9)[0].tolist() == [4, 2]
+    assert boards.category(columns.category_code("odd"), 9)[0].tolist() == [3, 1]
+    assert boards.segment(7, 9)[0].tolist()[:1] == [1]
+    for nothing in (boards.category(-1, 9), boards.segment(0, 9), boards.segment(6, 9)):
+        assert len(nothing[0]) == len(nothing[1]) == 0
+
+
+def test_boards_end_at_their_depth_and_at_the_limit() -> None:
+    size = DEPTH + 50
+    states = counted(size, engaged_total={row: float(row % 7 + 1) for row in range(size)})
+    boards = built(states, columns_of(plain(size)))
+    rows, scores = boards.top("popular", 10**6)
+    assert len(rows) == DEPTH
+    assert len(set(rows.tolist())) == DEPTH
+    assert (np.lexsort((rows, -scores)) == np.arange(DEPTH)).all()
+    assert boards.top("popular", 3)[0].tolist() == rows[:3].tolist()
+
+
+def test_a_reader_sees_whole_boards_and_new_categories(tmp_path: Path) -> None:
+    reader, writer = Leaderboards.open(tmp_path), Leaderboards.open(tmp_path, write=True)
+    many = [Item(item_id=f"i{n}", categories=(f"c{n}",)) for n in range(700)]
+    states = counted(1_024, engaged_total={699: 1.0})
+    columns = columns_of(many)
+    writer.build(states, columns, NOW)
+    assert reader.refresh()
+    assert reader.category(columns.category_code("c699"), 5)[0].tolist() == [699]
+    assert reader.position == 5
+    states.counters[:] = 0
+    writer.build(states, columns, NOW)
+    assert reader.category(columns.category_code("c699"), 5)[0].tolist() == []

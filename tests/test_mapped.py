@@ -1,0 +1,131 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from palate.mapped import Column, Layout, MappedArrays
+
+LAYOUT = Layout(
+    {
+        "counts": Column("f8", (3,), -1.0),
+        "row": Column("i4", (), -1),
+        "fixed": Column("u1", (2,), 5, rows=4),
+        "wide": Column("i2", cells=64, fewest=2, most=16),
+    },
+    {"position": "i8", "newest": "f8"},
+)
+
+
+def opened(directory: Path, *, write: bool) -> MappedArrays:
+    return MappedArrays.open(directory, LAYOUT, write=write, capacity=8)
+
+
+def test_new_places_hold_their_first_value() -> None:
+    arrays = MappedArrays.in_memory(LAYOUT, 8)
+    assert (arrays["counts"] == -1).all()
+    assert (arrays["row"] == -1).all()
+    assert (arrays["fixed"] == 5).all()
+    assert arrays.scalar("position") == 0
+
+
+def test_a_reader_that_came_first_sees_the_writer_after_refreshing(tmp_path: Path) -> None:
+    reader = opened(tmp_path, write=False)
+    assert not reader.refresh()
+    writer = opened(tmp_path, write=True)
+    writer["row"][3] = 7
+    writer.stamp(position=9, newest=1.5)
+    assert reader["row"][3] == -1
+    assert reader.refresh()
+    assert (reader["row"][3], reader.scalar("position"), reader.scalar("newest")) == (7, 9, 1.5)
+    writer["row"][4] = 8
+    assert reader["row"][4] == 8
+    assert not reader.refresh()
+
+
+def test_a_reader_cannot_write(tmp_path: Path) -> None:
+    opened(tmp_path, write=True)
+    reader = opened(tmp_path, write=False)
+    with pytest.raises(ValueError, match="read-only"):
+        reader["row"][0] = 1
+
+
+def test_growing_keeps_what_was_there_and_readers_follow(tmp_path: Path) -> None:
+    writer, reader = opened(tmp_path, write=True), opened(tmp_path, write=False)
+    writer["row"][3] = 7
+    writer["wide"][3] = np.arange(8)
+    writer.stamp(position=9)
+    writer.grow(16)
+    assert writer["wide"].shape == (16, 4)
+    assert reader["row"].shape == (8,)
+    assert reader["row"][3] == 7
+    assert reader.refresh()
+    assert reader["row"].tolist() == [-1, -1, -1, 7] + [-1] * 12
+    assert reader["wide"][3].tolist() == [0, 1, 2, 3]
+    assert (reader["fixed"].shape, reader.scalar("position")) == ((4, 2), 9)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_growing_to_less_changes_nothing() -> None:
+    arrays = MappedArrays.in_memory(LAYOUT, 8)
+    arrays.grow(4)
+    assert arrays.capacity == 8
+
+
+def test_what_was_written_is_there_after_opening_again(tmp_path: Path) -> None:
+    opened(tmp_path, write=True)["row"][3] = 7
+    assert opened(tmp_path, write=True)["row"][3] == 7
+    assert opened(tmp_path, write=False)["row"][3] == 7
+
+
+def test_files_of_another_layout_are_made_anew(tmp_path: Path) -> None:
+    opened(tmp_path, write=True)["row"][3] = 7
+    other = Layout({"row": Column("i8")}, {})
+    assert MappedArrays.open(tmp_path, other, write=False, capacity=8)["row"].sum() == 0
+    MappedArrays.open(tmp_path, other, write=True, capacity=8)["row"][3] = 1
+    reader = opened(tmp_path, write=False)
+    assert reader.generation == 0
+    assert reader["row"][3] == -1
+
+
+def test_a_file_cut_short_or_half_written_is_not_mapped(tmp_path: Path) -> None:
+    opened(tmp_path, write=True)["row"][3] = 7
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:-64])
+    (tmp_path / ".000009.new").write_bytes(b"half")
+    assert opened(tmp_path, write=False).generation == 0
+    writer = opened(tmp_path, write=True)
+    assert writer.generation == 2
+    assert writer["row"][3] == -1
+
+
+def test_a_writer_that_died_while_growing_leaves_one_generation_to_readers(tmp_path: Path) -> None:
+    writer, reader = opened(tmp_path, write=True), opened(tmp_path, write=False)
+    old = next(tmp_path.iterdir())
+    kept = old.read_bytes()
+    writer.grow(16)
+    old.write_bytes(kept)
+    again = opened(tmp_path, write=True)
+    assert (again.generation, len(list(tmp_path.iterdir()))) == (2, 1)
+    assert reader.refresh()
+    assert reader.generation == 2
+
+
+def test_clearing_gives_every_place_its_first_value_again() -> None:
+    arrays = MappedArrays.in_memory(LAYOUT, 8)
+    arrays["counts"][:] = 3
+    arrays.stamp(position=9)
+    arrays.clear()
+    assert (arrays["counts"] == -1).all()
+    assert arrays.scalar("position") == 0
+
+
+@given(st.integers(1, 100))
+def test_columns_do_not_overlap(capacity: int) -> None:
+    arrays = MappedArrays.in_memory(LAYOUT, capacity)
+    for turn, name in enumerate(LAYOUT.columns):
+        arrays[name][:] = turn
+    for turn, name in enumerate(LAYOUT.columns):
+        assert (arrays[name] == turn).all()
+    assert arrays.header["capacity"] == capacity
