@@ -51,7 +51,9 @@ def main(
     Example: **palate demo --port 8700**
     """
     if check:
-        outcome = check_demo(lambda line: console.print(line, markup=False, highlight=False))
+        outcome = check_demo(
+            lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)
+        )
         typer.echo(msgspec.json.format(msgspec.json.encode(outcome), indent=2))
         raise typer.Exit(0 if outcome.ok else 1)
     started = perf_counter()
@@ -93,6 +95,7 @@ class Demo:
         self._settings, self._started, self._as_json = settings, started, as_json
         self._url = f"http://127.0.0.1:{settings.serving.port}"
         self._stop = asyncio.Event()
+        self._learnt = False
 
     async def run(self) -> None:
         """Until Ctrl-C."""
@@ -165,8 +168,9 @@ class Demo:
         )
 
     def _ended(self, training: Training, told: str | None) -> str | None:
-        """Say once how a training ended."""
-        if training.runs or not training.text or training.text == told:
+        """Say once how a training ended that was seen to run."""
+        self._learnt |= training.runs
+        if training.runs or not self._learnt or not training.text or training.text == told:
             return told
         console.print(
             training.text, style="yellow" if training.phase == "failed" else "", markup=False
@@ -197,7 +201,9 @@ async def _slate(client: httpx.AsyncClient) -> Seen | None:
 def _say(role: str, line: str) -> None:
     """What the processes say, unless the bar says it too."""
     if line.strip() and not (role == "train" and console.is_terminal):
-        console.print(f"{role:>6} │ {line}", markup=False, highlight=False, style="dim")
+        console.print(
+            f"{role:>6} │ {line}", markup=False, highlight=False, style="dim", soft_wrap=True
+        )
 
 
 def _bar() -> Progress:

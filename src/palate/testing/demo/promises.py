@@ -5,6 +5,7 @@ from time import perf_counter
 
 import httpx
 
+from palate.console.visitor import COOKIE, Visitor
 from palate.testing.demo.visit import Check, Visit, ids, named, pages, percentile, until
 
 SLATES, PAGES, SIZE, WARM_UP = 1_000, 10, 20, 50
@@ -55,14 +56,15 @@ def nothing_hidden_or_seen(visit: Visit, history: Mapping[str, set[str]]) -> Che
 
 def takes_in_new_items(visit: Visit) -> Check:
     """An item added now is recommended beside its like within two seconds."""
-    like = visit.client.get("/v1/items/1").raise_for_status().json()
+    popular = ids(visit.slate("trending", limit=1))[0]
+    like = visit.client.get(f"/v1/items/{popular}").raise_for_status().json()
     new = {
         "item_id": "check-new",
         "title": f"{like['title']} Again",
         "categories": like["categories"],
     }
     visit.put(new)
-    query = {"item_id": "1", "limit": 100, "session_id": "check-new"}
+    query = {"item_id": popular, "limit": 100, "session_id": "check-new"}
     waited = until(
         lambda: "check-new" in ids(visit.slate("more_like_this", **query)), NEW_ITEM_SECONDS
     )
@@ -76,8 +78,9 @@ def reasons_name_clicks(visit: Visit) -> Check:
     clicked = ids(visit.slate(**who, limit=3))
     visit.send(*({**who, "kind": "click", "item_id": name} for name in clicked))
     waited = until(lambda: bool(named(visit.slate(**who, limit=SIZE)) & set(clicked)), 5.0)
-    texts = [e["reason"]["text"] for e in visit.slate(**who, limit=SIZE)["items"]]
-    return Check("reasons name a clicked film", waited is not None, f"{texts[0]!r}")
+    reasons = [entry["reason"] for entry in visit.slate(**who, limit=SIZE)["items"]]
+    texts = [r["text"] for r in reasons if set(r["item_ids"]) & set(clicked)] or ["none does"]
+    return Check("reasons name a clicked film", waited is not None, texts[0])
 
 
 def counts_once(visit: Visit) -> Check:
@@ -116,11 +119,12 @@ def explains(visit: Visit, users: list[str]) -> Check:
     return Check("the trace of a request is readable", ok, saw)
 
 
-def shows(visit: Visit) -> Check:
-    """The storefront's page, its film page and its why page answer."""
-    page = visit.client.get("/", cookies={"palate_visitor": "user.1"})
-    first = ids(visit.slate(user_id="1", limit=1))[0]
-    film = visit.client.get(f"/film/{first}", cookies={"palate_visitor": "user.1"})
+def shows(visit: Visit, users: list[str]) -> Check:
+    """The storefront's front page and a film's page answer, with rows on them."""
+    cookie = {"cookie": f"{COOKIE}={Visitor(user_id=users[0]).cookie()}"}
+    page = visit.client.get("/", headers=cookie)
+    first = ids(visit.slate(user_id=users[0], limit=1))[0]
+    film = visit.client.get(f"/film/{first}", headers=cookie)
     rows, cards = page.text.count('class="row"'), page.text.count('class="card"')
     ok = page.is_success and film.is_success and rows > 1 and cards > SIZE
     return Check(
@@ -137,7 +141,7 @@ def every(visit: Visit, users: list[str], history: Mapping[str, set[str]]) -> li
         "once": lambda: counts_once(visit),
         "422": lambda: refuses_nonsense(visit),
         "trace": lambda: explains(visit, users),
-        "storefront": lambda: shows(visit),
+        "storefront": lambda: shows(visit, users),
         "new item": lambda: takes_in_new_items(visit),
         "hidden and seen": lambda: nothing_hidden_or_seen(visit, history),
     }

@@ -1,0 +1,52 @@
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from palate.cli.demo import Demo, _site
+from palate.console.pulse import Training
+from palate.settings import FILE, Settings, load
+
+
+def test_the_site_is_made_once_and_then_left_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    assert _site(folder, 20_001).serving.port == 20_001
+    (folder / FILE).write_text('[site]\nname = "mine"\n')
+    settings = _site(folder, 20_002)
+    assert (settings.site.name, settings.serving.port) == ("mine", 20_002)
+    assert load(folder, {}).site.name == "mine"
+
+
+def test_a_port_that_is_taken_is_said_before_anything_is_fetched(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "palate.cli", "demo", "--site", str(tmp_path / "s")]
+        done = subprocess.run(
+            [*command, "--port", port], capture_output=True, text=True, check=False
+        )
+    assert done.returncode == 2
+    assert port in done.stderr
+    assert not (tmp_path / "s").exists()
+
+
+def test_the_end_of_a_training_is_told_once_and_only_if_it_was_seen_to_run(tmp_path: Path) -> None:
+    demo = Demo(Settings(home=tmp_path), 0.0, as_json=False)
+    over = Training("done", 1.0, "Release r1 is live.", 1.0)
+    assert demo._ended(over, None) is None, "that was another run's"
+    assert demo._ended(Training("tower", 0.1, "epoch 1", 2.0), None) is None
+    assert demo._ended(over, None) == "Release r1 is live."
+
+
+def test_with_json_the_facts_are_one_object_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    demo = Demo(Settings(home=tmp_path), 0.0, as_json=True)
+    demo._announce("none")
+    told = json.loads(capsys.readouterr().out)
+    assert told["url"].startswith("http://127.0.0.1:")
+    assert told["release"] == "none"
