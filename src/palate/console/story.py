@@ -9,14 +9,15 @@ from palate.console.cards import title_and_year
 from palate.errors import NotFound
 
 GENERATORS = {
-    "covisit": "people who watched what you watched",
-    "two_tower": "near your taste, by the network",
-    "content_neighbours": "alike in title, genres and makers",
-    "trending": "rising now",
-    "popular": "popular over time",
-    "popular_in_category": "popular in your genres",
-    "popular_in_segment": "popular with people like you",
-    "fresh": "new in the catalogue",
+    "covisit": "watched next to what you watched",
+    "two_tower": "near to you in the learnt space",
+    "content": "described like what you took in",
+    "trending": "on the rise now",
+    "popular": "what most people take in these days",
+    "popular_in_genre": "the best of the genres you keep to",
+    "popular_in_segment": "what people like you take in",
+    "fresh": "new, nearest to your taste first",
+    "anything": "by lot, so that everything gets its chance",
 }
 """What each generator looks for; one that is not here goes by its name."""
 MOST_FEATURES = 8

@@ -54,16 +54,13 @@ def _visited(child: Child, site: Path, port: int, say: Callable[[str], None]) ->
     first = _first_slate(child, visit)
     note(_in_time("first slate ≤ 30 s", first, FIRST_SLATE_SECONDS))
     if first is None:
+        nothing: dict[str, float | None] = {"p50": None, "p99": None}
         return Outcome(
-            ok=False, first_slate_s=None, release_s=None, event_to_slate_ms={}, checks=checks
+            ok=False, first_slate_s=None, release_s=None, event_to_slate_ms=nothing, checks=checks
         )
     release, failed = _release(child, visit)
     note(_in_time("a release is promoted ≤ 120 s", release, RELEASE_SECONDS))
-    note(
-        Check(
-            "no request failed during the swap", not failed, "; ".join(failed[:3]) or "none failed"
-        )
-    )
+    note(_unbroken(release, failed))
     users = visit.users(100)
     took, lost = reactions(visit, users)
     note(reacted(took, lost))
@@ -109,6 +106,12 @@ def _release(child: Child, visit: Visit) -> tuple[float | None, list[str]]:
             failed.append(repr(error))
         sleep(0.1)
     return None, failed
+
+
+def _unbroken(release: float | None, failed: list[str]) -> Check:
+    """No request failed while the release came in; without a release nothing was shown."""
+    saw = "; ".join(failed[:3]) or ("none failed" if release else "there was no swap to watch")
+    return Check("no request failed during the swap", release is not None and not failed, saw)
 
 
 def _resumed(site: Path, port: int, say: Callable[[str], None]) -> Check:
