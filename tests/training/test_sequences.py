@@ -1,0 +1,146 @@
+"""Sequences, windows and batches: nothing is lost, nothing looks ahead."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from palate.arrays import Rows
+from palate.catalog.user import session_key, user_key
+from palate.events.batch import EventBatch
+from palate.events.kinds import Event, Kind
+from palate.events.protocol import Logged
+from palate.training.sequences import (
+    Sequences,
+    batch_of,
+    batches,
+    cut_windows,
+    held_out,
+)
+
+
+def dice(seed: int = 0) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(seed))
+
+
+def rows_of(ids: list[str]) -> Rows:
+    return np.array([int(i) for i in ids], np.int32)
+
+
+def log_of(*events: tuple[str, str, Kind]) -> EventBatch:
+    """Events (who, item, kind); "a+s" is user a naming session s, "-s" the session alone."""
+    logged = []
+    for n, (who, item, kind) in enumerate(events):
+        user, _, session = who.partition("+") if who[0] != "-" else ("", "", who[1:])
+        event = Event(
+            event_id=str(n),
+            kind=kind,
+            time=float(n),
+            user_id=user,
+            session_id=session,
+            item_id=item,
+        )
+        logged.append(Logged(n + 1, 0.0, event))
+    return EventBatch.encode(logged, rows_of)  # type: ignore[arg-type]
+
+
+def watched(*pairs: tuple[str, int]) -> Sequences:
+    return Sequences.of(log_of(*((who, str(item), Kind.VIEW) for who, item in pairs)))
+
+
+def test_each_user_has_a_sequence_in_log_order() -> None:
+    made = watched(("a", 1), ("b", 7), ("a", 2), ("b", 8), ("a", 3))
+    by_key = {
+        int(key): made.items[made.starts[i] : made.starts[i + 1]].tolist()
+        for i, key in enumerate(made.keys)
+    }
+    assert by_key == {user_key("a"): [1, 2, 3], user_key("b"): [7, 8]}
+
+
+def test_only_the_first_engagement_with_an_item_is_predicted() -> None:
+    made = Sequences.of(
+        log_of(
+            ("a", "1", Kind.CLICK),
+            ("a", "1", Kind.LIKE),
+            ("a", "2", Kind.HIDE),
+            ("a", "3", Kind.VIEW),
+        )
+    )
+    assert made.items.tolist() == [1, 1, 2, 3]
+    assert made.wanted.tolist() == [True, False, False, True]
+    assert made.outcomes.tolist() == [0, 1, 2, 0]
+
+
+def test_impressions_and_searches_are_no_part_of_a_sequence() -> None:
+    made = Sequences.of(
+        log_of(("a", "1", Kind.IMPRESSION), ("a", "", Kind.SEARCH), ("a", "2", Kind.VIEW))
+    )
+    assert made.items.tolist() == [2]
+
+
+def test_what_a_session_did_before_it_became_a_user_is_the_users() -> None:
+    made = Sequences.of(
+        log_of(
+            ("-s", "1", Kind.VIEW),
+            ("-t", "9", Kind.VIEW),
+            ("a+s", "2", Kind.VIEW),
+        )
+    )
+    assert set(made.keys.tolist()) == {user_key("a"), session_key("t")}
+    at = made.keys.tolist().index(user_key("a"))
+    assert made.items[made.starts[at] : made.starts[at + 1]].tolist() == [1, 2]
+
+
+def test_a_forgotten_user_is_not_learnt_from() -> None:
+    made = Sequences.of(
+        log_of(("a", "1", Kind.VIEW), ("b", "2", Kind.VIEW), ("a", "", Kind.FORGET))
+    )
+    assert made.items.tolist() == [2]
+
+
+lengths = st.lists(st.integers(1, 30), min_size=1, max_size=6)
+
+
+@given(lengths=lengths, history=st.integers(2, 9), seed=st.integers(0, 99))
+def test_every_event_but_a_users_first_is_predicted_exactly_once(
+    lengths: list[int], history: int, seed: int
+) -> None:
+    made = watched(*((f"u{n}", i) for n, size in enumerate(lengths) for i in range(size)))
+    windows = cut_windows(made, history, 10_000, dice(seed))
+    predicted = sorted(e for start, end in windows for e in range(start + 1, end + 1))
+    firsts = set(made.starts[:-1].tolist())
+    assert predicted == [e for e in range(len(made.items)) if e not in firsts]
+    assert all(end - start <= history for start, end in windows)
+    users = np.searchsorted(made.starts, [w.start for w in windows], side="right")
+    ends = np.searchsorted(made.starts, [w.end for w in windows], side="right")
+    assert (users == ends).all()
+
+
+def test_events_after_the_cut_are_not_predicted() -> None:
+    made = watched(*(("a", i) for i in range(10)))
+    windows = cut_windows(made, 4, 7, dice())
+    assert max(w.end for w in windows) == 5
+
+
+@given(seed=st.integers(0, 20), tokens=st.integers(1, 60))
+def test_batches_hold_every_window_once(seed: int, tokens: int) -> None:
+    made = watched(*((f"u{n}", i) for n in range(5) for i in range(3 + 4 * n)))
+    windows = cut_windows(made, 5, 10_000, dice(seed))
+    dealt = [w for part in batches(windows, tokens, dice(seed)) for w in part]
+    assert sorted(dealt) == sorted(windows)
+
+
+def test_a_batch_lines_up_inputs_targets_and_time() -> None:
+    made = watched(("a", 5), ("a", 6), ("a", 7), ("b", 1), ("b", 2))
+    windows = sorted(cut_windows(made, 9, 100, dice()), key=lambda w: w.start - w.end)
+    steps = batch_of(made, windows)
+    assert steps.items.tolist() == [[5, 6], [1, 0]]
+    assert steps.targets.tolist() == [[6, 7], [2, 0]]
+    assert steps.wanted.tolist() == [[True, True], [True, False]]
+    assert steps.spans[0].tolist() == [[1, 0], [1, 1]]
+
+
+def test_held_out_windows_end_with_the_late_events_and_want_only_those() -> None:
+    made = watched(*(("a", i) for i in range(10)), ("b", 3))
+    (steps,) = held_out(made, 4, 9, 11)
+    assert steps.items.tolist() == [[5, 6, 7, 8]]
+    assert steps.targets[steps.wanted].tolist() == [8, 9]
