@@ -128,6 +128,9 @@ def test_no_surface_shows_anybody_what_they_took_in_or_may_not_see(query: Query)
         rows = answer.slate.rows.tolist()
         assert not set(rows) & set(query.user.seen.tolist())
         assert not set(rows) & set(query.excluded.tolist())
+        assert answer.trace.pool is not None
+        proposed = set(answer.trace.pool.rows.tolist())
+        assert not proposed & set(query.user.seen.tolist()), "no place of the pool is wasted"
         assert name == "home" or answer.seed_item not in rows
         assert all(lawful(row) for row in rows)
         assert tiny_row("horror-9") not in rows or (query.age or 0) >= 18

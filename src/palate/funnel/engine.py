@@ -67,16 +67,16 @@ class Funnel:
     def _prepared(self, query: Query, log: Recorder) -> Query:
         if self.anchor is not None and query.seed_item < 0:
             query = replace(query, seed_item=self.anchor(query))
-        hidden = [query.excluded]
+        hidden = []
         for each in self.filters:
             with log.part(f"exclude.{name_of(each)}", forgive=True) as part:
                 rows = each.excludes(query)
-                hidden.append(rows)
                 part.left = len(rows)
-        hidden = [rows for rows in hidden if len(rows)]
-        if len(hidden) <= 1:
-            return replace(query, excluded=hidden[0]) if hidden else query
-        return replace(query, excluded=np.unique(np.concatenate(hidden)).astype(np.int32))
+                hidden += [rows] if len(rows) else []
+        if not hidden:
+            return query
+        everything = np.concatenate([query.excluded, *hidden])
+        return replace(query, excluded=np.unique(everything).astype(np.int32, copy=False))
 
     async def _pooled(self, query: Query, log: Recorder) -> Pool:
         asked = Asked(self.pool, self.stores.columns.size, self.budget)

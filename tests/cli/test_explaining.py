@@ -1,0 +1,107 @@
+"""`palate recommend`, `why` and `show` on the tiny site, as a person would call them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer import Typer
+from typer.testing import CliRunner
+
+from palate.cli import recommend, show, why
+from palate.clock import FixedClock
+from palate.errors import BadInput, NotFound
+from palate.settings import FILE, load
+from palate.stores import close, open_stores
+from palate.streaming.worker import StreamWorker
+from palate.testing.tiny import NOW, tiny_events, tiny_items, tiny_users
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("site")
+    (home / FILE).write_text('[surfaces.home]\n"at_most.cap" = 8\n', "utf-8")
+    settings = load(home, {})
+    stores = open_stores(settings, writer=True)
+    stores.items.put(tiny_items())
+    stores.users.put(tiny_users())
+    stores.log.append(tiny_events(), NOW)
+    StreamWorker(
+        settings,
+        stores.items,
+        stores.users,
+        stores.log,
+        stores.online,
+        stores.columns,
+        stores.states,
+        stores.boards,
+        stores.covisit,
+        FixedClock(NOW),
+    ).drain()
+    close(stores)
+    return home
+
+
+def told(app: Typer, site: Path, *arguments: str) -> str:
+    done = CliRunner().invoke(app, [*arguments, "--site", str(site)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def facts(app: Typer, site: Path, *arguments: str) -> Any:
+    return json.loads(told(app, site, *arguments, "--json"))
+
+
+def test_recommend_shows_the_rest_of_the_genre_with_reasons(site: Path) -> None:
+    found = facts(recommend.app, site, "--user", "u1", "--limit", "4")
+    assert (found["surface"], found["step"], found["release"]) == ("home", "full", None)
+    assert {item["item_id"].partition("-")[0] for item in found["items"][:2]} == {"comedy"}
+    assert found["items"][0]["reason"].startswith("Because you watched Comedy")
+    assert "Comedy" in told(recommend.app, site, "--user", "u1", "--limit", "4")
+
+
+def test_recommend_takes_the_item_on_screen(site: Path) -> None:
+    chosen = ("--surface", "more_like_this", "--item", "space-1", "--limit", "3")
+    found = facts(recommend.app, site, *chosen)
+    assert {item["item_id"].partition("-")[0] for item in found["items"]} == {"space"}
+
+
+def test_recommend_names_what_it_does_not_know(site: Path) -> None:
+    with pytest.raises(NotFound, match="no user 'nobody'"):
+        told(recommend.app, site, "--user", "nobody")
+    with pytest.raises(NotFound, match="no item 'nothing'"):
+        told(recommend.app, site, "--surface", "more_like_this", "--item", "nothing")
+    with pytest.raises(BadInput, match="no surface 'hom'"):
+        told(recommend.app, site, "--surface", "hom")
+
+
+def test_why_finds_where_an_item_was_lost(site: Path) -> None:
+    shown = facts(recommend.app, site, "--user", "u1", "--limit", "20")["items"][0]["item_id"]
+    assert facts(why.app, site, "u1", shown)["position"] == 1
+    seen = facts(why.app, site, "u1", "comedy-0")
+    assert (seen["stage"], seen["part"]) == ("filter", "hide_seen")
+    assert seen["generators"]["covisit"]["rank"] > 0
+    assert facts(why.app, site, "u1", "action-9")["stage"] == "catalogue"
+    below = facts(why.app, site, "u1", "horror-2", "--limit", "2")
+    assert (below["stage"], below["position"]) == ("rank", None)
+    assert below["ranked"] > 2
+
+
+def test_why_says_what_of_the_policy_hides_an_item(site: Path) -> None:
+    found = facts(why.app, site, "u2", "comedy-9")
+    assert (found["stage"], found["part"]) == ("filter", "hide_policy")
+    assert found["sentence"] == "policy hides it: it has expired"
+    assert "it has expired" in told(why.app, site, "u2", "comedy-9")
+
+
+def test_show_lists_the_parts_and_their_numbers(site: Path) -> None:
+    found = facts(show.app, site, "home")
+    assert [part["stage"] for part in found["parts"]].count("generator") == 9
+    at_most = next(part for part in found["parts"] if part["name"] == "at_most")
+    assert at_most["numbers"]["at_most.cap"] == 8, "as palate.toml says"
+    assert "hide_policy" in told(show.app, site, "home")
+
+
+@pytest.mark.parametrize("app", [recommend.app, why.app, show.app])
+def test_help_has_an_example(app: Typer) -> None:
+    assert "Example: palate" in CliRunner().invoke(app, ["--help"]).output.replace("**", "")
