@@ -13,7 +13,7 @@ import pytest
 from litestar.testing import TestClient
 
 from palate.clock import FixedClock
-from palate.console.app import Front
+from palate.console.app import front
 from palate.serving.app import create
 from palate.settings import ServingSettings, Settings
 from palate.stores import Stores, close, open_stores
@@ -79,7 +79,7 @@ def shop_of(tmp_path: Path) -> Iterator[Callable[..., Shop]]:
         stores, worker = _filled(settings)
         clock = FixedClock(NOW + 1)
         api = create(settings, clock=clock, stores=stores)
-        client = TestClient(Front(api, settings, clock))
+        client = TestClient(front(api, settings, clock))
         client.__enter__()
         opened.append(Shop(stores, client, worker))
         return opened[-1]

@@ -35,15 +35,24 @@ def create() -> ASGIApp:
     """The app of a worker process."""
     settings = load(Path(os.environ.get(SITE, ".")), os.environ)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # the storefront calls its own process
-    return Front(serving.create(settings), settings)
+    return front(serving.create(settings), settings, SystemClock())
+
+
+def front(api: ASGIApp, settings: Settings, clock: Clock) -> ASGIApp:
+    """The API with the storefront before it; the API alone once the site has keys.
+
+    The storefront acts for whoever opens it, in anybody's name, and so would a stranger without a
+    key: it is for a person at their own machine.
+    """
+    return api if settings.serving.api_keys else Front(api, settings, clock)
 
 
 class Front:
     """Sends each request to the storefront or to the API; the API owns start and end."""
 
-    def __init__(self, api: ASGIApp, settings: Settings, clock: Clock | None = None) -> None:
+    def __init__(self, api: ASGIApp, settings: Settings, clock: Clock) -> None:
         self._api = api
-        self._pages = storefront(api, settings, clock or SystemClock())
+        self._pages = storefront(api, settings, clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")  # a lifespan has none, and is the API's
@@ -53,11 +62,9 @@ class Front:
 
 def storefront(api: ASGIApp, settings: Settings, clock: Clock) -> Litestar:
     """The pages, over the API in this very process."""
-    keys = settings.serving.api_keys
     client = httpx.AsyncClient(
         transport=httpx.ASGITransport(cast("Any", api)),  # two spellings of ASGI
         base_url="http://storefront",
-        headers={"x-api-key": keys[0]} if keys else {},
     )
     window = Window.onto(Api(client), clock, settings.home)
     return Litestar(

@@ -50,7 +50,7 @@ async def _words(window: Window, visitor: Visitor) -> tuple[str, str]:
     except PalateError:
         profile = ""
     known = f"{profile}. " if profile else ""
-    return f"Good evening, {visitor.user_id}.", (
+    return f"Good evening, user {visitor.user_id}.", (
         f"{known}Everything below comes from what this user did before. "
         "Do something in their name and see what moves."
     )

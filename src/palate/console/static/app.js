@@ -49,7 +49,7 @@ document.addEventListener("submit", async (submitted) => {
   await react(started, form.elements.item_id.value, button.value !== "click");
 });
 
-// The way without script: also the way out when the API asks a browser for a key.
+// The way without script, which is also the way out when a call fails.
 function plain(form, button) {
   const hidden = Object.assign(document.createElement("input"), { type: "hidden", name: "kind", value: button.value });
   form.append(hidden);
