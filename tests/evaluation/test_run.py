@@ -26,6 +26,7 @@ from palate.testing.tiny import DAY, EACH, GENRES, NOW, tiny_row, tiny_stores
 START = NOW - 60 * DAY
 CANARY = "space-7"
 """Nobody takes it before the split and everybody after it."""
+SHELF = [f"{genre}-6" for genre in GENRES]
 
 
 def home(stores: Stores) -> Funnel:
@@ -59,14 +60,14 @@ def past(people: int = 40) -> list[Event]:
 
 def future(order: np.random.Generator) -> list[Event]:
     """What comes after the split, told in the order that the dice give: 60 events of 20 + 2."""
-    events = [took(f"new{n}", f"comedy-{at}", NOW + at) for n in range(2) for at in range(5)]
-    later = [f"{GENRES[n % 6]}-8" for n in range(20)] + [CANARY] * 30
-    whom = [f"u{n}" for n in range(20)] * 2 + ["new0", "new1"] * 5
-    what = order.permutation(later)
-    times = NOW + 10 + order.permutation(len(whom))
-    return events + [
-        took(user, item, float(time)) for user, item, time in zip(whom, what, times, strict=True)
-    ]
+    known = [(f"new{n}", f"comedy-{at}", NOW + at) for n in range(2) for at in range(5)]
+    eights = order.permutation([f"{GENRES[n % 6]}-8" for n in range(20)])
+    pairs = [(f"u{n}", item) for n in range(20) for item in (CANARY, str(eights[n]))]
+    for n in range(2):
+        pairs += [(f"new{n}", item) for item in (CANARY, *order.permutation(SHELF)[:4].tolist())]
+    times = NOW + 10 + order.permutation(len(pairs))
+    later = [(*pair, time) for pair, time in zip(pairs, times.tolist(), strict=True)]
+    return [took(*each) for each in known + later]
 
 
 def site_of(events: Sequence[Event]) -> Stores:
@@ -181,7 +182,7 @@ def test_the_report_has_a_row_for_every_model_and_slice_and_says_what_it_counted
     assert (report.data["warm"], report.data["cold"]) == (20, 2)
     assert (report.data["events"], report.data["train_events"]) == (300, 240)
     assert report.command == "palate evaluate"
-    assert report.table().row_count == len(report.rows)
+    assert report.table().row_count == len(report.rows) + 3  # and the slices' names
 
 
 def test_a_draw_of_users_is_the_same_for_the_same_seed() -> None:

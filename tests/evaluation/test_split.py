@@ -126,10 +126,31 @@ def test_users_with_fewer_than_three_events_only_train_under_leave_one_out() -> 
     assert made.train[3]
 
 
-def test_who_repeats_only_what_they_know_is_not_asked() -> None:
-    events = [event("u", at % 2, float(at)) for at in range(10)] + [event("v", 3, 1.0)]
-    with pytest.raises(BadInput, match="too few"):
-        split(batch_of(events), "time")
+def test_a_click_and_the_view_that_follows_it_are_one_event() -> None:
+    events = [event("u", at, float(at)) for at in range(5)]
+    views = [event("u", at, at + 0.5, kind=Kind.VIEW) for at in range(5)]
+    made = split(batch_of(events + views), "loo")
+    (case,) = made.cases
+    assert case.relevant.tolist() == [4]
+    assert case.taken.tolist() == [0, 1, 2, 3]
+    assert made.train.tolist() == [True, True, True, False, False] * 2
+    assert case.extra.tolist() == [3, 8]
+
+
+def test_a_cold_user_knows_what_they_did_beside_their_first_five_items() -> None:
+    events = [event("u", at, float(at)) for at in range(40)]
+    events += [event("new", 60 + at, 50.0 + at) for at in range(7)]
+    events += [event("new", 61, 51.5, kind=Kind.LIKE), event("new", 65, 55.5, kind=Kind.LIKE)]
+    case = only(split(batch_of(events), "time"), "cold")
+    assert case.extra.tolist() == [*range(40, 45), 47]
+    assert case.relevant.tolist() == [65, 66]
+
+
+def test_what_the_user_knows_already_is_not_relevant_again() -> None:
+    events = [event("u", at, float(at)) for at in range(8)]
+    events += [event("u", 3, 8.0), event("u", 8, 9.0)]
+    case = only(split(batch_of(events), "time"), "warm")
+    assert_array_equal(case.relevant, [7, 8])
 
 
 @pytest.mark.parametrize("protocol", ["time", "loo"])

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
 from palate.cli.output import console, facts
 from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.errors import MissingExtra
+from palate.evaluation.report import WIDTH
 from palate.evaluation.run import Progress, Wish, evaluate
 from palate.funnel.engine import Funnel
 from palate.stores import Stores, close, current_release, open_stores, with_release
@@ -79,7 +81,10 @@ def main(  # noqa: PLR0913, PLR0917  the command's options
             report = evaluate(stores, wish, _home, _trained if train else _counted, progress)
     finally:
         close(stores)
-    facts(report, as_json=as_json, table=report.table())
+    if as_json:
+        facts(report, as_json=True, table="")
+    else:
+        Console(width=max(Console().width, WIDTH)).print(report.table())
 
 
 def _home(stores: Stores) -> Funnel:

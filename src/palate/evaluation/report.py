@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 import msgspec
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 Value: TypeAlias = str | int | float | tuple[float, float]
@@ -13,17 +14,20 @@ Row: TypeAlias = dict[str, Value]
 SHOWN = {
     "recall@10": "R@10",
     "ndcg@10": "N@10",
-    "next_recall@10": "next R@10",
+    "next_recall@10": "next",
     "recall@500": "R@500",
     "recall@10%": "R@10%",
-    "coverage@10": "coverage",
+    "coverage@10": "cover",
     "gini@10": "Gini",
-    "diversity@10": "diversity",
-    "novelty@10": "novelty",
+    "diversity@10": "divers",
+    "novelty@10": "novel",
     "fresh@10": "≤ 7 d",
-    "popularity@10": "popularity",
+    "popularity@10": "popul",
 }
-"""What the table for people shows, and what it calls it; the JSON holds everything."""
+"""What the table for people shows, and what it calls it; the JSON holds everything. (`next` is the
+recall@10 where only the very next event is right.)"""
+WIDTH = 100
+"""Columns of a terminal that the table needs."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,28 +48,35 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         raise KeyError(model, part)
 
     def table(self) -> Table:
-        """Draw the report for people: a block per slice."""
-        data = ", ".join(f"{name} {value}" for name, value in self.data.items())
-        table = Table(title=f"{self.protocol}: {data}", title_justify="left")
-        for name in ("slice", "model"):
-            table.add_column(name)
+        """Draw the report for people: a block per slice, a little under 100 characters wide."""
+        data = ", ".join(f"{name} {_whole(value)}" for name, value in self.data.items())
+        table = Table(title=f"{self.protocol}: {data}", title_justify="left", box=SIMPLE_HEAD)
+        table.padding, table.pad_edge = (0, 1, 0, 0), False
+        table.add_column("model", no_wrap=True)
         for name in ("users", *SHOWN.values()):
-            table.add_column(name, justify="right")
+            table.add_column(name, justify="right", no_wrap=True)
         for before, row in zip((None, *self.rows), self.rows, strict=False):
-            if before and before["slice"] != row["slice"]:
+            if before is None or before["slice"] != row["slice"]:
                 table.add_section()
-            table.add_row(str(row["slice"]), str(row["model"]), str(row["users"]), *_cells(row))
+                table.add_row(f"[bold]{row['slice']}[/bold]")
+            table.add_row(str(row["model"]), str(row["users"]), *_cells(row))
         return table
 
 
 def _cells(row: Row) -> list[str]:
     cells = [_cell(row.get(name, "")) for name in SHOWN]
     if isinstance(spread := row.get("ndcg@10_interval"), tuple):
-        cells[list(SHOWN).index("ndcg@10")] += f" ±{(spread[1] - spread[0]) / 2:.3f}"
+        half = _cell((spread[1] - spread[0]) / 2)
+        cells[list(SHOWN).index("ndcg@10")] += f" ±{half}"
     return cells
 
 
 def _cell(value: Value) -> str:
-    if isinstance(value, float):
-        return f"{value:.1f}" if value >= 10 else f"{value:.4f}"  # noqa: PLR2004  two looks of a number
-    return str(value)
+    """Three digits that count: .064, 2.47, 322."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.3f}".lstrip("0") if value < 1 else f"{value:#.3g}".rstrip(".")
+
+
+def _whole(value: Value) -> str:
+    return f"{value:.0f}" if isinstance(value, float) else str(value)

@@ -8,8 +8,9 @@ are their history, the rest is relevant.
 ``loo``: each user's last event is the test, the one before it the validation, the rest trains; the
 history is everything before the test event.
 
-Under both, the candidates are the whole catalogue less the user's history, and only events with
-which somebody took an item in (`Signal.ENGAGED`) are counted, split and judged.
+Under both, the candidates are the whole catalogue less the user's history, and what is counted,
+split and judged is the first event with which somebody took an item in (`Signal.ENGAGED`): a click
+and the view that follows it are one.
 """
 
 from collections.abc import Iterator
@@ -60,23 +61,33 @@ class Split:
     """Under `time` T1; under `loo` the time of the newest training event."""
     train: Mask
     """(events,): what may be learnt from."""
+    counted: Places
+    """Places in the batch of the training events in which somebody took an item in for the first
+    time, in order of time."""
     cases: tuple[Case, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Timeline:
-    """The counted events in (time, log) order."""
+    """The counted events in (time, log) order, and each user's other ones."""
 
     place: Places
     user: Keys
     item: Rows
     time: Times
+    others: dict[int, Places]
+    """User -> places in the batch of what they did beside: impressions, repetitions, dislikes."""
 
     def by_user(self) -> Iterator[tuple[int, Places]]:
         """Each user with the indices of their events, in order; users by key."""
-        order = np.argsort(self.user, kind="stable")
-        users, starts = np.unique(self.user[order], return_index=True)
-        yield from zip(users.tolist(), np.split(order, starts[1:]), strict=True)
+        return _grouped(self.user)
+
+
+def _grouped(users: Keys) -> Iterator[tuple[int, Places]]:
+    order = np.argsort(users, kind="stable")
+    found, starts = np.unique(users[order], return_index=True)
+    if len(found):
+        yield from zip(found.tolist(), np.split(order, starts[1:]), strict=True)
 
 
 def split(batch: EventBatch, protocol: Protocol) -> Split:
@@ -93,9 +104,16 @@ def split(batch: EventBatch, protocol: Protocol) -> Split:
 
 
 def _timeline(batch: EventBatch) -> _Timeline:
-    counted = np.flatnonzero(((batch.signal & Signal.ENGAGED) > 0) & (batch.item >= 0))
-    place = counted[np.argsort(batch.time[counted], kind="stable")]
-    return _Timeline(place, people(batch)[place], batch.item[place], batch.time[place])
+    whose = people(batch)
+    engaged = np.flatnonzero(((batch.signal & Signal.ENGAGED) > 0) & (batch.item >= 0))
+    place = engaged[np.argsort(batch.time[engaged], kind="stable")]
+    pairs = np.rec.fromarrays([whose[place], batch.item[place]])
+    place = place[np.sort(np.unique(pairs, return_index=True)[1])] if len(place) else place
+    beside = batch.kind != Kind.PROFILE
+    beside[place] = False
+    other = np.flatnonzero(beside)
+    others = {user: other[at] for user, at in _grouped(whose[other])}
+    return _Timeline(place, whose[place], batch.item[place], batch.time[place], others)
 
 
 def people(batch: EventBatch) -> Keys:
@@ -113,57 +131,50 @@ def people(batch: EventBatch) -> Keys:
 def _by_time(batch: EventBatch, line: _Timeline) -> Split:
     moment = float(line.time[int(len(line.time) * TRAIN_SHARE)])
     known = (batch.time < moment) | (batch.kind == Kind.PROFILE)
-    cases = (_time_case(line, events, moment) for _, events in line.by_user())
-    return Split("time", moment, known, tuple(case for case in cases if case))
+    cases = (_time_case(batch, line, events, moment) for _, events in line.by_user())
+    found = tuple(case for case in cases if case)
+    return Split("time", moment, known, line.place[known[line.place]], found)
 
 
-def _time_case(line: _Timeline, events: Places, moment: float) -> Case | None:
+def _time_case(batch: EventBatch, line: _Timeline, events: Places, moment: float) -> Case | None:
     before = int(np.searchsorted(line.time[events], moment, side="left"))
     if 0 < before < len(events):
-        return _case(line, "warm", events[:before], events[before:], moment, extra=0)
+        nothing = np.empty(0, np.intp)
+        return _case(line, events, before, "warm", moment, nothing)
     if before == 0 and len(events) > COLD_HISTORY:
-        history, later = events[:COLD_HISTORY], events[COLD_HISTORY:]
-        asked = float(line.time[history[-1]])
-        return _case(line, "cold", history, later, asked, extra=COLD_HISTORY)
+        asked = float(line.time[events[COLD_HISTORY - 1]])
+        extra = _until(batch, line, events[:COLD_HISTORY], events[COLD_HISTORY])
+        return _case(line, events, COLD_HISTORY, "cold", asked, extra)
     return None
 
 
 def _leave_one_out(batch: EventBatch, line: _Timeline) -> Split:
-    known = np.ones(len(batch), np.bool_)
-    whose, cases = people(batch), []
-    until: dict[int, float] = {}
+    known, cases = np.ones(len(batch), np.bool_), []
     for user, events in line.by_user():
         if len(events) < LOO_EVENTS:
             continue
-        until[user] = float(line.time[events[-2]])
         known[line.place[events[-2:]]] = False
+        beside = line.others.get(user, events[:0])
+        known[beside[batch.time[beside] >= line.time[events[-2]]]] = False
+        extra = _until(batch, line, events[-2:-1], events[-1])
         asked = float(line.time[events[-1]])
-        case = _case(line, "all", events[:-1], events[-1:], asked, extra=1)
-        if case:
-            cases.append(case)
-    known &= ~_hidden_traces(batch, whose, until)
+        cases.append(_case(line, events, len(events) - 1, "all", asked, extra))
     moment = float(batch.time[known].max(initial=0.0))
-    return Split("loo", moment, known, tuple(cases))
+    return Split("loo", moment, known, line.place[known[line.place]], tuple(cases))
 
 
-def _hidden_traces(batch: EventBatch, whose: Keys, until: dict[int, float]) -> Mask:
-    """Events of other kinds that came with the hidden ones (the impression before the click)."""
-    uncounted = ((batch.signal & Signal.ENGAGED) == 0) & (batch.kind != Kind.PROFILE)
-    hidden = np.zeros(len(batch), np.bool_)
-    for place in np.flatnonzero(uncounted).tolist():
-        hidden[place] = batch.time[place] >= until.get(int(whose[place]), np.inf)
-    return hidden
+def _until(batch: EventBatch, line: _Timeline, own: Places, next_one: np.intp) -> Places:
+    """Places of the counted events `own`, and of what their user did beside until the next one."""
+    beside = line.others.get(int(line.user[next_one]), own[:0])
+    time = batch.time[beside]
+    since = line.time[own[0]]
+    meanwhile = beside[(time >= since) & (time < line.time[next_one])]
+    return np.sort(np.concatenate([line.place[own], meanwhile]))
 
 
 def _case(
-    line: _Timeline, part: str, history: Places, later: Places, now: float, extra: int
-) -> Case | None:
-    """One user's question; the last `extra` events of the history train nobody."""
-    taken = np.unique(line.item[history])
-    first = np.sort(np.unique(line.item[later], return_index=True)[1])
-    relevant = line.item[later][first]
-    relevant = relevant[~np.isin(relevant, taken)]
-    if not len(relevant):
-        return None  # took only what they knew already: no candidate is right
-    hidden = line.place[history[len(history) - extra :]]
-    return Case(int(line.user[history[0]]), part, now, taken, hidden, relevant)
+    line: _Timeline, events: Places, known: int, part: str, now: float, extra: Places
+) -> Case:
+    """One user's question: the first `known` of their counted events are the history."""
+    taken = np.unique(line.item[events[:known]])
+    return Case(int(line.user[events[0]]), part, now, taken, extra, line.item[events[known:]])

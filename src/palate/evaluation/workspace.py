@@ -14,7 +14,6 @@ from palate.evaluation.as_of import CHUNK, ItemsAsOf, PastLog, retold
 from palate.evaluation.slates import World
 from palate.evaluation.split import Case, Split, people
 from palate.events.batch import EventBatch
-from palate.events.kinds import Signal
 from palate.events.protocol import Logged
 from palate.features.online.memory import MemoryOnline
 from palate.features.record import UserState
@@ -93,17 +92,14 @@ class Workspace:
     def world(self, batch: EventBatch, cut: Split) -> World:
         """What the metrics may know of the items."""
         columns, size = self.stores.columns, self.stores.columns.size
-        engaged = ((batch.signal & Signal.ENGAGED) > 0) & (batch.item >= 0) & cut.train
-        item, who = batch.item[engaged], people(batch)[engaged]
+        item, who = batch.item[cut.counted], people(batch)[cut.counted]
         first: Doubles = np.full(size, np.inf)
-        np.minimum.at(first, item, batch.time[engaged])
-        pairs = np.unique(np.rec.fromarrays([item, who])) if len(item) else None
-        takers = np.zeros(size) if pairs is None else np.bincount(pairs["f0"], minlength=size)
+        np.minimum.at(first, item, batch.time[cut.counted])
         published = columns.published[:size]
         return World(
             candidates=int(columns.servable[:size].sum()),
             users=len(np.unique(who)),
-            takers=takers.astype(np.float64),
+            takers=np.bincount(item, minlength=size).astype(np.float64),
             content=columns.content[:size],
             born=np.where(np.isnan(published), np.where(np.isinf(first), np.nan, first), published),
             now=self.moment,

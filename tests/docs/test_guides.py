@@ -1,0 +1,83 @@
+"""What the documentation says is true: its programs run, its links lead somewhere."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+GUIDES = sorted((ROOT / "docs/guide").glob("*.md"))
+PAGES = [*sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("*.md"))]
+
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FENCE = re.compile(r"^(```|~~~).*?^\1", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)[^)]*\)")
+HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
+
+
+def program(page: Path) -> str:
+    """All the page's blocks as one module, each at the line where it stands in the page."""
+    text = page.read_text("utf-8")
+    lines: list[str] = []
+    for block in BLOCK.finditer(text):
+        begins = text.count("\n", 0, block.start(1))
+        lines += [""] * (begins - len(lines)) + block.group(1).splitlines()
+    return "\n".join(lines) + "\n"
+
+
+def anchors(page: Path) -> set[str]:
+    """The names under which headings can be linked, as GitHub makes them."""
+    titles = HEADING.findall(FENCE.sub("", page.read_text("utf-8")))
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def links(page: Path) -> Iterator[str]:
+    """Links to files and headings of this repository."""
+    for link in LINK.findall(FENCE.sub("", page.read_text("utf-8"))):
+        if not re.match(r"[a-z]+:", link):
+            yield link
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
+def test_a_guides_code_runs_and_its_tests_pass(page: Path, tmp_path: Path) -> None:
+    file = tmp_path / f"test_{page.stem.replace('-', '_')}.py"
+    file.write_text(program(page), "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", f"--rootdir={tmp_path}", str(file)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_there_is_a_guide_for_everything_that_is_added_often() -> None:
+    assert {"add-a-generator", "add-a-rule", "add-a-feature"} <= {page.stem for page in GUIDES}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_to_something(page: Path) -> None:
+    dead = []
+    for link in links(page):
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        known = target.exists() and (
+            not anchor or target.suffix != ".md" or anchor in anchors(target)
+        )
+        if not known:
+            dead.append(link)
+    assert not dead
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_source_files_that_a_page_names_exist(page: Path) -> None:
+    """Names in backquotes that look like paths of the repository; guides also name the file one is
+    about to write, as the first line of its block."""
+    text = page.read_text("utf-8")
+    to_write = set(re.findall(r"^# ((?:src|tests)/\S+\.py)$", text, re.MULTILINE))
+    named = set(re.findall(r"`((?:src|tests|docs|bench|scripts)/[\w./-]+)`", text)) - to_write
+    assert not [name for name in sorted(named) if not (ROOT / name).exists()]

@@ -1,0 +1,93 @@
+"""The two commands, run as a person or a program runs them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from palate.cli import bench
+from palate.settings import FILE, Settings
+from palate.stores import close, open_stores
+from palate.testing.tiny import NOW, tiny_events, tiny_items, tiny_users
+
+
+def palate(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "palate.cli", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("site")
+    (home / FILE).write_text("")
+    stores = open_stores(Settings(home=home), writer=True)
+    stores.items.put(tiny_items())
+    stores.users.put(tiny_users())
+    stores.log.append(tiny_events(), NOW)
+    close(stores)
+    return home
+
+
+def test_evaluate_prints_what_others_rely_on(site: Path) -> None:
+    before = {file: file.stat().st_size for file in site.rglob("*.db")}
+    options = ("--site", str(site), "--no-train", "--json", "--models", "popularity,covisit,funnel")
+    done = palate("evaluate", "--split", "loo", *options)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report.keys() == {"protocol", "data", "rows", "command", "seconds"}
+    assert report["protocol"] == "loo"
+    assert {row["model"] for row in report["rows"]} == {"popularity", "covisit", "funnel"}
+    assert {"slice", "users", "recall@10", "ndcg@10", "coverage@10"} <= report["rows"][0].keys()
+    assert report["command"] == (
+        f"palate evaluate --split loo --site {site} --models popularity,covisit,funnel --seed 1"
+        " --no-train"
+    )
+    assert {file: file.stat().st_size for file in site.rglob("*.db")} == before
+    assert not (site / "releases").exists()
+
+
+def test_evaluate_shows_people_a_table(site: Path) -> None:
+    done = palate("evaluate", "--site", str(site), "--no-train", "--models", "popularity")
+    assert done.returncode == 0, done.stderr
+    assert "popularity" in done.stdout
+    assert "N@10" in done.stdout
+
+
+def test_evaluate_refuses_a_model_that_there_is_not_in_one_line(site: Path) -> None:
+    done = palate("evaluate", "--site", str(site), "--no-train", "--models", "magic")
+    assert done.returncode == 2
+    assert "no model 'magic'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_bench_lists_the_repositorys_programs_and_runs_one_with_its_options(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    main = 'if __name__ == "__main__":\n    print(*sys.argv[1:])\n    sys.exit(3)\n'
+    (tmp_path / "echo.py").write_text(f'"""How fast echo is."""\nimport sys\n{main}')
+    (tmp_path / "machine.py").write_text('"""What the programs share."""\n')
+    monkeypatch.setattr(bench, "FOLDER", tmp_path)
+    with pytest.raises(SystemExit) as listed:
+        bench.app(["--json"])
+    assert listed.value.code == 0
+    assert msgspec.json.decode(capfd.readouterr().out) == {"echo": "How fast echo is."}
+    with pytest.raises(SystemExit) as ran:
+        bench.app(["echo", "--items", "10"])
+    assert (ran.value.code, capfd.readouterr().out) == (3, "--items 10\n")
+
+
+def test_bench_says_where_the_programs_are_when_there_is_no_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "FOLDER", tmp_path / "bench")
+    with pytest.raises(Exception, match="programs of the repository and not part of the wheel"):
+        bench.app([], standalone_mode=False)
