@@ -10,14 +10,14 @@ from palate.funnel.worth import worth
 from palate.stores import Stores
 
 SENSIBLE: Mapping[str, float] = {
-    "two_tower": 1.2,
+    "two_tower": 2.0,
     "covisit": 1.0,
-    "popular": 0.5,
-    "popular_in_segment": 0.4,
+    "popular": 0.3,
+    "popular_in_segment": 0.3,
     "popular_in_genre": 0.3,
-    "content": 0.3,
-    "trending": 0.3,
-    "fresh": 0.1,
+    "trending": 0.25,
+    "content": 0.15,
+    "fresh": 0.05,
     "anything": 0.0,
 }
 """Before any training: what people did together first, then what everyone does."""
