@@ -31,6 +31,9 @@ MAY_BE_CALLED_SO = {
     "cli/data.py": "the command is `palate data`",
 }
 MAY_TAKE_MORE_ARGUMENTS: dict[str, str] = {}
+MAY_HOLD_MORE_FILES = {
+    "cli": "a command is a file, so that `palate serve` loads none of the others",
+}
 MAY_FORGIVE_ANYTHING = {
     "funnel/engine.py": "a part that fails must not take the page with it",
     "funnel/reasons.py": "part of the engine: a slate without a sentence is better than none",
@@ -206,7 +209,8 @@ def test_protocols_are_narrow(path: Path) -> None:
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: str(p.relative_to(ROOT.parent)))
 def test_a_folder_holds_few_files(folder: Path) -> None:
-    assert len(list(folder.glob("*.py"))) <= FOLDER_FILES
+    if where(folder) not in MAY_HOLD_MORE_FILES:
+        assert len(list(folder.glob("*.py"))) <= FOLDER_FILES
     assert not words(folder.name) & SAYS_NOTHING
 
 

@@ -26,7 +26,7 @@ SHOWN = {
 }
 """What the table for people shows, and what it calls it; the JSON holds everything. (`next` is the
 recall@10 where only the very next event is right.)"""
-WIDTH = 100
+WIDTH = 112
 """Columns of a terminal that the table needs."""
 
 
@@ -48,7 +48,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         raise KeyError(model, part)
 
     def table(self) -> Table:
-        """Draw the report for people: a block per slice, a little under 100 characters wide."""
+        """Draw the report for people: a block per slice, `WIDTH` characters wide."""
         data = ", ".join(f"{name} {_whole(value)}" for name, value in self.data.items())
         table = Table(title=f"{self.protocol}: {data}", title_justify="left", box=SIMPLE_HEAD)
         table.padding, table.pad_edge = (0, 1, 0, 0), False

@@ -68,7 +68,7 @@ def evaluate(
     """
     started = perf_counter()
     found = answers(site, wish, funnel_of, learn, progress)
-    rows = [row for name, lists in found.lists.items() for row in found.bench.rows(name, lists)]
+    rows = [row for name, lists in _spoken(found) for row in found.bench.rows(name, lists)]
     rows.sort(key=lambda row: PARTS.index(str(row["slice"])))
     return Report(
         protocol=wish.protocol,
@@ -77,6 +77,11 @@ def evaluate(
         command=wish.command,
         seconds=round(perf_counter() - started, 1),
     )
+
+
+def _spoken(found: Answers) -> list[tuple[str, Sequence[Rows]]]:
+    """The models that said anything: without a release, the towers are silent, not bad."""
+    return [(name, lists) for name, lists in found.lists.items() if any(map(len, lists))]
 
 
 def answers(
