@@ -54,11 +54,17 @@ def quick_settings(home: Path) -> Settings:
     return changed(Settings(), home=home, training=QUICK)
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Stores]:
+def checkerboard(home: Path) -> Stores:
     """The checkerboard on disk, with nothing trained."""
-    stores = open_stores(quick_settings(tmp_path))
+    stores = open_stores(quick_settings(home))
     stores.items.put(board_items())
     stores.log.append(board_events(), START)
+    return stores
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Stores]:
+    """A checkerboard of the test's own."""
+    stores = checkerboard(tmp_path)
     yield stores
     close(stores)

@@ -47,8 +47,12 @@ def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -
         return RankerOutcome(refused("ranker", f"{why} The release ranks by weighted fusion."))
     report("rows", 0.0, f"replaying the log with {len(moments):,} moments")
     lists = reconstruct(source, data, moments, full, report)
+    if sum(each.labels.any() for each in lists[:full]) < FEWEST_MOMENTS // 2:
+        why = "Too little for a ranker: the generators hardly ever found what was taken."
+        return RankerOutcome(refused("ranker", f"{why} The release ranks by weighted fusion."))
     names = generator_names(source)
-    train, held, judge = _split(lists)
+    train, held, judge = lists[: int(len(lists) * TRAINED)], lists[:full], lists[full:]
+    held = held[len(train) :]
     report("ranker", 0.0, f"{len(train):,} lists of up to {settings.ranker_candidates} items")
     fusion = fit_fusion(train, names)
     network = fit_ranker(_learnable(train), _learnable(held), settings, report)
@@ -66,13 +70,6 @@ def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -
         _metrics(judge, names, predicted),
         {"moments": len(lists), "rows": sum(len(each.kept) for each in lists)},
     )
-
-
-def _split(
-    lists: Sequence[RankedList],
-) -> tuple[Sequence[RankedList], Sequence[RankedList], Sequence[RankedList]]:
-    first, second = int(len(lists) * TRAINED), int(len(lists) * CALIBRATED)
-    return lists[:first], lists[first:second], lists[second:]
 
 
 def _learnable(lists: Sequence[RankedList]) -> Sequence[RankedList]:

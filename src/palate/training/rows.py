@@ -138,7 +138,7 @@ class _Walk:
                 lists.append(await self._list(moment, generators, names, number))
             done = len(lists) / len(moments)
             report("rows", done, f"replayed {len(lists):,} of {len(moments):,} moments")
-        return [each for each in lists if len(each.rows)]
+        return lists
 
     def _generators(self, moment: Moment) -> tuple[tuple[Generator, ...], tuple[str, ...]]:
         """The serving generators over the state as of this moment."""

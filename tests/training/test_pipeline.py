@@ -1,0 +1,265 @@
+"""A whole training: from events to a live release, and what stops it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from msgspec.structs import replace as changed
+from tests.training.conftest import (
+    ITEMS,
+    START,
+    board_events,
+    board_items,
+    checkerboard,
+    quick_settings,
+)
+
+from palate.catalog.item import Item
+from palate.catalog.user import user_key
+from palate.clock import FixedClock
+from palate.errors import Conflict, CorruptRelease
+from palate.events.kinds import Event, Signal
+from palate.releases.directory import ReleaseDirectory
+from palate.releases.release import Release
+from palate.settings import Settings
+from palate.stores import Stores, close, open_stores
+from palate.streaming.replay import Replay
+from palate.surfaces.home import generators
+from palate.training.dataset import current_columns, read_dataset
+from palate.training.lock import training_lock
+from palate.training.pipeline import train
+from palate.training.report import TrainingReport
+from palate.training.rows import RowSource, generator_names, reconstruct, sample_moments
+
+CLOCK = FixedClock(START + 1e6)
+
+
+def quietly(phase: str, fraction: float, text: str) -> None:
+    """Progress that nobody watches."""
+
+
+class Trained(NamedTuple):
+    site: Stores
+    report: TrainingReport
+    release: Release
+    told: list[tuple[str, float, str]]
+
+
+def learnt(site: Stores) -> Trained:
+    told: list[tuple[str, float, str]] = []
+    report = train(site, generators, lambda *each: told.append(each), CLOCK)
+    release = ReleaseDirectory(site.settings.path("releases")).load(report.name or "")
+    return Trained(site, report, release, told)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
+    """One training that several tests look at."""
+    stores = checkerboard(tmp_path_factory.mktemp("site"))
+    yield learnt(stores)
+    close(stores)
+
+
+def test_a_training_ends_in_a_live_release_that_knows_who_likes_what(trained: Trained) -> None:
+    site, report, release, _ = trained
+    releases = ReleaseDirectory(site.settings.path("releases"))
+    assert report.promoted
+    assert releases.current() == report.name
+    assert release.two_tower is not None
+    assert set(release.fusion) == set(generator_names(RowSource(site, generators, None)))
+    columns = current_columns(site)
+    replay = Replay(site.settings, columns)
+    replay.apply(read_dataset(site, quietly).events)
+    for name in ("u0", "u1"):
+        user = replay.user(user_key(name))
+        seen = np.sort(user.seen)
+        rows, _ = release.two_tower.candidates(user, CLOCK.now(), columns, seen, 5)
+        ids = site.items.ids(rows)
+        assert {int(i[1:]) % 2 for i in ids} == {int(name[1:])}
+
+
+def test_the_manifest_says_where_it_comes_from(trained: Trained) -> None:
+    site, report, release, _ = trained
+    manifest = release.manifest
+    assert manifest == report.manifest
+    assert manifest.created == CLOCK.now()
+    assert manifest.reconstructed
+    assert manifest.log_position == site.log.end()
+    assert manifest.data["events"] == site.log.count()
+    assert manifest.data["items"] == ITEMS
+    assert [v.part for v in manifest.verdicts] == ["two_tower", "ranker"]
+    assert any("reconstructed" in note for note in manifest.notes)
+    assert manifest.settings["training"]["seed"] == 1
+    assert set(manifest.seconds) >= {"read", "tower", "rows", "ranker", "refit"}
+    assert (release.ranker is not None) == manifest.verdicts[1].shipped
+    assert release.ranker is None or release.ranker.features == manifest.features
+
+
+def test_the_same_log_and_seed_give_the_same_files(trained: Trained, site: Stores) -> None:
+    again = learnt(site).release.manifest
+    assert again.files == trained.release.manifest.files
+    assert again.metrics == trained.release.manifest.metrics
+
+
+def test_progress_names_every_phase_in_order(trained: Trained) -> None:
+    phases = ["read", "tower", "rows", "ranker", "refit", "publish", "done"]
+    assert list(dict.fromkeys(phase for phase, _, _ in trained.told)) == phases
+    assert all(0.0 <= fraction <= 1.0 and text for _, fraction, text in trained.told)
+
+
+def test_a_training_that_is_stopped_leaves_nothing_behind(site: Stores) -> None:
+    def stop(phase: str, *_: object) -> None:
+        if phase == "publish":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(site, generators, stop, CLOCK)
+    assert list(site.settings.path("releases").iterdir()) == []
+    with training_lock(site.settings.home):
+        pass
+
+
+def test_two_trainings_of_a_site_do_not_run_together(site: Stores) -> None:
+    with training_lock(site.settings.home), pytest.raises(Conflict, match="another training"):
+        train(site, generators, quietly, CLOCK)
+
+
+def tiny(site: Stores, events: Sequence[Event], items: Sequence[Item] = ()) -> Stores:
+    """A site beside `site` with these events only, and no lower bound on them."""
+    home = site.settings.home / "tiny"
+    settings: Settings = quick_settings(home)
+    training = changed(settings.training, min_events=1)
+    stores = open_stores(changed(settings, training=training))
+    stores.items.put(items)
+    stores.log.append(events, START)
+    return stores
+
+
+DEGENERATE = {
+    "no events": [],
+    "two users and three items": board_events(users=2, each=3, items=6),
+    "a single item": [changed(e, item_id="i0") for e in board_events(users=50, each=4)],
+    "one user": board_events(users=1, each=14),
+    "everybody once": board_events(users=60, each=1),
+    "one moment": [changed(e, time=START) for e in board_events(users=30, each=8)],
+}
+
+
+@pytest.mark.parametrize("case", DEGENERATE)
+def test_data_with_nothing_to_learn_ends_in_a_sentence(site: Stores, case: str) -> None:
+    stores = tiny(site, DEGENERATE[case])
+    report = train(stores, generators, quietly, CLOCK)
+    close(stores)
+    assert all(sentence.endswith(".") for sentence in report.sentences)
+    if report.name is None:
+        assert not report.promoted
+        assert ReleaseDirectory(stores.settings.path("releases")).names() == []
+
+
+def test_a_catalogue_without_metadata_can_be_learnt_from(site: Stores) -> None:
+    items = [Item(item_id=f"i{n}") for n in range(ITEMS)]
+    stores = tiny(site, board_events(), items)
+    _, report, release, _ = learnt(stores)
+    close(stores)
+    assert report.promoted
+    assert release.two_tower is not None
+
+
+def test_too_few_events_are_refused_with_the_number_that_is_needed(site: Stores) -> None:
+    patient = changed(site.settings.training, min_events=100_000)
+    strict = changed(site.settings, training=patient)
+    report = train(replace(site, settings=strict), generators, quietly, CLOCK)
+    assert report.name is None
+    assert "100,000" in report.sentences[0]
+
+
+def test_the_gate_keeps_a_ranker_back_that_is_no_better(
+    site: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("palate.training.gate.FLOOR", float("inf"))
+    _, report, release, _ = learnt(site)
+    assert release.ranker is None
+    assert release.manifest.features == ()
+    assert any("weighted fusion" in sentence for sentence in report.sentences)
+
+
+def test_moments_are_spread_over_the_end_of_the_log_and_know_what_came_next(site: Stores) -> None:
+    data = read_dataset(site, quietly)
+    since = data.part(0.8)
+    moments = sample_moments(data.events, since, 50)
+    assert len(moments) == 50
+    places = [int(data.events.position[m.at]) for m in moments]
+    assert places == sorted(places)
+    assert places[0] >= since
+    assert places[-1] == int(data.events.position[-1])
+    for moment in moments:
+        row = int(data.events.item[moment.at])
+        assert row in moment.labels
+        assert all(head[0] for head in moment.labels.values())
+        positive = bool(data.events.signal[moment.at] & Signal.POSITIVE)
+        assert moment.labels[row][1] is positive
+        assert len(moment.labels) <= 10
+
+
+def test_rows_know_nothing_of_the_moment_they_predict(site: Stores) -> None:
+    data = read_dataset(site, quietly)
+    moments = sample_moments(data.events, data.part(0.8), 20)
+    asked: list[tuple[float, int]] = []
+    features = ("user_acts", "taken_before")
+
+    def spying(stores: Stores) -> tuple[object, ...]:
+        class Spy:
+            async def generate(self, query, limit):  # noqa: ANN001, ANN202
+                asked.append((query.user.last_time, query.user.total))
+                inner = generators(stores)[1]
+                return await inner.generate(query, limit)
+
+        return (Spy(),)
+
+    stores = replace(site, columns=current_columns(site))
+    lists = reconstruct(RowSource(stores, spying, None, features), data, moments, 15, quietly)  # type: ignore[arg-type]
+    assert len(asked) == len(moments)
+    for moment, (last, total) in zip(moments, asked, strict=True):
+        before = data.events.take(slice(0, moment.at))
+        own = before.user == moment.user
+        assert last < moment.now
+        assert total == own.sum()
+    assert all(not each.features[:, 1].any() for each in lists)
+
+
+def test_training_lists_are_sampled_and_judging_lists_are_whole(site: Stores) -> None:
+    data = read_dataset(site, quietly)
+    moments = sample_moments(data.events, data.part(0.8), 60)
+    source = RowSource(replace(site, columns=current_columns(site)), generators, None)
+    lists = reconstruct(source, data, moments, 30, quietly)
+    for number, each in enumerate(lists):
+        taken = np.flatnonzero(each.labels.any(axis=1))
+        assert np.isin(taken, each.kept).all()
+        assert each.features.shape == (len(each.kept), len(source.features))
+        assert np.isfinite(each.features).all()
+        others = len(each.rows) - len(taken)
+        if number >= 30:
+            assert len(each.kept) == len(each.rows)
+        assert each.weight * (len(each.kept) - len(taken)) == pytest.approx(others)
+
+
+def test_a_new_catalogue_entry_reaches_the_training_without_a_stream_worker(site: Stores) -> None:
+    site.items.put([Item(item_id="late", title="Late", categories=("comedy",))])
+    columns = current_columns(site)
+    row = int(site.items.rows(["late"], create=False)[0])
+    assert columns.servable[row]
+    assert len(board_items()) == ITEMS
+
+
+def test_promotion_refuses_what_does_not_verify(
+    site: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> Release:
+        raise CorruptRelease("nothing reads back")
+
+    monkeypatch.setattr(ReleaseDirectory, "load", broken)
+    with pytest.raises(CorruptRelease):
+        train(site, generators, quietly, CLOCK)
+    assert ReleaseDirectory(site.settings.path("releases")).current() is None
