@@ -1,6 +1,5 @@
 """A whole site in real processes: events in, a changed slate out, nothing lost when killed."""
 
-import json
 import os
 import signal
 import socket
@@ -100,19 +99,17 @@ class Up:
 
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Up]:
-    items = [
-        {"item_id": f"{genre}-{n}", "title": f"{genre.title()} {n}", "categories": [genre]}
-        for genre in GENRES
-        for n in range(12)
-    ]
-    file = tmp_path / "items.jsonl"
-    file.write_text("".join(json.dumps(item) + "\n" for item in items), "utf-8")
-    home = tmp_path / "site"
-    for command in (("init", str(home)), ("import", "items", str(file), "--site", str(home))):
-        subprocess.run(palate(*command), check=True, capture_output=True)
-    running = Up(home)
+    (tmp_path / "palate.toml").write_text("[serving]\nworkers = 2\n", "utf-8")
+    running = Up(tmp_path)
     try:
         wait_until(running.answers)
+        items = [
+            {"item_id": f"{genre}-{n}", "title": f"{genre.title()} {n}", "categories": [genre]}
+            for genre in GENRES
+            for n in range(12)
+        ]
+        assert running.client.post("/v1/items", json={"items": items}).is_success
+        wait_until(lambda: len(running.slate(limit=8)) == 8)
         yield running
     finally:
         running.close()
@@ -162,22 +159,40 @@ class Sender:
             return False
 
 
-def test_a_click_changes_the_next_slate_and_ctrl_c_ends_everything(up: Up) -> None:
-    before = up.slate(session_id="s1", limit=8)
-    assert len(before) == 8
+def test_events_change_the_slate_and_ctrl_c_ends_everything(up: Up) -> None:
     click = {"kind": "click", "session_id": "s1", "item_id": "space-3"}
     assert up.client.post("/v1/events", json={"events": [click]}).status_code == 202
     wait_until(lambda: "to Space 3" in str(up.slate(session_id="s1", limit=8)))
-    assert "is up: http://127.0.0.1:" in up.said()
+    assert f"is up: http://127.0.0.1:{up.port}" in up.said()
+    check_that_workers_speak_for_each_other(up)
+    check_that_a_second_one_is_refused(up)
     below = children(up.process.pid)
-    assert {name for name in ("serve", "stream", "train") if up.role(name)} == {
-        "serve",
-        "stream",
-        "train",
-    }
+    assert all(up.role(name) for name in ("serve", "stream", "train"))
     up.process.send_signal(signal.SIGINT)
     assert up.process.wait(PATIENCE) == 0
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below))
+
+
+def check_that_workers_speak_for_each_other(up: Up) -> None:
+    """Two workers, one port: whichever is asked knows every trace and counts for all."""
+    answer = up.client.get("/v1/recommendations/trending", params={"limit": 5}).json()
+    for _ in range(6):
+        with httpx.Client(base_url=up.client.base_url, timeout=10) as another:
+            trace = another.get(f"/v1/traces/{answer['recommendation_id']}")
+            assert trace.status_code == 200
+            counted = 'palate_request_duration_seconds_count{step="full",surface="trending"} 1.0'
+            assert counted in another.get("/metrics").text
+
+
+def check_that_a_second_one_is_refused(up: Up) -> None:
+    again = subprocess.run(
+        palate("up", "--site", str(up.home), "--port", str(up.port)),
+        check=False,
+        capture_output=True,
+    )
+    assert again.returncode == 2
+    assert again.stderr.decode().strip().count("\n") == 0
+    assert f"cannot listen on 127.0.0.1:{up.port}" in again.stderr.decode()
 
 
 def test_no_acknowledged_event_is_lost_whatever_is_killed(up: Up) -> None:
@@ -200,14 +215,3 @@ def test_no_acknowledged_event_is_lost_whatever_is_killed(up: Up) -> None:
             palate(*command, "--site", str(up.home)), check=False, capture_output=True
         )
         assert done.returncode == 0, done.stderr.decode() + done.stdout.decode()
-
-
-def test_a_second_up_is_refused_in_one_line(up: Up) -> None:
-    again = subprocess.run(
-        palate("up", "--site", str(up.home), "--port", str(up.port)),
-        check=False,
-        capture_output=True,
-    )
-    assert again.returncode == 2
-    assert again.stderr.decode().strip().count("\n") == 0
-    assert f"cannot listen on 127.0.0.1:{up.port}" in again.stderr.decode()
