@@ -56,6 +56,7 @@ def train(
     """
     settings = settings_of(site)
     os.nice(max(0, NICENESS - os.nice(0)))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     if watch:
         _watch(settings)
         return
@@ -92,7 +93,6 @@ def _once(settings: Settings, tell: Tell) -> TrainingReport:
 def _watch(settings: Settings) -> None:
     """Train whenever the schedule says so, until SIGINT or SIGTERM."""
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     stores = open_stores(settings)
     schedule = Schedule(settings, stores.log, SystemClock())
     try:

@@ -94,6 +94,7 @@ class _Fit:
             lr=plan.learning_rate,
             weight_decay=settings.weight_decay,
             betas=(0.9, 0.98),
+            fused=True,
         )
         self.softmax = Softmax(towers.items.counts, self.dice)
         self.tokens = self._tokens()
