@@ -4,7 +4,7 @@ State after the pass is a function of the state before and the events alone; how
 into batches leaves no trace. Users' counters never look at the catalogue.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +17,12 @@ from palate.jit import kernel
 PROFILE, FORGET = int(Kind.PROFILE), int(Kind.FORGET)
 SHOWN, ENGAGED = int(Signal.SHOWN), int(Signal.ENGAGED)
 BEYOND_SHOWN = 255 & ~SHOWN
-LATE_RATE = 1.0 / SEGMENT_HALF_LIFE
+SEGMENT_RATE = 1.0 / SEGMENT_HALF_LIFE
 DECAY, FIRST = 0, 1
 MOST_SEGMENTS = 65_536.0
+
+Told: TypeAlias = tuple[int, int, float, float]
+"""kind, signals, value, time of an event."""
 
 
 class Batch(NamedTuple):
@@ -46,13 +49,10 @@ class Users(NamedTuple):
     counters: Doubles
     sizes: NDArray[np.int64]
     """history, shown, seen."""
-    times: Times
-    history: Rows
-    values: Floats
-    kinds: NDArray[np.uint8]
-    signals: NDArray[np.uint8]
-    shown_times: Times
-    shown: Rows
+    history: Doubles
+    """(users, places, 5): time, row, value, kind, signals of each act, oldest first."""
+    shown: Doubles
+    """(users, places, 2): time, row of each impression, oldest first."""
     seen_at: NDArray[np.int64]
     """Where a user's seen list begins in the arena."""
     seen: Rows
@@ -102,71 +102,36 @@ def fold(batch: Batch, users: Users, items: Items, rules: Rules, found: Found) -
             continue
         users.alive[user] = 1
         if kind == PROFILE:
-            users.numbers[user, SEGMENT] = _code(batch.value[e])
+            code = batch.value[e]
+            users.numbers[user, SEGMENT] = int(code) if 0.0 <= code < MOST_SEGMENTS else 0
             continue
-        _fold_user(batch, e, users, rules, found)
-        if batch.item[e] >= 0:
-            _fold_item(batch, e, users.numbers[user, SEGMENT], items, rules)
+        event = (kind, batch.signal[e], batch.value[e], batch.time[e])
+        _count(users.counters[user], rules.user_folds, event)
+        if batch.signal[e] & SHOWN == 0:
+            _touch(users.numbers[user], users.moments[user], batch.time[e], rules.session_gap)
+        item = batch.item[e]
+        if item < 0:
+            continue
+        found.first[e] = _note(users, user, item, event, rules.seen_limit, found.window[e])
+        _count(items.counters[item], rules.item_folds, event)
+        if batch.signal[e] & ENGAGED != 0:
+            _count_segment(items.segments[item], users.numbers[user, SEGMENT], batch.time[e])
 
 
 @kernel
-def _code(value: float) -> int:
-    """Read a segment's code; 0 where it is none."""
-    return int(value) if 0.0 <= value < MOST_SEGMENTS else 0
-
-
-@kernel
-def _fold_user(batch: Batch, e: int, users: Users, rules: Rules, found: Found) -> None:
-    user, item, signal, time = batch.user[e], batch.item[e], batch.signal[e], batch.time[e]
-    _count(users.counters[user], rules.user_folds, batch, e)
-    if signal & SHOWN == 0:
-        _touch(users, user, time, rules.session_gap)
-    if item < 0:
-        return
-    if signal & SHOWN != 0:
-        _insert_shown(users, user, item, time)
-    if signal & BEYOND_SHOWN == 0:
-        return
-    before = _see(users, user, item, np.uint32(signal), rules.seen_limit)
-    if signal & ENGAGED != 0 and before & ENGAGED == 0:
-        found.first[e] = 1
-        _look_back(users, user, item, time, found.window[e])
-    _insert_history(users, user, (item, time, batch.value[e], batch.kind[e], signal))
-
-
-@kernel
-def _fold_item(batch: Batch, e: int, segment: int, items: Items, rules: Rules) -> None:
-    item, time = batch.item[e], batch.time[e]
-    _count(items.counters[item], rules.item_folds, batch, e)
-    if batch.signal[e] & ENGAGED == 0:
-        return
-    row = items.segments[item]
-    last = len(row) - 1
-    code = segment if 0 <= segment < last else 0
-    weight = 1.0
-    if time >= row[last]:
-        row[:last] *= np.exp2((row[last] - time) * LATE_RATE)
-        row[last] = time
-    else:
-        weight = np.exp2((time - row[last]) * LATE_RATE)
-    row[code] += weight
-
-
-@kernel
-def _count(counters: Doubles, folds: FoldTable, batch: Batch, e: int) -> None:
+def _count(counters: Doubles, folds: FoldTable, event: Told) -> None:
     """Let every fold that an event concerns grow."""
-    kind, signal = np.uint32(1) << np.uint32(batch.kind[e]), batch.signal[e]
+    kind, signal, value, time = event
+    bit = np.uint32(1) << np.uint32(kind)
     for f in range(len(folds.rate)):
-        if folds.signals[f] & signal == 0:
-            continue
-        if folds.kinds[f] != 0 and folds.kinds[f] & kind == 0:
+        if folds.signals[f] & signal == 0 or (folds.kinds[f] != 0 and folds.kinds[f] & bit == 0):
             continue
         weight = 1.0
         if folds.by_value[f] == 1:
-            weight = np.float64(batch.value[e])
+            weight = np.float64(value)
             if np.isnan(weight):
                 continue
-        _grow(counters[f], folds.grows[f], folds.rate[f], weight, batch.time[e])
+        _grow(counters[f], folds.grows[f], folds.rate[f], weight, time)
 
 
 @kernel
@@ -174,8 +139,8 @@ def _grow(pair: Doubles, grows: int, rate: float, weight: float, time: float) ->
     """Add `weight` at `time` to one counter; see `features.folds`."""
     value, as_of = pair[0], pair[1]
     if grows != DECAY:
-        earlier = value == 0.0 or time < value
-        if earlier if grows == FIRST else value == 0.0 or time > value:
+        better = time < value if grows == FIRST else time > value
+        if value == 0.0 or better:
             pair[0] = time
             pair[1] = time
     elif value == 0.0:
@@ -189,9 +154,23 @@ def _grow(pair: Doubles, grows: int, rate: float, weight: float, time: float) ->
 
 
 @kernel
-def _touch(users: Users, user: int, time: float, gap: float) -> None:
+def _count_segment(row: Doubles, segment: int, time: float) -> None:
+    """Count an engagement of a segment's user; the whole row has one as_of, its last place."""
+    last = len(row) - 1
+    code = segment if segment < last else 0
+    if time >= row[last]:
+        decay = np.exp2((row[last] - time) * SEGMENT_RATE)
+        for at in range(last):
+            row[at] *= decay
+        row[last] = time
+        row[code] += 1.0
+    else:
+        row[code] += np.exp2((time - row[last]) * SEGMENT_RATE)
+
+
+@kernel
+def _touch(numbers: NDArray[np.int64], moments: Doubles, time: float, gap: float) -> None:
     """Keep account of acts and sessions; a late act widens the session it falls into."""
-    numbers, moments = users.numbers[user], users.moments[user]
     numbers[TOTAL] += 1
     if numbers[TOTAL] == 1 or time > moments[LAST_TIME] + gap:
         moments[SESSION_START] = time
@@ -205,6 +184,29 @@ def _touch(users: Users, user: int, time: float, gap: float) -> None:
         moments[LAST_TIME] = time
     moments[FIRST_TIME] = min(time, moments[FIRST_TIME])
     moments[LAST_TIME] = max(time, moments[LAST_TIME])
+
+
+@kernel
+def _note(
+    users: Users, user: int, item: int, event: Told, limit: int, window: NDArray[np.int32]
+) -> int:
+    """Put an event about an item into the user's lists.
+
+    Returns 1 where the item was taken in for the first time, with `window` filled.
+    """
+    kind, signal, value, time = event
+    sizes, entry, first = users.sizes[user], np.empty(5), 0
+    entry[0], entry[1], entry[2], entry[3], entry[4] = time, item, value, kind, signal
+    if signal & SHOWN != 0:
+        sizes[SHOWN_SIZE] = _insert(users.shown[user], sizes[SHOWN_SIZE], entry)
+    if signal & BEYOND_SHOWN == 0:
+        return first
+    before = _see(users, user, item, np.uint32(signal), limit)
+    if signal & ENGAGED != 0 and before & ENGAGED == 0:
+        first = 1
+        _look_back(users.history[user], sizes[HISTORY_SIZE], item, time, window)
+    sizes[HISTORY_SIZE] = _insert(users.history[user], sizes[HISTORY_SIZE], entry)
+    return first
 
 
 @kernel
@@ -226,137 +228,105 @@ def _see(users: Users, user: int, item: int, signal: np.uint32, limit: int) -> n
 
 
 @kernel
-def _look_back(users: Users, user: int, item: int, time: float, window: NDArray[np.int32]) -> None:
+def _look_back(
+    history: Doubles, size: int, item: int, time: float, window: NDArray[np.int32]
+) -> None:
     """Fill `window` with the items taken in up to `time`, newest first, each once."""
     filled = 0
-    for back in range(users.sizes[user, HISTORY_SIZE] - 1, -1, -1):
-        other = users.history[user, back]
-        engaged = users.signals[user, back] & ENGAGED != 0
-        if not engaged or other == item or users.times[user, back] > time:
+    for back in range(size - 1, -1, -1):
+        other = np.int32(history[back, 1])
+        if history[back, 0] > time or other == item or int(history[back, 4]) & ENGAGED == 0:
             continue
-        if _holds(window, filled, other):
-            continue
-        window[filled] = other
-        filled += 1
-        if filled == len(window):
-            return
+        known = False
+        for at in range(filled):
+            known = known or window[at] == other
+        if not known:
+            window[filled] = other
+            filled += 1
+            if filled == len(window):
+                return
 
 
 @kernel
-def _holds(window: NDArray[np.int32], filled: int, item: int) -> bool:
-    for at in range(filled):  # noqa: SIM110  numba compiles no generator expressions
-        if window[at] == item:
-            return True
-    return False
+def _insert(table: Doubles, size: int, entry: Doubles) -> int:
+    """Put an entry where its time belongs (after its equals); returns the list's size.
 
-
-@kernel
-def _place(times: Times, size: int, time: float) -> int:
-    """Find where an event belongs in a sorted full list (after its equals); makes room there.
-
-    Returns -1 where the list is full and the event older than all of it.
+    A full list gives up its oldest entry, which may be this one.
     """
     at = size
-    while at > 0 and times[at - 1] > time:
+    while at > 0 and table[at - 1, 0] > entry[0]:
         at -= 1
-    if size < len(times):
-        times[at + 1 : size + 1] = times[at:size].copy()
-    elif at == 0:
-        return -1
-    else:
-        times[: at - 1] = times[1:at].copy()
+    if size < len(table):
+        _move(table, size, at, -1)
+        size += 1
+    elif at > 0:
         at -= 1
-    times[at] = time
-    return at
-
-
-@kernel
-def _insert_history(users: Users, user: int, entry: tuple[int, float, float, int, int]) -> None:
-    size = users.sizes[user, HISTORY_SIZE]
-    at = _place(users.times[user], size, entry[1])
-    if at < 0:
-        return
-    _put(users.history[user], size, at, entry[0])
-    _put(users.values[user], size, at, entry[2])
-    _put(users.kinds[user], size, at, entry[3])
-    _put(users.signals[user], size, at, entry[4])
-    users.sizes[user, HISTORY_SIZE] = min(size + 1, len(users.times[user]))
-
-
-@kernel
-def _insert_shown(users: Users, user: int, item: int, time: float) -> None:
-    size = users.sizes[user, SHOWN_SIZE]
-    at = _place(users.shown_times[user], size, time)
-    if at < 0:
-        return
-    _put(users.shown[user], size, at, item)
-    users.sizes[user, SHOWN_SIZE] = min(size + 1, len(users.shown_times[user]))
-
-
-@kernel
-def _put(column: Rows, size: int, at: int, value: float) -> None:
-    """Insert into a column as `_place` did into the times."""
-    if size < len(column):
-        column[at + 1 : size + 1] = column[at:size].copy()
+        _move(table, 0, at, 1)
     else:
-        column[:at] = column[1 : at + 1].copy()
-    column[at] = value
+        return size
+    for column in range(table.shape[1]):
+        table[at, column] = entry[column]
+    return size
+
+
+@kernel
+def _move(table: Doubles, place: int, end: int, step: int) -> None:
+    """From `place` on to `end`, each takes over the entry `step` further."""
+    while place != end:
+        for column in range(table.shape[1]):
+            table[place, column] = table[place + step, column]
+        place += step
 
 
 @kernel
 def _blank(users: Users, user: int) -> None:
     users.alive[user] = 0
-    users.numbers[user] = 0
-    users.moments[user] = 0.0
-    users.counters[user] = 0.0
-    users.sizes[user] = 0
+    for at in range(users.numbers.shape[1]):
+        users.numbers[user, at] = 0
+    for at in range(users.moments.shape[1]):
+        users.moments[user, at] = 0.0
+        users.sizes[user, at] = 0
+    for at in range(users.counters.shape[1]):
+        users.counters[user, at, 0] = 0.0
+        users.counters[user, at, 1] = 0.0
 
 
 @kernel
 def _merge(users: Users, user: int, session: int, rules: Rules) -> None:
     """Make what a session did the user's own; items keep what they counted."""
-    _merge_numbers(users, user, session)
-    for f in range(len(rules.user_folds.rate)):
-        value, as_of = users.counters[session, f]
+    _merge_numbers(
+        users.numbers[user], users.numbers[session], users.moments[user], users.moments[session]
+    )
+    folds = rules.user_folds
+    for f in range(len(folds.rate)):
+        value, as_of = users.counters[session, f, 0], users.counters[session, f, 1]
         if value != 0.0:
-            _grow(
-                users.counters[user, f],
-                rules.user_folds.grows[f],
-                rules.user_folds.rate[f],
-                value,
-                as_of,
-            )
-    for i in range(users.sizes[session, SHOWN_SIZE]):
-        _insert_shown(users, user, users.shown[session, i], users.shown_times[session, i])
-    for i in range(users.sizes[session, HISTORY_SIZE]):
-        entry = (
-            users.history[session, i],
-            users.times[session, i],
-            users.values[session, i],
-            users.kinds[session, i],
-            users.signals[session, i],
-        )
-        _insert_history(users, user, entry)
+            _grow(users.counters[user, f], folds.grows[f], folds.rate[f], value, as_of)
+    mine, theirs = users.sizes[user], users.sizes[session]
+    for at in range(theirs[SHOWN_SIZE]):
+        entry = users.shown[session, at]
+        mine[SHOWN_SIZE] = _insert(users.shown[user], mine[SHOWN_SIZE], entry)
+    for at in range(theirs[HISTORY_SIZE]):
+        entry = users.history[session, at]
+        mine[HISTORY_SIZE] = _insert(users.history[user], mine[HISTORY_SIZE], entry)
     start = users.seen_at[session]
-    for at in range(start, start + users.sizes[session, SEEN_SIZE]):
+    for at in range(start, start + theirs[SEEN_SIZE]):
         _see(users, user, users.seen[at], users.seen_signals[at], rules.seen_limit)
     users.alive[user] = 1
     _blank(users, session)
 
 
 @kernel
-def _merge_numbers(users: Users, user: int, session: int) -> None:
-    mine, theirs = users.numbers[user], users.numbers[session]
-    when, then = users.moments[user], users.moments[session]
+def _merge_numbers(
+    mine: NDArray[np.int64], theirs: NDArray[np.int64], when: Doubles, then: Doubles
+) -> None:
     if theirs[TOTAL] == 0:
         return
-    if mine[TOTAL] == 0:
-        when[:] = then
-        mine[SESSION_EVENTS] = theirs[SESSION_EVENTS]
-    elif then[LAST_TIME] >= when[LAST_TIME]:
+    new = mine[TOTAL] == 0
+    if new or then[LAST_TIME] >= when[LAST_TIME]:
         when[SESSION_START] = then[SESSION_START]
         mine[SESSION_EVENTS] = theirs[SESSION_EVENTS]
-    when[FIRST_TIME] = min(when[FIRST_TIME], then[FIRST_TIME])
-    when[LAST_TIME] = max(when[LAST_TIME], then[LAST_TIME])
+    when[FIRST_TIME] = then[FIRST_TIME] if new else min(when[FIRST_TIME], then[FIRST_TIME])
+    when[LAST_TIME] = then[LAST_TIME] if new else max(when[LAST_TIME], then[LAST_TIME])
     mine[TOTAL] += theirs[TOTAL]
     mine[SESSIONS] += theirs[SESSIONS]

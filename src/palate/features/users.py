@@ -10,7 +10,7 @@ from palate.arrays import Keys
 from palate.events.batch import EventBatch
 from palate.features.folds import USER_FOLDS
 from palate.features.kernel import Users
-from palate.features.record import HISTORY, LAYOUT, SHOWN, USER_DTYPE, unpack_lists
+from palate.features.record import HISTORY, LAYOUT, LISTS, SHOWN, USER_DTYPE, unpack_lists
 
 T = TypeVar("T", bound=np.generic)
 
@@ -22,18 +22,23 @@ SHAPES: dict[str, tuple[str, tuple[int, ...]]] = {
     "moments": ("f8", (3,)),
     "counters": ("f8", (len(USER_FOLDS), 2)),
     "sizes": ("i8", (3,)),
-    "times": ("f8", (HISTORY,)),
-    "history": ("i4", (HISTORY,)),
-    "values": ("f4", (HISTORY,)),
-    "kinds": ("u1", (HISTORY,)),
-    "signals": ("u1", (HISTORY,)),
-    "shown_times": ("f8", (SHOWN,)),
-    "shown": ("i4", (SHOWN,)),
+    "history": ("f8", (HISTORY, 5)),
+    "shown": ("f8", (SHOWN, 2)),
     "seen_at": ("i8", ()),
 }
 NUMBERS = ("segment", "total", "sessions", "session_events")
 MOMENTS = ("first_time", "last_time", "session_start")
 SIZES = ("history", "shown", "seen")
+ENTRIES: dict[str, tuple[str, int]] = {
+    "times": ("history", 0),
+    "history": ("history", 1),
+    "values": ("history", 2),
+    "kinds": ("history", 3),
+    "signals": ("history", 4),
+    "shown_times": ("shown", 0),
+    "shown": ("shown", 1),
+}
+"""Lists of a record, and the column of the working set that each one is."""
 
 
 class UserTable:
@@ -102,7 +107,8 @@ class UserTable:
         held["sizes"][slot] = [head[name] for name in SIZES]
         seen, signals = lists.pop("seen"), lists.pop("seen_signals")
         for name, values in lists.items():
-            held[name][slot, : len(values)] = values
+            array, column = ENTRIES[name]
+            held[array][slot, : len(values), column] = values
         self._move(slot, len(seen), keep=False)
         start = held["seen_at"][slot]
         self._seen[start : start + len(seen)] = seen
@@ -119,21 +125,13 @@ class UserTable:
         for names, column in ((NUMBERS, "numbers"), (MOMENTS, "moments"), (SIZES, "sizes")):
             for name, value in zip(names, held[column][slot].tolist(), strict=True):
                 head[name] = value
-        acts, shown, seen = held["sizes"][slot].tolist()
+        sizes = dict(zip(SIZES, held["sizes"][slot].tolist(), strict=True))
         start = int(held["seen_at"][slot])
-        parts = [
-            head,
-            held["times"][slot, :acts],
-            held["shown_times"][slot, :shown],
-            held["history"][slot, :acts],
-            held["values"][slot, :acts],
-            held["shown"][slot, :shown],
-            self._seen[start : start + seen],
-            self._seen_signals[start : start + seen],
-            held["kinds"][slot, :acts],
-            held["signals"][slot, :acts],
-        ]
-        return b"".join(part.tobytes() for part in parts)
+        lists = {"seen": self._seen[start:], "seen_signals": self._seen_signals[start:]}
+        for name, (array, place) in ENTRIES.items():
+            lists[name] = held[array][slot, :, place]
+        parts = [lists[name][: sizes[of]].astype(dtype) for name, dtype, of in LISTS]
+        return b"".join((head.tobytes(), *(part.tobytes() for part in parts)))
 
     def _slot_of(self, key: int) -> int:
         slot = self._slot.get(key)
