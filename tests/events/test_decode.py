@@ -1,5 +1,6 @@
 import json
 from typing import Any
+from uuid import RFC_4122, UUID
 
 import pytest
 from hypothesis import given
@@ -55,7 +56,8 @@ def test_absent_and_null_time_and_id_are_given() -> None:
     assert [event.time for event in decoded.events] == [NOW, NOW]
     one, two = (event.event_id for event in decoded.events)
     assert one != two
-    assert len(one) == len("00000000-0000-4000-8000-000000000000")
+    assert [(u.version, u.variant) for u in (UUID(one), UUID(two))] == [(7, RFC_4122)] * 2
+    assert UUID(one).int >> 80 == NOW * 1000
 
 
 def test_a_batch_key_makes_the_same_ids_again() -> None:

@@ -104,6 +104,9 @@ def test_equal_rows_are_events_of_their_own(site: Sources, tmp_path: Path) -> No
     assert run(site, file, "events", kind="view").new == 3
     assert run(site, file, "events", kind="view").new == 0
     assert run(site, file, "events", kind="click").new == 3
+    ids = [event.event_id for event in logged(site)]
+    assert len(set(ids)) == 6
+    assert sorted(ids[:3]) == ids[:3]
 
 
 def test_what_an_event_row_holds_beside_the_fields_becomes_properties(

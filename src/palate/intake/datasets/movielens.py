@@ -1,5 +1,6 @@
 """What the MovieLens sets share: titles with years, ratings, people's ages."""
 
+import math
 import re
 from collections.abc import Container, Iterator
 from datetime import UTC, datetime
@@ -57,10 +58,11 @@ def ratings(
             raise BadInput(
                 f"{table.path}: line {line}: there is no film {film!r}; is the films' file cut?"
             )
+        at = number(table, line, row, time)
         event = Event(
-            event_id=row_id(row),
+            event_id=row_id(row, at),
             kind=Kind.RATING,
-            time=number(table, line, row, time),
+            time=at,
             user_id=str(row[user]),
             item_id=film,
             value=number(table, line, row, value) or None,
@@ -74,10 +76,13 @@ def ratings(
 def number(table: Table, line: int, row: dict[str, Any], column: str) -> float:
     """A cell that must be a number."""
     try:
-        return float(row[column])
+        given = float(row[column])
     except ValueError:
-        problem = f"{column} is {row[column]!r}, not a number"
-        raise BadInput(f"{table.path}: line {line}: {problem}") from None
+        given = math.nan
+    if math.isfinite(given):
+        return given
+    problem = f"{column} is {row[column]!r}, not a number"
+    raise BadInput(f"{table.path}: line {line}: {problem}")
 
 
 def born(age: float, year: int) -> int:
