@@ -4,7 +4,7 @@ import threading
 import pytest
 
 from palate.errors import BadInput
-from palate.serving.batches import SMALL, decoded
+from palate.serving.routes.batches import SMALL, decoded
 
 
 def test_a_batch_beyond_the_limit_is_refused_with_both_numbers() -> None:

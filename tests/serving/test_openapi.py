@@ -14,7 +14,7 @@ from tests.serving.conftest import SmallSite
 
 import palate
 from palate.serving.bodies import Recommendation
-from palate.serving.openapi import ANSWERS, BODIES, document
+from palate.serving.schema.openapi import ANSWERS, BODIES, document
 
 GOLDEN = Path(__file__).parent / "golden" / "openapi.json"
 VERSION = "0.0.0-golden"

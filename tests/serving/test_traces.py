@@ -6,7 +6,7 @@ import numpy as np
 from tests.serving.conftest import SmallSite
 
 from palate.funnel.types import Answer, Slate, Trace
-from palate.serving.traces import TraceStore, packed, record_of
+from palate.serving.tracing.store import TraceStore, packed, record_of
 
 
 def test_a_trace_tells_what_every_stage_did(site: SmallSite) -> None:

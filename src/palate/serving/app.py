@@ -19,10 +19,10 @@ from palate.clock import Clock, SystemClock
 from palate.errors import BadInput, PalateError
 from palate.serving.auth import RequireKey
 from palate.serving.environment import SERVER, SITE
-from palate.serving.openapi import configuration
 from palate.serving.problems import fault, http_problem, known_parameters, palate_problem
 from palate.serving.routes import events, health, items, recommendations, traces, users
 from palate.serving.runtime import attach, running
+from palate.serving.schema.openapi import configuration
 from palate.serving.tether import tie_to_parent
 from palate.settings import Settings, load
 from palate.stores import Stores

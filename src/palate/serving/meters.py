@@ -31,59 +31,11 @@ class Meters:
     """One worker's metrics."""
 
     def __init__(self) -> None:
-        registry = self._registry = CollectorRegistry()
+        self._registry = CollectorRegistry()
         self._shared = os.environ.get(PROMETHEUS)
-        self._requests = Histogram(
-            "palate_request_duration_seconds",
-            "From the request to the answer, by surface and rung of the ladder.",
-            ("surface", "step"),
-            buckets=REQUEST_SECONDS,
-            registry=registry,
-        )
-        self._stages = Histogram(
-            "palate_stage_duration_seconds",
-            "One part of the funnel.",
-            ("stage",),
-            buckets=STAGE_SECONDS,
-            registry=registry,
-        )
-        self._candidates = Histogram(
-            "palate_candidates",
-            "Candidates a generator proposed for one request.",
-            ("generator",),
-            buckets=CANDIDATES,
-            registry=registry,
-        )
-        self._degraded = Counter(
-            "palate_degraded",
-            "Parts left out and steps down the ladder.",
-            ("step", "reason"),
-            registry=registry,
-        )
-        self._events = Counter(
-            "palate_events", "Events acknowledged, by kind.", ("kind",), registry=registry
-        )
-        self._dropped = Counter(
-            "palate_background_dropped",
-            "Impressions and traces not written: the queue was full or the store refused.",
-            ("what",),
-            registry=registry,
-        )
-        self._lag = Gauge(
-            "palate_event_lag_seconds",
-            "Age of the oldest event that the user state does not show yet.",
-            registry=registry,
-            multiprocess_mode="mostrecent",
-        )
-        self._release = Gauge(
-            "palate_release_info",
-            "1 for the release that serves.",
-            ("release",),
-            registry=registry,
-            multiprocess_mode="livemax",
-        )
         self._live = ""
-        self._bind()
+        self._count_answers(self._registry)
+        self._count_events(self._registry)
 
     def answered(self, surface: str, answer: Answer, seconds: float) -> None:
         """One slate went out."""
@@ -128,10 +80,59 @@ class Meters:
         if stage.name.startswith(GENERATE):
             self._candidate(stage.name.removeprefix(GENERATE)).observe(stage.left)
 
-    def _bind(self) -> None:
-        """Looking a label up costs more than counting: each is looked up once."""
-        self._request = cache(self._requests.labels)
-        self._stage = cache(self._stages.labels)
-        self._candidate = cache(self._candidates.labels)
-        self._degrade = cache(self._degraded.labels)
-        self._event = cache(self._events.labels)
+    def _count_answers(self, registry: CollectorRegistry) -> None:
+        """Looking a label up costs more than counting: each is looked up once (`cache`)."""
+        requests = Histogram(
+            "palate_request_duration_seconds",
+            "From the request to the answer, by surface and rung of the ladder.",
+            ("surface", "step"),
+            buckets=REQUEST_SECONDS,
+            registry=registry,
+        )
+        stages = Histogram(
+            "palate_stage_duration_seconds",
+            "One part of the funnel.",
+            ("stage",),
+            buckets=STAGE_SECONDS,
+            registry=registry,
+        )
+        candidates = Histogram(
+            "palate_candidates",
+            "Candidates a generator proposed for one request.",
+            ("generator",),
+            buckets=CANDIDATES,
+            registry=registry,
+        )
+        degraded = Counter(
+            "palate_degraded",
+            "Parts left out and steps down the ladder.",
+            ("step", "reason"),
+            registry=registry,
+        )
+        self._request, self._stage = cache(requests.labels), cache(stages.labels)
+        self._candidate, self._degrade = cache(candidates.labels), cache(degraded.labels)
+
+    def _count_events(self, registry: CollectorRegistry) -> None:
+        events = Counter(
+            "palate_events", "Events acknowledged, by kind.", ("kind",), registry=registry
+        )
+        self._event = cache(events.labels)
+        self._dropped = Counter(
+            "palate_background_dropped",
+            "Impressions and traces not written: the queue was full or the store refused.",
+            ("what",),
+            registry=registry,
+        )
+        self._lag = Gauge(
+            "palate_event_lag_seconds",
+            "Age of the oldest event that the user state does not show yet.",
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
+        self._release = Gauge(
+            "palate_release_info",
+            "1 for the release that serves.",
+            ("release",),
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )

@@ -17,7 +17,7 @@ from palate.serving.live import Live
 from palate.serving.names import Named
 from palate.serving.reasons import reason_body
 from palate.serving.runtime import Runtime
-from palate.serving.traces import record_of
+from palate.serving.tracing.store import record_of
 from palate.serving.visitors import Visitor, who
 from palate.stores import refresh
 

@@ -16,7 +16,7 @@ from palate.serving.impressions import Impressions
 from palate.serving.live import Live, ReleaseWatch, warm
 from palate.serving.meters import Meters
 from palate.serving.names import Names
-from palate.serving.traces import FILE, TraceStore, TraceWriter
+from palate.serving.tracing.store import FILE, TraceStore, TraceWriter
 from palate.serving.visitors import Visitors
 from palate.settings import Settings
 from palate.stores import Stores, close, open_stores

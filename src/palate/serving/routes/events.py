@@ -9,10 +9,10 @@ from litestar.router import Router
 
 from palate.errors import BadInput
 from palate.events import decode
-from palate.serving.batches import decoded
-from palate.serving.documents import EventsAccepted, Rejected
 from palate.serving.problems import described
+from palate.serving.routes.batches import decoded
 from palate.serving.runtime import runtime_of
+from palate.serving.schema.documents import EventsAccepted, Rejected
 
 KEY = "idempotency-key"
 

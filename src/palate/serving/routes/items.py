@@ -11,9 +11,9 @@ from litestar.router import Router
 from palate.catalog import decode
 from palate.catalog.item import Item
 from palate.errors import BadInput, NotFound, Problem
-from palate.serving.batches import decoded
-from palate.serving.documents import ItemDocument, ItemsDocument, Stored
+from palate.serving.routes.batches import decoded
 from palate.serving.runtime import Runtime, runtime_of
+from palate.serving.schema.documents import ItemDocument, ItemsDocument, Stored
 
 ID = "item_id"
 

@@ -8,7 +8,7 @@ from litestar.router import Router
 
 from palate.errors import NotFound
 from palate.serving.runtime import runtime_of
-from palate.serving.trace_view import TraceBody, view
+from palate.serving.tracing.view import TraceBody, view
 
 
 @get("/{recommendation_id:str}", operation_id="trace")

@@ -14,10 +14,10 @@ from palate.catalog.user import User
 from palate.errors import BadInput, NotFound, Problem
 from palate.events.kinds import Event, Kind
 from palate.features.segments import segment_of
-from palate.serving.batches import decoded
-from palate.serving.documents import Stored, UserDocument, UsersDocument
 from palate.serving.forgetting import forget
+from palate.serving.routes.batches import decoded
 from palate.serving.runtime import Runtime, runtime_of
+from palate.serving.schema.documents import Stored, UserDocument, UsersDocument
 
 PAGE, MOST = 100, 1_000
 

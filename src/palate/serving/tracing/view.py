@@ -13,7 +13,7 @@ from palate.releases.release import Release
 from palate.serving.bodies import ReasonBody
 from palate.serving.names import Named
 from palate.serving.runtime import Runtime
-from palate.serving.traces import TraceRecord
+from palate.serving.tracing.store import TraceRecord
 
 TOP_FEATURES = 10
 

@@ -15,15 +15,15 @@ from litestar.openapi.spec import Components, License, SecurityScheme
 
 import palate
 from palate.serving.bodies import Ask
-from palate.serving.docs_page import page
-from palate.serving.documents import (
+from palate.serving.problems import CONTENT_TYPE, ProblemBody
+from palate.serving.schema.documents import (
     EventsDocument,
     ItemDocument,
     ItemsDocument,
     UserDocument,
     UsersDocument,
 )
-from palate.serving.problems import CONTENT_TYPE, ProblemBody
+from palate.serving.schema.page import page
 
 Json = dict[str, Any]
 REFERENCE = "#/components/schemas/{name}"

@@ -1,0 +1,1 @@
+"""What every stage did for one request: kept for a while, rendered for people."""
