@@ -1,7 +1,7 @@
 """Parts that misbehave on purpose."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 import numpy as np
@@ -44,8 +44,13 @@ class Late(Says):
 
     remote: ClassVar[bool] = True
 
+    ended: list[str] = field(default_factory=list)
+
     async def generate(self, query: Query, limit: int) -> Candidates:
-        await asyncio.Event().wait()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.ended.append("cancelled")
         return Candidates.none()
 
 
@@ -62,11 +67,12 @@ class Remote(Says):
 
 @dataclass(frozen=True)
 class Rejects:
-    """A filter that hides some rows and, when told to, breaks."""
+    """A filter that hides some rows and, when told to, breaks or answers nonsense."""
 
     rows: tuple[int, ...] = ()
     broken: bool = False
     silent: bool = False
+    numbers: bool = False
 
     reads: ClassVar[tuple[str, ...]] = ()
 
@@ -79,6 +85,8 @@ class Rejects:
             raise OSError("policy is down")
         if self.silent:
             return np.ones(0, np.bool_)
+        if self.numbers:
+            return np.arange(len(rows))  # type: ignore[return-value]
         return ~np.isin(rows, self.rows)
 
     def excludes(self, query: Query) -> Rows:

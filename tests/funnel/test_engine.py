@@ -1,5 +1,6 @@
 """The engine forgives what may fail, closes what must not fail open, and says what it did."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -56,6 +57,23 @@ def test_a_generator_that_fails_or_is_late_costs_only_its_own_items(broken: Says
     assert list(answer.trace.skipped) == [f"generate.{type(broken).__name__.lower()}"]
 
 
+def test_a_late_generator_is_told_to_stop() -> None:
+    late = Late(())
+
+    async def request() -> int:
+        await funnel(generators=(late,), budget=Budget(remote_seconds=0.01)).answer(asked())
+        await asyncio.sleep(0)
+        return len(late.ended)
+
+    assert waited(request()) == 1
+
+
+def test_a_row_that_is_proposed_twice_counts_once_and_is_noted() -> None:
+    answer = answered(funnel(generators=(Says((1, 3, 1)),)))
+    assert answer.slate.rows.tolist() == [1, 3]
+    assert answer.trace.skipped["generate.says"].startswith("1 of its entries")
+
+
 def test_a_generator_that_talks_nonsense_is_cleaned_and_noted() -> None:
     nonsense = Says((1, 1, 9999, -1, 3, 4), (6.0, 5.0, 4.0, 3.0, float("nan"), 1.0))
     answer = answered(funnel(generators=(nonsense,)))
@@ -64,7 +82,8 @@ def test_a_generator_that_talks_nonsense_is_cleaned_and_noted() -> None:
 
 
 def test_a_filter_that_breaks_shows_nothing_rather_than_anything() -> None:
-    for filters in ((Rejects(broken=True),), (Rejects(), Rejects(silent=True))):
+    nonsense = Rejects(silent=True), Rejects(numbers=True)
+    for filters in ((Rejects(broken=True),), *((Rejects(), each) for each in nonsense)):
         answer = answered(funnel(filters=filters, static=np.array([1], np.int32)))
         assert answer.step == "static"
         assert len(answer.slate) == 0

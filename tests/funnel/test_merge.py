@@ -55,6 +55,13 @@ def test_nobody_brings_more_than_twice_an_even_share_while_others_have_more(
             assert others <= taken
 
 
+def test_a_long_list_leaves_room_for_what_others_have_further_down() -> None:
+    long = candidates(list(range(20)))
+    other = candidates([0, 1, 2, 3, 50, 51, 52, 53])
+    pool = merge(names(4), [long, other, other, other], 8)
+    assert pool.rows.tolist() == [0, 1, 2, 3, 50, 51, 52, 53]
+
+
 def test_first_choices_come_first_then_second_choices() -> None:
     pool = merge(["a", "b"], [candidates([1, 2, 3]), candidates([4, 1, 5])], 10)
     assert pool.rows.tolist() == [1, 4, 2, 3, 5]

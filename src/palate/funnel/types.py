@@ -1,8 +1,8 @@
 """The nouns that travel down the funnel: Query -> Candidates -> Pool -> Slate -> Answer."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,8 @@ from palate.features.record import UserState
 
 Columns: TypeAlias = Mapping[str, NDArray[Any]]
 """Item columns by name, aligned with the rows they were read for."""
+
+T = TypeVar("T")
 
 NOTHING: Rows = np.empty(0, np.int32)
 NOTHING.flags.writeable = False
@@ -36,7 +38,7 @@ class Query:
     age: int | None = None
     """Whole years; None where unknown."""
     context: Mapping[str, Any] = field(default_factory=dict)
-    _about: dict[int, Rows] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _known: dict[Any, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def dice(self, name: str) -> np.random.Generator:
         """This request's own random stream for the component `name`: same query, same numbers."""
@@ -45,11 +47,16 @@ class Query:
 
     def about(self, limit: int) -> Rows:
         """What the slate is about: the seed item, else what the visitor took in, newest first."""
-        if limit not in self._about:
-            seeded = self.seed_item >= 0
-            rows = np.array([self.seed_item], np.int32) if seeded else self.user.engaged(limit)
-            self._about[limit] = rows  # asked for by most generators and by every reason
-        return self._about[limit]
+        if self.seed_item >= 0:
+            return self.once("seed", lambda: np.array([self.seed_item], np.int32))
+        return self.once(("engaged", limit), lambda: self.user.engaged(limit))
+
+    def once(self, what: Hashable, find: Callable[[], T]) -> T:
+        """What `find` gives, computed once a request: for what every reason asks for again."""
+        if what not in self._known:
+            self._known[what] = find()
+        found: T = self._known[what]
+        return found
 
     def allows(self, rows: Rows) -> Mask:
         """True where a row is not among `excluded`."""

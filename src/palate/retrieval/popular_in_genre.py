@@ -7,10 +7,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from palate.arrays import Doubles
 from palate.catalog.columns import ItemColumns
 from palate.features.boards import Leaderboards
 from palate.funnel.merge import merge
 from palate.funnel.types import Candidates, Query, Reason
+from palate.jit import kernel
 from palate.retrieval.boards import head
 from palate.stores import Stores
 
@@ -44,12 +46,26 @@ class PopularInGenre:
         code = next((int(code) for code in self._liked(query)[0] if code in of_item), -1)
         return Reason("popular", trait=self.columns.category_names()[code] if code >= 0 else "")
 
-    def _liked(self, query: Query) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    def _liked(self, query: Query) -> tuple[NDArray[np.int64], Doubles]:
         """Codes of the strongest categories, strongest first, and their shares."""
+        return query.once(
+            (type(self), self.history, self.fade, self.genres), lambda: self._of(query)
+        )
+
+    def _of(self, query: Query) -> tuple[NDArray[np.int64], Doubles]:
         codes = self.columns.read(query.about(self.history), ["categories"])["categories"]
-        weights = np.repeat(self.fade ** np.arange(len(codes)), codes.shape[1])
-        named = codes.ravel() >= 0
-        sums = np.bincount(codes.ravel()[named], weights[named])
+        sums = _sums(codes, self.fade)
         best = np.argsort(-sums, kind="stable")[: self.genres]
         best = best[sums[best] > 0]
         return best, sums[best] / max(float(sums.sum()), 1e-9)
+
+
+@kernel
+def _sums(codes: NDArray[np.int16], fade: float) -> Doubles:
+    """By category: what the items that have it count, the newest 1, the next `fade`."""
+    sums = np.zeros(max(0, codes.max()) + 1 if codes.size else 0)
+    for back in range(len(codes)):
+        for code in codes[back]:
+            if code >= 0:
+                sums[code] += fade**back
+    return sums
