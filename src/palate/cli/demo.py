@@ -200,7 +200,11 @@ async def _slate(client: httpx.AsyncClient) -> Seen | None:
 
 def _say(role: str, line: str) -> None:
     """What the processes say, unless the bar says it too."""
-    if line.strip() and not (role == "train" and console.is_terminal):
+    if (
+        line.strip()
+        and not line.startswith("INFO")
+        and not (role == "train" and console.is_terminal)
+    ):
         console.print(
             f"{role:>6} │ {line}", markup=False, highlight=False, style="dim", soft_wrap=True
         )

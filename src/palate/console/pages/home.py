@@ -20,7 +20,8 @@ async def home(
 ) -> Response[str]:
     """The whole page."""
     rows = await shelves(window, (HOME, BECAUSE, TRENDING), visitor)
-    greeting, lead = await _words(window, visitor)
+    met = any(row.cards for row in rows if row.surface == BECAUSE)
+    greeting, lead = await _words(window, visitor, met=met)
     return await window.page(
         "home.html", request, visitor, {"rows": rows, "greeting": greeting, "lead": lead}
     )
@@ -39,7 +40,12 @@ async def row(
     return window.fragment("row.html", facts)
 
 
-async def _words(window: Window, visitor: Visitor) -> tuple[str, str]:
+async def _words(window: Window, visitor: Visitor, *, met: bool) -> tuple[str, str]:
+    if not visitor.user_id and met:
+        return "Hello again.", (
+            "Everything below follows from what you did here. Go on: "
+            "the rows are asked for anew and answer within a second."
+        )
     if not visitor.user_id:
         return "Hello, stranger.", (
             "We know nothing of you yet. Open a film, like one, wave one away: "

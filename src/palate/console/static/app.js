@@ -81,12 +81,12 @@ async function react(started, item, leaves) {
   await refresh(() => true);
 }
 
-// Chance alone also changes a row (slots are given to it), so a reaction is one of three things that
-// only an event brings about: a reason names the film, the film left, or other films' scores moved.
+// Chance alone also changes a row (slots are given to it), so a reaction is what an event brings about:
+// the film left, a reason names it, or other films' scores moved.
 function reacted(old, fresh, item, leaves) {
   const find = (row, id) => $(`.card[data-item="${CSS.escape(id)}"]`, row);
+  if (leaves && find(old, item)) return !find(fresh, item);
   if (names(fresh, item) && !names(old, item)) return true;
-  if (leaves && find(old, item) && !find(fresh, item)) return true;
   return $$(".card:not([data-explore])", fresh).some((card) => {
     const before = Number(find(old, card.dataset.item)?.dataset.score), now = Number(card.dataset.score);
     return Number.isFinite(before) && Math.abs(now - before) > 0.01 * Math.max(Math.abs(now), Math.abs(before));
