@@ -1,6 +1,6 @@
 """The two-tower as torch modules. What they learn is served by `palate.models.two_tower`."""
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -81,11 +81,23 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
         """Hidden x (B, L, dim); bias (B, heads, L, L) added to the attention's logits."""
+        q, k, v = self._parts(x)
+        return self._answer(x, q, k, v, bias)
+
+    def newest(self, x: Tensor, bias: Tensor) -> Tensor:
+        """What `forward` gives for the last step alone, (B, 1, dim)."""
+        q, k, v = self._parts(x)
+        return self._answer(x[:, -1:], q[:, :, -1:], k, v, bias[:, :, -1:])
+
+    def _parts(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         b, length, dim = x.shape
         parts = self.qkv(self.before(x)).view(b, length, 3, self.heads, dim // self.heads)
         q, k, v = parts.permute(2, 0, 3, 1, 4).unbind(0)
-        logits = q @ k.transpose(-1, -2) / (dim // self.heads) ** 0.5 + bias
-        heard = (logits.softmax(-1) @ v).transpose(1, 2).reshape(b, length, dim)
+        return q, k, v
+
+    def _answer(self, x: Tensor, q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
+        logits = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5 + bias
+        heard = (logits.softmax(-1) @ v).transpose(1, 2).reshape(x.shape)
         x = x + torch.sigmoid(self.gates[0](x)) * self.dropout(self.out(heard))
         value, gate = self.wide(self.between(x)).chunk(2, -1)
         thought = self.narrow(self.dropout(functional.silu(gate) * value))
@@ -112,6 +124,23 @@ class UserTower(nn.Module):
 
     def forward(self, vectors: Tensor, outcomes: Tensor, spans: Tensor) -> Tensor:
         """Vectors (B, L, dim), outcomes (B, L), spans (B, L, L) -> (B, L, dim)."""
+        x, bias = self._heard(vectors, outcomes, spans)
+        for block in self.blocks:
+            x = block(x, bias)
+        users: Tensor = self.last(x)
+        return users
+
+    def newest(self, vectors: Tensor, outcomes: Tensor, spans: Tensor) -> Tensor:
+        """The last step alone, (B, dim): what a request needs."""
+        x, bias = self._heard(vectors, outcomes, spans)
+        *others, final = cast("list[Block]", list(self.blocks))
+        for block in others:
+            x = block(x, bias)
+        users: Tensor = self.last(final.newest(x, bias)[:, -1])
+        return users
+
+    def _heard(self, vectors: Tensor, outcomes: Tensor, spans: Tensor) -> tuple[Tensor, Tensor]:
+        """The blocks' input, and the attention's biases (B, heads, L, L)."""
         length = vectors.shape[1]
         step = torch.arange(length)
         apart = step[:, None] - step[None, :]
@@ -119,11 +148,7 @@ class UserTower(nn.Module):
         bias = bias.masked_fill(apart < 0, -1e9)
         newest = spans.gather(2, step.view(1, -1, 1).expand(len(spans), -1, 1)).squeeze(2)
         recency = self.recency(newest)
-        x = self.dropout(vectors + self.outcomes(outcomes) + recency)
-        for block in self.blocks:
-            x = block(x, bias)
-        users: Tensor = self.last(x)
-        return users
+        return self.dropout(vectors + self.outcomes(outcomes) + recency), bias
 
 
 class LastStep(nn.Module):
@@ -135,8 +160,7 @@ class LastStep(nn.Module):
 
     def forward(self, vectors: Tensor, outcomes: Tensor, spans: Tensor) -> Tensor:
         """(1, L, dim), (1, L), (1, L, L) -> (1, dim)."""
-        newest: Tensor = self.tower(vectors, outcomes, spans)[:, -1]
-        return newest
+        return self.tower.newest(vectors, outcomes, spans)
 
 
 def encode(users: UserTower, table: Tensor, steps: Steps) -> Tensor:
