@@ -55,7 +55,7 @@ def test_a_new_item_shows_without_any_event(tmp_path: Path) -> None:
     worker, stores = worker_at(settings)
     worker.drain()
     stores.items.put([Item(item_id="new", categories=("fresh",))])
-    assert worker.step() == 0
+    assert worker.drain() == 0
     row = stores.items.rows(["new"], create=False)[0]
     assert stores.columns.servable[row] == 1
     assert stores.boards.top("fresh", 1)[0].tolist() == [row]

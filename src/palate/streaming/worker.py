@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
-from time import perf_counter
+from time import perf_counter, thread_time
 
 import msgspec
 
@@ -33,9 +33,9 @@ CATCH_UP = 16
 """Far behind, so many batches are folded as one: the state is the same, the commits are fewer."""
 WORKING_SET = 20_000
 """Users kept unpacked between batches."""
-BOARDS_REST = 10.0
+BOARDS_REST = 5.0
 """Boards rest so many times as long as they took to compute."""
-QUICK = 0.005
+QUICK = 0.01
 """Seconds: boards that take less are computed whenever the stream comes to rest."""
 TELL_SECONDS = 5.0
 """A worker that is behind says so this often."""
@@ -193,10 +193,10 @@ class StreamWorker:
             self._build_boards()
 
     def _build_boards(self) -> None:
-        start = perf_counter()
+        start = thread_time()
         self.boards.build(self.states, self.columns, self.clock.now())
+        self._cost = thread_time() - start
         self._built = perf_counter()
-        self._cost = self._built - start
         self._stale = False
 
     def _tell(self) -> None:
