@@ -14,7 +14,7 @@ from tests.serving.conftest import SmallSite
 
 import palate
 from palate.serving.bodies import Recommendation
-from palate.serving.schema.openapi import ANSWERS, BODIES, document
+from palate.serving.schema.openapi import ANSWERS, BODIES, JSON_AT, PAGE_AT, document
 
 GOLDEN = Path(__file__).parent / "golden" / "openapi.json"
 VERSION = "0.0.0-golden"
@@ -72,6 +72,11 @@ def test_every_operation_says_what_it_does_in_a_sentence(site: SmallSite) -> Non
         for operation in verbs.values():
             assert len(operation["description"]) >= 10, path
             assert operation["tags"], path
+
+
+@pytest.mark.parametrize("path", ["/", *JSON_AT, *PAGE_AT])
+def test_it_is_found_where_people_look(site: SmallSite, path: str) -> None:
+    assert site.client.get(path).status_code == 200
 
 
 def test_the_docs_page_loads_nothing_from_elsewhere(site: SmallSite) -> None:

@@ -27,6 +27,8 @@ from palate.serving.schema.page import page
 
 Json = dict[str, Any]
 REFERENCE = "#/components/schemas/{name}"
+JSON_AT = ("/schema/openapi.json", "/openapi.json")
+PAGE_AT = ("/schema", "/docs")
 OPEN = ("/livez", "/readyz", "/metrics")
 
 DESCRIPTION = (
@@ -116,14 +118,14 @@ ADDRESSED = frozenset({"put_item", "patch_item", "put_user", "patch_user"})
 
 
 class JsonDocument(JsonRenderPlugin):
-    """``/schema/openapi.json``."""
+    """``/openapi.json``."""
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: Json) -> bytes:
         return msgspec.json.encode(complete(openapi_schema))
 
 
 class DocsPage(OpenAPIRenderPlugin):
-    """``/schema``: a page rendered here, that loads nothing from anywhere else."""
+    """``/docs``: a page rendered here, that loads nothing from anywhere else."""
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: Json) -> bytes:
         return page(complete(openapi_schema)).encode()
@@ -137,8 +139,11 @@ def configuration() -> OpenAPIConfig:
         description=DESCRIPTION,
         license=License(name="Apache-2.0", identifier="Apache-2.0"),
         use_handler_docstrings=True,
-        path="/schema",
-        render_plugins=[JsonDocument(media_type=MediaType.JSON), DocsPage(path="/")],
+        path="/",
+        render_plugins=[
+            JsonDocument(path=list(JSON_AT), media_type=MediaType.JSON),
+            DocsPage(path=list(PAGE_AT)),
+        ],
         components=Components(
             security_schemes={
                 "bearer": SecurityScheme(type="http", scheme="bearer"),

@@ -25,7 +25,7 @@ PAGE = """<!doctype html>
 <body>
 <h1>{{ doc.info.title }} API <small>{{ doc.info.version }}</small></h1>
 <p>{{ doc.info.description }}</p>
-<p>The reference is <a href="/schema/openapi.json">openapi.json</a> (OpenAPI {{ doc.openapi }}).</p>
+<p>The reference is <a href="/openapi.json">openapi.json</a> (OpenAPI {{ doc.openapi }}).</p>
 {% for tag, operations in groups.items() %}
 <h2>{{ tag }}</h2>
 {% for each in operations %}
