@@ -239,3 +239,12 @@ def test_every_item_but_the_hidden_is_a_candidate(tmp_path: Path) -> None:
     assert world.users == 40
     shelf: Rows = np.flatnonzero(world.takers).astype(np.int32)
     assert set(shelf.tolist()) <= {tiny_row(f"{g}-{n}") for g in GENRES for n in range(6)}
+
+
+def test_profiles_are_no_events_of_the_data_and_are_known_at_the_split(tmp_path: Path) -> None:
+    events = past() + future(np.random.default_rng(1))
+    profile = Event(event_id="p", kind=Kind.PROFILE, time=NOW + DAY, user_id="u3", value=5.0)
+    assert asked([*events, profile]).data == asked(events).data
+    space, _ = built([*events, profile], "time", tmp_path)
+    assert space.visitors.user(user_key("u3")).segment == 5
+    assert space.stores.log.read(0, 1)[0].event.time == START

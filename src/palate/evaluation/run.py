@@ -21,6 +21,7 @@ from palate.evaluation.report import Report, Value
 from palate.evaluation.split import Case, Protocol, Split, split
 from palate.evaluation.workspace import Workspace
 from palate.events.batch import EventBatch
+from palate.events.kinds import Kind
 from palate.funnel.engine import Funnel
 from palate.ranking.fusion import Fusion
 from palate.stores import Stores
@@ -137,11 +138,12 @@ async def _asked(
 
 def _counts(batch: EventBatch, cut: Split, bench: Bench) -> Mapping[str, Value]:
     parts = [case.part for case in bench.cases]
+    public = batch.kind < Kind.PROFILE
     return {
         "items": bench.world.candidates,
-        "users": len(np.unique(batch.user)),
-        "events": len(np.unique(batch.position)),
-        "train_events": len(np.unique(batch.position[cut.train])),
+        "users": len(np.unique(batch.user[public])),
+        "events": len(np.unique(batch.position[public])),
+        "train_events": len(np.unique(batch.position[public & cut.train])),
         "t1": cut.moment,
         **{part: parts.count(part) for part in PARTS if part in parts},
     }
