@@ -65,6 +65,15 @@ def test_home_says_because_of_what() -> None:
     assert set(answer.reasons[0].rows) <= set(tiny_world().user("u1").history.tolist())
 
 
+def test_home_says_of_what_stands_there_by_lot_that_it_does() -> None:
+    always = funnel("home", tiny_stores(), {"explore.epsilon": 0.9})
+    answer = waited(always.answer(tiny_world().query("u1", size=20)))
+    assert answer.slate.explore is not None
+    explored = answer.slate.explore.tolist()
+    assert any(explored)
+    assert [reason.kind == "explore" for reason in answer.reasons] == explored
+
+
 def test_home_has_a_full_page_for_somebody_new() -> None:
     answer = page("home")
     assert len(answer.slate) == 10

@@ -14,8 +14,8 @@ def merge(names: Sequence[str], proposals: Sequence[Candidates], limit: int) -> 
     """Merge what the generators proposed into at most `limit` distinct rows.
 
     First all first choices in the order of `names`, then all second choices, and so on. While there
-    is anything else to take, no generator brings more than its quota of twice an even share, so a
-    long list cannot crowd out short ones; what is left of the pool is filled in the same order.
+    is anything else to take, no generator brings more than twice an even share of those that
+    spoke, so a long list cannot crowd out others; what is left is filled in the same order.
     An entry keeps the score and rank of *each* generator that proposed it (NaN and 0 where not).
     """
     ends = np.cumsum([0, *map(len, proposals)], dtype=np.int64)
@@ -23,9 +23,10 @@ def merge(names: Sequence[str], proposals: Sequence[Candidates], limit: int) -> 
         return Pool.none(tuple(names))
     rows = np.concatenate([each.rows for each in proposals]).astype(np.int32, copy=False)
     scores = np.concatenate([each.scores for each in proposals]).astype(np.float32, copy=False)
+    quota = max(1, -(-2 * limit // sum(1 for each in proposals if len(each))))
     taken = np.full(min(limit, len(rows)), -1, np.int32)
     table = np.full(_table_size(len(taken)), -1, np.int32)
-    taken = taken[: _take(rows, ends, max(1, -(-2 * limit // len(names))), taken, table)]
+    taken = taken[: _take(rows, ends, quota, taken, table)]
     return Pool(taken, *_provenance(rows, scores, ends, taken, table), tuple(names))
 
 
