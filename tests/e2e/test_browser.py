@@ -122,6 +122,16 @@ def test_why_opens_by_keyboard_tells_the_trace_and_gives_the_focus_back(page: Pa
     expect(why).to_be_focused()
 
 
+def test_an_open_page_upgrades_itself_when_a_release_is_promoted(page: Page) -> None:
+    page.goto("/")
+    page.evaluate("document.querySelector('[data-row=home]').dataset.old = 'yes'")
+    told = {"release": "r2", "says": "release r2 serves", "training": None, "steps": {}}
+    page.route("**/pulse", lambda route: route.fulfill(json=told))  # training one takes minutes
+    expect(page.locator('[data-fact="release"]')).to_have_text("release r2 serves")
+    expect(page.get_by_role("status")).to_contain_text("release r2 serves")
+    expect(page.locator('[data-row="home"]:not([data-old]) .card').first).to_be_visible()
+
+
 def test_one_can_become_a_real_user_and_sees_because_you_watched(page: Page) -> None:
     page.goto("/")
     page.locator(".who summary").click()
