@@ -196,7 +196,7 @@ def test_after_the_machine_went_down_all_is_made_anew(
     assert not columns.servable.any()
 
 
-@pytest.mark.parametrize("damage", ["cut", "missing", "vocabulary", "format"])
+@pytest.mark.parametrize("damage", ["cut", "missing", "vocabulary", "line", "format"])
 def test_damaged_files_are_made_anew(
     tmp_path: Path, damage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,6 +210,8 @@ def test_damaged_files_are_made_anew(
         mapped.unlink()
     elif damage == "vocabulary":
         next((tmp_path / "c").glob("*categories.jsonl")).write_text('"Sci-F')
+    elif damage == "line":
+        next((tmp_path / "c").glob("*categories.jsonl")).write_text("Sci\nDrama\n")
     else:
         monkeypatch.setattr("palate.catalog.columns.FORMAT", 99)
     columns = ItemColumns.open(tmp_path / "c", write=True)

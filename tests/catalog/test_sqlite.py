@@ -111,6 +111,14 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
         SqliteItems(tmp_path / "c.db")
 
 
+def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
+    SqliteItems(tmp_path / "c.db").close()
+    with sqlite3.connect(tmp_path / "c.db") as db:
+        db.execute("pragma user_version = 9")
+    with pytest.raises(CorruptStore, match="written by another version of Palate"):
+        SqliteItems(tmp_path / "c.db")
+
+
 def test_a_document_that_does_not_read_back_is_named(tmp_path: Path) -> None:
     items, users = SqliteItems(tmp_path / "c.db"), SqliteUsers(tmp_path / "c.db")
     items.put([Item(item_id="a")])

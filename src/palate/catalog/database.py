@@ -10,6 +10,8 @@ from typing import Any
 from palate.errors import CorruptStore, Unavailable
 
 BUSY_SECONDS = 30.0
+VERSION = 1
+"""Of the tables; a file of another version is refused, not guessed at."""
 VARIABLES = 900
 """How many `?` one statement may hold on any build of SQLite."""
 
@@ -29,8 +31,12 @@ class Database:
         self._open: list[sqlite3.Connection] = []
         path.parent.mkdir(parents=True, exist_ok=True)
         with self.writing() as db:
+            (version,) = db.execute("pragma user_version").fetchone()
+            if version not in (0, VERSION):
+                raise CorruptStore(f"{path} was written by another version of Palate ({version})")
             for statement in filter(str.strip, schema.split(";")):
                 db.execute(statement)
+            db.execute(f"pragma user_version = {VERSION}")
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -85,7 +91,7 @@ class Database:
         try:
             yield
         except sqlite3.OperationalError as error:
-            raise Unavailable(f"{self.path}: {error}; nothing of this write was stored") from error
+            raise Unavailable(f"{self.path}: {error}; nothing was done, try again") from error
         except sqlite3.DatabaseError as error:
             raise CorruptStore(
                 f"{self.path} is not a readable SQLite database ({error}); restore it "

@@ -59,8 +59,12 @@ class Vocabulary:
             for line in lines:
                 if len(self._names) >= self._published() or not line.endswith(b"\n"):
                     break
+                try:
+                    name = json.loads(line)
+                except ValueError:  # damaged: names are missing, and `cut` says so
+                    break
                 self._offset += len(line)
-                self._add([json.loads(line)])
+                self._add([name])
 
     def _add(self, names: Iterable[str]) -> None:
         for name in names:

@@ -25,8 +25,8 @@ from palate.intake.time_order import TimeOrder
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Told (what is being done, how many rows are done, of how many)."""
 
-ENTITIES, EVENTS = 1_000, 20_000
-"""Rows of one transaction."""
+ENTITIES, EVENTS = 1_000, 10_000
+"""Rows of one transaction: few syncs, and live events never wait long for their turn."""
 TOLD_EVERY = 1_000
 T = TypeVar("T")
 _canonical = msgspec.json.Encoder(order="deterministic").encode
