@@ -124,6 +124,17 @@ def test_what_is_new_is_lifted_and_what_has_no_date_is_not() -> None:
     assert BoostFresh(lift=0.0).apply(query(), slate).rows.tolist() == [1, 2, 3]
 
 
+def test_a_date_in_the_future_is_no_newer_than_now() -> None:
+    published = np.array([NOW, NOW + 70 * DAY, np.nan])
+    slate = Slate(
+        np.array([1, 2, 3], np.int32),
+        np.array([1.0, 0.5, 0.0], np.float32),
+        {"published": published},
+    )
+    page = BoostFresh(lift=1.0).apply(query(), slate)
+    assert page.scores.tolist() == [2.0, 1.5, 0.0]
+
+
 def test_newness_fades_with_its_half_life() -> None:
     published = np.array([np.nan, NOW - 7 * DAY])
     slate = Slate(

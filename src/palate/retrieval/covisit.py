@@ -24,8 +24,6 @@ class Covisit:
 
     async def generate(self, query: Query, limit: int) -> Candidates:
         history = query.about(self.history)
-        if not len(history):
-            return Candidates.none()
         servable = self.columns.servable
         return Candidates(*self.counts.score(history, servable, query.excluded, limit))
 

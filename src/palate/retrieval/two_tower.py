@@ -3,13 +3,16 @@
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
+
 from palate.catalog.columns import ItemColumns
 from palate.funnel.types import Candidates, Query, Reason
 from palate.models import two_tower
 from palate.stores import Stores
 
-BECAUSE = 2
-"""Items of the history that a reason names."""
+RECENT, BECAUSE = 10, 2
+"""A reason names those of the last ten items that read most like the one proposed: what the tower
+itself weighed cannot be told apart by item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,4 +41,7 @@ class TwoTower:
     def explain(self, query: Query, row: int) -> Reason:
         if query.seed_item >= 0:
             return Reason("similar_to_item", (query.seed_item,), (1.0,))
-        return Reason("taste", tuple(query.user.engaged(BECAUSE).tolist()))
+        history = query.about(RECENT)
+        vectors = self.columns.read(history, ["content"])["content"]
+        nearest = np.argsort(-(vectors @ self.columns.content[row]), kind="stable")[:BECAUSE]
+        return Reason("taste", tuple(history[nearest].tolist()))
