@@ -22,9 +22,8 @@ from palate.features.record import UserState
 
 LATELY = 10
 """Items of the history whose content is compared."""
-ITEM_RATE = table_of(ITEM_FOLDS).rate.astype(np.float64)
-USER_RATE = table_of(USER_FOLDS).rate.astype(np.float64)
-NOT_COUNTS = [ITEM_SLOT["first_time"], ITEM_SLOT["last_time"]]
+ITEM_RATE = table_of(ITEM_FOLDS).rate * np.log(2.0)
+USER_RATE = table_of(USER_FOLDS).rate
 
 
 @dataclass(frozen=True)
@@ -87,19 +86,14 @@ class Moment:
         return best
 
     @cached_property
-    def _pairs(self) -> NDArray[np.float64]:
-        """(n, item folds, 2) of the candidates; zeros beyond what was ever counted."""
-        pairs = np.take(self.states.counters, self.rows, axis=0, mode="clip")
-        pairs[self.rows >= self.states.capacity] = 0.0
-        return pairs
-
-    @cached_property
     def _counts(self) -> Floats:
         """(item folds, n): decayed to the site's time."""
-        pairs = self._pairs
-        age = np.maximum(self.at - pairs[:, :, 1], 0.0)
-        decay = np.exp2((-age * ITEM_RATE).astype(np.float32))
-        counts: Floats = np.ascontiguousarray((pairs[:, :, 0] * decay).astype(np.float32).T)
+        pairs = np.take(self.states.counters, self.rows, axis=0, mode="clip")
+        pairs[self.rows >= self.states.capacity] = 0.0
+        power = ((pairs[:, :, 1] - self.at) * ITEM_RATE).astype(np.float32)
+        # exp runs on vectors in float32, exp2 does not.
+        decay = np.exp(np.minimum(power, 0.0, out=power), out=power)
+        counts: Floats = np.ascontiguousarray((pairs[:, :, 0] * decay).T, np.float32)
         return counts
 
     def count(self, fold: str) -> Floats:
@@ -109,7 +103,8 @@ class Moment:
 
     def since(self, fold: str) -> Floats:
         """Seconds since the time that `first_time` or `last_time` holds; 0 for never."""
-        when = self._pairs[:, ITEM_SLOT[fold], 0]
+        rows = np.minimum(self.rows, self.states.capacity - 1)
+        when = self.states.counters[rows, ITEM_SLOT[fold], 0] * (self.rows == rows)
         since: Floats = np.where(when > 0, np.maximum(self.at - when, 0.0), 0.0).astype(np.float32)
         return since
 

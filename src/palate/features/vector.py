@@ -69,7 +69,8 @@ def matrix(names: Sequence[str], **given: Unpack[Given]) -> Floats:
         elif feature.log:
             heavy.append(place)
         table[place] = value
-    counts = table[heavy]
-    table[heavy] = np.log1p(np.maximum(counts, 0.0, out=counts), out=counts)
+    counts = np.maximum(table[heavy], 0.0)
+    # log runs on vectors in float32, log1p does not; what is lost is below 1e-7.
+    table[heavy] = np.log(counts + np.float32(1.0))
     np.clip(table, -LIMIT, LIMIT, out=table)
     return np.ascontiguousarray(table.T)
