@@ -14,7 +14,7 @@ from tests.serving.conftest import SmallSite
 
 import palate
 from palate.serving.bodies import Recommendation
-from palate.serving.schema.openapi import ANSWERS, BODIES, JSON_AT, PAGE_AT, document
+from palate.serving.schema.openapi import ANSWERS, BODIES, document
 
 GOLDEN = Path(__file__).parent / "golden" / "openapi.json"
 VERSION = "0.0.0-golden"
@@ -74,9 +74,12 @@ def test_every_operation_says_what_it_does_in_a_sentence(site: SmallSite) -> Non
             assert operation["tags"], path
 
 
-@pytest.mark.parametrize("path", ["/", *JSON_AT, *PAGE_AT])
+@pytest.mark.parametrize("path", ["/schema", "/schema/openapi.json", "/docs", "/openapi.json"])
 def test_it_is_found_where_people_look(site: SmallSite, path: str) -> None:
-    assert site.client.get(path).status_code == 200
+    found = site.client.get(path)
+    assert found.status_code == 200
+    assert "/v1/events" in found.text
+    assert found.headers["content-type"].split(";")[0] in {"text/html", "application/json"}
 
 
 def test_the_docs_page_loads_nothing_from_elsewhere(site: SmallSite) -> None:

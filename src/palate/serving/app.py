@@ -6,6 +6,7 @@ with `create_from_environment`, from the site's folder in ``PALATE_SITE``.
 
 import logging
 import os
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,10 +23,13 @@ from palate.serving.environment import SERVER, SITE
 from palate.serving.problems import fault, http_problem, known_parameters, palate_problem
 from palate.serving.routes import events, health, items, recommendations, traces, users
 from palate.serving.runtime import attach, running
-from palate.serving.schema.openapi import configuration
+from palate.serving.schema.openapi import configuration, docs, openapi_json
 from palate.serving.tether import tie_to_parent
 from palate.settings import Settings, load
 from palate.stores import Stores
+
+SWITCH_SECONDS = 0.0005
+"""How long a background thread may keep the event loop waiting for the interpreter."""
 
 
 def create(
@@ -49,7 +53,15 @@ def create(
             yield
 
     return Litestar(
-        route_handlers=[_api(settings), health.livez, health.readyz, health.metrics, *routes],
+        route_handlers=[
+            _api(settings),
+            health.livez,
+            health.readyz,
+            health.metrics,
+            docs,
+            openapi_json,
+            *routes,
+        ],
         lifespan=[lifespan],
         guards=[known_parameters],
         exception_handlers={
@@ -76,6 +88,7 @@ def _prepare_worker() -> None:
     server = os.environ.get(SERVER)
     if server:
         tie_to_parent(int(server))
+        sys.setswitchinterval(SWITCH_SECONDS)
         logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
         logging.getLogger("httpx").setLevel(logging.WARNING)
 

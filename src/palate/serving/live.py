@@ -49,12 +49,14 @@ class ReleaseWatch:
             live.stores.settings.path(live.stores.settings.stores.releases)
         )
         self._refused = ""
+        self._cold = True
 
     async def follow(self, stop: asyncio.Event) -> None:
         """Poll until stopped."""
         pause = self.live.stores.settings.serving.release_poll_seconds
         while not stop.is_set():
             await self.look()
+            await self.warm_up()
             try:
                 await asyncio.wait_for(stop.wait(), pause)
             except TimeoutError:
@@ -66,6 +68,7 @@ class ReleaseWatch:
         if not name or name in {self.live.name, self._refused}:
             return False
         try:
+            refresh(self.live.stores)
             self.live = await asyncio.to_thread(self._load, name)
         except PalateError as error:
             self._refused = name
@@ -76,6 +79,12 @@ class ReleaseWatch:
         log.info("release %s is live", name)
         return True
 
+    async def warm_up(self) -> None:
+        """Warm what is live, until there was somebody's history to warm it with."""
+        if self._cold:
+            refresh(self.live.stores)
+            self._cold = not await asyncio.to_thread(_warmed, self.live, self._clock)
+
     def _pointer(self) -> str:
         try:
             return self._directory.current() or ""
@@ -85,18 +94,26 @@ class ReleaseWatch:
 
     def _load(self, name: str) -> Live:
         fresh = Live.on(with_release(self.live.stores, self._directory.load(name)))
-        asyncio.run(warm(fresh, self._clock))
+        _warmed(fresh, self._clock)
         return fresh
 
 
-async def warm(live: Live, clock: Clock) -> None:
-    """Run each surface for somebody new and for a few users: no visitor pays for first calls."""
-    refresh(live.stores)
-    visitors = [UserState.nobody(), *_some_users(live.stores)]
+def _warmed(live: Live, clock: Clock) -> bool:
+    """Warm in a thread; whether there were users to do it with."""
+    return asyncio.run(warm(live, clock)) > 0
+
+
+async def warm(live: Live, clock: Clock) -> int:
+    """Run each surface for somebody new and for a few users: no visitor pays for first calls.
+
+    Returns how many users there were.
+    """
+    users = _some_users(live.stores)
     for surface, funnel in live.funnels.items():
-        for visitor in visitors:
+        for visitor in (UserState.nobody(), *users):
             query = Query(surface, visitor, WARM_SIZE, clock.now(), clock.draw())
             await funnel.answer(query)
+    return len(users)
 
 
 def _some_users(stores: Stores) -> list[UserState]:

@@ -13,7 +13,7 @@ from palate.clock import Clock
 from palate.errors import PalateError
 from palate.events.ingest import GroupCommit
 from palate.serving.impressions import Impressions
-from palate.serving.live import Live, ReleaseWatch, warm
+from palate.serving.live import Live, ReleaseWatch
 from palate.serving.meters import Meters
 from palate.serving.names import Names
 from palate.serving.tracing.store import FILE, TraceStore, TraceWriter
@@ -88,8 +88,8 @@ async def running(
     """
     opened = stores if stores is not None else await asyncio.to_thread(open_stores, settings)
     live = Live.on(opened)
-    await warm(live, clock)
     runtime = _assembled(settings, clock, live)
+    await runtime.watch.warm_up()
     stop = asyncio.Event()
     tasks = [
         asyncio.create_task(runtime.watch.follow(stop)),

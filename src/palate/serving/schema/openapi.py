@@ -8,7 +8,7 @@ from copy import deepcopy
 from typing import Any, NamedTuple
 
 import msgspec
-from litestar import Litestar, MediaType, Request
+from litestar import Litestar, MediaType, Request, get
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme
@@ -27,8 +27,6 @@ from palate.serving.schema.page import page
 
 Json = dict[str, Any]
 REFERENCE = "#/components/schemas/{name}"
-JSON_AT = ("/schema/openapi.json", "/openapi.json")
-PAGE_AT = ("/schema", "/docs")
 OPEN = ("/livez", "/readyz", "/metrics")
 
 DESCRIPTION = (
@@ -118,17 +116,29 @@ ADDRESSED = frozenset({"put_item", "patch_item", "put_user", "patch_user"})
 
 
 class JsonDocument(JsonRenderPlugin):
-    """``/openapi.json``."""
+    """``/schema/openapi.json``."""
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: Json) -> bytes:
         return msgspec.json.encode(complete(openapi_schema))
 
 
 class DocsPage(OpenAPIRenderPlugin):
-    """``/docs``: a page rendered here, that loads nothing from anywhere else."""
+    """``/schema``: a page rendered here, that loads nothing from anywhere else."""
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: Json) -> bytes:
         return page(complete(openapi_schema)).encode()
+
+
+@get("/docs", include_in_schema=False, media_type=MediaType.HTML, sync_to_thread=True)
+def docs(request: Request[Any, Any, Any]) -> str:
+    """The page, where people look for it first."""
+    return page(document(request.app))
+
+
+@get("/openapi.json", include_in_schema=False, media_type=MediaType.JSON, sync_to_thread=True)
+def openapi_json(request: Request[Any, Any, Any]) -> bytes:
+    """The document, where programs look for it first."""
+    return msgspec.json.encode(document(request.app))
 
 
 def configuration() -> OpenAPIConfig:
@@ -139,11 +149,8 @@ def configuration() -> OpenAPIConfig:
         description=DESCRIPTION,
         license=License(name="Apache-2.0", identifier="Apache-2.0"),
         use_handler_docstrings=True,
-        path="/",
-        render_plugins=[
-            JsonDocument(path=list(JSON_AT), media_type=MediaType.JSON),
-            DocsPage(path=list(PAGE_AT)),
-        ],
+        path="/schema",
+        render_plugins=[JsonDocument(media_type=MediaType.JSON), DocsPage(path="/")],
         components=Components(
             security_schemes={
                 "bearer": SecurityScheme(type="http", scheme="bearer"),
