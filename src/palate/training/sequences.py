@@ -66,10 +66,14 @@ def joined_users(batch: EventBatch) -> Keys:
 
 
 def _forgotten(batch: EventBatch, users: Keys) -> Mask:
-    gone = np.zeros(len(batch), bool)
-    for at in np.flatnonzero(batch.kind == Kind.FORGET):
-        gone[:at] |= users[:at] == users[at]
-    return gone
+    """True at the events of a user that lie before the user was forgotten."""
+    at = np.flatnonzero(batch.kind == Kind.FORGET)
+    if not len(at):
+        return np.zeros(len(batch), bool)
+    who, last = np.unique(users[at][::-1], return_index=True)
+    when = at[::-1][last]
+    found = np.minimum(np.searchsorted(who, users), len(who) - 1)
+    return (who[found] == users) & (np.arange(len(batch)) < when[found])
 
 
 def _first_time(users: Keys, items: Rows) -> Mask:
