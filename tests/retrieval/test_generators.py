@@ -130,6 +130,13 @@ def test_content_of_a_catalogue_too_large_to_scan_looks_where_it_may_find_someth
     assert found == {"comedy"}
 
 
+def test_content_of_a_large_catalogue_leaves_out_what_is_excluded() -> None:
+    part = replace(Content.default(STORES), scan=10)
+    first = proposed(part, COMEDY, 60).rows
+    without = replace(COMEDY, excluded=np.sort(first[:3]))
+    assert proposed(part, without, 60).rows.tolist() == first[3:].tolist()
+
+
 def test_without_a_release_the_two_tower_keeps_silent() -> None:
     assert names(TwoTower, COMEDY) == []
 

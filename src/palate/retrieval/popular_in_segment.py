@@ -21,8 +21,6 @@ class PopularInSegment:
         return cls(stores.boards)
 
     async def generate(self, query: Query, limit: int) -> Candidates:
-        if not query.user.segment:
-            return Candidates.none()
         return head(partial(self.boards.segment, query.user.segment), query, limit)
 
     def explain(self, query: Query, row: int) -> Reason:

@@ -5,6 +5,7 @@ from typing import Self
 
 import numpy as np
 
+from palate.arrays import Floats, Rows
 from palate.catalog.columns import ItemColumns
 from palate.funnel.types import Candidates, Query, Reason
 from palate.models import two_tower
@@ -42,6 +43,9 @@ class TwoTower:
         if query.seed_item >= 0:
             return Reason("similar_to_item", (query.seed_item,), (1.0,))
         history = query.about(RECENT)
-        vectors = self.columns.read(history, ["content"])["content"]
+        vectors = query.once("recent_content", lambda: self._content(history))
         nearest = np.argsort(-(vectors @ self.columns.content[row]), kind="stable")[:BECAUSE]
         return Reason("taste", tuple(history[nearest].tolist()))
+
+    def _content(self, rows: Rows) -> Floats:
+        return self.columns.read(rows, ["content"])["content"]
