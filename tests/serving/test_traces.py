@@ -6,7 +6,7 @@ import numpy as np
 from tests.serving.conftest import SmallSite
 
 from palate.funnel.types import Answer, Slate, Trace
-from palate.serving.tracing.store import TraceStore, packed, record_of
+from palate.serving.tracing.store import TraceRecord, TraceStore, record_of
 
 
 def test_a_trace_tells_what_every_stage_did(site: SmallSite) -> None:
@@ -50,12 +50,19 @@ def test_without_a_trace_rate_none_is_kept(site_of: Callable[..., SmallSite]) ->
     assert "newest 2000" in answer.json()["detail"]
 
 
+def test_a_deleted_users_traces_go_too(site: SmallSite) -> None:
+    theirs, other = site.slate(user_id="u0", limit=3), site.slate(user_id="u1", limit=3)
+    site.client.delete("/v1/users/u0")
+    gone = site.client.get(f"/v1/traces/{theirs['recommendation_id']}")
+    kept = site.client.get(f"/v1/traces/{other['recommendation_id']}")
+    assert (gone.status_code, kept.status_code) == (404, 200)
+
+
 def test_the_store_keeps_the_newest_and_lets_the_rest_go(tmp_path: Path) -> None:
     store = TraceStore(tmp_path / "traces.db", most=10)
-    body = packed(_record("x"))
     for n in range(200):
-        store.put([(f"t{n}", body)])
-    store.put([(f"u{n}", body) for n in range(64)])
+        store.put([_record(f"t{n}")])
+    store.put([_record(f"u{n}") for n in range(64)])
     assert store.find("t0") is None
     assert store.find("u0") is None
     assert store.find("u63") is not None
@@ -67,7 +74,7 @@ def test_several_workers_share_one_store(tmp_path: Path) -> None:
 
     def write(store: TraceStore, name: str) -> None:
         for n in range(30):
-            store.put([(f"{name}{n}", packed(_record(f"{name}{n}")))])
+            store.put([_record(f"{name}{n}")])
 
     threads = [
         threading.Thread(target=write, args=(store, f"w{n}-")) for n, store in enumerate(stores)
@@ -81,7 +88,7 @@ def test_several_workers_share_one_store(tmp_path: Path) -> None:
     assert found.recommendation_id == "w2-29"
 
 
-def _record(name: str) -> object:
+def _record(name: str) -> TraceRecord:
     slate = Slate(np.array([1], np.int32), np.array([0.5], np.float32))
     return record_of(
         Answer(slate, (), "full", Trace()),

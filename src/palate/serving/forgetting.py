@@ -21,6 +21,7 @@ async def forget(runtime: Runtime, user_id: str) -> bool:
     known = await asyncio.to_thread(stores.users.remove, [user_id])
     changed = await asyncio.to_thread(stores.log.pseudonymise, user_id, pseudonym)
     runtime.visitors.forget(user_id)
+    await runtime.traces.forget(f"user:{user_id}")
     if not known and not changed:
         return False
     now = runtime.clock.now()

@@ -23,7 +23,10 @@ LINGER = 0.1
 PRUNE_EVERY = 64
 MOST_RANKED = 200
 """Ranked items kept in a trace; the funnel's shortlist is shorter."""
-SCHEMA = "CREATE TABLE IF NOT EXISTS traces (seq INTEGER PRIMARY KEY, id TEXT UNIQUE, body BLOB)"
+SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS trace "
+    "(seq INTEGER PRIMARY KEY, id TEXT UNIQUE, visitor TEXT, body BLOB)"
+)
 
 
 Recording: TypeAlias = "Callable[[], TraceRecord]"
@@ -82,26 +85,32 @@ class TraceStore:
         self._writer = _connected(path)
         self._writer.execute(SCHEMA)
 
-    def put(self, records: list[tuple[str, bytes]]) -> None:
-        """Store encoded traces and let the oldest go."""
+    def put(self, records: list[TraceRecord]) -> None:
+        """Store traces and let the oldest go."""
+        rows = [(each.recommendation_id, each.visitor, packed(each)) for each in records]
         with self._lock, self._writer:
             self._writer.execute("BEGIN IMMEDIATE")
             self._writer.executemany(
-                "INSERT OR IGNORE INTO traces (id, body) VALUES (?, ?)", records
+                "INSERT OR IGNORE INTO trace (id, visitor, body) VALUES (?, ?, ?)", rows
             )
             self._written += len(records)
             if self._written >= PRUNE_EVERY:
                 self._written = 0
-                newest = "(SELECT max(seq) FROM traces)"
-                self._writer.execute(f"DELETE FROM traces WHERE seq <= {newest} - ?", [self._most])
+                newest = "(SELECT max(seq) FROM trace)"
+                self._writer.execute(f"DELETE FROM trace WHERE seq <= {newest} - ?", [self._most])
 
     def find(self, recommendation_id: str) -> TraceRecord | None:
         """One trace; None where it is unknown or gone."""
         with closing(_connected(self._path)) as reader:
             found = reader.execute(
-                "SELECT body FROM traces WHERE id = ?", [recommendation_id]
+                "SELECT body FROM trace WHERE id = ?", [recommendation_id]
             ).fetchone()
         return None if found is None else unpacked(found[0])
+
+    def forget(self, visitor: str) -> None:
+        """Remove what was answered to a visitor."""
+        with self._lock, self._writer:
+            self._writer.execute("DELETE FROM trace WHERE visitor = ?", [visitor])
 
     def close(self) -> None:
         """Release the file."""
@@ -140,6 +149,11 @@ class TraceWriter:
                 self._pending.pop(name, None)
                 self._waiting.task_done()
 
+    async def forget(self, visitor: str) -> None:
+        """Remove what was answered to a visitor, also what is not written yet."""
+        await self.settle()
+        await asyncio.to_thread(self._store.forget, visitor)
+
     async def settle(self) -> None:
         """Wait until all that was noted is written."""
         await self._waiting.join()
@@ -157,7 +171,7 @@ class TraceWriter:
         return None
 
     def _put(self, batch: list[tuple[str, Recording]]) -> None:
-        self._store.put([(name, packed(record())) for name, record in batch])
+        self._store.put([record() for _, record in batch])
 
 
 def record_of(answer: Answer, feature_names: tuple[str, ...], **facts: Any) -> TraceRecord:
