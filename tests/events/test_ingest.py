@@ -19,11 +19,12 @@ class SlowLog(SqliteLog):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self.go = threading.Event()
+        self.go, self.writing = threading.Event(), threading.Event()
         self.turns: list[int] = []
         self.fail = False
 
     def append_all(self, batches: Sequence[Sequence[Event]], received: float) -> list[Appended]:
+        self.writing.set()
         self.go.wait()
         self.turns.append(len(batches))
         if self.fail:
@@ -116,17 +117,22 @@ def test_a_caller_who_left_disturbs_nobody(tmp_path: Path) -> None:
 
     async def run() -> Appended:
         commit = GroupCommit(log, FixedClock())
+        busy = asyncio.ensure_future(commit.append([click("first")]))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(log.writing.wait)
         gone = asyncio.ensure_future(commit.append([click("a")]))
         stays = asyncio.ensure_future(commit.append([click("b")]))
         await asyncio.sleep(0)
         gone.cancel()
+        await asyncio.sleep(0)
         log.go.set()
+        await busy
         answer = await stays
         commit.close()
         return answer
 
     assert asyncio.run(run()) == (1, 0)
-    assert log.count() == 2
+    assert log.count() == 3
 
 
 def test_closing_stores_what_waits_and_refuses_what_comes_later(tmp_path: Path) -> None:

@@ -31,11 +31,11 @@ def site(tmp_path: Path) -> Iterator[Sources]:
 
 def run(
     site: Sources, file: Path, what: str, *pairs: str, kind: str | None = None,
-    rejects: Path | None = None,
+    rejects: Path | None = None, now: float = NOW,
 ) -> Imported:  # fmt: skip
     with Rejects(rejects) as left_out:
         told = lambda *_: None  # noqa: E731
-        job = Import(open_table(file), pairs, site, left_out, told, FixedClock(NOW))
+        job = Import(open_table(file), pairs, site, left_out, told, FixedClock(now))
         return job.events(kind) if what == "events" else getattr(job, what)()
 
 
@@ -226,7 +226,12 @@ def test_a_file_without_what_is_needed_is_refused_before_anything_is_written(
 
 def test_a_changed_user_is_also_an_event(site: Sources, tmp_path: Path) -> None:
     run(site, write(tmp_path / "u.csv", "user_id,country,age\n1,DE,30\n2,FR,40\n"), "users")
-    run(site, write(tmp_path / "v.csv", "user_id,country,age\n1,DE,30\n2,US,40\n"), "users")
+    run(
+        site,
+        write(tmp_path / "v.csv", "user_id,country,age\n1,DE,30\n2,US,40\n"),
+        "users",
+        now=NOW + 9,
+    )
     assert site.users.find(["1"]) == [User(user_id="1", country="DE", attributes={"age": 30})]
     told = [(e.kind, e.user_id, e.value, e.time) for e in logged(site)]
     segments = [
@@ -234,7 +239,8 @@ def test_a_changed_user_is_also_an_event(site: Sources, tmp_path: Path) -> None:
         for c, a in (("DE", 30), ("FR", 40), ("US", 40))
     ]
     assert told == [
-        (Kind.PROFILE, name, segment, NOW) for name, segment in zip("122", segments, strict=True)
+        (Kind.PROFILE, name, segment, time)
+        for name, segment, time in zip("122", segments, (NOW, NOW, NOW + 9), strict=True)
     ]
 
 

@@ -33,7 +33,7 @@ NOWHERE = 255
 that may be shown only there is shown nowhere: closed where it fails."""
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 COLUMNS = {
-    "servable": Column("u1"),
+    "servable": Column("u1"),  # first: an item stops being servable before the rest is cleared
     "published": Column("f8", fill=np.nan),
     "expires": Column("f8", fill=np.nan),
     "min_age": Column("u1"),
@@ -231,7 +231,6 @@ class ItemColumns:
         self._held.stamp(categories=categories, creators=creators, regions=regions)
 
     def _clear(self, rows: list[int]) -> None:
-        self.servable[rows] = 0
         for name, column in COLUMNS.items():
             self._held[name][rows] = column.fill
 
