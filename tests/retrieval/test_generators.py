@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from palate.events.kinds import Signal
 from palate.funnel.types import Query, Reason
 from palate.retrieval.anything import Anything
 from palate.retrieval.content import Content
@@ -92,6 +93,18 @@ def test_popularity_is_the_same_for_everybody_but_for_the_segment() -> None:
 def test_popular_in_genre_names_the_genre() -> None:
     assert why(PopularInGenre, COMEDY, "comedy-1").trait == "comedy"
     assert why(PopularInGenre, COMEDY, "space-1").trait == ""
+
+
+def test_popular_in_genre_follows_as_many_genres_as_it_is_told_strongest_first() -> None:
+    rows = np.array([tiny_row(n) for n in ("space-1", "comedy-1", "comedy-2")], np.int32)
+    signals = np.full(3, int(Signal.ENGAGED), np.uint8)
+    both = replace(NOBODY, user=replace(NOBODY.user, history=rows, signals=signals))
+    part = PopularInGenre.default(STORES)
+    found = [name.partition("-")[0] for name in tiny_names(proposed(part, both, 60).rows)]
+    assert set(found) == {"comedy", "space"}
+    assert found[0] == "comedy"
+    one = proposed(replace(part, genres=1), both, 60).rows
+    assert {name.partition("-")[0] for name in tiny_names(one)} == {"comedy"}
 
 
 def test_trending_is_a_board() -> None:
