@@ -73,7 +73,8 @@ def _forgotten(batch: EventBatch, users: Keys) -> Mask:
     who, last = np.unique(users[at][::-1], return_index=True)
     when = at[::-1][last]
     found = np.minimum(np.searchsorted(who, users), len(who) - 1)
-    return (who[found] == users) & (np.arange(len(batch)) < when[found])
+    before: Mask = (who[found] == users) & (np.arange(len(batch)) < when[found])
+    return before
 
 
 def _first_time(users: Keys, items: Rows) -> Mask:

@@ -21,7 +21,12 @@ LOGITS = 1 << 22
 HEADS = 2
 AVERAGING = 0.99
 """The served weights are a moving average of the trained ones."""
-WARM_UP = 0.05
+WARM_UP = 30
+"""Steps until the learning rate is full."""
+PROBED = 20
+"""Steps after which the speed is known, and the plan is cut to what the time limit allows."""
+SILENCE = 2.0
+"""Seconds after which a long epoch says how far it is."""
 PATIENCE = 3
 """Epochs without a better validation after which training ends."""
 
@@ -98,29 +103,28 @@ class _Fit:
         )
         self.softmax = Softmax(towers.items.counts, self.dice)
         self.tokens = self._tokens()
+        self.horizon = float(plan.epochs)
+        self.judged = plan.validate > plan.until
         self.step, self.started = 0, perf_counter()
+        self.said = self.started
 
     def _tokens(self) -> int:
         width = min(len(self.live.items.counts), FULL_SOFTMAX)
         return int(np.clip(LOGITS // max(width, 1), 64, self.settings.batch_size))
 
     def run(self) -> Towers:
-        best, epoch, epochs = self.mean, 0, self.plan.epochs
+        best, epoch = self.mean, 0
         curve: list[float] = []
-        while epoch < epochs:
-            loss = self._epoch(epoch, epochs)
+        while epoch < self.horizon:
+            loss = self._epoch(epoch)
             epoch += 1
             metric = self._validate()
             curve.append(metric)
             if metric >= max(curve):
                 best = copy.deepcopy(self.mean)
                 best.epochs, best.metric = epoch, metric
-            epochs = min(epochs, self._affordable(epoch))
-            self._say(epoch, epochs, loss, metric)
-            if (
-                self.plan.validate > self.plan.until
-                and epoch - 1 - int(np.argmax(curve)) >= PATIENCE
-            ):
+            self._say(epoch, f"loss {loss:.3f}, next item NDCG@10 {metric:.4f}")
+            if self.judged and epoch - 1 - int(np.argmax(curve)) >= PATIENCE:
                 break
         best.curve = tuple(curve)
         return best
@@ -130,23 +134,33 @@ class _Fit:
         late = held_out(self.sequences, history, plan.until, plan.validate)
         return ndcg(next_item_ranks(self.mean.items, self.mean.users, late))
 
-    def _affordable(self, epoch: int) -> int:
-        each = (perf_counter() - self.started) / epoch
-        return max(1, int(self.settings.tower_seconds / each))
-
-    def _epoch(self, epoch: int, epochs: int) -> float:
+    def _epoch(self, epoch: int) -> float:
         windows = cut_windows(self.sequences, self.settings.history, self.plan.until, self.dice)
         cuts = list(batches(windows, self.tokens, self.dice))
         total, steps = 0.0, 0
         for done, cut in enumerate(cuts):
-            self._pace((epoch + done / len(cuts)) / epochs)
+            at = epoch + done / len(cuts)
+            self._plan_time(at)
+            if at >= self.horizon:
+                break
+            self._pace(at / self.horizon)
             loss = self._update(batch_of(self.sequences, cut))
             total, steps = total + loss, steps + (loss > 0)
+            if perf_counter() - self.said > SILENCE:
+                self._say(at, f"loss {total / max(steps, 1):.3f}")
         return total / max(steps, 1)
+
+    def _plan_time(self, at: float) -> None:
+        """Shorten the plan to what the time limit allows, once the speed is known."""
+        spent, limit = perf_counter() - self.started, self.settings.tower_seconds
+        if self.step == PROBED and at > 0:
+            self.horizon = min(self.horizon, max(limit * at / spent, at))
+        elif self.step > PROBED and spent > limit:
+            self.horizon = min(self.horizon, at)
 
     def _pace(self, progress: float) -> None:
         rate = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
-        warm = min(1.0, (self.step + 1) / 30)
+        warm = min(1.0, (self.step + 1) / WARM_UP)
         for group in self.optimiser.param_groups:
             group["lr"] = self.plan.learning_rate * warm * (0.05 + 0.95 * rate)
 
@@ -170,13 +184,13 @@ class _Fit:
         with torch.no_grad():
             torch._foreach_lerp_(self.averages, self.parameters, 1 - keep)
 
-    def _say(self, epoch: int, epochs: int, loss: float, metric: float) -> None:
-        spent = perf_counter() - self.started
-        rate = epoch * len(self.sequences.items) / spent
-        left = spent / epoch * (epochs - epoch)
+    def _say(self, at: float, how: str) -> None:
+        self.said = perf_counter()
+        spent, at = self.said - self.started, min(at, self.horizon)
+        rate = at * len(self.sequences.items) / spent
+        left = spent / at * (self.horizon - at)
         self.report(
             "tower",
-            epoch / epochs,
-            f"epoch {epoch}/{epochs}, loss {loss:.3f}, next item NDCG@10 {metric:.4f},"
-            f" {rate:,.0f} events/s, {left:.0f} s left",
+            at / self.horizon,
+            f"epoch {at:.1f} of {self.horizon:.1f}, {how}, {rate:,.0f} events/s, {left:.0f} s left",
         )
