@@ -12,6 +12,7 @@ from palate.arrays import Rows
 from palate.catalog.user import user_key
 from palate.errors import BadInput, Conflict
 from palate.evaluation.as_of import ItemsAsOf, PastLog
+from palate.evaluation.baselines import counted
 from palate.evaluation.run import Answers, Wish, answers, evaluate
 from palate.evaluation.split import split
 from palate.evaluation.workspace import Workspace
@@ -248,3 +249,24 @@ def test_profiles_are_no_events_of_the_data_and_are_known_at_the_split(tmp_path:
     space, _ = built([*events, profile], "time", tmp_path)
     assert space.visitors.user(user_key("u3")).segment == 5
     assert space.stores.log.read(0, 1)[0].event.time == START
+
+
+def test_recent_popularity_counts_the_last_seven_days_only() -> None:
+    events = [took(f"a{n}", "drama-1", NOW - 9 * DAY + n) for n in range(9)]
+    events += [took(f"b{n}", "drama-2", NOW - 6 * DAY + n) for n in range(3)]
+    events += [took("a0", "space-1", NOW), took("a1", "space-1", NOW), took("a2", "space-1", NOW)]
+    batch = EventBatch.encode(
+        site_of(events).log.read(0, 100), lambda ids: np.array([tiny_row(i) for i in ids], np.int32)
+    )
+    scores = counted(batch, split(batch, "time"), EACH * len(GENRES))
+    one, two = tiny_row("drama-1"), tiny_row("drama-2")
+    assert (scores["popularity"][one], scores["popularity"][two]) == (9, 3)
+    assert (scores["popularity_7d"][one], scores["popularity_7d"][two]) == (0, 3)
+
+
+def test_next_counts_the_very_next_event_and_nothing_later() -> None:
+    found = asked(past() + future(np.random.default_rng(1)))
+    perfect = [case.relevant[:1] for case in found.bench.cases]
+    later = [case.relevant[1:] for case in found.bench.cases]
+    assert next(iter(found.bench.rows("x", perfect)))["next_recall@10"] == 1.0
+    assert next(iter(found.bench.rows("x", later)))["next_recall@10"] == 0.0
