@@ -17,6 +17,7 @@ from palate.settings import Settings
 from palate.stores import Stores
 from palate.streaming.replay import Replay
 from palate.surfaces import funnel, funnels, names
+from palate.surfaces.because_you_watched import last_liked
 from palate.surfaces.overrides import certain
 from palate.testing.queries import queries, shared
 from palate.testing.tiny import (
@@ -116,6 +117,21 @@ def test_because_you_watched_is_about_the_last_thing_that_was_liked() -> None:
     assert answer.seed_item == liked[-1]
     assert {name.partition("-")[0] for name in shown(answer)[:3]} == {"comedy"}
     assert answer.seed_item not in answer.slate.rows
+
+
+def test_the_anchor_is_the_last_liked_then_the_last_taken_in_and_never_a_hidden_item() -> None:
+    names = ("comedy-1", "space-1", "action-9")
+    rows = np.array([tiny_row(name) for name in names], np.int32)
+    for liked, anchor in (
+        ("comedy-1", "comedy-1"),
+        ("nothing", "space-1"),
+        ("action-9", "space-1"),
+    ):
+        signals = [Signal.ENGAGED | (Signal.POSITIVE if name == liked else 0) for name in names]
+        user = replace(UserState.nobody(), history=rows, signals=np.array(signals, np.uint8))
+        assert last_liked(replace(tiny_world().query(), user=user), tiny_stores().columns) == (
+            tiny_row(anchor)
+        )
 
 
 def test_because_you_watched_shows_nothing_to_somebody_who_watched_nothing() -> None:

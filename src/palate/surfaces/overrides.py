@@ -60,7 +60,7 @@ class _Where:
 
     def converted(self, to: Any) -> Any:
         try:
-            return msgspec.convert(self.value, to, strict=not isinstance(self.value, str))
+            return msgspec.convert(self.value, to, strict=False)
         except msgspec.ValidationError as error:
             raise self.wrong(f"{self.key}: {error}") from error
 
