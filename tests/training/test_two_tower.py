@@ -64,12 +64,12 @@ def test_the_same_seed_gives_the_same_towers(trained: Towers) -> None:
         assert torch.equal(ours, theirs)
 
 
-def test_the_time_limit_ends_training_in_the_middle_of_an_epoch() -> None:
+def test_the_time_limit_ends_training_once_the_speed_is_known() -> None:
     sequences, inputs = board()
     hurried = changed(QUICK, tower_seconds=0.0)
     towers = fit(fresh_towers(inputs, hurried), sequences, hurried, PLAN, lambda *_: None)
-    assert len(towers.curve) == 1
-    assert towers.epochs == 1
+    assert len(towers.curve) <= 2 < QUICK.epochs
+    assert towers.epochs >= 1
 
 
 def test_items_without_events_live_on_their_content_alone() -> None:
