@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from tests.serving.conftest import SmallSite
 
+from palate.funnel.engine import Funnel
 from palate.releases.directory import ReleaseDirectory
 from palate.releases.manifest import FILE, Manifest
 
@@ -71,6 +72,21 @@ def test_a_half_written_release_is_refused(site: SmallSite, releases: ReleaseDir
     name = published(releases, 1.0)
     releases.promote(name)
     (releases.folder(name) / FILE).unlink()
+    assert look(site) is False
+    assert site.slate(user_id="u1")["release"] == "none"
+
+
+def test_a_release_that_loads_but_does_not_run_is_refused(
+    site: SmallSite, releases: ReleaseDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise ValueError("shapes do not fit")
+
+    name = published(releases, 1.0)
+    releases.promote(name)
+    with monkeypatch.context() as patch:
+        patch.setattr(Funnel, "answer", broken)
+        assert look(site) is False
     assert look(site) is False
     assert site.slate(user_id="u1")["release"] == "none"
 

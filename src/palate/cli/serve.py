@@ -8,7 +8,8 @@ import typer
 
 from palate.cli.output import console
 from palate.cli.site import SiteOption, settings_of
-from palate.serving.launch import API_ONLY, serve
+from palate.serving.auth import check_binding
+from palate.serving.launch import API_ONLY, check_port, serve
 
 CONSOLE = "palate.console.app:create"
 
@@ -32,5 +33,7 @@ def main(
     settings = settings_of(site)
     given = {"host": host, "port": port, "workers": workers}
     wanted = msgspec.structs.replace(settings.serving, **{k: v for k, v in given.items() if v})
+    check_binding(wanted)
+    check_port(wanted.host, wanted.port)
     console.print(f"serving {settings.site.name} on http://{wanted.host}:{wanted.port}")
     serve(settings.home, wanted, API_ONLY if api_only else CONSOLE)

@@ -71,19 +71,27 @@ class ReleaseWatch:
             refresh(self.live.stores)
             self.live = await asyncio.to_thread(self._load, name)
         except PalateError as error:
-            self._refused = name
-            message = "release %s refused, %s keeps serving: %s"
-            log.error(message, name, self.live.name, error.detail)  # noqa: TRY400  no trace needed
-            return False
+            return self._refuse(name, error.detail)
+        except Exception as error:  # noqa: BLE001  whatever it is, the old release keeps serving
+            return self._refuse(name, f"it does not run: {type(error).__name__}: {error}")
         self._refused = ""
         log.info("release %s is live", name)
         return True
+
+    def _refuse(self, name: str, why: str) -> bool:
+        self._refused = name
+        log.error("release %s refused, %s keeps serving: %s", name, self.live.name, why)
+        return False
 
     async def warm_up(self) -> None:
         """Warm what is live, until there was somebody's history to warm it with."""
         if self._cold:
             refresh(self.live.stores)
-            self._cold = not await asyncio.to_thread(_warmed, self.live, self._clock)
+            try:
+                self._cold = not await asyncio.to_thread(_warmed, self.live, self._clock)
+            except Exception:
+                self._cold = False
+                log.warning("warming up failed", exc_info=True)
 
     def _pointer(self) -> str:
         try:

@@ -10,7 +10,6 @@ from typing import Any, cast
 from litestar import Litestar, Request
 
 from palate.clock import Clock
-from palate.errors import PalateError
 from palate.events.ingest import GroupCommit
 from palate.serving.impressions import Impressions
 from palate.serving.live import Live, ReleaseWatch
@@ -142,6 +141,8 @@ def _assembled(settings: Settings, clock: Clock, live: Live) -> Runtime:
 
 async def _ticking(runtime: Runtime) -> None:
     while True:
-        with suppress(PalateError):
+        try:
             await runtime.tick()
+        except Exception:
+            log.debug("names and metrics were not refreshed", exc_info=True)
         await asyncio.sleep(TICK)
