@@ -52,6 +52,18 @@ def test_predicts_what_the_trained_network_predicts_calibrated(
     assert model.heads == HEADS
 
 
+def test_a_feature_that_never_varied_in_training_says_nothing_in_life(rows: Floats) -> None:
+    constant = rows.copy()
+    constant[:, 2] = 7.0
+    torch.manual_seed(0)
+    network = RankerNetwork(constant).eval()
+    varied = constant.copy()
+    varied[:, 2] = np.linspace(-100, 100, len(rows))
+    with torch.no_grad():
+        before, after = (network(torch.from_numpy(x)) for x in (constant, varied))
+    assert torch.equal(before, after)
+
+
 def test_no_rows_no_predictions(model: RankerModel) -> None:
     assert model.predict(np.empty((0, WIDTH), np.float32)).shape == (0, len(HEADS))
 

@@ -27,6 +27,9 @@ DECAY = 1e-2
 DROPOUT = 0.3
 CLIP = 6.0
 """Standard deviations beyond which a feature says no more."""
+CONSTANT = 1e-4
+"""A feature that varies less in training is not listened to: what it does when it varies in life
+(impressions do, and reconstructed rows have none) was never learnt."""
 PATIENCE = 3
 AVERAGING = 0.98
 ABSENT = -1e9
@@ -39,7 +42,9 @@ class RankerNetwork(nn.Module):
         super().__init__()
         squashed = _squash(as_tensor(rows))
         self.register_buffer("mean", squashed.mean(0))
-        self.register_buffer("scale", squashed.std(0).clamp(min=1e-3))
+        spread = squashed.std(0)
+        told = spread > CONSTANT
+        self.register_buffer("gain", torch.where(told, 1.0 / spread, 0.0))
         width = rows.shape[1]
         self.body = nn.Sequential(
             nn.Linear(width, WIDE), nn.SiLU(), nn.Dropout(DROPOUT),
@@ -52,8 +57,8 @@ class RankerNetwork(nn.Module):
 
     def logits(self, features: Tensor) -> Tensor:
         """(…, features) -> (…, heads)."""
-        mean, scale = self.get_buffer("mean"), self.get_buffer("scale")
-        x = ((_squash(features) - mean) / scale).clamp(-CLIP, CLIP)
+        mean, gain = self.get_buffer("mean"), self.get_buffer("gain")
+        x = ((_squash(features) - mean) * gain).clamp(-CLIP, CLIP)
         heads: Tensor = self.straight(x) + self.heads(self.body(x))
         return heads
 
