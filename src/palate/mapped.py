@@ -49,11 +49,13 @@ class Layout:
 
     columns: Mapping[str, Column]
     header: Mapping[str, str]
+    about: str = ""
+    """What else the numbers' meaning hangs on."""
 
     @property
     def digest(self) -> str:
         """Changes with any change of the layout: an old file is not read by a new layout."""
-        told = repr((sorted(self.columns.items()), sorted(self.header.items())))
+        told = repr((sorted(self.columns.items()), sorted(self.header.items()), self.about))
         return blake2b(told.encode(), digest_size=6).hexdigest()
 
     @property

@@ -1,10 +1,13 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from palate.catalog.columns import ItemColumns
 from palate.catalog.item import Item
 from palate.catalog.protocol import ItemChange
+from palate.features import boards as boards_module
 from palate.features.boards import DEPTH, Leaderboards
 from palate.features.folds import DAY, ITEM_SLOT
 from palate.features.items import ItemStates
@@ -131,3 +134,22 @@ def test_a_reader_sees_whole_boards_and_new_categories(tmp_path: Path) -> None:
     states.counters[:] = 0
     writer.build(states, columns, NOW)
     assert reader.category(columns.category_code("c699"), 5)[0].tolist() == []
+
+
+def test_readers_see_the_old_boards_whole_until_the_new_ones_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    columns = columns_of(plain(4))
+    boards = built(counted(8, engaged_total={1: 9.0}), columns)
+    compute, seen = boards_module._boards, []
+
+    def watched(*given: object) -> Iterator[object]:
+        for board in compute(*given):
+            yield board
+            seen.append(boards.top("popular", 9)[0].tolist())
+
+    monkeypatch.setattr(boards_module, "_boards", watched)
+    boards.build(counted(8, engaged_total={2: 9.0}), columns, NOW)
+    assert len(seen) > 2
+    assert all(rows == [1] for rows in seen)
+    assert boards.top("popular", 9)[0].tolist() == [2]

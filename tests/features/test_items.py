@@ -40,8 +40,10 @@ def test_a_packed_item_reads_back_beyond_the_capacity_too() -> None:
 
 
 def test_a_record_of_another_layout_is_refused() -> None:
-    with pytest.raises(CorruptStore, match="rebuild"):
-        ItemStates.in_memory(8).load(3, b"\0" * 80)
+    whole = ItemStates.in_memory(8).pack(3)
+    for bad in (b"\0" * 80, bytes(len(whole)), whole[:-8]):
+        with pytest.raises(CorruptStore, match="palate rebuild"):
+            ItemStates.in_memory(8).load(3, bad)
 
 
 def test_a_reader_follows_the_writer(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -11,7 +12,7 @@ from palate.catalog.columns import ItemColumns
 from palate.catalog.user import session_key, user_key
 from palate.events.kinds import Event, Kind, Shown, Signal, signals_of
 from palate.events.protocol import Logged
-from palate.features.folds import ITEM_FOLDS, SEGMENT_HALF_LIFE, USER_FOLDS, Fold
+from palate.features.folds import ITEM_FOLDS, SEGMENT_HALF_LIFE, USER_FOLDS, Fold, layout_of
 from palate.features.record import HISTORY, SHOWN, UserState
 from palate.settings import Settings, StreamingSettings
 from palate.streaming.replay import Replay
@@ -225,3 +226,9 @@ def test_an_item_is_taken_in_for_the_first_time_once_and_after_what_came_before_
     assert covisit.table.counts[:5].tolist() == [0, 1, 0, 1, 1]
     assert covisit.neighbours(1, 9)[0].tolist() == [3, 4]
     assert covisit.neighbours(3, 9)[0].tolist() == [1]
+
+
+def test_a_layout_tells_any_change_of_the_folds() -> None:
+    changed = (replace(USER_FOLDS[0], half_life=7.0), *USER_FOLDS[1:])
+    assert layout_of(USER_FOLDS) == layout_of(USER_FOLDS[:]) < 2**24
+    assert len({layout_of(folds) for folds in (USER_FOLDS, changed, USER_FOLDS[:-1])}) == 3

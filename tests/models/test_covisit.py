@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +151,19 @@ def test_a_table_at_its_bound_keeps_the_largest_as_it_grows() -> None:
     assert set(covisit.neighbours(0, 9)[0]) == {1, 7}
     assert covisit.fold(rows(6), windows([0, 6])[1:]).tolist() == [0, 6]
     assert set(covisit.neighbours(0, 9)[0]) == {1, 6}
+
+
+def test_a_table_grows_at_the_event_that_needs_it_not_at_the_batch_that_holds_it() -> None:
+    users = [[0, 1], [0, 2], [0, 3], [0, 1], [0, 2], [0, 7]]
+    items = rows(*(item for history in users for item in history))
+    before = np.concatenate([windows(history) for history in users])
+    packed = []
+    for cuts in ([0, 12], [0, 11, 12]):
+        covisit = Covisit(MappedArrays.in_memory(layout(cells=16, fewest=2, most=4), 4))
+        for start, stop in pairwise(cuts):
+            covisit.fold(items[start:stop], before[start:stop])
+        packed.append([covisit.pack(row) for row in range(covisit.capacity)])
+    assert packed[0] == packed[1]
 
 
 def test_a_packed_item_reads_back() -> None:

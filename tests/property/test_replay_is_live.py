@@ -120,18 +120,21 @@ def test_the_stream_worker_stores_what_a_replay_leads_to(entries: list[Logged]) 
 
 
 @unhurried
-@given(logs(), st.dictionaries(st.integers(1, 12), st.booleans(), max_size=4))
-def test_a_worker_that_dies_around_a_commit_is_followed_by_one_that_mends_it(
-    entries: list[Logged], dies_at: dict[int, bool]
+@given(logs(), st.dictionaries(st.integers(1, 12), st.booleans(), max_size=4), st.booleans())
+def test_a_worker_that_fails_around_a_commit_mends_it_or_is_followed_by_one_that_does(
+    entries: list[Logged],
+    dies_at: dict[int, bool],
+    survives: bool,  # noqa: FBT001  drawn
 ) -> None:
     online = Dying(dies_at)
     worker = worker_on(entries, online)
     for _ in range(len(dies_at) + 1):
         try:
-            worker.recover()
             worker.drain()
         except Unavailable:
-            worker = worker_on(entries, online, worker)
+            if not survives:
+                worker = worker_on(entries, online, worker)
+                worker.recover()
     replay = Replay(TIGHT, ItemColumns.in_memory())
     replay.fold(entries, rows_of)
     assert whole(online) == replay.record()

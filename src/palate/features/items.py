@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 
 from palate.arrays import Doubles, Floats, Rows
 from palate.errors import CorruptStore
-from palate.features.folds import ITEM_FOLDS, ITEM_SLOT, SEGMENT_HALF_LIFE, table_of
+from palate.features.folds import ITEM_FOLDS, ITEM_SLOT, SEGMENT_HALF_LIFE, layout_of, table_of
 from palate.mapped import Column, Layout, MappedArrays
 
 CAPACITY = 1_024
 SEGMENTS = 16
 TABLE = table_of(ITEM_FOLDS)
+LAYOUT = layout_of(ITEM_FOLDS)
+"""Told in each packed record, and in the name of the mapped file."""
 
 
 def _layout(segments: int) -> Layout:
@@ -23,6 +25,7 @@ def _layout(segments: int) -> Layout:
             "segments": Column("f8", (segments + 1,)),
         },
         {"position": "i8", "newest": "f8", "beat": "f8", "dirty": "i8"},
+        about=str(LAYOUT),
     )
 
 
@@ -113,7 +116,8 @@ class ItemStates:
 
     def pack(self, row: int) -> bytes:
         """One item's record, as the online store keeps it."""
-        record: Doubles = np.concatenate((self.counters[row].ravel(), self.segments[row]))
+        parts = ([LAYOUT], self.counters[row].ravel(), self.segments[row])
+        record: Doubles = np.concatenate(parts)
         return record.tobytes()
 
     def load(self, row: int, raw: bytes) -> None:
@@ -123,8 +127,10 @@ class ItemStates:
         """
         self.grow(row + 1)
         numbers: NDArray[Any] = np.frombuffer(raw, np.float64)
-        split = len(ITEM_FOLDS) * 2
-        if len(numbers) != split + self.segments.shape[1]:
-            raise CorruptStore(f"the record of item row {row} is of another layout; rebuild")
-        self.counters[row] = numbers[:split].reshape(-1, 2)
+        split = 1 + len(ITEM_FOLDS) * 2
+        if len(numbers) != split + self.segments.shape[1] or numbers[0] != LAYOUT:
+            raise CorruptStore(
+                f"the record of item row {row} is of another layout; run `palate rebuild`"
+            )
+        self.counters[row] = numbers[1:split].reshape(-1, 2)
         self.segments[row] = numbers[split:]

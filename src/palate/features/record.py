@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from palate.arrays import Doubles, Floats, Rows, Times
 from palate.errors import CorruptStore
 from palate.events.kinds import Signal
-from palate.features.folds import USER_FOLDS
+from palate.features.folds import USER_FOLDS, layout_of
 from palate.jit import kernel
 
 HISTORY = 200
@@ -39,7 +39,7 @@ USER_DTYPE = np.dtype(
 )
 """The head of a packed record; `history`, `shown` and `seen` are the lists' lengths."""
 
-LAYOUT = 1
+LAYOUT = layout_of(USER_FOLDS)
 """Told in each record: one written by another layout is refused instead of misread."""
 
 LISTS: tuple[tuple[str, str, str], ...] = (

@@ -286,11 +286,10 @@ def _fold(
 
 
 def _shrink(table: Table, keep: int) -> None:
-    """Keep each item's `keep` largest (the first of equals), in the places' order."""
+    """Keep each item's `keep` largest (the first of equals), the largest first."""
     for start in range(0, len(table.sizes), SHRUNK):
         part = slice(start, start + SHRUNK)
         order = np.argsort(-table.weights[part], axis=1, kind="stable")[:, :keep]
-        order.sort(axis=1)
         for array in (table.rows, table.weights):
             array[part, :keep] = np.take_along_axis(array[part], order, axis=1)
         np.minimum(table.sizes[part], keep, out=table.sizes[part])
