@@ -8,8 +8,7 @@ import typer
 
 from palate.cli.output import console
 from palate.cli.site import SiteOption, settings_of
-from palate.serving.auth import check_binding
-from palate.serving.launch import API_ONLY, check_port, serve
+from palate.serving.launch import API_ONLY, check_binding, check_port, serve
 
 CONSOLE = "palate.console.app:create"
 

@@ -10,8 +10,7 @@ import typer
 
 from palate.cli.output import console
 from palate.cli.site import SiteOption, settings_of
-from palate.serving.auth import check_binding
-from palate.serving.launch import check_port
+from palate.serving.launch import check_binding, check_port
 from palate.serving.supervisor import Supervisor, ready, site_roles
 from palate.settings import Settings
 

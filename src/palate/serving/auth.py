@@ -1,14 +1,12 @@
 """Who may ask: an API key in ``Authorization: Bearer …`` or ``X-API-Key``; on loopback anybody."""
 
 import hmac
-import ipaddress
 from typing import Any
 
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
-from palate.errors import BadInput, Unauthorised
-from palate.settings import ServingSettings
+from palate.errors import Unauthorised
 
 
 class RequireKey:
@@ -28,26 +26,6 @@ class RequireKey:
             raise Unauthorised(
                 "an API key is needed: send Authorization: Bearer KEY, or X-API-Key: KEY"
             )
-
-
-def check_binding(settings: ServingSettings) -> None:
-    """Refuse to listen to the world without a key."""
-    if settings.api_keys or is_loopback(settings.host):
-        return
-    raise BadInput(
-        f"refusing to listen on {settings.host} without an API key: anybody could read and write; "
-        'set api_keys = ["…"] under [serving] in palate.toml, or bind to 127.0.0.1'
-    )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _key_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:

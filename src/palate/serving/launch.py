@@ -1,5 +1,6 @@
 """Starts the worker processes of a site: Granian, N workers behind one port, tied to this one."""
 
+import ipaddress
 import os
 import shutil
 import socket
@@ -13,7 +14,6 @@ from granian.constants import Interfaces
 from granian.log import LogLevels
 
 from palate.errors import BadInput, Unavailable
-from palate.serving.auth import check_binding
 from palate.serving.environment import PROMETHEUS, SERVER, SITE, over, serving_environment
 from palate.settings import ServingSettings
 
@@ -48,6 +48,26 @@ def serve(home: Path, settings: ServingSettings, target: str = API_ONLY) -> None
             respawn_interval=RESPAWN_SECONDS,
             workers_kill_timeout=KILL_SECONDS,
         ).serve()
+
+
+def check_binding(settings: ServingSettings) -> None:
+    """Refuse to listen to the world without a key."""
+    if settings.api_keys or is_loopback(settings.host):
+        return
+    raise BadInput(
+        f"refusing to listen on {settings.host} without an API key: anybody could read and write; "
+        'set api_keys = ["…"] under [serving] in palate.toml, or bind to 127.0.0.1'
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def check_port(host: str, port: int) -> None:

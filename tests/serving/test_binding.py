@@ -1,7 +1,7 @@
 import pytest
 
 from palate.errors import BadInput
-from palate.serving.auth import check_binding, is_loopback
+from palate.serving.launch import check_binding, is_loopback
 from palate.settings import ServingSettings
 
 
