@@ -128,6 +128,10 @@ class Rearranges:
         match self.how:
             case "break":
                 raise KeyError("column")
+            case "forbid":
+                if slate.rows.tolist() == [1]:
+                    raise PermissionError("not this one alone")
+                return slate
             case "repeat":
                 return slate.take(np.zeros(len(slate), np.intp))
             case "invent":

@@ -204,6 +204,18 @@ def test_the_features_of_what_was_shown_are_kept_in_slate_order() -> None:
     assert older_first.tolist() == np.argsort(published).tolist()
 
 
+def test_what_a_lower_step_shows_has_no_features_of_the_ranking_that_was_given_up() -> None:
+    part = funnel(
+        generators=(Says((1,)),),
+        ranker=Scores(reads=("best_rank",)),
+        rules=(Rearranges("forbid", required=True),),
+    )
+    answer = answered(part)
+    assert answer.step == "popular"
+    assert len(answer.slate) == 10
+    assert answer.trace.features is None
+
+
 def test_every_entry_has_a_reason_of_a_generator_that_found_it() -> None:
     answer = answered(funnel())
     assert len(answer.reasons) == len(answer.slate)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from palate.arrays import Floats, Mask, Rows
 from palate.features.vector import matrix
@@ -132,16 +133,16 @@ class Funnel:
                 raise ValueError("the ranker gave something else than one number for each item")
             order = np.argsort(-scores, kind="stable")
             part.left = len(pool)
-        pool = pool.take(order)
-        ranked = log.ranked(pool, scores[order].astype(np.float32), features[order])
-        return self._shortlisted(query, pool, ranked)
+        ranked = Slate(pool.rows[order], scores[order].astype(np.float32))
+        log.ranked(ranked, pool.rows, features)
+        return self._shortlisted(query, pool.ranks[order], ranked)
 
-    def _shortlisted(self, query: Query, pool: Pool, ranked: Slate) -> Slate:
+    def _shortlisted(self, query: Query, ranks: NDArray[np.int16], ranked: Slate) -> Slate:
         """The best, and a few that are there to be learnt about."""
         size = max(self.shortlist, 3 * query.size)
-        if len(pool) <= size or not self._exploring.any():
+        if len(ranked) <= size or not self._exploring.any():
             return ranked.top(size)
-        unsure = np.flatnonzero(pool.ranks[size:, self._exploring].any(axis=1))
+        unsure = np.flatnonzero(ranks[size:, self._exploring].any(axis=1))
         return ranked.take(np.concatenate([np.arange(size), size + unsure[: self.reserve]]))
 
     def _ruled(self, query: Query, slate: Slate, log: Recorder, *, optional: bool = True) -> Slate:
@@ -179,7 +180,7 @@ class Funnel:
             pool = log.trace.pool if step in {"full", "retrieval"} else None
             reasons = reasons_for(self.generators, self.credit, query, pool, slate)
             part.left = len(reasons)
-        log.shown(slate.rows)
+        log.shown(slate.rows, ranked=step == "full")
         return Answer(slate, reasons, step, log.trace, query.seed_item)
 
     @cached_property

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 
 from palate.arrays import Floats, Rows
-from palate.funnel.types import Pool, Slate, StageTrace, Trace
+from palate.funnel.types import Slate, StageTrace, Trace
 
 log = logging.getLogger("palate.funnel")
 
@@ -20,7 +20,7 @@ class Recorder:
 
     def __init__(self) -> None:
         self.trace = Trace()
-        self._features: Floats | None = None
+        self._features: tuple[Rows, Floats] | None = None
 
     def part(self, name: str, entered: int = 0, *, forgive: bool = False) -> "Part":
         """Time what runs inside ``with``; with `forgive` its failure is noted and that is all."""
@@ -30,11 +30,10 @@ class Recorder:
         """Note that a part did not contribute."""
         self.trace.skipped[name] = why
 
-    def ranked(self, pool: Pool, scores: Floats, features: Floats) -> Slate:
-        """Note what was ranked: the pool in ranked order, aligned with scores and features."""
-        self.trace.ranked = Slate(pool.rows, scores)
-        self._features = features if features.shape[1] else None
-        return self.trace.ranked
+    def ranked(self, ranked: Slate, rows: Rows, features: Floats) -> None:
+        """Note what was ranked, best first, and the features of `rows` that it was ranked by."""
+        self.trace.ranked = ranked
+        self._features = (rows, features) if features.shape[1] else None
 
     def rule(self, name: str, before: Rows, after: Rows) -> None:
         """Note what a rule did to the order, and what it took out."""
@@ -42,13 +41,13 @@ class Recorder:
         if len(after) < len(before):
             self.trace.removed[name] = before[~np.isin(before, after)]
 
-    def shown(self, rows: Rows) -> None:
-        """Note the final slate, and keep the features it was ranked by."""
+    def shown(self, rows: Rows, *, ranked: bool) -> None:
+        """Note the final slate and, where it was `ranked`, the features it was ranked by."""
         self.trace.shown = rows
-        if self._features is not None and self.trace.ranked is not None:
-            order = np.argsort(self.trace.ranked.rows)
-            at = np.searchsorted(self.trace.ranked.rows, rows, sorter=order)
-            self.trace.features = self._features[order[at]]
+        if ranked and self._features is not None:
+            known, features = self._features
+            order = np.argsort(known)
+            self.trace.features = features[order[np.searchsorted(known, rows, sorter=order)]]
 
 
 class Part:
