@@ -138,7 +138,7 @@ class TrainingSettings(_Part, frozen=True):
     """Share of activations dropped in training."""
     tower_seconds: Amount = 40.0
     """Time limit of one tower training; early stopping may end it sooner."""
-    ranker_queries: Count = 3_000
+    ranker_queries: Count = 2_500
     """Moments of the history that are replayed into training rows."""
     ranker_candidates: Positive = 100
     """Candidates kept for each of them."""
