@@ -35,10 +35,13 @@ def list_(site: SiteOption = Path(), as_json: JsonOption = False) -> None:  # no
     live = directory.current()
     rows = [_row(directory, name, live) for name in directory.names()]
     head = ("release", "live", "made", "events", "parts", "remark")
-    table = table_of("Releases", head, [tuple(r[c] for c in head) for r in rows])
-    for column in table.columns[:3]:
-        column.no_wrap, column.min_width = True, 4  # a name that is cut cannot be promoted
-    table.columns[0].min_width = max([len("release"), *(len(name) for name in directory.names())])
+    table = table_of(
+        "Releases",
+        head,
+        [tuple(str(r[c])[:16] if c == "made" else r[c] for c in head) for r in rows],
+    )
+    table.columns[0].no_wrap = True  # a name that is cut cannot be promoted
+    table.columns[0].min_width = max(map(len, directory.names()), default=0)
     facts({"current": live, "releases": rows}, as_json=as_json, table=table)
 
 
