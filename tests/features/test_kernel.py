@@ -232,3 +232,27 @@ def test_a_layout_tells_any_change_of_the_folds() -> None:
     changed = (replace(USER_FOLDS[0], half_life=7.0), *USER_FOLDS[1:])
     assert layout_of(USER_FOLDS) == layout_of(USER_FOLDS[:]) < 2**24
     assert len({layout_of(folds) for folds in (USER_FOLDS, changed, USER_FOLDS[:-1])}) == 3
+
+
+def anonymous(item: str, time: float) -> Event:
+    return Event(event_id="", kind=Kind.CLICK, time=time, session_id="s", item_id=item)
+
+
+def test_a_session_that_comes_back_after_it_was_joined_starts_anew() -> None:
+    events = [anonymous("i1", 1.0), act(Kind.LIKE, "i2", 2.0, session_id="s"), anonymous("i3", 3.0)]
+    session = replay_of(events).user(session_key("s"))
+    assert (session.history.tolist(), session.seen.tolist(), session.total) == ([3], [3], 1)
+    assert session.counters[:, 0].max() == 1.0
+
+
+def test_the_newer_visit_of_user_and_session_is_the_one_that_goes_on() -> None:
+    minute = 60.0
+    visits = [
+        act(Kind.LIKE, "i1", 0.0),
+        anonymous("i2", 100 * minute),
+        anonymous("i3", 101 * minute),
+    ]
+    joined = replay_of([*visits, act(Kind.SEARCH, "", 102 * minute, session_id="s")])
+    state = joined.user(user_key("u"))
+    assert (state.session_start, state.session_events) == (100 * minute, 3)
+    assert (state.sessions, state.total) == (2, 4)
