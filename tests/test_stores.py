@@ -51,9 +51,7 @@ def test_only_one_process_may_write(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("field", ["catalog", "events", "online", "offline", "index"])
-def test_an_unknown_scheme_is_refused_with_those_that_are_known(
-    field: str, tmp_path: Path
-) -> None:
+def test_an_unknown_scheme_is_refused_with_those_that_are_known(field: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=rf"\[stores\] {field}: unknown scheme in 'mongo:x'; known"):
         open_stores(fresh(tmp_path, **{field: "mongo:x"}))
 

@@ -26,7 +26,7 @@ class EventBatch:
     user: Keys
     """Who did it: the user's key, or the session's where there is no user."""
     session: Keys
-    """The session's key where the event names user *and* session (so both are one person), else 0."""
+    """The session's key where an event names user *and* session, so both are one person; else 0."""
     item: Rows
     """-1 where the event is not about an item."""
     time: Times
@@ -46,10 +46,8 @@ class EventBatch:
     def concat(cls, parts: Sequence["EventBatch"]) -> "EventBatch":
         """One batch after the other."""
         if not parts:
-            return cls.encode([], lambda ids: np.empty(0, np.int32))
-        return cls(
-            *(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls))
-        )
+            return cls.encode([], lambda _: np.empty(0, np.int32))
+        return cls(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)))
 
     @classmethod
     def encode(cls, logged: Sequence[Logged], rows_of: RowsOf) -> Self:

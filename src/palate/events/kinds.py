@@ -48,7 +48,7 @@ class Signal(IntFlag):
     POSITIVE = 8
     NEGATIVE = 16
     TAKEN = 32
-    """More than a click: the item was consumed or judged, so a page that hides the seen hides it."""
+    """More than a click: the item was consumed or judged, a page that hides the seen hides it."""
 
 
 SIGNALS: dict[Kind, Signal] = {

@@ -1,4 +1,4 @@
-"""One pool out of many proposals: round-robin by rank, every generator's score and rank kept."""
+"""One pool out of many proposals: what is worth most, every generator's score and rank kept."""
 
 from collections.abc import Sequence
 
@@ -7,15 +7,19 @@ from numpy.typing import NDArray
 
 from palate.arrays import Floats, Rows
 from palate.funnel.types import Candidates, Pool
+from palate.funnel.worth import PATIENCE, SENSIBLE, UNNAMED
 from palate.jit import kernel
+
+FLOOR = 0.05
+"""Weight below which no generator falls here: who only explores still brings a few."""
 
 
 def merge(names: Sequence[str], proposals: Sequence[Candidates], limit: int) -> Pool:
-    """Merge what the generators proposed into at most `limit` distinct rows.
+    """Merge what the generators proposed into at most `limit` distinct rows, most worth first.
 
-    First all first choices in the order of `names`, then all second choices, and so on. While there
-    is anything else to take, no generator brings more than twice an even share of those that
-    spoke, so a long list cannot crowd out others; what is left is filled in the same order.
+    Worth adds up over generators and falls with the rank (`funnel.worth`, with the weights
+    `SENSIBLE`, the same for serving and training), so agreement and good ranks come first, and a
+    generator that knows little brings its first few. Equals keep the order of ranks.
     An entry keeps the score and rank of *each* generator that proposed it (NaN and 0 where not).
     """
     ends = np.cumsum([0, *map(len, proposals)], dtype=np.int64)
@@ -23,15 +27,25 @@ def merge(names: Sequence[str], proposals: Sequence[Candidates], limit: int) -> 
         return Pool.none(tuple(names))
     rows = np.concatenate([each.rows for each in proposals]).astype(np.int32, copy=False)
     scores = np.concatenate([each.scores for each in proposals]).astype(np.float32, copy=False)
-    quota = max(1, -(-2 * limit // sum(1 for each in proposals if len(each))))
-    taken = np.full(min(limit, len(rows)), -1, np.int32)
-    table = np.full(_table_size(len(taken)), -1, np.int32)
-    taken = taken[: _take(rows, ends, quota, taken, table)]
+    weights = np.array([max(SENSIBLE.get(name, UNNAMED), FLOOR) for name in names], np.float32)
+    taken, value = _distinct(rows, ends, weights, PATIENCE, _free(len(rows)))
+    taken = taken[_best(value, limit)]
+    table = _free(len(taken))
     return Pool(taken, *_provenance(rows, scores, ends, taken, table), tuple(names))
 
 
-def _table_size(entries: int) -> int:
-    return 1 << max(4, (4 * entries).bit_length())
+def _best(value: Floats, limit: int) -> NDArray[np.intp]:
+    """Places of the `limit` largest, largest first; equals in their order."""
+    kept = np.arange(len(value))
+    if len(value) > limit:
+        kept = np.sort(np.argpartition(-value, limit - 1)[:limit])
+    order: NDArray[np.intp] = kept[np.argsort(-value[kept], kind="stable")]
+    return order
+
+
+def _free(entries: int) -> NDArray[np.int32]:
+    """An open-addressing table with room for so many."""
+    return np.full(1 << max(4, (2 * entries).bit_length()), -1, np.int32)
 
 
 @kernel
@@ -45,24 +59,24 @@ def _slot(table: NDArray[np.int32], taken: Rows, row: int) -> int:
 
 
 @kernel
-def _take(
-    rows: Rows, ends: NDArray[np.int64], quota: int, taken: Rows, table: NDArray[np.int32]
-) -> int:
-    """Fill `taken` by rank, within quotas first; returns how many there were to take."""
-    brought = np.zeros(len(ends) - 1, np.int64)
+def _distinct(
+    rows: Rows, ends: NDArray[np.int64], weights: Floats, patience: int, table: NDArray[np.int32]
+) -> tuple[Rows, Floats]:
+    """Each row once, by rank, and what it is worth."""
+    taken = np.empty(len(rows), np.int32)
+    value = np.zeros(len(rows), np.float32)
     found = 0
-    for bound in (quota, len(rows)):
-        for rank in range(np.max(ends[1:] - ends[:-1])):
-            for g in range(len(ends) - 1):
-                at = ends[g] + rank
-                if found == len(taken) or at >= ends[g + 1] or brought[g] >= bound:
-                    continue
-                slot = _slot(table, taken, rows[at])
-                if table[slot] < 0:
-                    table[slot], taken[found] = found, rows[at]
-                    brought[g] += 1
-                    found += 1
-    return found
+    for rank in range(np.max(ends[1:] - ends[:-1])):
+        for g in range(len(ends) - 1):
+            at = ends[g] + rank
+            if at >= ends[g + 1]:
+                continue
+            slot = _slot(table, taken, rows[at])
+            if table[slot] < 0:
+                table[slot], taken[found] = found, rows[at]
+                found += 1
+            value[table[slot]] += weights[g] / np.float32(patience + rank + 1)
+    return taken[:found], value[:found]
 
 
 @kernel
@@ -70,6 +84,8 @@ def _provenance(
     rows: Rows, scores: Floats, ends: NDArray[np.int64], taken: Rows, table: NDArray[np.int32]
 ) -> tuple[Floats, NDArray[np.int16]]:
     """(n, generators): each generator's score and rank of what was taken."""
+    for entry in range(len(taken)):
+        table[_slot(table, taken, taken[entry])] = entry
     found = np.full((len(taken), len(ends) - 1), np.nan, np.float32)
     ranks = np.zeros((len(taken), len(ends) - 1), np.int16)
     for g in range(len(ends) - 1):

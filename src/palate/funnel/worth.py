@@ -10,6 +10,19 @@ from palate.funnel.types import Pool
 PATIENCE = 10
 """How slowly a rank loses worth: the entry at rank r counts 1 / (PATIENCE + r)."""
 
+SENSIBLE: Mapping[str, float] = {
+    "two_tower": 1.2,
+    "covisit": 1.0,
+    "popular": 0.5,
+    "popular_in_segment": 0.4,
+    "popular_in_genre": 0.3,
+    "content": 0.3,
+    "trending": 0.3,
+    "fresh": 0.1,
+    "anything": 0.0,
+}
+"""Before any training: what people did together first, then what everyone does."""
+
 UNNAMED = 0.3
 """Weight of a generator that `credit` does not name, where it names others."""
 

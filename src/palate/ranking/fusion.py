@@ -6,21 +6,8 @@ from typing import Self
 
 from palate.arrays import Floats
 from palate.funnel.types import Pool, Query
-from palate.funnel.worth import worth
+from palate.funnel.worth import SENSIBLE, worth
 from palate.stores import Stores
-
-SENSIBLE: Mapping[str, float] = {
-    "two_tower": 2.0,
-    "covisit": 1.0,
-    "popular": 0.3,
-    "popular_in_segment": 0.3,
-    "popular_in_genre": 0.3,
-    "trending": 0.25,
-    "content": 0.15,
-    "fresh": 0.05,
-    "anything": 0.0,
-}
-"""Before any training: what people did together first, then what everyone does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,7 @@ import numpy as np
 
 from palate.arrays import Doubles, Floats, Keys
 from palate.funnel.types import Pool
-from palate.funnel.worth import worth
-from palate.ranking.fusion import SENSIBLE
+from palate.funnel.worth import SENSIBLE, worth
 from palate.releases.manifest import Verdict
 from palate.training.lists import RankedList, ndcg
 
