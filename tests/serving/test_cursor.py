@@ -6,16 +6,19 @@ from hypothesis import strategies as st
 from palate.errors import BadInput
 from palate.serving.cursor import Cursor
 
+MANY = 2**31
+"""More rows than any token names: a catalogue that has them all."""
+
 rows = st.sets(st.integers(0, 2**31 - 1), max_size=300).map(
     lambda found: np.array(sorted(found), np.int32)
 )
 
 
-@given(rows, st.integers(0, 10_000))
-def test_a_cursor_comes_back_as_it_was(found: np.ndarray, given_: int) -> None:
-    token = Cursor(given_, found).encode("home|user:u1|")
-    back = Cursor.decode(token, "home|user:u1|", 300)
-    assert back.given == given_
+@given(rows, st.integers(0, 10_000), st.integers(-1, 2**31 - 1))
+def test_a_cursor_comes_back_as_it_was(found: np.ndarray, given_: int, seed_item: int) -> None:
+    token = Cursor(given_, found, seed_item).encode("home|user:u1|")
+    back = Cursor.decode(token, "home|user:u1|", 300, MANY)
+    assert (back.given, back.seed_item) == (given_, seed_item)
     assert back.rows.tolist() == found.tolist()
     assert back.rows.dtype == np.int32
 
@@ -30,29 +33,36 @@ def test_a_token_is_url_safe_and_short() -> None:
 def test_another_visitors_or_surfaces_cursor_is_refused(owner: str) -> None:
     token = Cursor(1, np.array([5], np.int32)).encode("home|user:u1|")
     with pytest.raises(BadInput, match="another visitor or surface") as caught:
-        Cursor.decode(token, owner, 10)
+        Cursor.decode(token, owner, 10, MANY)
     assert caught.value.problems[0].pointer == "cursor"
 
 
 @given(st.binary(max_size=60))
 def test_whatever_is_sent_is_refused_not_a_fault(raw: bytes) -> None:
     with pytest.raises(BadInput):
-        Cursor.decode(raw.hex(), "home||", 10)
+        Cursor.decode(raw.hex(), "home||", 10, MANY)
 
 
 @pytest.mark.parametrize("token", ["", "a", "äö", "AAAA", "eJz", "!!", "eJxjZGBgYAAAAAcAAg"])
 def test_malformed_tokens_are_refused(token: str) -> None:
     with pytest.raises(BadInput, match="cursor"):
-        Cursor.decode(token, "home||", 10)
+        Cursor.decode(token, "home||", 10, MANY)
 
 
 def test_a_damaged_token_is_refused() -> None:
     token = Cursor(3, np.array([1, 7, 9], np.int32)).encode("home||")
     with pytest.raises(BadInput):
-        Cursor.decode(token[:-4], "home||", 10)
+        Cursor.decode(token[:-4], "home||", 10, MANY)
 
 
 def test_a_token_with_more_rows_than_are_allowed_is_refused() -> None:
     token = Cursor(20, np.arange(20, dtype=np.int32)).encode("home||")
     with pytest.raises(BadInput):
-        Cursor.decode(token, "home||", 10)
+        Cursor.decode(token, "home||", 10, MANY)
+
+
+@pytest.mark.parametrize("cursor", [Cursor(1, np.array([9], np.int32)), Cursor(1, seed_item=9)])
+def test_a_forged_token_cannot_name_rows_that_there_are_not(cursor: Cursor) -> None:
+    with pytest.raises(BadInput):
+        Cursor.decode(cursor.encode("home||"), "home||", 10, 9)
+    assert Cursor.decode(cursor.encode("home||"), "home||", 10, 10).given == 1

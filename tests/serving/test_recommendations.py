@@ -119,6 +119,16 @@ def test_because_you_watched_says_what_it_is_about(site: SmallSite) -> None:
     assert body["anchor"].startswith("drama")
 
 
+def test_a_like_between_two_pages_does_not_change_what_they_are_about(site: SmallSite) -> None:
+    first = site.slate("because_you_watched", user_id="u2", limit=4)
+    liked = next(i for i in ("drama-1", "drama-2") if i != first["anchor"])
+    site.send({"kind": "like", "user_id": "u2", "item_id": liked})
+    again = site.slate("because_you_watched", user_id="u2", limit=4)
+    second = site.slate("because_you_watched", user_id="u2", limit=4, cursor=first["next"])
+    assert again["anchor"] == liked
+    assert second["anchor"] == first["anchor"]
+
+
 @pytest.mark.parametrize(
     ("query", "pointer"),
     [

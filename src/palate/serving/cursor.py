@@ -16,9 +16,9 @@ from palate.arrays import Rows
 from palate.errors import BadInput, Problem
 from palate.funnel.types import NOTHING
 
-VERSION = 1
-HEAD = struct.Struct("<BII")
-"""Version, whom and what it belongs to, how many were given."""
+VERSION = 2
+HEAD = struct.Struct("<BIIi")
+"""Version, whom and what it belongs to, how many were given, what the first page was about."""
 MOST_BYTES = 5
 """A varint of 32 bits."""
 
@@ -31,21 +31,26 @@ class Cursor:
     """Entries given on the pages before."""
     rows: Rows = field(default_factory=lambda: NOTHING)
     """Sorted distinct rows that must not come back."""
+    seed_item: int = -1
+    """Row of the item that the first page was about: a like in between must not change the subject."""
 
     def encode(self, owner: str) -> str:
         """The token, url-safe; `owner` names surface and visitor; it is checked, never read."""
-        head = HEAD.pack(VERSION, _stamp(owner), self.given)
+        head = HEAD.pack(VERSION, _stamp(owner), self.given, self.seed_item)
         packed = zlib.compress(head + _varints(np.diff(self.rows, prepend=0).tolist()), 6)
         return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 
     @classmethod
-    def decode(cls, token: str, owner: str, most: int) -> "Cursor":
-        """Read a token back. Raises BadInput where it is malformed or belongs to somebody else."""
+    def decode(cls, token: str, owner: str, most: int, items: int) -> "Cursor":
+        """Read a token back: at most `most` rows, all of them below `items`.
+
+        Raises BadInput where it is malformed or belongs to somebody else.
+        """
         try:
             raw = base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
             unpack = zlib.decompressobj()
             body = unpack.decompress(raw, HEAD.size + MOST_BYTES * most)
-            version, stamp, given = HEAD.unpack_from(body)
+            version, stamp, given, seed_item = HEAD.unpack_from(body)
             gaps = _numbers(body[HEAD.size :])
         except (binascii.Error, zlib.error, struct.error, ValueError) as error:
             raise _refused("it is malformed; send back `next` as it came") from error
@@ -54,9 +59,9 @@ class Cursor:
         if stamp != _stamp(owner):
             raise _refused("it belongs to another visitor or surface; start again without a cursor")
         rows = np.cumsum(np.array(gaps, np.int64))
-        if len(rows) > most or (len(rows) and rows[-1] > np.iinfo(np.int32).max):
+        if len(rows) > most or max(seed_item, int(rows[-1]) if len(rows) else -1) >= items:
             raise _refused("it is damaged; start again without a cursor")
-        return cls(given, rows.astype(np.int32))
+        return cls(given, rows.astype(np.int32), seed_item)
 
 
 def _refused(why: str) -> BadInput:

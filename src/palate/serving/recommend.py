@@ -39,7 +39,8 @@ class Recommending:
         self._most = runtime.settings.serving.max_excluded
         self._cursor = Cursor()
         if ask.cursor:
-            self._cursor = Cursor.decode(ask.cursor, self._owner, self._most)
+            items = self._live.stores.columns.size
+            self._cursor = Cursor.decode(ask.cursor, self._owner, self._most, items)
 
     async def answer(self, draw: int) -> Recommendation:
         """Run the funnel; impression and trace go to the background. Raises BadInput, NotFound."""
@@ -53,7 +54,7 @@ class Recommending:
 
     async def _query(self, visitor: Visitor, draw: int) -> Query:
         ask = self._ask
-        seed = -1
+        seed = self._cursor.seed_item
         if ask.item_id:
             [seed] = await self._runtime.names.rows([ask.item_id])
             if seed < 0:
@@ -87,7 +88,7 @@ class Recommending:
             step=answer.step,
             items=self._entries(answer, names),
             anchor=anchor.item_id if anchor else None,
-            next=self._next(query, rows),
+            next=self._next(query, answer),
             timing=Timing(
                 total_ms=round(total, 3),
                 stages={s.name: round(s.milliseconds, 3) for s in answer.trace.stages},
@@ -110,11 +111,13 @@ class Recommending:
             )
         )
 
-    def _next(self, query: Query, rows: list[int]) -> str | None:
+    def _next(self, query: Query, answer: Answer) -> str | None:
+        rows = answer.slate.rows.tolist()
         after = _joined(query.excluded, rows)
         if len(rows) < self._ask.limit or len(after) > self._most:
             return None
-        return Cursor(self._cursor.given + len(rows), after).encode(self._owner)
+        given = self._cursor.given + len(rows)
+        return Cursor(given, after, answer.seed_item).encode(self._owner)
 
     def _note(self, visitor: Visitor, answer: Answer, body: Recommendation, draw: int) -> None:
         runtime = self._runtime
