@@ -66,6 +66,14 @@ def test_recommend_takes_the_item_on_screen(site: Path) -> None:
     assert {item["item_id"].partition("-")[0] for item in found["items"]} == {"space"}
 
 
+def test_a_visitor_without_an_account_is_asked_for_by_session(site: Path) -> None:
+    found = facts(recommend.app, site, "--user", "session:u1", "--limit", "5")["items"]
+    users = facts(recommend.app, site, "--user", "u1", "--limit", "5")["items"]
+    assert len(found) == 5
+    assert found != users, "the session of that name did nothing yet"
+    assert facts(why.app, site, "session:new", "comedy-0")["stage"] != "filter"
+
+
 def test_recommend_names_what_it_does_not_know(site: Path) -> None:
     with pytest.raises(NotFound, match="no user 'nobody'"):
         told(recommend.app, site, "--user", "nobody")

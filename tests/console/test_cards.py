@@ -3,21 +3,6 @@ import pytest
 from palate.console.cards import FORM_COUNT, HUE_COUNT, card_of, hue_of, row_of, title_and_year
 
 
-@pytest.mark.parametrize(
-    ("title", "shown"),
-    [
-        ("Usual Suspects, The", "The Usual Suspects"),
-        ("Cook the Thief His Wife & Her Lover, The", "The Cook the Thief His Wife & Her Lover"),
-        ("Cité des enfants perdus, La (City of Lost Children)", None),
-        ("Heat", "Heat"),
-        ("Tea, A", "A Tea"),
-    ],
-)
-def test_articles_stand_where_people_read_them(title: str, shown: str | None) -> None:
-    expected = shown or "La Cité des enfants perdus (City of Lost Children)"
-    assert title_and_year({"item_id": "1", "title": title})[0] == expected
-
-
 def test_the_year_comes_from_the_attribute_the_title_or_the_date() -> None:
     assert title_and_year({"item_id": "1", "title": "A", "attributes": {"year": 1995}})[1] == "1995"
     assert title_and_year({"item_id": "1", "title": "A (1994)"})[1] == "1994"

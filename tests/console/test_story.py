@@ -9,7 +9,7 @@ from palate.errors import NotFound
 def trace(**item: Any) -> dict[str, Any]:
     entry = {
         "item_id": "1",
-        "title": "Matrix, The",
+        "title": "The Matrix",
         "position": 3,
         "score": 0.5,
         "ranker_score": 0.4,

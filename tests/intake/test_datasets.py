@@ -178,7 +178,7 @@ def test_the_1m_set(site: Sources, tmp_path: Path) -> None:
     )  # fmt: skip
     assert two
     assert (two.title, two.creator_id, two.tags, two.text) == (
-        "Associate, The (L'Associe)", "", (), "",
+        "The Associate (L'Associe)", "", (), "",
     )  # fmt: skip
     assert three == Item(item_id="3", title="No Year", categories=("Drama",))
     child, elder = site.users.find(["1", "2"])
@@ -205,7 +205,7 @@ def test_the_latest_small_set(site: Sources, tmp_path: Path) -> None:
     one, two = site.items.find(["1", "2"])
     assert one
     assert (one.title, one.categories, one.tags) == (
-        "Piano, The", ("Drama", "Romance"), ("sea", "slow"),
+        "The Piano", ("Drama", "Romance"), ("sea", "slow"),
     )  # fmt: skip
     assert two == Item(item_id="2", title="Moonlight")
     assert site.users.page("", 9) == [User(user_id="7")]
@@ -294,3 +294,17 @@ def test_the_whole_100k_is_imported_by_the_command(cache: Path, tmp_path: Path) 
         times = [time for (time,) in db.execute("select time from event order by position")]
     assert kinds == {int(Kind.PROFILE): 943, int(Kind.RATING): 100_000}
     assert times == sorted(times)
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("Usual Suspects, The", "The Usual Suspects"),
+        ("Cook the Thief His Wife & Her Lover, The", "The Cook the Thief His Wife & Her Lover"),
+        ("City, La (The City of Lost Children) (1995)", "La City (The City of Lost Children)"),
+        ("Heat", "Heat"),
+        ("Tea, A", "A Tea"),
+    ],
+)
+def test_articles_stand_where_people_read_them(title: str, shown: str) -> None:
+    assert titled(title)["title"] == shown

@@ -18,13 +18,15 @@ from palate.funnel.types import Answer, Query
 from palate.serving.bodies import Ask
 from palate.serving.names import Named
 from palate.serving.reasons import reason_body
-from palate.serving.visitors import Visitors
+from palate.serving.visitors import Visitors, who
 from palate.stores import Stores, open_stores
 from palate.surfaces import funnel
 from palate.surfaces.overrides import certain
 
 app = typer.Typer()
-UserOption = Annotated[str, typer.Option("--user", "-u", help="Id of a user.")]
+SESSION = "session:"
+WHO = "Id of a user, or session:ID for a visitor without an account."
+UserOption = Annotated[str, typer.Option("--user", "-u", help=WHO)]
 SurfaceOption = Annotated[str, typer.Option(help="Which page.")]
 
 
@@ -43,7 +45,7 @@ def main(
     """
     stores = open_stores(settings_of(site))
     built = certain(funnel(surface, stores))
-    ask = Ask(surface=surface, user_id=user, item_id=item, limit=limit)
+    ask = ask_of(user, surface, limit, item)
     answer = asyncio.run(_answer(built, stores, ask))
     entries = described(stores, answer)
     release = stores.release.name if stores.release else None
@@ -52,6 +54,13 @@ def main(
         as_json=as_json,
         table=_table(f"{surface}, step {answer.step}, release {release or 'none yet'}", entries),
     )
+
+
+def ask_of(visitor: str, surface: str, limit: int, item: str = "") -> Ask:
+    """What the API would be asked for `visitor`: a user's id, or ``session:ID``."""
+    session = visitor.removeprefix(SESSION) if visitor.startswith(SESSION) else ""
+    user = "" if session else visitor
+    return Ask(surface=surface, user_id=user, session_id=session, item_id=item, limit=limit)
 
 
 async def _answer(built: Funnel, stores: Stores, ask: Ask) -> Answer:
@@ -70,7 +79,7 @@ async def query_of(stores: Stores, ask: Ask) -> Query:
         user=visitor.state,
         size=ask.limit,
         now=clock.now(),
-        draw=session_key(ask.user_id) >> 1,
+        draw=session_key(who(ask)) >> 1,
         seed_item=row_of(stores, ask.item_id) if ask.item_id else -1,
         region=visitor.region,
         age=visitor.age,

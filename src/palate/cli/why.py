@@ -10,7 +10,7 @@ from rich.console import Group
 from rich.table import Table
 
 from palate.cli.output import facts, table_of
-from palate.cli.recommend import SurfaceOption, query_of, row_of
+from palate.cli.recommend import WHO, SurfaceOption, ask_of, query_of, row_of
 from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.funnel.whereabouts import Whereabouts, locate
 from palate.reranking.hide_policy import HidePolicy
@@ -24,7 +24,7 @@ app = typer.Typer()
 
 @app.command()
 def main(
-    user: Annotated[str, typer.Argument(help="Id of a user.")],
+    user: Annotated[str, typer.Argument(help=WHO)],
     item: Annotated[str, typer.Argument(help="Id of an item.")],
     site: SiteOption = Path(),
     surface: SurfaceOption = "home",
@@ -36,7 +36,7 @@ def main(
     Example: **palate why u1 i9**
     """
     stores = open_stores(settings_of(site))
-    ask = Ask(surface=surface, user_id=user, limit=limit)
+    ask = ask_of(user, surface, limit)
     found = asyncio.run(_follow(stores, ask, item))
     told = {"user_id": user, "item_id": item, "surface": surface, **_told(found)}
     facts(told, as_json=as_json, table=_table(f"{item} for {user} on {surface}", found))

@@ -113,17 +113,15 @@ def row_of(slate: Json, items: Mapping[str, Json], heading: tuple[str, str], ite
 
 
 def title_and_year(item: Json) -> tuple[str, str]:
-    """Title without its year, in reading order, and the year.
+    """Title without its year, and the year.
 
-    >>> title_and_year({"item_id": "1", "title": "Usual Suspects, The (1995)"})
-    ('The Usual Suspects', '1995')
+    >>> title_and_year({"item_id": "1", "title": "Alien (1979)"})
+    ('Alien', '1979')
     """
     title = str(item.get("title") or item["item_id"]).strip()
     year = str(item.get("attributes", {}).get("year") or "")
     if dated := fullmatch(r"(.+?)\s*\((\d{4})\)", title):
         title, year = dated[1], year or dated[2]
-    if turned := fullmatch(r"(.+), (The|A|An|Le|La|Les|L'|Il|Das|Der|Die|El)( \(.+\))?", title):
-        title = f"{turned[2]} {turned[1]}{turned[3] or ''}"
     return title, year or _published(item.get("published_at"))
 
 

@@ -32,7 +32,7 @@ class Cursor:
     rows: Rows = field(default_factory=lambda: NOTHING)
     """Sorted distinct rows that must not come back."""
     seed_item: int = -1
-    """Row of the item that the first page was about: a like in between must not change the subject."""
+    """Row of what the first page was about: a like in between must not change the subject."""
 
     def encode(self, owner: str) -> str:
         """The token, url-safe; `owner` names surface and visitor; it is checked, never read."""

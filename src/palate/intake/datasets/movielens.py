@@ -14,12 +14,21 @@ from palate.intake.tables import Table
 from palate.intake.time_order import TimeOrder
 
 _year_at_end = re.compile(r"\s*\((\d{4})\)\s*$")
+_article_behind = re.compile(r"(.+), (The|A|An|Le|La|Les|L'|Il|Das|Der|Die|El)( \(.+\))?")
 
 
 def titled(title: str, year: str = "") -> dict[str, Any]:
-    """A film's title without its year, its publication (1 January) and the attribute `year`."""
+    """A film's title, its publication (1 January of its year) and the attribute `year`.
+
+    The title stands in reading order and without the year: it is printed, and read as text.
+
+    >>> titled("Usual Suspects, The (1995)")["title"]
+    'The Usual Suspects'
+    """
     found = _year_at_end.search(title)
     name = _year_at_end.sub("", title) if found else title
+    if turned := _article_behind.fullmatch(name):
+        name = f"{turned[2]} {turned[1]}{turned[3] or ''}"
     told = found.group(1) if found else year
     if not (told.isdigit() and len(told) == 4):  # noqa: PLR2004  a year has four digits
         return {"title": name}
