@@ -14,6 +14,7 @@ from typing import TypeVar
 from palate.catalog.columns import ItemColumns
 from palate.catalog.protocol import ItemCatalog, UserCatalog
 from palate.catalog.sqlite import SqliteItems, SqliteUsers
+from palate.clock import Clock
 from palate.errors import BadInput, CorruptRelease, MissingExtra, NotFound, Problem
 from palate.events.protocol import EventLog
 from palate.events.sqlite import SqliteLog
@@ -25,6 +26,7 @@ from palate.models.covisit import Covisit
 from palate.releases.directory import ReleaseDirectory
 from palate.releases.release import Release
 from palate.settings import Settings
+from palate.streaming.worker import StreamWorker
 
 log = logging.getLogger("palate.stores")
 
@@ -88,6 +90,22 @@ def open_stores(settings: Settings, *, writer: bool = False) -> Stores:
             shared / "covisit", write=writer, megabytes=settings.streaming.covisit_megabytes
         ),
         release=current_release(settings),
+    )
+
+
+def stream_worker(stores: Stores, clock: Clock) -> StreamWorker:
+    """The stream worker of a site that was opened with `writer`."""
+    return StreamWorker(
+        stores.settings,
+        stores.items,
+        stores.users,
+        stores.log,
+        stores.online,
+        stores.columns,
+        stores.states,
+        stores.boards,
+        stores.covisit,
+        clock,
     )
 
 

@@ -9,12 +9,10 @@ from typer import Typer
 from typer.testing import CliRunner
 
 from palate.cli import recommend, show, why
-from palate.clock import FixedClock
 from palate.errors import BadInput, NotFound
 from palate.settings import FILE, load
-from palate.stores import close, open_stores
-from palate.streaming.worker import StreamWorker
-from palate.testing.tiny import NOW, tiny_events, tiny_items, tiny_users
+from palate.stores import close
+from palate.testing.tiny import tiny_site
 
 
 @pytest.fixture(scope="module")
@@ -22,22 +20,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("site")
     (home / FILE).write_text('[surfaces.home]\n"at_most.cap" = 8\n', "utf-8")
     settings = load(home, {})
-    stores = open_stores(settings, writer=True)
-    stores.items.put(tiny_items())
-    stores.users.put(tiny_users())
-    stores.log.append(tiny_events(), NOW)
-    StreamWorker(
-        settings,
-        stores.items,
-        stores.users,
-        stores.log,
-        stores.online,
-        stores.columns,
-        stores.states,
-        stores.boards,
-        stores.covisit,
-        FixedClock(NOW),
-    ).drain()
+    stores, _ = tiny_site(settings)
     close(stores)
     return home
 

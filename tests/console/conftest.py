@@ -16,9 +16,9 @@ from palate.clock import FixedClock
 from palate.console.app import front
 from palate.serving.app import create
 from palate.settings import ServingSettings, Settings
-from palate.stores import Stores, close, open_stores
+from palate.stores import Stores, close
 from palate.streaming.worker import StreamWorker
-from palate.testing.tiny import EACH, GENRES, NOW, tiny_events, tiny_items, tiny_users
+from palate.testing.tiny import NOW, tiny_site
 
 
 @dataclass
@@ -76,7 +76,7 @@ def shop_of(tmp_path: Path) -> Iterator[Callable[..., Shop]]:
         settings = msgspec.structs.replace(
             Settings(home=tmp_path), serving=ServingSettings(**serving)
         )
-        stores, worker = _filled(settings)
+        stores, worker = tiny_site(settings)
         clock = FixedClock(NOW + 1)
         api = create(settings, clock=clock, stores=stores)
         client = TestClient(front(api, settings, clock))
@@ -94,25 +94,3 @@ def shop_of(tmp_path: Path) -> Iterator[Callable[..., Shop]]:
 def shop(shop_of: Callable[..., Shop]) -> Shop:
     """The storefront as it comes."""
     return shop_of()
-
-
-def _filled(settings: Settings) -> tuple[Stores, StreamWorker]:
-    stores = open_stores(settings, writer=True)
-    stores.items.rows([f"{g}-{n}" for g in GENRES for n in range(EACH)], create=True)
-    stores.items.put(tiny_items())
-    stores.users.put(tiny_users())
-    stores.log.append(tiny_events(), NOW)
-    worker = StreamWorker(
-        settings,
-        stores.items,
-        stores.users,
-        stores.log,
-        stores.online,
-        stores.columns,
-        stores.states,
-        stores.boards,
-        stores.covisit,
-        FixedClock(NOW),
-    )
-    worker.drain()
-    return stores, worker

@@ -13,9 +13,9 @@ from litestar.testing import TestClient
 from palate.clock import FixedClock
 from palate.serving.app import create
 from palate.settings import ServingSettings, Settings
-from palate.stores import Stores, close, open_stores
+from palate.stores import Stores, close
 from palate.streaming.worker import StreamWorker
-from palate.testing.tiny import EACH, GENRES, NOW, tiny_events, tiny_items, tiny_users
+from palate.testing.tiny import NOW, tiny_site
 
 Json = dict[str, Any]
 
@@ -60,29 +60,6 @@ class SmallSite:
         return [e for e in found if all(getattr(e, k) == v for k, v in wanted.items())]
 
 
-def filled(settings: Settings) -> tuple[Stores, StreamWorker]:
-    """The tiny world as a site on disk."""
-    stores = open_stores(settings, writer=True)
-    stores.items.rows([f"{g}-{n}" for g in GENRES for n in range(EACH)], create=True)
-    stores.items.put(tiny_items())
-    stores.users.put(tiny_users())
-    stores.log.append(tiny_events(), NOW)
-    worker = StreamWorker(
-        settings,
-        stores.items,
-        stores.users,
-        stores.log,
-        stores.online,
-        stores.columns,
-        stores.states,
-        stores.boards,
-        stores.covisit,
-        FixedClock(NOW),
-    )
-    worker.drain()
-    return stores, worker
-
-
 @pytest.fixture
 def site_of(tmp_path: Path) -> Iterator[Callable[..., SmallSite]]:
     """Makes a site with other settings of [serving]."""
@@ -93,7 +70,7 @@ def site_of(tmp_path: Path) -> Iterator[Callable[..., SmallSite]]:
         settings = msgspec.structs.replace(
             Settings(home=tmp_path), serving=ServingSettings(**serving)
         )
-        stores, worker = filled(settings)
+        stores, worker = tiny_site(settings)
         clock = FixedClock(NOW)
         app = create(settings, clock=clock, stores=stores)
         client = TestClient(app, raise_server_exceptions=False)

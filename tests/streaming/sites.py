@@ -7,12 +7,11 @@ import numpy as np
 
 from palate.catalog.item import Item
 from palate.catalog.sqlite import SqliteItems
-from palate.cli.stream import worker_of
 from palate.clock import FixedClock
 from palate.events.kinds import Event, Kind
 from palate.events.sqlite import SqliteLog
 from palate.settings import Settings, StreamingSettings
-from palate.stores import Stores, open_stores
+from palate.stores import Stores, open_stores, stream_worker
 from palate.streaming.worker import StreamWorker
 
 NOW = 1_700_000_000.0
@@ -53,6 +52,4 @@ def fill(settings: Settings, events: Sequence[Event]) -> None:
 
 def worker_at(settings: Settings) -> tuple[StreamWorker, Stores]:
     stores = open_stores(settings, writer=True)
-    worker = worker_of(stores)
-    worker.clock = FixedClock(NOW)
-    return worker, stores
+    return stream_worker(stores, FixedClock(NOW)), stores

@@ -12,8 +12,8 @@ from rich.table import Table
 
 from palate.cli.output import console, facts, table_of
 from palate.cli.site import JsonOption, SiteOption, settings_of
-from palate.cli.stream import worker_of
-from palate.stores import close, open_stores
+from palate.clock import SystemClock
+from palate.stores import close, open_stores, stream_worker
 from palate.streaming.lock import only_worker
 from palate.streaming.rebuild import Comparison, Difference, compare, restore
 
@@ -47,7 +47,7 @@ def main(
             position = found.position
             if not check:
                 position = restore(stores.log, stores.online, found, rows_of)
-                worker_of(stores).reload()
+                stream_worker(stores, SystemClock()).reload()
     told = {
         "equal": found.equal,
         "position": position,

@@ -11,7 +11,7 @@ import typer
 from palate.cli.output import console
 from palate.cli.site import SiteOption, settings_of
 from palate.clock import SystemClock
-from palate.stores import Stores, close, open_stores
+from palate.stores import close, open_stores, stream_worker
 from palate.streaming.lock import only_worker
 from palate.streaming.worker import StreamWorker
 
@@ -35,28 +35,12 @@ def main(
         signal.signal(number, lambda *_: stop.set())
     with only_worker(settings):
         stores = open_stores(settings, writer=True)
-        worker = worker_of(stores)
+        worker = stream_worker(stores, SystemClock())
         _catch_up(worker, stop)
         if not once:
             worker.run(stop)
             console.print(f"stopped at log position {worker.position}")
         close(stores)
-
-
-def worker_of(stores: Stores) -> StreamWorker:
-    """The stream worker of a site that was opened for writing."""
-    return StreamWorker(
-        stores.settings,
-        stores.items,
-        stores.users,
-        stores.log,
-        stores.online,
-        stores.columns,
-        stores.states,
-        stores.boards,
-        stores.covisit,
-        SystemClock(),
-    )
 
 
 def _catch_up(worker: StreamWorker, stop: threading.Event) -> None:

@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 import typer
 
 from palate.cli.output import console
-from palate.cli.stream import worker_of
+from palate.clock import SystemClock
 from palate.settings import Settings
-from palate.stores import close, open_stores
+from palate.stores import close, open_stores, stream_worker
 from palate.surfaces import funnels
 from palate.testing.tiny import TinyWorld, tiny_row, waited
 
@@ -34,7 +34,7 @@ def main() -> None:
 def _fold(settings: Settings) -> None:
     """The stream worker's side: mapped files, opened for writing."""
     stores = open_stores(settings, writer=True)
-    worker = worker_of(stores)
+    worker = stream_worker(stores, SystemClock())
     worker.recover()
     worker.drain()
     close(stores)

@@ -24,6 +24,7 @@ from palate.catalog.columns import ItemColumns
 from palate.catalog.item import Item
 from palate.catalog.sqlite import SqliteItems, SqliteUsers
 from palate.catalog.user import User, user_key
+from palate.clock import FixedClock
 from palate.events.kinds import Event, Kind, Shown
 from palate.events.protocol import Logged
 from palate.events.sqlite import SqliteLog
@@ -32,8 +33,9 @@ from palate.features.record import UserState
 from palate.features.segments import segment_of
 from palate.funnel.types import Query
 from palate.settings import Settings
-from palate.stores import Stores
+from palate.stores import Stores, open_stores, stream_worker
 from palate.streaming.replay import Replay
+from palate.streaming.worker import StreamWorker
 
 T = TypeVar("T")
 
@@ -156,6 +158,18 @@ class TinyWorld:
         """A request of a user, or of somebody new; of a region and an age that may see anything."""
         state = self.user(user_id) if user_id else UserState.nobody()
         return Query(surface, state, size, NOW, draw=1, region="DE", age=40)
+
+
+def tiny_site(settings: Settings) -> tuple[Stores, StreamWorker]:
+    """The tiny world as a site on disk, folded by the real worker; close the stores afterwards."""
+    stores = open_stores(settings, writer=True)
+    stores.items.rows([f"{g}-{n}" for g in GENRES for n in range(EACH)], create=True)
+    stores.items.put(tiny_items())
+    stores.users.put(tiny_users())
+    stores.log.append(tiny_events(), NOW)
+    worker = stream_worker(stores, FixedClock(NOW))
+    worker.drain()
+    return stores, worker
 
 
 @cache
