@@ -5,8 +5,8 @@ which technology answers.
 """
 
 import logging
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -62,6 +62,29 @@ class Stores:
     """What training made; None before the first release."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """The two truths of a site, its catalogue and its event log: all that an import writes to."""
+
+    settings: Settings
+    items: ItemCatalog
+    users: UserCatalog
+    log: EventLog
+
+
+@contextmanager
+def open_sources(settings: Settings) -> Iterator[Sources]:
+    """Open catalogue and log alone, beside whatever else runs on the site; the worker follows.
+
+    Raises BadInput for an unknown URL scheme, MissingExtra for one that this version cannot serve.
+    """
+    sources = _sources(settings)
+    try:
+        yield sources
+    finally:
+        close(sources)
+
+
 def open_stores(settings: Settings, *, writer: bool = False) -> Stores:
     """Open a site as its settings say; what a fresh site does not have yet is made or stays empty.
 
@@ -74,12 +97,12 @@ def open_stores(settings: Settings, *, writer: bool = False) -> Stores:
     _adapter("index", urls.index, {"faiss": lambda path: path}, settings)
     _adapter("offline", urls.offline, {"file": lambda path: path}, settings)
     online = {"lmdb": lambda p: LmdbStore(p, write=writer, gigabytes=urls.online_gigabytes)}
-    shared = settings.path(urls.columns)
+    shared, sources = settings.path(urls.columns), _sources(settings)
     return Stores(
         settings=settings,
-        items=_adapter("catalog", urls.catalog, {"sqlite": SqliteItems}, settings),
-        users=_adapter("catalog", urls.catalog, {"sqlite": SqliteUsers}, settings),
-        log=_adapter("events", urls.events, {"sqlite": SqliteLog}, settings),
+        items=sources.items,
+        users=sources.users,
+        log=sources.log,
         online=_adapter("online", urls.online, online, settings),
         columns=ItemColumns.open(shared / "items", write=writer),
         states=ItemStates.open(
@@ -122,11 +145,11 @@ def with_release(stores: Stores, release: Release | None) -> Stores:
     return replace(stores, release=release)
 
 
-def close(stores: Stores) -> None:
+def close(stores: Stores | Sources) -> None:
     """Release files and locks."""
-    for part in (stores.columns, stores.online, stores.log, stores.items, stores.users):
+    for name in ("columns", "online", "log", "items", "users"):
         with suppress(AttributeError):
-            part.close()  # type: ignore[union-attr]
+            getattr(stores, name).close()
 
 
 def current_release(settings: Settings) -> Release | None:
@@ -138,6 +161,16 @@ def current_release(settings: Settings) -> Release | None:
     except (CorruptRelease, NotFound) as error:
         log.error("serving without a release: %s", error)  # noqa: TRY400  the sentence is enough
         return None
+
+
+def _sources(settings: Settings) -> Sources:
+    urls = settings.stores
+    return Sources(
+        settings=settings,
+        items=_adapter("catalog", urls.catalog, {"sqlite": SqliteItems}, settings),
+        users=_adapter("catalog", urls.catalog, {"sqlite": SqliteUsers}, settings),
+        log=_adapter("events", urls.events, {"sqlite": SqliteLog}, settings),
+    )
 
 
 def _adapter(

@@ -17,8 +17,8 @@ from palate.events.kinds import Event, Kind
 from palate.intake.datasets import found, movielens_100k
 from palate.intake.datasets.dataset import WEEK, Dataset, Stored, locate, store
 from palate.intake.datasets.movielens import titled
-from palate.intake.sources import Sources, open_sources
 from palate.settings import Settings
+from palate.stores import Sources, open_sources
 
 NOW = 1_800_000_000.0
 ITEMS = (

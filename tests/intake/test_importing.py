@@ -9,14 +9,14 @@ import pytest
 from palate.catalog.item import Item
 from palate.catalog.user import User
 from palate.clock import FixedClock
-from palate.errors import BadInput
+from palate.errors import BadInput, MissingExtra
 from palate.events.kinds import Event, Kind
 from palate.features.segments import segment_of
 from palate.intake.importing import Import, Imported
 from palate.intake.rejects import Rejects
-from palate.intake.sources import Sources, open_sources
 from palate.intake.tables import open_table
 from palate.settings import FeatureSettings, Settings, StoreSettings
+from palate.stores import Sources, open_sources
 
 NOW = 1_800_000_000.0
 RATINGS = "userId,movieId,rating,timestamp\n1,10,4.0,300\n2,10,2.5,100\n1,20,5,200\n"
@@ -251,7 +251,7 @@ def test_a_folder_for_rejects_must_exist(tmp_path: Path) -> None:
         pass
 
 
-def test_imports_write_to_sqlite_only(tmp_path: Path) -> None:
+def test_imports_say_which_stores_they_cannot_write(tmp_path: Path) -> None:
     elsewhere = Settings(home=tmp_path, stores=StoreSettings(events="kafka://x"))
-    with pytest.raises(BadInput, match="imports write to sqlite"), open_sources(elsewhere):
+    with pytest.raises(MissingExtra, match="no kafka adapter"), open_sources(elsewhere):
         pass

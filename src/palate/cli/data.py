@@ -14,7 +14,7 @@ from palate.clock import SystemClock
 from palate.errors import NotFound
 from palate.intake.datasets import found
 from palate.intake.datasets.dataset import locate, store
-from palate.intake.sources import open_sources
+from palate.stores import open_sources
 
 app = typer.Typer()
 

@@ -19,10 +19,10 @@ from palate.console.pulse import Training, training_in
 from palate.errors import Unavailable
 from palate.intake.datasets.dataset import locate, store
 from palate.intake.datasets.movielens_100k import DATASET
-from palate.intake.sources import open_sources
 from palate.serving.launch import check_port
 from palate.serving.supervisor import Supervisor, site_roles
 from palate.settings import FILE, Settings, template
+from palate.stores import open_sources
 from palate.testing.demo.run import check_demo
 
 CheckOption = Annotated[

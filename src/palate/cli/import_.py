@@ -15,8 +15,8 @@ from palate.errors import BadInput
 from palate.events.kinds import PUBLIC
 from palate.intake.importing import Import, Imported
 from palate.intake.rejects import Rejects
-from palate.intake.sources import open_sources
 from palate.intake.tables import open_table
+from palate.stores import open_sources
 
 app = typer.Typer()
 

@@ -18,9 +18,9 @@ from palate.events.kinds import Event
 from palate.intake.mapping import Columns, columns_of
 from palate.intake.profiles import store_users
 from palate.intake.rejects import Rejects
-from palate.intake.sources import Sources
 from palate.intake.tables import Row, Table
 from palate.intake.time_order import TimeOrder
+from palate.stores import Sources
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Told (what is being done, how many rows are done, of how many)."""

@@ -32,11 +32,13 @@ def store_users(
     held = catalog.find([user.user_id for user in latest])
     changed = [user for user, before in zip(latest, held, strict=True) if user != before]
     at = received if time is None else time
-    log.append([profile_event(user, settings, received, at) for user in changed], received)
+    log.append(
+        [profile_event(user, settings, received=received, time=at) for user in changed], received
+    )
     return catalog.put(latest)
 
 
-def profile_event(user: User, settings: FeatureSettings, received: float, time: float) -> Event:
+def profile_event(user: User, settings: FeatureSettings, *, received: float, time: float) -> Event:
     """The event that tells the folds which segment a user belongs to."""
     told = msgspec.msgpack.encode((user, received, time), order="deterministic")
     return Event(

@@ -13,9 +13,9 @@ from palate.clock import Clock
 from palate.errors import BadInput
 from palate.intake.importing import ENTITIES, Progress, append_in_order
 from palate.intake.profiles import store_users
-from palate.intake.sources import Sources
 from palate.intake.tables import Table
 from palate.intake.time_order import TimeOrder
+from palate.stores import Sources
 
 WEEK = 7 * 86_400.0
 MEMORY = "data.json"

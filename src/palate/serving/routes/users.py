@@ -1,7 +1,6 @@
 """``/v1/users``: who we recommend to."""
 
 import asyncio
-import uuid
 from typing import Any
 
 import msgspec
@@ -12,8 +11,7 @@ from litestar.router import Router
 from palate.catalog import decode
 from palate.catalog.user import User
 from palate.errors import BadInput, NotFound, Problem
-from palate.events.kinds import Event, Kind
-from palate.features.segments import segment_of
+from palate.intake.profiles import profile_event
 from palate.serving.forgetting import forget
 from palate.serving.routes.batches import decoded
 from palate.serving.runtime import Runtime, runtime_of
@@ -75,19 +73,8 @@ async def delete_user(request: Request[Any, Any, Any], user_id: FromPath[str]) -
 
 async def _store(runtime: Runtime, users: list[User]) -> Stored:
     """The profile event goes first: a retry repeats both, so neither can be missing for good."""
-    now = runtime.clock.now()
-    await runtime.commit.append(
-        [
-            Event(
-                event_id=uuid.uuid4().hex,
-                kind=Kind.PROFILE,
-                time=now,
-                user_id=each.user_id,
-                value=float(segment_of(each, runtime.settings.features)),
-            )
-            for each in users
-        ]
-    )
+    now, by = runtime.clock.now(), runtime.settings.features
+    await runtime.commit.append([profile_event(each, by, received=now, time=now) for each in users])
     changed = await asyncio.to_thread(runtime.stores.users.put, users)
     for each in users:
         runtime.visitors.forget(each.user_id)
