@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from palate.training.calibration import calibrate, expected_error
-from palate.training.gate import fit_fusion, fusion_scores, judge_ranker, judge_tower, paired
+from palate.training.gate import (
+    fit_fusion,
+    fusion_scores,
+    judge_ranker,
+    judge_tower,
+    paired,
+    sensible,
+)
 from palate.training.lists import RankedList, ndcg
 from palate.training.ranker import lay_out, row_weights
 
@@ -55,10 +62,25 @@ def test_fusion_learns_which_generator_to_trust() -> None:
         labels[dice.integers(0, 4)] = 1
         bad = dice.permutation(12) + 1
         lists.append(listed(labels.tolist(), [(i + 1, int(bad[i])) for i in range(12)], user=n))
-    weights = fit_fusion(lists, NAMES)
+    weights = fit_fusion(lists[:40], lists[40:], NAMES, 1)
     assert weights["good"] > 2 * weights["bad"]
     even = ndcg(lists, fusion_scores(lists, NAMES, {"good": 0.3, "bad": 0.3})).mean()
     assert ndcg(lists, fusion_scores(lists, NAMES, weights)).mean() >= even
+
+
+def test_weights_that_only_suit_the_rows_they_were_fitted_on_are_not_taken() -> None:
+    """Noise: a search finds something on any rows, and it means nothing on others."""
+    dice = np.random.default_rng(7)
+    lists = []
+    for n in range(80):
+        labels = (dice.random(12) < 0.2).astype(int)
+        ranks = [
+            (int(a) + 1, int(b) + 1)
+            for a, b in zip(*(dice.permutation(12) for _ in "ab"), strict=True)
+        ]
+        lists.append(listed(labels.tolist(), ranks, user=n, relevant=max(int(labels.sum()), 1)))
+    assert fit_fusion(lists[:40], lists[40:], NAMES, 1) == sensible(NAMES)
+    assert sensible(("covisit", "unheard of")) == {"covisit": 1.0, "unheard of": 0.3}
 
 
 def test_the_gate_passes_a_clear_gain_and_says_so() -> None:

@@ -203,6 +203,14 @@ def test_moments_are_spread_over_the_end_of_the_log_and_know_what_came_next(site
         assert len(moment.labels) <= 10
 
 
+def test_busy_users_are_asked_ever_more_rarely(site: Stores) -> None:
+    data = read_dataset(site, quietly)
+    moments = sample_moments(data.events, 0, 10_000)
+    own = np.flatnonzero((data.events.user == user_key("u3")) & data.engaged)
+    asked = [moment.at for moment in moments if moment.user == user_key("u3")]
+    assert asked == own[[0, 1, 2, 3, 5, 8, 13]].tolist()
+
+
 def test_rows_know_nothing_of_the_moment_they_predict(site: Stores) -> None:
     data = read_dataset(site, quietly)
     moments = sample_moments(data.events, data.part(0.8), 20)

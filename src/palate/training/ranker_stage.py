@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from palate.arrays import Floats, Keys
+from palate.arrays import Doubles, Floats, Keys
 from palate.models.ranker import HEADS, Knots, RankerFacts
 from palate.ranking.value import weights_of
 from palate.releases.manifest import Verdict
@@ -19,8 +20,11 @@ from palate.training.ranker import RankerNetwork, fit_ranker, row_weights
 from palate.training.report import Report
 from palate.training.rows import RowSource, generator_names, reconstruct, sample_moments
 
-TRAINED, CALIBRATED = 0.6, 0.8
-"""Shares of the moments: the first part trains, the next calibrates, the rest judges."""
+FOLDS = ((0.4, 0.6, 0.8), (0.6, 0.8, 1.0))
+"""Shares of the moments: what comes first trains, the next part calibrates, the last judges. Both
+rankers are judged, for the people in one part are too few to tell; the second is what may ship."""
+WHOLE = 0.6
+"""From here on lists keep every candidate: they are judged."""
 FEWEST_MOMENTS, FEWEST_USERS = 100, 10
 """Below this no ranker is tried: the gate could not tell."""
 
@@ -41,35 +45,67 @@ def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -
     """Live through the moments after the cut, learn from them, and judge on the last of them."""
     settings = source.stores.settings.training
     moments = sample_moments(data.events, data.part(cut), settings.ranker_queries)
-    full = int(len(moments) * CALIBRATED)
-    if len(moments) < FEWEST_MOMENTS or len({m.user for m in moments[full:]}) < FEWEST_USERS:
+    judged = moments[int(len(moments) * WHOLE) :]
+    if len(moments) < FEWEST_MOMENTS or len({m.user for m in judged}) < FEWEST_USERS:
         why = f"Too little for a ranker: {len(moments):,} moments after the cut."
         return RankerOutcome(refused("ranker", f"{why} The release ranks by weighted fusion."))
     report("rows", 0.0, f"replaying the log with {len(moments):,} moments")
-    lists = reconstruct(source, data, moments, full, report)
-    if sum(each.labels.any() for each in lists[:full]) < FEWEST_MOMENTS // 2:
+    lists = reconstruct(source, data, moments, int(len(moments) * WHOLE), report)
+    if sum(each.labels.any() for each in lists) < FEWEST_MOMENTS // 2:
         why = "Too little for a ranker: the generators hardly ever found what was taken."
         return RankerOutcome(refused("ranker", f"{why} The release ranks by weighted fusion."))
+    report("ranker", 0.0, f"{len(lists):,} lists, {settings.ranker_candidates} items of most")
     names = generator_names(source)
-    train, held, judge = lists[: int(len(lists) * TRAINED)], lists[:full], lists[full:]
-    held = held[len(train) :]
-    report("ranker", 0.0, f"{len(train):,} lists of up to {settings.ranker_candidates} items")
-    fusion = fit_fusion(train, names)
-    network = fit_ranker(_learnable(train), _learnable(held), settings, report)
-    facts = _facts(network, train, held, source.features)
-    value = weights_of(source.stores.settings.ranking.value, HEADS)
-    predicted = _calibrated(network, facts, np.concatenate([each.features for each in judge]))
-    ours, theirs = ndcg(judge, predicted @ value), ndcg(judge, fusion_scores(judge, names, fusion))
-    users: Keys = np.array([each.user for each in judge], np.uint64)
+    folds = [_fold(source, lists, names, shares, report) for shares in FOLDS]
+    last = folds[-1]
+    ours, theirs = (np.concatenate(parts) for parts in zip(*(f.judged for f in folds), strict=True))
+    users: Keys = np.array([each.user for f in folds for each in f.judge], np.uint64)
     verdict = judge_ranker(ours, theirs, users, settings.seed)
     return RankerOutcome(
         verdict,
-        network if verdict.shipped else None,
-        facts,
-        fusion,
-        _metrics(judge, names, predicted),
+        last.network if verdict.shipped else None,
+        last.facts,
+        last.fusion,
+        _metrics(last.judge, names, last.predicted),
         {"moments": len(lists), "rows": sum(len(each.kept) for each in lists)},
     )
+
+
+class _Fold(NamedTuple):
+    """A ranker and the fusion it has to beat, learnt from one past and judged on what followed."""
+
+    network: RankerNetwork
+    facts: RankerFacts
+    fusion: Mapping[str, float]
+    judge: Sequence[RankedList]
+    predicted: Floats
+    judged: tuple[Doubles, Doubles]
+    """NDCG@10 of each list: the ranker's, and fusion's."""
+
+
+def _fold(
+    source: RowSource,
+    lists: Sequence[RankedList],
+    names: tuple[str, ...],
+    shares: tuple[float, float, float],
+    report: Report,
+) -> _Fold:
+    settings = source.stores.settings
+    first, second, third = (int(len(lists) * share) for share in shares)
+    train, held, judge = lists[:first], lists[first:second], lists[second:third]
+    fusion = fit_fusion(train, held, names, settings.training.seed)
+    votes = {
+        source.features.index(column): weight
+        for name, weight in fusion.items()
+        if weight > 0 and (column := f"{name}_rank") in source.features
+    }
+    learnt = (_learnable(train), _learnable(held), votes)
+    network = fit_ranker(*learnt, settings.training, report)
+    facts = _facts(network, train, held, source.features)
+    predicted = _calibrated(network, facts, np.concatenate([each.features for each in judge]))
+    value = weights_of(settings.ranking.value, HEADS)
+    judged = ndcg(judge, predicted @ value), ndcg(judge, fusion_scores(judge, names, fusion))
+    return _Fold(network, facts, fusion, judge, predicted, judged)
 
 
 def _learnable(lists: Sequence[RankedList]) -> Sequence[RankedList]:

@@ -32,8 +32,12 @@ from palate.training.sequences import joined_users
 
 GeneratorsOf: TypeAlias = Callable[[Stores], tuple[Generator, ...]]
 
-AHEAD = 10
-"""Engagements from the moment on that count as what the user wanted."""
+AHEAD = 50
+"""Engagements from the moment on that count as what the user wanted. With 10, rankers learn the
+order within a visit, and do worse for what people take later; see `docs/quality.md`."""
+STEPS = np.array([0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987, 1597])
+"""Which of a user's engagements are moments: close together when the user is new to the window,
+then ever wider apart, so that a few busy people do not become what everybody is ranked by."""
 POOL = 500
 SURFACE = "home"
 STRETCHES = 100
@@ -52,11 +56,12 @@ class Moment(NamedTuple):
 
 
 def sample_moments(events: EventBatch, since: int, count: int) -> list[Moment]:
-    """At most `count` engagements at log positions from `since` on, spread evenly."""
+    """At most `count` engagements at log positions from `since` on: `STEPS` of every user."""
     users = joined_users(events)
     engaged = ((events.signal & Signal.ENGAGED) > 0) & (events.item >= 0)
     fresh = engaged & _first_time(users, events.item, engaged)
     wanted = np.flatnonzero(fresh & (events.position >= since))
+    wanted = wanted[np.isin(_number(users[wanted]), STEPS)]
     if len(wanted) > count:
         wanted = wanted[np.linspace(0, len(wanted) - 1, count).astype(int)]
     order = np.argsort(users, kind="stable")
@@ -82,6 +87,15 @@ def _labels(
         int(row): (True, bool(signal & Signal.POSITIVE), bool(signal & Signal.NEGATIVE))
         for row, signal in zip(events.item[same], events.signal[same], strict=True)
     }
+
+
+def _number(users: Keys) -> NDArray[np.int64]:
+    """(n,): how many entries before it are the same user's."""
+    order = np.argsort(users, kind="stable")
+    _, starts, counts = np.unique(users[order], return_index=True, return_counts=True)
+    number = np.empty(len(users), np.int64)
+    number[order] = np.arange(len(users)) - np.repeat(starts, counts)
+    return number
 
 
 def _first_time(users: Keys, items: Rows, engaged: Mask) -> Mask:
