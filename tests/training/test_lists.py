@@ -83,10 +83,25 @@ def test_weights_that_only_suit_the_rows_they_were_fitted_on_are_not_taken() -> 
     assert sensible(("covisit", "unheard of")) == {"covisit": 1.0, "unheard of": 0.3}
 
 
+def test_gains_follow_the_value_formula() -> None:
+    one = listed([1, 1, 0], [(1, 0)] * 3, relevant=3)
+    one.labels[1, 1] = 1.0
+    scores = np.array([3, 2, 1], np.float32)
+    ideal = 2 + 1 / np.log2(3) + 1 / np.log2(4)
+    value = np.array([1.0, 1.0, -0.5], np.float32)
+    np.testing.assert_allclose(ndcg([one], scores, value), [(1 + 2 / np.log2(3)) / ideal])
+    one.labels[0, 2] = 4.0
+    np.testing.assert_allclose(
+        ndcg([one], scores, value), [2 / np.log2(3) / (2 + 1 / np.log2(3) + 1 / np.log2(4))]
+    )
+    nothing = listed([0, 0], [(1, 0)] * 2)
+    assert ndcg([nothing], scores[:2], value).tolist() == [0.0]
+
+
 def test_the_gate_passes_a_clear_gain_and_says_so() -> None:
     users = np.repeat(np.arange(40, dtype=np.uint64), 3)
     better = np.full(120, 0.30)
-    verdict = judge_ranker(better, better - 0.05, users, 1)
+    verdict = judge_ranker([better, better - 0.05] * 2, users, 1)
     assert verdict.shipped
     assert "It ships" in verdict.sentence
     assert "40 users" in verdict.sentence
@@ -96,14 +111,20 @@ def test_the_gate_refuses_a_gain_that_may_be_luck_and_says_what_happens_instead(
     dice = np.random.default_rng(3)
     users = np.arange(40, dtype=np.uint64)
     fusion = np.full(40, 0.3)
-    verdict = judge_ranker(fusion + dice.normal(0, 0.2, 40) + 0.001, fusion, users, 1)
+    verdict = judge_ranker([fusion + dice.normal(0, 0.2, 40) + 0.001, fusion] * 2, users, 1)
     assert not verdict.shipped
     assert "weighted fusion" in verdict.sentence
 
 
 def test_the_gate_refuses_a_tie() -> None:
     users, level = np.arange(40, dtype=np.uint64), np.full(40, 0.3)
-    assert not judge_ranker(level, level, users, 1).shipped
+    assert not judge_ranker([level] * 4, users, 1).shipped
+
+
+def test_value_is_not_bought_with_hits() -> None:
+    users, level = np.arange(40, dtype=np.uint64), np.full(40, 0.3)
+    assert judge_ranker([level + 0.1, level, level, level - 0.01], users, 1).shipped
+    assert not judge_ranker([level + 0.1, level, level - 0.01, level], users, 1).shipped
 
 
 def test_users_count_equally_however_many_moments_they_have() -> None:

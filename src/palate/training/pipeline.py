@@ -3,7 +3,8 @@
 1. The log is cut at 80 % of its engagements. The tower learns from what came before, and the last
    twentieth of that says when to stop and whether the tower is worth shipping.
 2. The log is lived through again; the moments after the cut become lists for the ranker. The first
-   part of them trains it, the next calibrates it, the last is the gate.
+   part of them trains it, the next calibrates it, the one after judges it: twice, a part later the
+   second time, and both judgements are the gate.
 3. The tower goes on to learn from everything, so that what is served knows the newest events. It
    starts from the weights it has, so its scores keep the scale that the ranker was trained on.
 """

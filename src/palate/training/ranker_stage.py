@@ -15,7 +15,7 @@ from palate.training.calibration import calibrate, expected_error
 from palate.training.dataset import Dataset
 from palate.training.export import as_tensor
 from palate.training.gate import fit_fusion, fusion_scores, judge_ranker, refused
-from palate.training.lists import RankedList, ndcg
+from palate.training.lists import PLAIN, RankedList, ndcg
 from palate.training.ranker import RankerNetwork, fit_ranker, row_weights
 from palate.training.report import Report
 from palate.training.rows import RowSource, generator_names, reconstruct, sample_moments
@@ -45,8 +45,8 @@ def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -
     """Live through the moments after the cut, learn from them, and judge on the last of them."""
     settings = source.stores.settings.training
     moments = sample_moments(data.events, data.part(cut), settings.ranker_queries)
-    judged = moments[int(len(moments) * WHOLE) :]
-    if len(moments) < FEWEST_MOMENTS or len({m.user for m in judged}) < FEWEST_USERS:
+    late = moments[int(len(moments) * WHOLE) :]
+    if len(moments) < FEWEST_MOMENTS or len({m.user for m in late}) < FEWEST_USERS:
         why = f"Too little for a ranker: {len(moments):,} moments after the cut."
         return RankerOutcome(refused("ranker", f"{why} The release ranks by weighted fusion."))
     report("rows", 0.0, f"replaying the log with {len(moments):,} moments")
@@ -58,9 +58,9 @@ def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -
     names = generator_names(source)
     folds = [_fold(source, lists, names, shares, report) for shares in FOLDS]
     last = folds[-1]
-    ours, theirs = (np.concatenate(parts) for parts in zip(*(f.judged for f in folds), strict=True))
+    judged = [np.concatenate(parts) for parts in zip(*(f.judged for f in folds), strict=True)]
     users: Keys = np.array([each.user for f in folds for each in f.judge], np.uint64)
-    verdict = judge_ranker(ours, theirs, users, settings.seed)
+    verdict = judge_ranker(judged, users, settings.seed)
     return RankerOutcome(
         verdict,
         last.network if verdict.shipped else None,
@@ -79,8 +79,8 @@ class _Fold(NamedTuple):
     fusion: Mapping[str, float]
     judge: Sequence[RankedList]
     predicted: Floats
-    judged: tuple[Doubles, Doubles]
-    """NDCG@10 of each list: the ranker's, and fusion's."""
+    judged: tuple[Doubles, ...]
+    """NDCG@10 of each list: the ranker's and fusion's by the value formula, then both plain."""
 
 
 def _fold(
@@ -104,8 +104,9 @@ def _fold(
     facts = _facts(network, train, held, source.features)
     predicted = _calibrated(network, facts, np.concatenate([each.features for each in judge]))
     value = weights_of(settings.ranking.value, HEADS)
-    judged = ndcg(judge, predicted @ value), ndcg(judge, fusion_scores(judge, names, fusion))
-    return _Fold(network, facts, fusion, judge, predicted, judged)
+    orders = predicted @ value, fusion_scores(judge, names, fusion)
+    worth, plain = ([ndcg(judge, order, v) for order in orders] for v in (value, PLAIN))
+    return _Fold(network, facts, fusion, judge, predicted, (worth[0], worth[1], *plain))
 
 
 def _learnable(lists: Sequence[RankedList]) -> Sequence[RankedList]:
