@@ -13,7 +13,6 @@ from palate.cli.output import facts
 from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.clock import SystemClock
 from palate.errors import NotFound
-from palate.funnel.engine import Funnel
 from palate.funnel.types import Answer, Query
 from palate.serving.bodies import Ask
 from palate.serving.names import Named
@@ -46,7 +45,7 @@ def main(
     stores = open_stores(settings_of(site))
     built = certain(funnel(surface, stores))
     ask = ask_of(user, surface, limit, item)
-    answer = asyncio.run(_answer(built, stores, ask))
+    answer = asyncio.run(built.answer(query_of(stores, ask)))
     entries = described(stores, answer)
     release = stores.release.name if stores.release else None
     facts(
@@ -63,15 +62,11 @@ def ask_of(visitor: str, surface: str, limit: int, item: str = "") -> Ask:
     return Ask(surface=surface, user_id=user, session_id=session, item_id=item, limit=limit)
 
 
-async def _answer(built: Funnel, stores: Stores, ask: Ask) -> Answer:
-    return await built.answer(await query_of(stores, ask))
-
-
-async def query_of(stores: Stores, ask: Ask) -> Query:
+def query_of(stores: Stores, ask: Ask) -> Query:
     """The query that the API would make of `ask`. Raises NotFound for an unknown item or user."""
     clock = SystemClock()
     visitors = Visitors(stores.users, stores.online, stores.settings.features, clock)
-    visitor = await visitors.find(ask)
+    visitor = visitors.find(ask)
     if ask.user_id and not visitor.state.total and stores.users.find([ask.user_id])[0] is None:
         raise NotFound(f"there is no user {ask.user_id!r}: neither a profile nor an event")
     return Query(

@@ -44,7 +44,7 @@ def main(
 
 async def _follow(stores: Stores, ask: Ask, item: str) -> Whereabouts:
     row = row_of(stores, item)
-    query = await query_of(stores, ask)
+    query = query_of(stores, ask)
     found = await locate(certain(funnel(ask.surface, stores)), query, row)
     if found.part != "hide_policy":
         return found

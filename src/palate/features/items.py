@@ -109,7 +109,7 @@ class ItemStates:
 
     def by_segment(self, now: float, rows: Rows) -> Floats:
         """(n, segments): engagements of each segment's users as of `now`, 30-day half-life."""
-        held = self.segments[rows]
+        held = np.take(self.segments, rows, axis=0)
         age = np.maximum(now - held[:, -1:], 0.0)
         values: Floats = (held[:, :-1] * np.exp2(-age / SEGMENT_HALF_LIFE)).astype(np.float32)
         return values

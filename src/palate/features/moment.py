@@ -49,13 +49,19 @@ class Moment:
     @cached_property
     def _scores(self) -> Floats:
         """(generators, n), 0 where a generator did not find the item."""
-        scores: Floats = np.nan_to_num(self.scores.T.astype(np.float32), copy=False, nan=0.0)
+        scores = np.ascontiguousarray(self.scores.T, np.float32)
+        scores[self._ranks == 0] = 0.0
         return scores
+
+    @cached_property
+    def _ranks(self) -> NDArray[np.int16]:
+        """(generators, n)."""
+        return np.ascontiguousarray(self.ranks.T)
 
     @cached_property
     def _closeness(self) -> Floats:
         """(generators, n): 1 / rank, 0 where a generator did not find the item."""
-        ranks = self.ranks.T.astype(np.float32)
+        ranks = self._ranks.astype(np.float32)
         close: Floats = np.divide(1.0, ranks, out=np.zeros_like(ranks), where=ranks > 0)
         return close
 
@@ -133,8 +139,8 @@ class Moment:
     @cached_property
     def age(self) -> Floats:
         """Seconds since publication; 0 where it is unknown or still to come."""
-        age = np.maximum(self.at - self.column("published"), 0.0)
-        seconds: Floats = np.nan_to_num(age, nan=0.0).astype(np.float32)
+        # fmax gives the 0 where the date is NaN.
+        seconds: Floats = np.fmax(self.at - self.column("published"), 0.0).astype(np.float32)
         return seconds
 
     @cached_property
@@ -219,5 +225,5 @@ class Moment:
         if not len(known):
             return np.zeros(len(self.rows), np.float32)
         gap = np.abs(self.column("published") - known.mean()) / (365.25 * 86_400.0)
-        years: Floats = np.nan_to_num(gap, nan=0.0).astype(np.float32)
+        years: Floats = np.fmax(gap, 0.0).astype(np.float32)
         return years

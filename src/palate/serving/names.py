@@ -30,6 +30,12 @@ class Names:
         self._named: dict[int, Named] = {}
         self._rows: dict[str, int] = {}
 
+    async def warm(self, size: int) -> None:
+        """Read the names of the first `size` rows, within the bound, before they are asked for."""
+        rows = list(range(min(size, self._most)))
+        for at in range(0, len(rows), MOST_CHANGES):
+            await self.of(rows[at : at + MOST_CHANGES])
+
     async def of(self, rows: Iterable[int]) -> dict[int, Named]:
         """Names by row; a row that was never given is left out."""
         wanted = set(rows)

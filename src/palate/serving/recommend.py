@@ -45,7 +45,7 @@ class Recommending:
     async def answer(self, draw: int) -> Recommendation:
         """Run the funnel; impression and trace go to the background. Raises BadInput, NotFound."""
         refresh(self._live.stores)
-        visitor = await self._runtime.visitors.find(self._ask)
+        visitor = self._runtime.visitors.find(self._ask)
         query = await self._query(visitor, draw)
         answer = await self._funnel.answer(query)
         body = await self._body(query, answer)
@@ -78,7 +78,8 @@ class Recommending:
     async def _body(self, query: Query, answer: Answer) -> Recommendation:
         about = {row for reason in answer.reasons for row in reason.rows}
         rows = answer.slate.rows.tolist()
-        names = await self._runtime.names.of(about.union(rows, [answer.seed_item]))
+        seed = [answer.seed_item] if answer.seed_item >= 0 else []
+        names = await self._runtime.names.of(about.union(rows, seed))
         total = (perf_counter() - self._started) * 1e3
         anchor = names.get(answer.seed_item)
         return Recommendation(

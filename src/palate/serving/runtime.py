@@ -89,6 +89,7 @@ async def running(
     live = Live.on(opened)
     runtime = _assembled(settings, clock, live)
     await runtime.watch.warm_up()
+    await runtime.names.warm(opened.columns.size)
     stop = asyncio.Event()
     tasks = [
         asyncio.create_task(runtime.watch.follow(stop)),
