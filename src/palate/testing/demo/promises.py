@@ -1,7 +1,9 @@
 """What a running demo promises, one small function each: visit, look, say what was seen."""
 
 from collections.abc import Callable, Mapping
+from http.client import HTTPConnection
 from time import perf_counter
+from urllib.parse import urlencode
 
 import httpx
 
@@ -9,17 +11,27 @@ from palate.console.visitor import COOKIE, Visitor
 from palate.testing.demo.visit import Check, Visit, ids, named, pages, percentile, until
 
 SLATES, PAGES, SIZE, WARM_UP = 1_000, 10, 20, 50
-HOME_MS, NEW_ITEM_SECONDS, UNPROCESSABLE = 10.0, 2.0, 422
+HOME_MS, NEW_ITEM_SECONDS, OK, UNPROCESSABLE = 10.0, 2.0, 200, 422
 HIDDEN = 20
 
 
 def fast(visit: Visit, users: list[str]) -> Check:
-    """A Home request over HTTP takes at most 10 ms at the median, measured by the client."""
-    took = []
+    """A Home request over HTTP takes at most 10 ms at the median, measured by the client.
+
+    The client is the plainest there is, on one kept connection: what it takes itself is counted.
+    """
+    url = visit.client.base_url
+    took, line = [], HTTPConnection(url.host, url.port, timeout=10.0)
     for number in range(300 + WARM_UP):
+        query = urlencode({"user_id": users[number % len(users)], "limit": SIZE})
         started = perf_counter()
-        visit.slate(user_id=users[number % len(users)], limit=SIZE)
+        line.request("GET", f"/v1/recommendations/home?{query}")
+        answer = line.getresponse()
+        answer.read()
         took.append((perf_counter() - started) * 1e3)
+        if answer.status != OK:
+            return Check("home p50 ≤ 10 ms over HTTP", ok=False, saw=f"status {answer.status}")
+    line.close()
     p50, p99 = percentile(took[WARM_UP:], 0.5), percentile(took[WARM_UP:], 0.99)
     return Check(
         "home p50 ≤ 10 ms over HTTP", p50 <= HOME_MS, f"p50 {p50:.1f} ms, p99 {p99:.1f} ms"
@@ -149,6 +161,6 @@ def every(visit: Visit, users: list[str], history: Mapping[str, set[str]]) -> li
     for name, check in checks.items():
         try:
             held.append(check())
-        except (httpx.HTTPError, KeyError, IndexError, StopIteration) as error:
+        except (httpx.HTTPError, OSError, KeyError, IndexError, StopIteration) as error:
             held.append(Check(name, ok=False, saw=f"broke off: {error!r}"))
     return held
