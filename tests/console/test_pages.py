@@ -28,7 +28,7 @@ def test_the_visitor_stays_the_same_over_two_pages(shop: Shop) -> None:
 def test_one_can_be_a_real_user_and_gets_because_you_watched(shop: Shop) -> None:
     shop.be(user_id="u2")
     page = shop.page("/")
-    assert "Good evening, user u2." in page
+    assert "Hello, user u2." in page
     assert len(cards(page, "because_you_watched")) > 0
     assert re.search(r"<h2[^>]*>Because you watched Drama", page, re.IGNORECASE)
 
@@ -41,7 +41,7 @@ def test_a_user_nobody_knows_is_refused_in_a_sentence(shop: Shop) -> None:
 
 def test_surprise_me_picks_a_user_and_new_visitor_forgets_them(shop: Shop) -> None:
     shop.be(choose="surprise")
-    assert "Good evening, user u" in shop.page("/")
+    assert "Hello, user u" in shop.page("/")
     shop.be(choose="new")
     assert "Hello, stranger" in shop.page("/")
 

@@ -137,7 +137,7 @@ def test_one_can_become_a_real_user_and_sees_because_you_watched(page: Page) -> 
     page.locator(".who summary").click()
     page.get_by_label("Be one of the real users").fill("u5")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Good evening, user u5.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Hello, user u5.")
     expect(page.get_by_role("heading", name="Because you watched")).to_be_visible()
 
 

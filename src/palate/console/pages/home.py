@@ -48,15 +48,15 @@ async def _words(window: Window, visitor: Visitor, *, met: bool) -> tuple[str, s
         )
     if not visitor.user_id:
         return "Hello, stranger.", (
-            "We know nothing of you yet. Open a film, like one, wave one away: "
-            "the rows below are asked for anew and answer within a second."
+            "Open a film, like one, wave one away: what you do is all that is known of you, "
+            "and the rows below answer within a second."
         )
     try:
         profile = describe(await window.api.user(visitor.user_id))
     except PalateError:
         profile = ""
     known = f"{profile}. " if profile else ""
-    return f"Good evening, user {visitor.user_id}.", (
+    return f"Hello, user {visitor.user_id}.", (
         f"{known}Everything below comes from what this user did before. "
         "Do something in their name and see what moves."
     )
