@@ -41,7 +41,7 @@ class Content:
         rows = self._reachable(history, limit)
         scores = _likeness(self.columns, rows, wanted, query.excluded)
         best = _best(scores, limit)
-        best = best[scores[best] > NEVER]
+        best = best[scores[best] > 0.0]  # at a right angle or beyond it is not like it at all
         return Candidates(rows[best], scores[best])
 
     def explain(self, query: Query, row: int) -> Reason:
