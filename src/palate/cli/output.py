@@ -18,7 +18,8 @@ def facts(data: object, *, as_json: bool, table: Table | str) -> None:
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(data, order="deterministic"), indent=2))
     else:
-        Console().print(table)
+        # Titles and settings have brackets of their own: "[REC]", "[training]".
+        Console(markup=False).print(table)
 
 
 def table_of(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
