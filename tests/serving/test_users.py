@@ -1,7 +1,7 @@
 from tests.serving.conftest import SmallSite
 
 from palate.catalog.columns import ItemColumns
-from palate.catalog.user import user_key
+from palate.catalog.user import session_key, user_key
 from palate.events.kinds import Kind
 from palate.streaming.replay import Replay
 
@@ -53,9 +53,12 @@ def test_a_deleted_user_is_nobody_and_nowhere_named(site: SmallSite) -> None:
 
 def test_after_a_deletion_a_rebuild_from_the_log_gives_the_same_state(site: SmallSite) -> None:
     site.send({"kind": "like", "session_id": "s1", "user_id": "u0", "item_id": "drama-1"})
+    site.send({"kind": "click", "session_id": "s1", "item_id": "drama-2"})
     site.client.delete("/v1/users/u0")
     site.worker.drain()
     site.settle()
+    assert site.stores.online.user(session_key("s1")) is None
+    assert site.logged(session_id="s1") == []
     live = dict(site.stores.online.scan("users"))
     columns = ItemColumns.in_memory()
     columns.write(site.stores.items.changes(0, 10_000))

@@ -21,6 +21,15 @@ class Logged(NamedTuple):
     event: Event
 
 
+class Renamed(NamedTuple):
+    """What became of a user's name in the log."""
+
+    events: int
+    """How many of the user's events were changed."""
+    sessions: dict[str, str]
+    """The sessions that the user had claimed: their old names and their new ones."""
+
+
 class EventLog(Protocol):
     """The only truth: everything else can be rebuilt from it."""
 
@@ -47,10 +56,10 @@ class EventLog(Protocol):
         """How many events are held."""
         ...
 
-    def pseudonymise(self, user_id: str, pseudonym: str) -> int:
-        """Replace a user by a name that leads nowhere, and drop the event's context.
+    def pseudonymise(self, user_id: str, pseudonym: str) -> Renamed:
+        """Replace a user, and their sessions, by names that lead nowhere; drop events' context.
 
-        Item counts and co-visitation stay as they were. Returns how many events were changed.
+        Item counts and co-visitation stay as they were.
         """
         ...
 

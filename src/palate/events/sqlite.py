@@ -10,7 +10,7 @@ import msgspec
 from palate.catalog.database import Database
 from palate.errors import CorruptStore
 from palate.events.kinds import Event, Kind, Shown
-from palate.events.protocol import Appended, Logged
+from palate.events.protocol import Appended, Logged, Renamed
 
 SCHEMA = """
 create table if not exists event (
@@ -81,16 +81,16 @@ class SqliteLog:
             (events,) = db.execute("select count(*) from event").fetchone()
         return int(events)
 
-    def pseudonymise(self, user_id: str, pseudonym: str) -> int:
+    def pseudonymise(self, user_id: str, pseudonym: str) -> Renamed:
         with self._database.writing() as db:
             named = "select position, rest from event where user_id = ?"
             found = db.execute(named, (user_id,)).fetchall()
-            _rename_sessions(db, user_id, pseudonym)
+            sessions = _rename_sessions(db, user_id, pseudonym)
             db.executemany(
                 "update event set user_id = ?, rest = ? where position = ?",
                 [(pseudonym, _without_context(rest), position) for position, rest in found],
             )
-        return len(found)
+        return Renamed(len(found), sessions)
 
     def close(self) -> None:
         self._database.close()
@@ -123,15 +123,17 @@ def _logged(row: tuple[Any, ...]) -> Logged:
 _NO_REST = _Rest()
 
 
-def _rename_sessions(db: sqlite3.Connection, user_id: str, pseudonym: str) -> None:
+def _rename_sessions(db: sqlite3.Connection, user_id: str, pseudonym: str) -> dict[str, str]:
     """A session that the user claimed names their device: it goes too, the grouping stays."""
     claimed = db.execute(
         "select distinct session_id from event where user_id = ? and session_id <> ''", (user_id,)
     ).fetchall()
+    names = {session: f"{pseudonym}/{n}" for n, (session,) in enumerate(claimed)}
     db.executemany(
         "update event set session_id = ? where session_id = ?",
-        [(f"{pseudonym}/{n}", session) for n, (session,) in enumerate(claimed)],
+        [(new, old) for old, new in names.items()],
     )
+    return names
 
 
 def _without_context(rest: bytes | None) -> bytes | None:

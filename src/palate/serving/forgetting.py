@@ -1,8 +1,9 @@
 """Deleting a user: the profile goes, the log loses the name, the state is dropped, the counts stay.
 
-The log keeps what happened under a pseudonym that leads nowhere. Two FORGET events follow: one
-drops the state that lives now, one drops the state that a rebuild from the log would make for the
-pseudonym, so that both agree. Once the first is folded, it loses the name too.
+The log keeps what happened under a pseudonym that leads nowhere. FORGET events follow in pairs:
+one drops the state that lives now, one drops the state that a rebuild from the log would make for
+the pseudonym, so that both agree. Each session that the user claimed has a pair too, for it may
+have gone on without the user's name. Once these are folded, they lose the name as well.
 """
 
 import asyncio
@@ -19,16 +20,24 @@ async def forget(runtime: Runtime, user_id: str) -> bool:
     stores = runtime.stores
     pseudonym = f"forgotten-{uuid.uuid4().hex}"
     known = await asyncio.to_thread(stores.users.remove, [user_id])
-    changed = await asyncio.to_thread(stores.log.pseudonymise, user_id, pseudonym)
+    renamed = await asyncio.to_thread(stores.log.pseudonymise, user_id, pseudonym)
     runtime.visitors.forget(user_id)
     await runtime.traces.forget(f"user:{user_id}")
-    if not known and not changed:
+    if not known and not renamed.events:
         return False
     now = runtime.clock.now()
+    names = [(user_id, ""), *((user_id, old) for old in renamed.sessions)]
+    names += [(pseudonym, ""), *((pseudonym, new) for new in renamed.sessions.values())]
     await runtime.commit.append(
         [
-            Event(event_id=uuid.uuid4().hex, kind=Kind.FORGET, time=now, user_id=name)
-            for name in (user_id, pseudonym)
+            Event(
+                event_id=uuid.uuid4().hex,
+                kind=Kind.FORGET,
+                time=now,
+                user_id=user,
+                session_id=session,
+            )
+            for user, session in names
         ]
     )
     end = await asyncio.to_thread(stores.log.end)

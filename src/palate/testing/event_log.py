@@ -110,14 +110,15 @@ class EventLogContract:
             event_id="2", kind=Kind.CLICK, time=2.0, user_id="v", item_id="i", context={"k": 1}
         )
         log.append([before, told, other], 1.0)
-        assert log.pseudonymise("u", "nobody-1") == 1
+        renamed = log.pseudonymise("u", "nobody-1")
         anonymous, changed, kept = [each.event for each in log.read(0, 10)]
+        assert renamed == (1, {"s": changed.session_id})
         assert changed.user_id == "nobody-1"
         assert changed.items == told.items
         assert (changed.context, changed.properties) == ({}, {"creator_id": "c"})
         assert anonymous.session_id == changed.session_id != "s"
         assert kept == other
-        assert log.pseudonymise("u", "nobody-2") == 0
+        assert log.pseudonymise("u", "nobody-2") == (0, {})
 
     @shared
     @given(batches=st.lists(st.lists(events, max_size=4), max_size=4))
