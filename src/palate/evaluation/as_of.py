@@ -11,7 +11,7 @@ from palate.catalog.item import Item
 from palate.catalog.protocol import ItemCatalog, ItemChange
 from palate.errors import Conflict
 from palate.events.kinds import Event, Kind
-from palate.events.protocol import Appended, EventLog, Logged
+from palate.events.protocol import Appended, EventLog, Logged, Renamed
 
 CHUNK = 20_000
 
