@@ -9,6 +9,7 @@ from palate.errors import BadInput, Conflict, MissingExtra
 from palate.features.record import UserState
 from palate.funnel.types import Query
 from palate.releases.directory import ReleaseDirectory
+from palate.releases.manifest import Manifest
 from palate.settings import Settings, StoreSettings
 from palate.stores import close, current_release, open_stores, refresh
 from palate.surfaces import funnels
@@ -74,3 +75,22 @@ def test_a_release_that_cannot_be_trusted_is_left_out(
     assert ReleaseDirectory(folder).current() == "20260101-000000"
     assert current_release(settings) is None
     assert "serving without a release" in caplog.text
+
+
+def test_a_damaged_live_release_gives_way_to_the_one_before_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = fresh(tmp_path)
+    releases = ReleaseDirectory(settings.path(settings.stores.releases))
+    names = []
+    for created in (1e6, 2e6):
+        staging = releases.begin()
+        (staging / "part").write_bytes(b"whole")
+        names.append(releases.publish(staging, Manifest(created=created, version="0.1.0")))
+        releases.promote(names[-1])
+    (releases.folder(names[1]) / "part").write_bytes(b"other")
+    found = current_release(settings)
+    assert found is not None
+    assert found.name == names[0]
+    assert f"release {names[1]} is passed over" in caplog.text
+    assert releases.current() == names[1]

@@ -153,14 +153,24 @@ def close(stores: Stores | Sources) -> None:
 
 
 def current_release(settings: Settings) -> Release | None:
-    """The live release; None where there is none, or none that can be trusted (which is logged)."""
+    """The live release, else the last one before it that can be trusted; None where there is none.
+
+    What cannot be trusted is logged.
+    """
     directory = ReleaseDirectory(settings.path(settings.stores.releases))
     try:
-        name = directory.current()
-        return directory.load(name) if name else None
-    except (CorruptRelease, NotFound) as error:
+        lived = directory.history()
+    except CorruptRelease as error:
         log.error("serving without a release: %s", error)  # noqa: TRY400  the sentence is enough
         return None
+    for name in lived:
+        try:
+            return directory.load(name)
+        except (CorruptRelease, NotFound) as error:
+            log.error("release %s is passed over: %s", name, error)  # noqa: TRY400
+    if lived:
+        log.error("serving without a release: none of %d can be trusted", len(lived))
+    return None
 
 
 def _sources(settings: Settings) -> Sources:

@@ -32,8 +32,10 @@ def test_an_import_prints_what_it_did(site: Path, tmp_path: Path) -> None:
     assert (told["what"], told["rejects"]) == ("events", str(bad))
     assert "left out: line 3: rating: a number is wanted" in done.stderr
     assert json.loads(bad.read_text())["line"] == 3
-    again = palate(*asked, "--json")
-    assert json.loads(again.stdout)["new"] == 0
+    again = json.loads(palate(*asked, "--json").stdout)
+    beside = tmp_path / "ratings.csv.rejects.jsonl"
+    assert (again["new"], again["rejects"]) == (0, str(beside))
+    assert beside.read_text() == bad.read_text()
     assert "known" in palate(*asked).stdout
 
 

@@ -11,7 +11,7 @@ from palate.errors import BadInput
 from palate.events.decode import Decoded, events
 from palate.events.kinds import PUBLIC, Event, Kind, Shown
 
-NOW = 1_700_000_000.0
+NOW = 1_800_000_000.0
 
 
 def decode(*documents: Any, **options: str) -> Decoded:
@@ -58,6 +58,12 @@ def test_absent_and_null_time_and_id_are_given() -> None:
     assert one != two
     assert [(u.version, u.variant) for u in (UUID(one), UUID(two))] == [(7, RFC_4122)] * 2
     assert UUID(one).int >> 80 == NOW * 1000
+
+
+def test_a_clock_that_runs_ahead_is_set_to_when_the_event_came_in() -> None:
+    click = {"kind": "click", "user_id": "u", "item_id": "i"}
+    decoded = decode(click | {"time": "2099-01-01T00:00:00Z"}, click | {"time": NOW - 60})
+    assert [event.time for event in decoded.events] == [NOW, NOW - 60]
 
 
 def test_a_batch_key_makes_the_same_ids_again() -> None:

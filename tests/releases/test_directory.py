@@ -57,6 +57,16 @@ def test_other_processes_see_a_promotion(releases: ReleaseDirectory, tmp_path: P
         assert reader.current() == name
 
 
+def test_history_names_what_was_live_newest_first_and_still_held(
+    releases: ReleaseDirectory,
+) -> None:
+    assert releases.history() == ()
+    first, second = publish(releases, 1.0), publish(releases, 2.0)
+    for name in (first, second, first):
+        releases.promote(name)
+    assert releases.history() == (first, second)
+
+
 def test_looking_at_the_current_release_reads_nothing_while_nothing_changed(
     releases: ReleaseDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,6 +103,10 @@ def test_promoting_the_live_release_again_changes_no_history(releases: ReleaseDi
         (lambda f: (f / "part" / "numbers").unlink(), r"part/numbers is missing"),
         (lambda f: (f / "manifest.json").unlink(), r"manifest\.json is missing"),
         (lambda f: (f / "manifest.json").write_text("{"), r"manifest\.json cannot be read"),
+        (
+            lambda f: (f / "manifest.json").write_bytes(b'{"version": "\xff"}'),
+            r"manifest\.json cannot be read",
+        ),
     ],
 )
 def test_a_damaged_release_is_refused_and_the_old_one_stays(

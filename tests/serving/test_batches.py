@@ -2,6 +2,7 @@ import asyncio
 import threading
 
 import pytest
+from tests.serving.conftest import SmallSite
 
 from palate.errors import BadInput
 from palate.serving.routes.batches import SMALL, decoded
@@ -31,3 +32,11 @@ def test_a_large_body_does_not_hold_up_the_loop() -> None:
     body = b'{"events": []}' + b" " * SMALL
     asyncio.run(decoded(body, lambda _: threads.append(threading.get_ident()), "events", 2))
     assert threads != [threading.get_ident()]
+
+
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/items", "/v1/users", "/v1/recommendations"])
+@pytest.mark.parametrize("body", [b"[" * 50_000, b'{"events": ' + b"[" * 50_000])
+def test_a_body_nested_without_end_is_refused(site: SmallSite, path: str, body: bytes) -> None:
+    answer = site.client.post(path, content=body)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"

@@ -19,6 +19,12 @@ def test_a_port_that_is_taken_is_refused_in_one_line() -> None:
     check_port("127.0.0.1", port)
 
 
+@pytest.mark.parametrize("port", [-5, 99_999])
+def test_a_port_that_there_is_not_is_refused(port: int) -> None:
+    with pytest.raises(BadInput, match="choose another with --port"):
+        check_port("127.0.0.1", port)
+
+
 @pytest.mark.parametrize("command", [serve.app, up.app])
 def test_a_folder_that_is_no_site_is_refused(command: object, tmp_path: Path) -> None:
     result = CliRunner().invoke(command, ["--site", str(tmp_path)])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -271,3 +272,16 @@ def test_promotion_refuses_what_does_not_verify(
     with pytest.raises(CorruptRelease):
         train(site, generators, quietly, CLOCK)
     assert ReleaseDirectory(site.settings.path("releases")).current() is None
+
+
+def test_a_training_looks_at_a_catalogue_that_stands_still(tmp_path: Path) -> None:
+    close(checkerboard(tmp_path))
+    site = open_stores(quick_settings(tmp_path), writer=True)
+    site.columns.write(site.items.changes(0, 1_000))
+    held = current_columns(site)
+    before = list(held.category_names())
+    site.items.put([Item(item_id="new", title="New", categories=("western",))])
+    site.columns.write(site.items.changes(site.columns.version, 1_000))
+    assert "western" in site.columns.category_names()
+    assert list(held.category_names()) == before
+    close(site)

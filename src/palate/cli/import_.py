@@ -57,7 +57,8 @@ def import_(  # noqa: PLR0913  one parameter per option is Typer's form
     ] = "",
     encoding: Annotated[str, typer.Option(help="utf-8, latin-1, …")] = "utf-8",
     rejects: Annotated[
-        Path | None, typer.Option(help="Write the rows that were left out here, as JSONL.")
+        Path | None,
+        typer.Option(help="Where rows that were left out go; absent: FILE.rejects.jsonl, if any."),
     ] = None,
     site: SiteOption = Path(),
     as_json: JsonOption = False,
@@ -81,7 +82,7 @@ def import_(  # noqa: PLR0913  one parameter per option is Typer's form
     started = perf_counter()
     settings = settings_of(site)
     table = open_table(file, format_ and format_.value, separator=separator, encoding=encoding)
-    with open_sources(settings) as to, progress_bar() as bar, Rejects(rejects) as left_out:
+    with open_sources(settings) as to, progress_bar() as bar, Rejects(rejects, file) as left_out:
         job = Import(table, map_ or (), to, left_out, bar, SystemClock())
         imported = _import(job, what, kind)
     _tell(imported, left_out, perf_counter() - started, as_json=as_json)
@@ -96,7 +97,7 @@ def _import(job: Import, what: What, kind: str | None) -> Imported:
 
 
 def _tell(imported: Imported, left_out: Rejects, seconds: float, *, as_json: bool) -> None:
-    file = str(left_out.path) if left_out.path else None
+    file = str(left_out.path) if left_out.path and left_out.path.exists() else None
     told = msgspec.to_builtins(imported) | {"rejects": file, "seconds": round(seconds, 3)}
     rows = [[name, value] for name, value in told.items() if value is not None]
     facts(told, as_json=as_json, table=table_of("", ["import", ""], rows))
@@ -104,4 +105,4 @@ def _tell(imported: Imported, left_out: Rejects, seconds: float, *, as_json: boo
         console.print(f"left out: {line}", highlight=False, markup=False)
     more = left_out.count - len(left_out.first)
     if more:
-        console.print(f"… and {more} more" + ("" if file else "; --rejects FILE lists them"))
+        console.print(f"… and {more} more; {file} lists them", highlight=False, markup=False)

@@ -52,6 +52,8 @@ def events(
         if event is not None:
             if event["event_id"] is None:
                 event["event_id"] = f"{batch_key}/{index}" if batch_key else _uuid(received, clock)
+            # A visitor's clock that runs ahead must not make everything else look old.
+            event["time"] = min(event["time"], received)
             found.append(Event(**event))
     return Decoded(found, problems)
 

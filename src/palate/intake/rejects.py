@@ -11,22 +11,28 @@ SHOWN = 5
 
 
 class Rejects:
-    """Counts what was rejected, keeps the first few to show, and writes all of it where asked."""
+    """Counts what was rejected, keeps the first few to show, and writes all of it.
 
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
+    Into `path`, even where nothing is rejected; without one into `FILE.rejects.jsonl` beside
+    `source`, only where something is; without either nowhere.
+    """
+
+    def __init__(self, path: Path | None, source: Path | None = None) -> None:
+        self._asked = path is not None
+        beside = source.with_name(f"{source.name}.rejects.jsonl") if source else None
+        self.path = path or beside
         self.count = 0
         self.first: list[str] = []
         self._out: IO[bytes] | None = None
 
     def __enter__(self) -> Self:
-        if self.path is not None and not self.path.parent.is_dir():
+        if self._asked and self.path is not None and not self.path.parent.is_dir():
             raise BadInput(f"cannot write {self.path}: there is no such folder")
         return self
 
     def __exit__(self, failure: type[BaseException] | None, *_: object) -> None:
         """An import that went through leaves a file, maybe an empty one; a refused one none."""
-        if failure is None:
+        if failure is None and self._asked:
             self._open()
         if self._out is not None:
             self._out.close()

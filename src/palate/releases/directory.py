@@ -47,6 +47,12 @@ class ReleaseDirectory:
         """Name the live release; None before the first. One `stat` while nothing changes."""
         return self._read().name
 
+    def history(self) -> tuple[str, ...]:
+        """The live release and those that were live before it and are still held, newest first."""
+        now, held = self._read(), set(self.names())
+        earlier = [name for name in reversed(now.before) if name in held]
+        return tuple(dict.fromkeys(name for name in (now.name, *earlier) if name))
+
     def folder(self, name: str) -> Path:
         """Where a release lies. Raises NotFound."""
         if name not in self.names():
@@ -133,7 +139,7 @@ class ReleaseDirectory:
             raw = (self._path / CURRENT).read_bytes()
             try:
                 self._pointer = msgspec.json.decode(raw, type=Pointer)
-            except msgspec.DecodeError as error:
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
                 raise CorruptRelease(f"{self._path / CURRENT} cannot be read: {error}") from error
             self._seen = mark
         return self._pointer

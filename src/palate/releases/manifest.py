@@ -83,7 +83,7 @@ def read(folder: Path) -> Manifest:
         return msgspec.json.decode(file.read_bytes(), type=Manifest)
     except FileNotFoundError as error:
         raise CorruptRelease(f"{file} is missing: the release is half-written") from error
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CorruptRelease(f"{file} cannot be read: {error}") from error
 
 

@@ -77,8 +77,8 @@ def check_port(host: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError as error:
-            what = error.strerror or str(error)
+        except (OSError, OverflowError) as error:
+            what = getattr(error, "strerror", None) or str(error)
             raise BadInput(
                 f"cannot listen on {host}:{port}: {what.lower()}; choose another with --port"
             ) from error

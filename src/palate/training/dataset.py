@@ -64,11 +64,11 @@ def read_dataset(stores: Stores, report: Report) -> Dataset:
 
 
 def current_columns(stores: Stores) -> ItemColumns:
-    """The catalogue as it is now, whether or not a stream worker keeps the shared columns."""
-    shared = stores.columns
-    shared.refresh()
-    if shared.version > 0 and not stores.items.changes(shared.version, 1):
-        return shared
+    """The catalogue as it is now, in a copy of its own.
+
+    The shared columns go on changing under a training: a category that came between two of its
+    phases would not fit the tower that was shaped before.
+    """
     columns, after = ItemColumns.in_memory(), 0
     while changes := stores.items.changes(after, CHUNK):
         columns.write(changes)

@@ -35,5 +35,5 @@ def _count(body: bytes, field: str) -> int:
         if isinstance(whole, list):
             return len(whole)
         return len(msgspec.json.decode(whole[field], type=list[msgspec.Raw]))
-    except (msgspec.DecodeError, KeyError, UnicodeDecodeError):
+    except (msgspec.DecodeError, KeyError, UnicodeDecodeError, RecursionError):
         return 0

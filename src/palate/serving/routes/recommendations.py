@@ -79,7 +79,7 @@ def _asked(raw: bytes) -> Ask:
         what, _, where = str(error).partition(" - at `$")
         pointer = where.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
         raise BadInput(f"the body is wrong: {error}", [Problem(pointer, what)]) from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"the body is not JSON: {error}", [Problem("", str(error))]) from error
 
 
