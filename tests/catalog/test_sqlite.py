@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from palate.catalog.item import Item
 from palate.catalog.sqlite import SqliteItems, SqliteUsers
@@ -103,6 +104,32 @@ def test_processes_may_share_a_catalogue(tmp_path: Path) -> None:
     items = SqliteItems(path)
     assert items.counts() == (90, 90)
     assert sorted(change.row for change in items.changes(0, 999)) == list(range(90))
+
+
+def _count_up(path: Path, times: int) -> None:
+    """Each time reads the number held and writes the next one."""
+    items, users = SqliteItems(path), SqliteUsers(path)
+    for _ in range(times):
+        items.edit("i", lambda item: replace(item, min_age=item.min_age + 1))
+        users.edit("u", lambda user: replace(user, language=user.language + "x"))
+
+
+def test_edits_from_several_processes_and_threads_lose_none(tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    SqliteItems(path).put([Item(item_id="i")])
+    SqliteUsers(path).put([User(user_id="u")])
+    workers = [get_context("spawn").Process(target=_count_up, args=(path, 30)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: _count_up(path, 30), range(2)))
+    for worker in workers:
+        worker.join()
+        assert worker.exitcode == 0
+    [item], [user] = SqliteItems(path).find(["i"]), SqliteUsers(path).find(["u"])
+    assert item
+    assert user
+    assert (item.min_age, len(user.language)) == (120, 120)
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:

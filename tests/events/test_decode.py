@@ -238,3 +238,19 @@ def test_no_document_breaks_the_decoder(documents: list[dict[str, Any]]) -> None
     decoded = events(documents, NOW, FixedClock())
     wrong = {problem.pointer.split("/")[2] for problem in decoded.problems}
     assert len(decoded.events) + len(wrong) == len(documents)
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ('{"kind": "rating", "value": 1e999}', "value"),
+        ('{"kind": "click", "position": -1e400}', "position"),
+        ('{"kind": "click", "time": 1e999}', "time"),
+        ('{"kind": "click", "context": {"a": [1e999]}}', "context"),
+    ],
+)
+def test_a_number_beyond_all_bounds_is_found_where_it_stands(body: str, pointer: str) -> None:
+    raw = f'{{"events": [{{"kind": "search", "user_id": "u"}}, {body}]}}'.encode()
+    decoded = events(raw, NOW, FixedClock())
+    assert len(decoded.events) == 1
+    assert f"/events/1/{pointer}" in [problem.pointer for problem in decoded.problems]

@@ -89,6 +89,12 @@ def test_rollback_goes_back_step_by_step_and_ends_with_a_sentence(
         releases.rollback()
 
 
+def test_rollback_before_the_first_promotion_says_what_to_do(releases: ReleaseDirectory) -> None:
+    publish(releases, 0.0)
+    with pytest.raises(NotFound, match="no release is live yet: `palate train` makes one"):
+        releases.rollback()
+
+
 def test_promoting_the_live_release_again_changes_no_history(releases: ReleaseDirectory) -> None:
     first, second = publish(releases, 1.0), publish(releases, 2.0)
     for name in (first, second, second):

@@ -66,6 +66,20 @@ def test_a_patch_of_nothing_or_with_nonsense_is_refused(site: SmallSite) -> None
     assert site.client.patch("/v1/items/m1", json={"hiden": True}).status_code == 422
 
 
+def test_reading_none_by_id_is_refused_by_name(site: SmallSite) -> None:
+    answer = site.client.get("/v1/items")
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert answer.json()["errors"] == [
+        {"pointer": "item_id", "problem": "it is missing; add ?item_id=…"}
+    ]
+
+
+def test_many_problems_are_counted_in_one_sentence(site: SmallSite) -> None:
+    wrong = {"items": [{"item_id": "", "min_age": "x"}]}
+    answer = site.client.post("/v1/items", json=wrong).json()
+    assert (len(answer["errors"]), "(and 1 more, see errors)" in answer["detail"]) == (2, True)
+
+
 def test_delete_forgets(site: SmallSite) -> None:
     assert site.client.delete("/v1/items/drama-1").status_code == 204
     assert site.client.get("/v1/items/drama-1").status_code == 404

@@ -24,6 +24,8 @@ def test_the_application_runs_under_uvicorn(tmp_path: Path) -> None:
                 assert client.get("/readyz").json()["ready"] is True
                 assert client.put("/v1/items/i1", json={"title": "One"}).is_success
                 assert client.get("/v1/recommendations/home").json()["items"] == []
+                assert client.put("/v1/items/a%2F/b", json={"title": "Two"}).is_success
+                assert client.get("/v1/items/a/%2Fb").json()["item_id"] == "a//b"
         finally:
             server.should_exit = True
             thread.join()

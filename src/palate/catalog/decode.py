@@ -23,6 +23,7 @@ from palate.catalog.user import User
 from palate.errors import BadInput, Problem
 
 T = TypeVar("T")
+_UNBOUNDED = msgspec.json.Decoder(float_hook=float)
 
 ITEM = Fields(
     "an item",
@@ -148,9 +149,14 @@ def listed(raw: bytes | Sequence[object], name: str) -> Sequence[object]:
 
 
 def parsed(raw: bytes | bytearray) -> Any:
-    """JSON, or BadInput that says at which byte it goes wrong."""
+    """JSON, or BadInput that says at which byte it goes wrong.
+
+    A number beyond all bounds (1e999) is infinite: the field that takes it says what is wrong.
+    """
     try:
         return msgspec.json.decode(raw)
+    except msgspec.ValidationError:
+        return _UNBOUNDED.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _refused("", f"the body is not JSON: {error}") from error
 
@@ -190,6 +196,6 @@ def _merged(held: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
 def _all_good(found: Sequence[T | None], problems: Sequence[Problem], what: str) -> list[T]:
     if problems:
         first = problems[0]
-        rest = f" (and {len(problems) - 1} more problems)" if len(problems) > 1 else ""
+        rest = f" (and {len(problems) - 1} more, see errors)" if len(problems) > 1 else ""
         raise BadInput(f"{what} refused at {first.pointer or '/'}: {first.problem}{rest}", problems)
     return [each for each in found if each is not None]

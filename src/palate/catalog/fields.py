@@ -12,6 +12,7 @@ Reader: TypeAlias = Callable[[Any], Any]
 """One value of a JSON document into ours; WrongValueError says what is wrong and what to do."""
 
 ID_BYTES = 1024
+WORD_BYTES = 64
 EARLIEST, LATEST = -2_208_988_800.0, 7_258_118_400.0
 """1900 and 2200: a time outside is a mistake of units, not a time."""
 MILLISECONDS = 1000.0
@@ -88,6 +89,16 @@ def identifier(value: object) -> str:
             f"an id has at most {ID_BYTES} bytes, this one has {len(_utf8(value))}"
         )
     raise WrongValueError("an id must not hold control characters")
+
+
+def word(value: object) -> str:
+    """A short code, such as a region: "" or what could be an id."""
+    text_ = text(value)
+    if text_ and (len(_utf8(text_)) > WORD_BYTES or any(_control(c) for c in text_)):
+        raise WrongValueError(
+            f"a code such as DE is wanted: at most {WORD_BYTES} bytes, no control characters"
+        )
+    return text_
 
 
 def either(reader: Reader, empty: object) -> Reader:

@@ -1,6 +1,6 @@
 """What a catalogue promises; `palate.testing.catalog` holds every back-end to it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from palate.arrays import Rows
@@ -17,8 +17,20 @@ class ItemChange(NamedTuple):
     item: Item | None
 
 
-class ItemCatalog(Protocol):
-    """The items of one site, and the dense rows that stand for them."""
+class ItemRows(Protocol):
+    """The dense rows that stand for the items of one site."""
+
+    def rows(self, item_ids: Sequence[str], *, create: bool) -> Rows:
+        """Rows by id; an unknown id gets the next row when `create`, else -1."""
+        ...
+
+    def ids(self, rows: Rows) -> list[str]:
+        """Ids by row; "" for a row that was never given."""
+        ...
+
+
+class ItemCatalog(ItemRows, Protocol):
+    """The items of one site, and their rows."""
 
     def put(self, items: Sequence[Item]) -> int:
         """Insert or replace, all or nothing; returns how many differed from what was held."""
@@ -28,16 +40,15 @@ class ItemCatalog(Protocol):
         """One answer per id, in order; None where unknown or deleted."""
         ...
 
+    def edit(self, item_id: str, change: Callable[[Item], Item]) -> Item | None:
+        """Replace an item by what `change` makes of it, which is returned; None where unknown.
+
+        Nobody else, in whatever process, writes in between; what `change` raises changes nothing.
+        """
+        ...
+
     def remove(self, item_ids: Sequence[str]) -> int:
         """Forget items; their rows stay reserved. Returns how many there were."""
-        ...
-
-    def rows(self, item_ids: Sequence[str], *, create: bool) -> Rows:
-        """Rows by id; an unknown id gets the next row when `create`, else -1."""
-        ...
-
-    def ids(self, rows: Rows) -> list[str]:
-        """Ids by row; "" for a row that was never given."""
         ...
 
     def changes(self, after: int, limit: int) -> list[ItemChange]:
@@ -58,6 +69,10 @@ class UserCatalog(Protocol):
 
     def find(self, user_ids: Sequence[str]) -> list[User | None]:
         """One answer per id, in order; None where unknown."""
+        ...
+
+    def edit(self, user_id: str, change: Callable[[User], User]) -> User | None:
+        """As `ItemCatalog.edit`, for a profile."""
         ...
 
     def remove(self, user_ids: Sequence[str]) -> int:

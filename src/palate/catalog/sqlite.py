@@ -1,7 +1,7 @@
 """The catalogue in one SQLite file: nothing to install, many processes may read and write it."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -55,6 +55,17 @@ class SqliteItems:
             held = lookup(db, query, list(dict.fromkeys(item_ids)))
         items = {name: self._item(document) for name, document in held.items()}
         return [items.get(name) for name in item_ids]
+
+    def edit(self, item_id: str, change: Callable[[Item], Item]) -> Item | None:
+        query = "select document from item where item_id = ? and document is not null"
+        with self._database.writing() as db:
+            held = db.execute(query, (item_id,)).fetchone()
+            if held is None:
+                return None
+            item = change(self._item(held[0]))
+            if _encode(item) != held[0]:
+                _change(db, [(item_id, _encode(item))])
+        return item
 
     def remove(self, item_ids: Sequence[str]) -> int:
         query = "select item_id, row from item where item_id in ({}) and document is not null"
@@ -171,6 +182,16 @@ class SqliteUsers:
             held = lookup(db, query, list(dict.fromkeys(user_ids)))
         users = {name: self._user(document) for name, document in held.items()}
         return [users.get(name) for name in user_ids]
+
+    def edit(self, user_id: str, change: Callable[[User], User]) -> User | None:
+        query = "select document from user where user_id = ?"
+        with self._database.writing() as db:
+            held = db.execute(query, (user_id,)).fetchone()
+            if held is None:
+                return None
+            user = change(self._user(held[0]))
+            db.execute("insert or replace into user values (?, ?)", (user_id, _encode(user)))
+        return user
 
     def remove(self, user_ids: Sequence[str]) -> int:
         removed = 0

@@ -99,6 +99,9 @@ class ItemsAsOf:
     def find(self, item_ids: Sequence[str]) -> list[Item | None]:
         return [item and self._as_of(item) for item in self.catalogue.find(item_ids)]
 
+    def edit(self, item_id: str, change: Callable[[Item], Item]) -> Item | None:
+        _refuse()
+
     def remove(self, item_ids: Sequence[str]) -> int:
         _refuse()
 

@@ -83,6 +83,8 @@ class ReleaseDirectory:
         now = self._read()
         held = set(self.names())
         earlier = [name for name in now.before if name in held and name != now.name]
+        if now.name is None:
+            raise NotFound("no release is live yet: `palate train` makes one")
         if not earlier:
             raise NotFound(
                 f"no release was live before {now.name!r}: there is nothing to go back to"

@@ -21,12 +21,29 @@ from palate.errors import BadInput, PalateError, Problem
 
 CONTENT_TYPE = "application/problem+json"
 INTERNAL = 500
-METHOD_NOT_ALLOWED = 405
+BAD_REQUEST, METHOD_NOT_ALLOWED = 400, 405
 TOO_LARGE = 413
 log = logging.getLogger("palate.serving")
 
 RESERVED = frozenset({"request", "body", "state", "scope", "headers", "query", "cookies", "socket"})
 """Parameters of a handler that Litestar fills in by itself."""
+
+WANTED = {
+    "int": "a whole number is wanted",
+    "float": "a number is wanted",
+    "str": "a string is wanted",
+    "bool": "true or false is wanted",
+    "array": "a list is wanted",
+    "object": "an object is wanted",
+}
+"""What msgspec calls a type, as a cure."""
+GOT = {"str": "a string", "int": "a number", "float": "a number", "bool": "true or false"} | {
+    "array": "a list",
+    "object": "an object",
+}
+_typed = re.compile(r"Expected `(\w+)[^`]*`(?:, got `(\w+)`)?")
+_missing = re.compile(r"Missing required \w+ parameter '(\w+)'")
+_unknown = re.compile(r"Object contains unknown field `(.+)`")
 
 
 class ProblemBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,8 +98,8 @@ def http_problem(request: Request[Any, Any, Any], error: HTTPException) -> Respo
     if error.status_code == METHOD_NOT_ALLOWED:
         detail = f"{request.method} is not possible on {request.url.path}"
         return problem(METHOD_NOT_ALLOWED, "Method not allowed", detail)
-    found = _parameter_problems(error.extra)
-    if found:
+    if error.status_code == BAD_REQUEST:
+        found = _parameter_problems(request, error)
         detail = "; ".join(f"{each.pointer}: {each.problem}" for each in found)
         return problem(BadInput.status, BadInput.title, detail, found)
     title = error.__class__.__name__.removesuffix("Exception") or "Error"
@@ -101,15 +118,30 @@ def fault(request: Request[Any, Any, Any], error: Exception) -> Response[Problem
     return problem(INTERNAL, "Internal error", "something went wrong here; the log knows what")
 
 
+def converted_problem(error: msgspec.ValidationError) -> Problem:
+    """Where a document has a value of another type, and what is wanted there."""
+    what, _, where = str(error).partition(" - at `$")
+    pointer = where.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
+    if strange := _unknown.match(what):
+        return Problem(f"{pointer}/{strange[1]}", "there is no such field; leave it out")
+    return Problem(pointer, _wanted(what))
+
+
 async def known_parameters(
     connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
 ) -> None:
-    """Refuse a query parameter that the resource does not know: no typo passes in silence."""
-    given = connection.query_params.keys()
+    """Refuse a query parameter that the resource does not know, or takes once and finds twice.
+
+    So no typo and no contradiction passes in silence.
+    """
+    given = connection.query_params
     if not given:
         return
     known = _declared(handler)
     for name in given:
+        if name in known and len(given.getall(name)) > 1 and not _many(handler, name):
+            problem = f"given {len(given.getall(name))} times; say it once"
+            raise BadInput(f"{name}: {problem}", [Problem(name, problem)])
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             hint = (
@@ -125,14 +157,27 @@ def _declared(handler: BaseRouteHandler) -> frozenset[str]:
     return frozenset(handler.parsed_fn_signature.parameters) - RESERVED - path
 
 
-def _parameter_problems(extra: Any) -> list[Problem]:
-    if not isinstance(extra, list):
-        return []
-    return [
-        Problem(str(each.get("key", "")), str(each.get("message", "")))
-        for each in extra
-        if isinstance(each, dict)
-    ]
+def _many(handler: BaseRouteHandler, name: str) -> bool:
+    return handler.parsed_fn_signature.parameters[name].is_non_string_sequence
+
+
+def _parameter_problems(request: Request[Any, Any, Any], error: HTTPException) -> list[Problem]:
+    """What Litestar says of parameters, with a place and a cure each; never none."""
+    if missing := _missing.match(error.detail):
+        return [Problem(missing[1], f"it is missing; add ?{missing[1]}=…")]
+    if not isinstance(error.extra, list):
+        return [Problem("", error.detail)]
+    found = [(str(e.get("key", "")), str(e.get("message", ""))) for e in error.extra]
+    return [Problem(key, _wanted(what, request.query_params.get(key))) for key, what in found]
+
+
+def _wanted(what: str, given: str | None = None) -> str:
+    """A sentence for ``Expected `int`, got `str` ``; other sentences stay as they are."""
+    typed = _typed.match(what)
+    if typed is None or typed[1] not in WANTED:
+        return what
+    got = GOT.get(typed[2] or "", typed[2]) if given is None else repr(given)
+    return f"{WANTED[typed[1]]}, not {got}" if got else WANTED[typed[1]]
 
 
 def _spaced(name: str) -> str:

@@ -7,7 +7,7 @@ from time import perf_counter
 import numpy as np
 
 from palate.arrays import Rows
-from palate.errors import BadInput, NotFound, Problem
+from palate.errors import NotFound
 from palate.funnel.engine import Funnel
 from palate.funnel.types import NOTHING, Answer, Query
 from palate.serving.bodies import Ask, Entry, Recommendation, Timing
@@ -22,19 +22,16 @@ from palate.serving.visitors import Visitor, who
 from palate.stores import refresh
 
 DRAWS = float(1 << 63)
-SEEDED = frozenset({"more_like_this"})
-"""Surfaces that are about an item the caller has to name."""
 
 
 class Recommending:
-    """One request under way. Make one, call `answer` once."""
+    """One request under way, its `ask` checked. Make one, call `answer` once."""
 
     def __init__(self, runtime: Runtime, ask: Ask, recommendation_id: str, now: float) -> None:
         self._started = perf_counter()
         self._runtime, self._ask, self._id, self._now = runtime, ask, recommendation_id, now
         self._live = runtime.live
         self._funnel = _funnel(self._live, ask)
-        _check(ask, runtime.settings.serving.max_limit)
         self._owner = f"{ask.surface}|{who(ask)}|{ask.item_id}"
         self._most = runtime.settings.serving.max_excluded
         self._cursor = Cursor()
@@ -154,18 +151,6 @@ def _funnel(live: Live, ask: Ask) -> Funnel:
         known = ", ".join(sorted(live.funnels))
         raise NotFound(f"there is no surface {ask.surface!r}; there are {known}")
     return funnel
-
-
-def _check(ask: Ask, most: int) -> None:
-    wrong = []
-    if not 1 <= ask.limit <= most:
-        wrong.append(Problem("limit", f"{ask.limit} is not between 1 and {most}"))
-    if ask.surface in SEEDED and not ask.item_id:
-        wrong.append(Problem("item_id", f"{ask.surface} needs the item it is about"))
-    if ask.age is not None and ask.age < 0:
-        wrong.append(Problem("age", f"{ask.age} is not an age in whole years"))
-    if wrong:
-        raise BadInput("; ".join(f"{each.pointer}: {each.problem}" for each in wrong), wrong)
 
 
 def _joined(excluded: Rows, more: Iterable[int]) -> Rows:

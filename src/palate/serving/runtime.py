@@ -40,8 +40,6 @@ class Runtime:
     impressions: Impressions
     store: TraceStore
     traces: TraceWriter
-    editing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while a document is read, changed and written back."""
     background: set[asyncio.Task[Any]] = field(default_factory=set)
 
     @property

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from palate.catalog.item import Item
 from palate.catalog.protocol import ItemCatalog, UserCatalog
@@ -151,6 +152,29 @@ class ItemCatalogContract:
         assert held.changes(told[0].version, 10) == told[1:]
         assert held.changes(told[1].version, 10) == []
 
+    def test_an_edit_replaces_one_item_and_tells_what_it_became(self, empty: EmptyItems) -> None:
+        held = empty()
+        held.put([Item(item_id="a", title="old"), Item(item_id="b")])
+        (*_, last) = held.changes(0, 10)
+        new = Item(item_id="a", title="old", hidden=True)
+        assert held.edit("a", lambda item: replace(item, hidden=True)) == new
+        assert held.find(["a", "b"]) == [new, Item(item_id="b")]
+        assert [change.item for change in held.changes(last.version, 10)] == [new]
+
+    def test_an_edit_of_the_unknown_or_one_that_raises_changes_nothing(
+        self, empty: EmptyItems
+    ) -> None:
+        held = empty()
+        held.put([FULL])
+        held.rows(["seen"], create=True)
+        before = held.changes(0, 10)
+        assert held.edit("seen", lambda item: item) is None
+        assert held.edit("full", lambda item: item) == FULL
+        with pytest.raises(ZeroDivisionError):
+            held.edit("full", lambda item: replace(item, min_age=1 // 0))
+        assert held.changes(0, 10) == before
+        assert held.put([Item(item_id="next")]) == 1
+
     def test_many_ids_at_once(self, empty: EmptyItems) -> None:
         held = empty()
         many = [f"i{n}" for n in range(2_500)]
@@ -202,6 +226,16 @@ class UserCatalogContract:
         held.put([User(user_id="u", country="DE")])
         assert held.put([User(user_id="u", country="DE")]) == 0
         assert held.put([User(user_id="u", country="FR"), User(user_id="v")]) == 2
+
+    def test_an_edit_replaces_one_profile(self, empty: EmptyUsers) -> None:
+        held = empty()
+        held.put([User(user_id="u", language="de"), User(user_id="v")])
+        new = User(user_id="u", language="de", country="FR")
+        assert held.edit("u", lambda user: replace(user, country="FR")) == new
+        with pytest.raises(ZeroDivisionError):
+            held.edit("v", lambda user: replace(user, birth_year=1 // 0))
+        assert held.edit("nobody", lambda user: user) is None
+        assert held.find(["u", "v", "nobody"]) == [new, User(user_id="v"), None]
 
     def test_a_removed_user_is_unknown(self, empty: EmptyUsers) -> None:
         held = empty()

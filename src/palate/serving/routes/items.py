@@ -1,6 +1,7 @@
 """``/v1/items``: what can be recommended."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,15 +11,16 @@ from litestar.router import Router
 
 from palate.catalog import decode
 from palate.catalog.item import Item
-from palate.errors import BadInput, NotFound, Problem
+from palate.errors import BadInput, Problem
+from palate.serving.routes.addressing import exact_id, known
 from palate.serving.routes.batches import decoded
 from palate.serving.runtime import Runtime, runtime_of
 from palate.serving.schema.documents import ItemDocument, ItemsDocument, Stored
 
-ID = "item_id"
+ITEM = "item"
 
 
-@put("/{item_id:str}", operation_id="put_item")
+@put("/{item_id:path}", operation_id="put_item")
 async def put_item(request: Request[Any, Any, Any], item_id: FromPath[str]) -> Stored:
     """Insert or replace an item. It can be recommended within two seconds."""
     runtime = runtime_of(request)
@@ -33,21 +35,20 @@ async def put_items(request: Request[Any, Any, Any]) -> Stored:
     return await _store(runtime, await decoded(await request.body(), decode.items, "items", most))
 
 
-@patch("/{item_id:str}", operation_id="patch_item")
+@patch("/{item_id:path}", operation_id="patch_item")
 async def patch_item(request: Request[Any, Any, Any], item_id: FromPath[str]) -> ItemDocument:
     """Change some fields of an item; attributes are merged, a null one is dropped."""
     runtime = runtime_of(request)
-    body = await request.body()
-    async with runtime.editing:
-        item = decode.patched(await _held(runtime, item_id), body)
-        await _store(runtime, [item])
-    return _public(item)
+    change = partial(decode.patched, raw=await request.body())
+    item = await asyncio.to_thread(runtime.stores.items.edit, item_id, change)
+    return _public(known(item, ITEM, item_id))
 
 
-@get("/{item_id:str}", operation_id="item")
+@get("/{item_id:path}", operation_id="item")
 async def item(request: Request[Any, Any, Any], item_id: FromPath[str]) -> ItemDocument:
     """One item, as the catalogue holds it."""
-    return _public(await _held(runtime_of(request), item_id))
+    [found] = await asyncio.to_thread(runtime_of(request).stores.items.find, [item_id])
+    return _public(known(found, ITEM, item_id))
 
 
 @get("/", operation_id="items")
@@ -57,33 +58,22 @@ async def items(request: Request[Any, Any, Any], item_id: FromQuery[list[str]]) 
     most = runtime.settings.serving.max_items
     if len(item_id) > most:
         what = f"{len(item_id)} ids; at most {most} are looked up at once"
-        raise BadInput(f"item_id: {what}", [Problem(ID, what)])
+        raise BadInput(f"item_id: {what}", [Problem("item_id", what)])
     found = await asyncio.to_thread(runtime.stores.items.find, item_id)
     return ItemsDocument(items=tuple(_public(each) for each in found if each is not None))
 
 
-@delete("/{item_id:str}", operation_id="delete_item")
+@delete("/{item_id:path}", operation_id="delete_item")
 async def delete_item(request: Request[Any, Any, Any], item_id: FromPath[str]) -> None:
     """Forget an item: it is not recommended any more."""
     runtime = runtime_of(request)
-    if not await asyncio.to_thread(runtime.stores.items.remove, [item_id]):
-        raise _unknown(item_id)
+    gone = await asyncio.to_thread(runtime.stores.items.remove, [item_id])
+    known(gone or None, ITEM, item_id)
 
 
 async def _store(runtime: Runtime, items: list[Item]) -> Stored:
     changed = await asyncio.to_thread(runtime.stores.items.put, items)
     return Stored(accepted=len(items), changed=changed)
-
-
-async def _held(runtime: Runtime, item_id: str) -> Item:
-    [found] = await asyncio.to_thread(runtime.stores.items.find, [item_id])
-    if found is None:
-        raise _unknown(item_id)
-    return found
-
-
-def _unknown(item_id: str) -> NotFound:
-    return NotFound(f"there is no item {item_id!r}")
 
 
 def _public(item: Item) -> ItemDocument:
@@ -93,5 +83,6 @@ def _public(item: Item) -> ItemDocument:
 router = Router(
     "/items",
     route_handlers=[put_item, put_items, patch_item, item, items, delete_item],
+    before_request=exact_id,
     tags=["Items"],
 )

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-import msgspec
 from litestar import Request, get, post
 from litestar.params import FromPath, FromQuery
 from litestar.router import Router
+from msgspec.structs import replace
 
 from palate.errors import BadInput, Problem
 from palate.serving.bodies import DEFAULT_LIMIT, Ask, Recommendation
 from palate.serving.recommend import Recommending, recommendation_id
+from palate.serving.routes.asking import asked, check
 from palate.serving.runtime import runtime_of
 
 HOME = "home"
@@ -48,8 +49,8 @@ async def recommend(  # noqa: PLR0913, PLR0917  the query string's parameters
 @post("/", operation_id="recommend_with_context", status_code=200)
 async def recommend_with_context(request: Request[Any, Any, Any]) -> Recommendation:
     """The same with a body: adds `context`, and `exclude` (item ids that must not come back)."""
-    ask = _asked(await request.body())
-    return await _answer(request, msgspec.structs.replace(ask, surface=ask.surface or HOME))
+    ask = asked(await request.body())
+    return await _answer(request, replace(ask, surface=ask.surface or HOME), at="/")
 
 
 @post("/{surface:str}", operation_id="recommend_on_surface", status_code=200)
@@ -57,30 +58,20 @@ async def recommend_on_surface(
     request: Request[Any, Any, Any], surface: FromPath[str]
 ) -> Recommendation:
     """The same with a body, the surface in the path."""
-    ask = _asked(await request.body())
+    ask = asked(await request.body())
     if ask.surface not in {"", surface}:
         what = f"the path says {surface}, the body {ask.surface}; say it once"
         raise BadInput(f"surface: {what}", [Problem("/surface", what)])
-    return await _answer(request, msgspec.structs.replace(ask, surface=surface))
+    return await _answer(request, replace(ask, surface=surface), at="/")
 
 
-async def _answer(request: Request[Any, Any, Any], ask: Ask) -> Recommendation:
+async def _answer(request: Request[Any, Any, Any], ask: Ask, at: str = "") -> Recommendation:
     runtime = runtime_of(request)
+    check(ask, runtime.settings.serving.max_limit, at)
     now, draw = runtime.clock.now(), runtime.clock.draw()
     name = recommendation_id(now, draw)
     request.scope["state"]["recommendation_id"] = name
     return await Recommending(runtime, ask, name, now).answer(draw)
-
-
-def _asked(raw: bytes) -> Ask:
-    try:
-        return msgspec.json.decode(raw, type=Ask)
-    except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$")
-        pointer = where.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
-        raise BadInput(f"the body is wrong: {error}", [Problem(pointer, what)]) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadInput(f"the body is not JSON: {error}", [Problem("", str(error))]) from error
 
 
 router = Router(

@@ -1,0 +1,64 @@
+"""What a request for a slate may say, in a body or a query string, checked field by field."""
+
+from typing import Any
+
+import msgspec
+
+from palate.catalog.decode import parsed
+from palate.catalog.fields import Reader, WrongValueError, either, free, identifier, word
+from palate.errors import BadInput, Problem
+from palate.serving.bodies import Ask
+from palate.serving.problems import converted_problem, described
+
+OLDEST = 150
+SEEDED = frozenset({"more_like_this"})
+"""Surfaces that are about an item the caller has to name."""
+READERS: dict[str, Reader] = {
+    "user_id": either(identifier, ""),
+    "session_id": either(identifier, ""),
+    "item_id": either(identifier, ""),
+    "region": word,
+    "context": free,
+}
+
+
+def asked(raw: bytes) -> Ask:
+    """The body of a POST. Raises BadInput that names the field."""
+    try:
+        return msgspec.convert(parsed(raw), Ask)
+    except msgspec.ValidationError as error:
+        found = converted_problem(error)
+        raise BadInput(f"the body is wrong: {described([found])}", [found]) from error
+
+
+def check(ask: Ask, most: int, at: str = "") -> None:
+    """Raise BadInput with all that is wrong; `at` comes before each field's name."""
+    wrong = [*_ranges(ask, most), *_fields(ask)]
+    if wrong:
+        wrong = [Problem(f"{at}{each.pointer}", each.problem) for each in wrong]
+        raise BadInput("; ".join(f"{each.pointer}: {each.problem}" for each in wrong), wrong)
+
+
+def _ranges(ask: Ask, most: int) -> list[Problem]:
+    wrong = []
+    if not 1 <= ask.limit <= most:
+        wrong.append(Problem("limit", f"{ask.limit} is not between 1 and {most}"))
+    if ask.surface in SEEDED and not ask.item_id:
+        wrong.append(Problem("item_id", f"{ask.surface} needs the item it is about"))
+    if ask.age is not None and not 0 <= ask.age <= OLDEST:
+        wrong.append(Problem("age", f"{ask.age} is not an age in whole years, 0 to {OLDEST}"))
+    return wrong
+
+
+def _fields(ask: Ask) -> list[Problem]:
+    values: list[tuple[str, Reader, Any]] = [
+        (name, reader, getattr(ask, name)) for name, reader in READERS.items()
+    ]
+    values += [(f"exclude/{n}", identifier, each) for n, each in enumerate(ask.exclude)]
+    wrong = []
+    for name, reader, value in values:
+        try:
+            reader(value)
+        except WrongValueError as error:
+            wrong.append(Problem(name, str(error)))
+    return wrong
