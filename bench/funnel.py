@@ -52,7 +52,7 @@ from palate.settings import Settings
 from palate.stores import Stores
 from palate.surfaces import funnel
 from palate.training.export import export_ranker, write_network
-from palate.training.ranker import RankerNetwork
+from palate.training.ranking.network import RankerNetwork
 from palate.training.towers import LastStep, UserTower
 
 NOW = 1_700_000_000.0

@@ -9,7 +9,7 @@ import torch
 from palate.arrays import Floats
 from palate.models.ranker import HEADS, Knots, RankerFacts, RankerModel
 from palate.training.export import export_ranker
-from palate.training.ranker import RankerNetwork
+from palate.training.ranking.network import RankerNetwork
 
 WIDTH = 5
 NAMES = tuple("abcde")

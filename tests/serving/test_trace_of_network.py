@@ -10,7 +10,7 @@ from palate.models.ranker import RankerFacts
 from palate.releases.directory import ReleaseDirectory
 from palate.releases.manifest import Manifest
 from palate.training.export import export_ranker
-from palate.training.ranker import RankerNetwork
+from palate.training.ranking.network import RankerNetwork
 
 FEATURES = ("covisit_score", "covisit_rank", "popular_score", "popular_rank")
 

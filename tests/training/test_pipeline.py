@@ -31,8 +31,8 @@ from palate.surfaces.home import generators
 from palate.training.dataset import current_columns, read_dataset
 from palate.training.lock import training_lock
 from palate.training.pipeline import train
+from palate.training.ranking.rows import RowSource, generator_names, reconstruct, sample_moments
 from palate.training.report import TrainingReport
-from palate.training.rows import RowSource, generator_names, reconstruct, sample_moments
 
 CLOCK = FixedClock(START + 1e6)
 

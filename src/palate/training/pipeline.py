@@ -1,10 +1,10 @@
 """From the log to a release: tower, rows, ranker, gate, refit, publish.
 
-1. The log is cut at 80 % of its engagements. The tower learns from what came before, and the last
+1. The log is cut at 70 % of its engagements. The tower learns from what came before, and the last
    twentieth of that says when to stop and whether the tower is worth shipping.
-2. The log is lived through again; the moments after the cut become lists for the ranker. The first
-   part of them trains it, the next calibrates it, the one after judges it: twice, a part later the
-   second time, and both judgements are the gate.
+2. The log is lived through again; the moments after the cut become lists for the ranker. Four
+   times, ever later, one part of them trains it, the next calibrates it, the one after judges it;
+   all the judgements together are the gate. What ships has then learnt from every list.
 3. The tower goes on to learn from everything, so that what is served knows the newest events. It
    starts from the weights it has, so its scores keep the scale that the ranker was trained on.
 """
@@ -31,12 +31,12 @@ from palate.training.dataset import Dataset, current_columns, read_dataset
 from palate.training.export import export_ranker, export_tower
 from palate.training.lock import training_lock
 from palate.training.progress import Timed
-from palate.training.ranker_stage import RankerOutcome, learn_ranker
+from palate.training.ranking.rows import GeneratorsOf, RowSource
+from palate.training.ranking.stage import RankerOutcome, learn_ranker
 from palate.training.report import Report, TrainingReport
-from palate.training.rows import GeneratorsOf, RowSource
 from palate.training.tower_stage import TowerOutcome, learn_tower, refit_tower
 
-CUT = 0.8
+CUT = 0.7
 """Share of the engagements that the towers know when the ranker's rows are made."""
 
 RECONSTRUCTED = (

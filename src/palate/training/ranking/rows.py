@@ -26,7 +26,7 @@ from palate.releases.release import Release
 from palate.stores import Stores
 from palate.streaming.replay import Replay
 from palate.training.dataset import Dataset
-from palate.training.lists import RankedList
+from palate.training.ranking.lists import RankedList
 from palate.training.report import Report
 from palate.training.sequences import joined_users
 

@@ -17,7 +17,7 @@ from palate.funnel.worth import PATIENCE as WAIT
 from palate.models.ranker import HEADS
 from palate.settings import TrainingSettings
 from palate.training.export import as_tensor
-from palate.training.lists import RankedList
+from palate.training.ranking.lists import RankedList
 from palate.training.report import Report
 
 WIDE, NARROW = 128, 64
@@ -147,10 +147,14 @@ def loss_of(network: RankerNetwork, batch: ListBatch) -> Tensor:
 
 
 @dataclass(slots=True)
-class _Best:
+class Fitted:
+    """A trained network, as it was when it did best."""
+
     network: RankerNetwork
+    epochs: int = 0
+    """Passes until then."""
     loss: float = math.inf
-    epoch: int = 0
+    """On the lists held out."""
 
 
 def fit_ranker(
@@ -159,17 +163,20 @@ def fit_ranker(
     votes: Mapping[int, float],
     settings: TrainingSettings,
     report: Report,
-) -> RankerNetwork:
-    """Train on `train`, stop where `held` no longer gains. Deterministic with the seed."""
+) -> Fitted:
+    """Train on `train`, stop where `held` no longer gains; without `held`, at the last epoch.
+
+    Deterministic with the seed.
+    """
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.seed)
     dice = np.random.Generator(np.random.PCG64(settings.seed))
     rows = np.concatenate([each.features for each in train])
     network = RankerNetwork(rows, votes)
     mean = copy.deepcopy(network).eval()
-    best, started = _Best(copy.deepcopy(mean)), perf_counter()
+    best, started = Fitted(copy.deepcopy(mean)), perf_counter()
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
-    watched, step = lay_out(held), 0
+    watched, step = lay_out(held) if held else None, 0
     total = settings.ranker_epochs * math.ceil(len(train) / LISTS)
     for epoch in range(1, settings.ranker_epochs + 1):
         order = dice.permutation(len(train))
@@ -178,21 +185,28 @@ def fit_ranker(
             _update(network, optimiser, lay_out([train[i] for i in order[at : at + LISTS]]))
             step += 1
             _average(mean, network, min(AVERAGING, step / (step + 20)))
-        with torch.inference_mode():
-            loss = float(loss_of(mean, watched))
-        if loss < best.loss:
-            best = _Best(copy.deepcopy(mean), loss, epoch)
+        loss = _watched_loss(mean, watched)
+        if loss < best.loss or watched is None:
+            best = Fitted(copy.deepcopy(mean), epoch, loss)
         spent = perf_counter() - started
         report(
             "ranker",
             epoch / settings.ranker_epochs,
-            f"epoch {epoch}/{settings.ranker_epochs}, held-out loss {loss:.4f},"
-            f" {spent / epoch * (settings.ranker_epochs - epoch):.0f} s left",
+            f"epoch {epoch}/{settings.ranker_epochs},"
+            + (f" held-out loss {loss:.4f}," if held else " over every moment,")
+            + f" {spent / epoch * (settings.ranker_epochs - epoch):.0f} s left",
         )
-        if epoch - best.epoch >= PATIENCE or spent > settings.ranker_seconds:
+        if epoch - best.epochs >= PATIENCE or spent > settings.ranker_seconds:
             break
     best.network.settle(as_tensor(rows))
-    return best.network
+    return best
+
+
+def _watched_loss(network: RankerNetwork, watched: ListBatch | None) -> float:
+    if watched is None:
+        return math.nan
+    with torch.inference_mode():
+        return float(loss_of(network, watched))
 
 
 def _pace(optimiser: torch.optim.Optimizer, progress: float) -> None:

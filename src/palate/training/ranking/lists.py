@@ -10,6 +10,8 @@ from palate.arrays import Doubles, Floats, Rows
 from palate.jit import kernel
 
 DEPTH = 10
+IDEAL = np.append(1.0, np.cumsum(1.0 / np.log2(np.arange(DEPTH) + 2.0)))
+"""What the best order gains, by the number of relevant items; 1 where there is none."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,48 +38,26 @@ class RankedList:
 
 
 @kernel
-def _gains(scores: Floats, gains: Floats, starts: NDArray[np.int64], ideal: Doubles) -> Doubles:
+def _gains(scores: Floats, hits: Floats, starts: NDArray[np.int64], ideal: Doubles) -> Doubles:
     out = np.zeros(len(starts) - 1)
     for q in range(len(starts) - 1):
         first, last = starts[q], starts[q + 1]
         for at in range(first, last):
-            if gains[at] <= 0:
+            if hits[at] <= 0:
                 continue
             above = 0
             for other in range(first, last):
                 if scores[other] > scores[at] or (scores[other] == scores[at] and other < at):
                     above += 1
             if above < DEPTH:
-                out[q] += gains[at] / np.log2(above + 2.0)
+                out[q] += 1.0 / np.log2(above + 2.0)
         out[q] /= ideal[q]
     return out
 
 
-PLAIN = np.array([1.0], np.float32)
-"""Whatever was taken counts 1."""
-
-
-def ndcg(lists: Sequence[RankedList], scores: Floats, value: Floats = PLAIN) -> Doubles:
-    """NDCG@10 of each list; `scores` are those of all pools end to end.
-
-    `value` weighs the first heads: what was taken gains the sum over its labels, at least 0. What
-    no generator found would have gained what a mere click does.
-    """
+def ndcg(lists: Sequence[RankedList], scores: Floats) -> Doubles:
+    """NDCG@10 of each list, whatever was taken counting 1; `scores` are of all pools end to end."""
     starts = np.cumsum([0, *(len(each.rows) for each in lists)]).astype(np.int64)
-    labels = np.concatenate([each.labels[:, : len(value)] for each in lists])
-    gains = np.maximum(labels @ value, 0.0).astype(np.float32)
-    ideal = np.array(
-        [
-            _ideal(gains[first:last], each.relevant, max(float(value[0]), 0.0))
-            for each, first, last in zip(lists, starts[:-1], starts[1:], strict=True)
-        ]
-    )
-    return _gains(scores.astype(np.float32), gains, starts, ideal)
-
-
-def _ideal(gains: Floats, relevant: int, unfound: float) -> float:
-    """What the best order of everything that was taken would have gained; 1 where nothing was."""
-    found = gains[gains > 0]
-    missed = np.full(max(relevant - len(found), 0), unfound)
-    best = np.sort(np.concatenate([found, missed]))[::-1][:DEPTH]
-    return float((best / np.log2(np.arange(len(best)) + 2.0)).sum()) or 1.0
+    hits = np.concatenate([each.labels[:, 0] for each in lists])
+    ideal = IDEAL[[min(each.relevant, DEPTH) for each in lists]]
+    return _gains(scores.astype(np.float32), hits, starts, ideal)

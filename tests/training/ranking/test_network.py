@@ -11,10 +11,10 @@ from palate.funnel.types import Pool
 from palate.funnel.worth import SENSIBLE, worth
 from palate.models.ranker import HEADS, RankerFacts, RankerModel
 from palate.settings import TrainingSettings
-from palate.training.calibration import calibrate
 from palate.training.export import export_ranker
-from palate.training.lists import RankedList
-from palate.training.ranker import RankerNetwork, fit_ranker
+from palate.training.ranking.calibration import calibrate
+from palate.training.ranking.lists import RankedList
+from palate.training.ranking.network import RankerNetwork, fit_ranker
 
 NAMES = tuple(feature.name for feature in FEATURES)
 VOTES = {NAMES.index(f"{name}_rank"): SENSIBLE[name] for name in GENERATORS}
@@ -56,7 +56,7 @@ def history(lists: int = 60) -> list[RankedList]:
 def served(tmp_path_factory: pytest.TempPathFactory) -> RankerModel:
     lists = history()
     settings = TrainingSettings(ranker_epochs=5)
-    network = fit_ranker(lists[:50], lists[50:], VOTES, settings, quietly)
+    network = fit_ranker(lists[:50], lists[50:], VOTES, settings, quietly).network
     means = np.concatenate([each.features for each in lists]).mean(axis=0)
     facts = RankerFacts(features=NAMES, means=tuple(map(float, means)), knots={})
     folder = tmp_path_factory.mktemp("ranker")

@@ -1,0 +1,1 @@
+"""The ranker as it is learnt: rows, networks, trees, calibration."""
