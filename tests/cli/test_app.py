@@ -33,7 +33,25 @@ def test_the_version_is_told() -> None:
     assert palate("--version").stdout == f"palate {package.__version__}\n"
 
 
-def test_an_unknown_command_is_refused() -> None:
-    done = palate("nonsense")
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["nonsense"], "palate: No such command 'nonsense'; see `"),
+        (["serve", "--prot", "1"], "palate: No such option: --prot"),
+        (["serve", "--port", "x"], "palate: Invalid value for '--port'"),
+        (["recommend", "--limit", "0"], "palate: Invalid value for '--limit'"),
+        (["releases", "show"], "palate: Missing argument"),
+        (["recommend", "--site", "/nowhere"], "palate: /nowhere is not a site"),
+    ],
+)
+def test_what_is_misused_is_told_in_one_line(arguments: list[str], told: str) -> None:
+    done = palate(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(told)
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_called_with_nothing_it_tells_its_help() -> None:
+    done = palate()
     assert done.returncode == 2
-    assert "No such command 'nonsense'" in done.stderr
+    assert "Usage:" in done.stdout + done.stderr

@@ -65,6 +65,12 @@ def test_an_old_history_still_ranks_as_of_its_own_newest_event() -> None:
     assert boards.top("trending", 5)[0].tolist() == [2]
 
 
+def test_an_event_of_the_future_does_not_make_the_present_old() -> None:
+    states = counted(8, engaged_1d={1: 9.0}, engaged_30d={1: 9.0}, engaged_7d={1: 9.0})
+    states.stamp(newest=NOW + 100 * DAY)
+    assert built(states, columns_of(plain(4))).top("trending", 5)[0].tolist() == [1]
+
+
 def test_trending_is_what_rises_with_enough_events_to_say_so() -> None:
     states = counted(
         8, engaged_1d={1: 40.0, 2: 30.0, 3: 1.0}, engaged_30d={1: 1_200.0, 2: 40.0, 3: 1.0}

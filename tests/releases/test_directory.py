@@ -1,6 +1,7 @@
 """Releases are immutable, verified, promoted and rolled back atomically."""
 
 import json
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from palate.errors import CorruptRelease, NotFound
 from palate.features.vector import FEATURES, layout_hash
 from palate.releases.directory import CURRENT, ReleaseDirectory
-from palate.releases.manifest import Manifest
+from palate.releases.manifest import FILE, SEAL, Manifest
 
 
 def manifest(created: float = 1_000_000.0, **changes: Any) -> Manifest:
@@ -87,6 +88,25 @@ def test_rollback_goes_back_step_by_step_and_ends_with_a_sentence(
     assert releases.current() == names[0]
     with pytest.raises(NotFound, match="nothing to go back to"):
         releases.rollback()
+
+
+def test_an_altered_manifest_is_refused_and_one_of_an_early_build_still_loads(
+    releases: ReleaseDirectory,
+) -> None:
+    name = publish(releases, fusion={"covisit": 2.0})
+    folder = releases.folder(name)
+    told = (folder / FILE).read_text()
+    (folder / FILE).write_text(told.replace("2.0", "3.0"))
+    with pytest.raises(CorruptRelease, match=r"manifest\.json was altered .*manifest\.sha256"):
+        releases.load(name)
+    (folder / SEAL).unlink()
+    assert releases.load(name).fusion == {"covisit": 3.0}
+
+
+def test_the_seal_is_what_sha256sum_checks(releases: ReleaseDirectory) -> None:
+    folder = releases.folder(publish(releases))
+    done = subprocess.run(["sha256sum", "-c", SEAL], cwd=folder, capture_output=True, check=False)
+    assert done.returncode == 0
 
 
 def test_rollback_before_the_first_promotion_says_what_to_do(releases: ReleaseDirectory) -> None:
@@ -197,4 +217,4 @@ def test_every_file_is_under_the_checksum(releases: ReleaseDirectory, tmp_path: 
     folder = tmp_path / "releases" / name
     held = msgspec.json.decode((folder / "manifest.json").read_bytes())["files"]
     there = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()}
-    assert set(held) == there - {"manifest.json"}
+    assert set(held) == there - {FILE, SEAL}

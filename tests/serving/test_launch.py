@@ -7,7 +7,8 @@ from typer.testing import CliRunner
 from palate.cli import serve, up
 from palate.errors import BadInput
 from palate.serving.environment import over, serving_environment, training_environment
-from palate.serving.launch import check_port
+from palate.serving.launch import API_ONLY, check_port
+from palate.settings import ServingSettings
 
 
 def test_a_port_that_is_taken_is_refused_in_one_line() -> None:
@@ -44,6 +45,21 @@ def test_the_world_is_refused_without_a_key(command: object, tmp_path: Path) -> 
 @pytest.mark.parametrize("command", [serve.app, up.app])
 def test_help_has_an_example(command: object) -> None:
     assert "Example" in CliRunner().invoke(command, ["--help"]).output
+
+
+@pytest.mark.parametrize("command", [serve.app, up.app])
+def test_no_workers_at_all_is_a_usage_error(command: object, tmp_path: Path) -> None:
+    (tmp_path / "palate.toml").touch()
+    result = CliRunner().invoke(command, ["--site", str(tmp_path), "--workers", "0"])
+    assert result.exit_code == 2
+    assert "workers" in result.output
+
+
+def test_a_site_with_keys_is_told_that_its_storefront_is_off() -> None:
+    open_, closed = ServingSettings(), ServingSettings(api_keys=("k",))
+    assert serve.front(open_, api_only=False) == (serve.CONSOLE, "")
+    assert "the storefront is off" in serve.front(closed, api_only=False)[1]
+    assert serve.front(closed, api_only=True) == (API_ONLY, "")
 
 
 def test_what_the_operator_set_stays() -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.serving.conftest import SmallSite
 
 from palate.funnel.engine import Funnel
-from palate.releases.directory import ReleaseDirectory
+from palate.releases.directory import CURRENT, ReleaseDirectory
 from palate.releases.manifest import FILE, Manifest
 
 
@@ -66,6 +66,24 @@ def test_an_altered_release_is_refused_once_and_the_old_one_serves(
     refused = [r.message for r in caplog.records if "refused" in r.message]
     assert len(refused) == 1
     assert "notes.txt" in refused[0]
+
+
+def test_a_pointer_that_does_not_read_is_told_once_and_again_after_it_was_mended(
+    site: SmallSite, releases: ReleaseDirectory, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = published(releases, 1.0)
+    releases.promote(name)
+    look(site)
+    pointer = site.settings.path(site.settings.stores.releases) / CURRENT
+    whole = pointer.read_bytes()
+    with caplog.at_level(logging.ERROR):
+        for raw in (b"{", whole, b"{"):
+            pointer.write_bytes(raw)
+            for _ in range(3):
+                assert look(site) is False
+    told = [r.message for r in caplog.records if "pointer does not read" in r.message]
+    assert len(told) == 2
+    assert site.slate(user_id="u1")["release"] == name
 
 
 def test_a_half_written_release_is_refused(site: SmallSite, releases: ReleaseDirectory) -> None:

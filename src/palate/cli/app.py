@@ -18,6 +18,7 @@ import palate
 from palate.errors import PalateError
 
 HERE = Path(__file__).parent
+FAILED = 1
 NOT_COMMANDS = {"__init__", "__main__", "app", "output", "site"}
 
 
@@ -90,7 +91,21 @@ def root(
 def main() -> None:
     """Run, and turn what went wrong on purpose into one line and an exit code."""
     try:
-        app()
+        code = app(standalone_mode=False)
     except PalateError as error:
         typer.echo(f"palate: {error.detail}", err=True)
         sys.exit(error.exit_code)
+    except typer.TyperException as error:
+        sys.exit(_usage(error))
+    except typer.Abort:
+        sys.exit(FAILED)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage(error: Any) -> int:
+    """Say in one line how the command was misused; without arguments it has told its help."""
+    told = " ".join(error.format_message().split())
+    if told:
+        where = error.ctx.command_path if getattr(error, "ctx", None) else "palate"
+        typer.echo(f"palate: {told.rstrip('.')}; see `{where} --help`", err=True)
+    return int(error.exit_code)

@@ -9,8 +9,13 @@ import typer
 from palate.cli.output import console
 from palate.cli.site import SiteOption, settings_of
 from palate.serving.launch import API_ONLY, check_binding, check_port, serve
+from palate.settings import ServingSettings
 
 CONSOLE = "palate.console.app:create"
+STOREFRONT_OFF = (
+    "the storefront is off: it acts in anybody's name, and this site has API keys; every path"
+    " under /v1 wants one"
+)
 
 app = typer.Typer()
 
@@ -20,7 +25,7 @@ def main(
     site: SiteOption = Path(),
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 0,
-    workers: Annotated[int, typer.Option(help="Worker processes.")] = 0,
+    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes.")] = None,
     api_only: Annotated[bool, typer.Option("--api-only", help="Without the storefront.")] = False,  # noqa: FBT002  Typer's form
 ) -> None:
     """Answer requests over HTTP, until Ctrl-C.
@@ -35,4 +40,14 @@ def main(
     check_binding(wanted)
     check_port(wanted.host, wanted.port)
     console.print(f"serving {settings.site.name} on http://{wanted.host}:{wanted.port}")
-    serve(settings.home, wanted, API_ONLY if api_only else CONSOLE)
+    target, remark = front(wanted, api_only=api_only)
+    if remark:
+        console.print(remark)
+    serve(settings.home, wanted, target)
+
+
+def front(serving: ServingSettings, *, api_only: bool) -> tuple[str, str]:
+    """The application that is served, and what its operator has to know of it."""
+    if api_only:
+        return API_ONLY, ""
+    return CONSOLE, STOREFRONT_OFF if serving.api_keys else ""

@@ -24,7 +24,9 @@ def main(
     site: SiteOption = Path(),
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 0,
-    workers: Annotated[int, typer.Option(help="Worker processes that answer.")] = 0,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes that answer.")
+    ] = None,
 ) -> None:
     """Run every role of a site (serve, stream, train) until Ctrl-C; what dies is started again.
 

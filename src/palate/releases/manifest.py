@@ -10,6 +10,8 @@ import msgspec
 from palate.errors import CorruptRelease
 
 FILE = "manifest.json"
+SEAL = "manifest.sha256"
+"""The manifest's own SHA-256, as `sha256sum` writes it; releases of early builds have none."""
 FORMAT = 1
 """Raised when an older build could no longer read what a newer one writes."""
 
@@ -62,16 +64,18 @@ def checksum(file: Path) -> str:
 
 
 def files_of(folder: Path) -> list[str]:
-    """Every file below `folder` but the manifest, as relative paths."""
+    """Every file below `folder` but the manifest and its seal, as relative paths."""
     found = (p for p in sorted(folder.rglob("*")) if p.is_file())
-    return [p.relative_to(folder).as_posix() for p in found if p != folder / FILE]
+    ours = (folder / FILE, folder / SEAL)
+    return [p.relative_to(folder).as_posix() for p in found if p not in ours]
 
 
 def write(folder: Path, manifest: Manifest) -> None:
-    """Add the checksums of what lies in `folder`, write the manifest, sync all of it to disk."""
+    """Add the checksums of what lies in `folder`, write manifest and seal, sync all to disk."""
     files = {name: checksum(folder / name) for name in files_of(folder)}
     full = msgspec.structs.replace(manifest, files=files)
     (folder / FILE).write_bytes(msgspec.json.format(msgspec.json.encode(full), indent=2))
+    (folder / SEAL).write_text(f"{checksum(folder / FILE)}  {FILE}\n", "ascii")
     for path in [*folder.rglob("*"), folder]:
         sync(path)
 
@@ -94,6 +98,9 @@ def verify(folder: Path, manifest: Manifest) -> None:
             f"{folder / FILE} has format {manifest.format}, this build (palate {manifest.version}"
             f" made it) reads format {FORMAT}: train a new release with `palate train`"
         )
+    seal = folder / SEAL
+    if seal.is_file() and seal.read_bytes().partition(b" ")[0] != checksum(folder / FILE).encode():
+        raise CorruptRelease(f"{folder / FILE} was altered after the release was made ({SEAL})")
     for name, expected in manifest.files.items():
         file = folder / name
         if not file.is_file():

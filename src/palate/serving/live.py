@@ -48,7 +48,7 @@ class ReleaseWatch:
         self._directory = ReleaseDirectory(
             live.stores.settings.path(live.stores.settings.stores.releases)
         )
-        self._refused = ""
+        self._refused = self._unread = ""
         self._cold = True
 
     async def follow(self, stop: asyncio.Event) -> None:
@@ -95,10 +95,14 @@ class ReleaseWatch:
 
     def _pointer(self) -> str:
         try:
-            return self._directory.current() or ""
+            name = self._directory.current() or ""
         except PalateError as error:
-            log.error("the release pointer does not read: %s", error.detail)  # noqa: TRY400
+            if error.detail != self._unread:
+                log.error("the release pointer does not read: %s", error.detail)  # noqa: TRY400
+            self._unread = error.detail
             return ""
+        self._unread = ""
+        return name
 
     def _load(self, name: str) -> Live:
         fresh = Live.on(with_release(self.live.stores, self._directory.load(name)))

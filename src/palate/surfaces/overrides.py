@@ -1,5 +1,6 @@
 """Numbers of a surface, changed by dotted name: ``"at_most.cap" = 2``, ``"pool" = 300``."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, get_type_hints
@@ -9,9 +10,11 @@ import msgspec
 from palate.errors import BadInput, Problem
 from palate.funnel.engine import Funnel
 from palate.funnel.stages import name_of
+from palate.settings import Count, Positive
 
-OWN = ("pool", "shortlist", "reserve")
-SIMPLE = (int, float, bool, str)
+OWN = {"pool": Positive, "shortlist": Positive, "reserve": Count}
+SIMPLE = {int: Count, float: float, bool: bool, str: str}
+"""What may be changed, and as what it is read: whole numbers count something."""
 
 
 def overridden(funnel: Funnel, surface: str, changes: Mapping[str, Any]) -> Funnel:
@@ -49,7 +52,7 @@ def _simple(component: Any) -> dict[str, Any]:
     if not is_dataclass(component):
         return {}
     hints = get_type_hints(type(component))
-    return {f.name: hints[f.name] for f in fields(component) if hints[f.name] in SIMPLE}
+    return {f.name: SIMPLE[hints[f.name]] for f in fields(component) if hints[f.name] in SIMPLE}
 
 
 class _Where:
@@ -60,9 +63,12 @@ class _Where:
 
     def converted(self, to: Any) -> Any:
         try:
-            return msgspec.convert(self.value, to, strict=False)
+            value = msgspec.convert(self.value, to, strict=False)
         except msgspec.ValidationError as error:
             raise self.wrong(f"{self.key}: {error}") from error
+        if isinstance(value, float) and not math.isfinite(value):
+            raise self.wrong(f"{self.key}: a finite number is wanted")
+        return value
 
     def unknown(self) -> BadInput:
         return self.wrong(f"there is no {self.key!r}; there are {', '.join(sorted(self.known))}")
@@ -76,7 +82,7 @@ def _changed(funnel: Funnel, part: str, name: str, where: _Where) -> Funnel:
     if where.key not in where.known:
         raise where.unknown()
     if not part:
-        return replace(funnel, **{name: where.converted(int)})
+        return replace(funnel, **{name: where.converted(OWN[name])})
 
     def new(component: Any) -> Any:
         if name_of(component) != part:
