@@ -1,0 +1,175 @@
+"""Does every name exist, and does every comparison make sense? Told before anything runs."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from typing import NoReturn
+
+from palate.expressions.parse import parse, refused
+from palate.expressions.tree import (
+    All,
+    Among,
+    Compare,
+    Condition,
+    Constant,
+    Field,
+    Has,
+    Kind,
+    Listed,
+    Not,
+    Now,
+    Shift,
+    Some,
+    Truth,
+    Value,
+)
+
+VISITOR = ("user.", "context.")
+"""Names that begin so are looked up when there is a request; what it lacks is missing."""
+ORDERED = frozenset({"number", "time", "any"})
+
+
+def checked(text: str, schema: Mapping[str, Kind], pointer: str = "/filter") -> Condition:
+    """The condition that `text` says on fields of these kinds; texts beside times become times.
+
+    Raises BadInput that points at the character.
+    """
+    return _Checker(schema, pointer).condition(parse(text, pointer))
+
+
+class _Checker:
+    def __init__(self, schema: Mapping[str, Kind], pointer: str) -> None:
+        self._schema, self._pointer = schema, pointer
+
+    def condition(self, part: Condition) -> Condition:
+        match part:
+            case All(parts, at) | Some(parts, at):
+                return type(part)(tuple(map(self.condition, parts)), at)
+            case Not(inner, at):
+                return Not(self.condition(inner), at)
+            case Compare():
+                return self._compared(part)
+            case Among():
+                return self._among(part)
+            case Has(field):
+                self.kind(field)
+            case Truth(value, at):
+                self._flag(value, at)
+        return part
+
+    def kind(self, value: Value) -> Kind:
+        match value:
+            case Constant(_, kind):
+                return kind
+            case Now():
+                return "time"
+            case Shift():
+                return self._shifted(value)
+            case Field(name, at):
+                return self._field(name, at)
+
+    def refuse(self, what: str, at: int) -> NoReturn:
+        raise refused(what, at, self._pointer)
+
+    def _flag(self, value: Value, at: int) -> None:
+        if self.kind(value) not in {"flag", "any"}:
+            self.refuse(f"{_told(value)} is {self._said(value)}, no condition", at)
+
+    def _field(self, name: str, at: int) -> Kind:
+        if name.startswith(VISITOR):
+            return "any"
+        kind = self._schema.get(name) or self._schema.get(name.removeprefix("item."))
+        if kind is not None:
+            return kind
+        near = get_close_matches(name, self._schema, 3, 0.6) or sorted(self._schema)[:12]
+        return self.refuse(f"there is no field {name}; there are {', '.join(near)} …", at)
+
+    def _shifted(self, value: Shift) -> Kind:
+        kinds = self.kind(value.left), self.kind(value.right)
+        match kinds:
+            case ("time", "time") if value.sign < 0:
+                return "number"
+            case ("time", "number" | "any"):
+                return "time"
+            case ("number", "number"):
+                return "number"
+            case ("any", _) | (_, "any"):
+                return "any"
+        what = "adds to" if value.sign > 0 else "subtracts from"
+        return self.refuse(f"nothing {what} {self._said(value.left)} this way", value.at)
+
+    def _compared(self, part: Compare) -> Compare:
+        left, right = self._timed(part.left, part.right), self._timed(part.right, part.left)
+        one, other = self.kind(left), self.kind(right)
+        if "texts" in (one, other):
+            field = left if one == "texts" else right
+            self.refuse(f'{_told(field)} is a list: write "x" in {_told(field)}', part.at)
+        if one != other and "any" not in (one, other):
+            told = f"{_told(left)} is {self._said(left)} and {_told(right)} {self._said(right)}"
+            self.refuse(f"{told}: these do not compare", part.at)
+        if part.operator not in {"==", "!="} and not {one, other} <= ORDERED:
+            self.refuse(f"{part.operator} compares numbers and times only", part.at)
+        if one == other == "text" and isinstance(left, Field) and isinstance(right, Field):
+            self.refuse("compare a text field with a text in quotes or a visitor's value", part.at)
+        return Compare(part.operator, left, right, part.at)
+
+    def _timed(self, value: Value, beside: Value) -> Value:
+        """Take a text beside a time for a date."""
+        if not isinstance(value, Constant) or value.kind != "text" or self.kind(beside) != "time":
+            return value
+        return self._date(value)
+
+    def _date(self, value: Constant) -> Constant:
+        try:
+            moment = datetime.fromisoformat(str(value.value))
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            return Constant(moment.timestamp(), "time", value.at)
+        except (ValueError, OverflowError):
+            return self.refuse("a time is wanted here, like 2026-01-31", value.at)
+
+    def _among(self, part: Among) -> Among:
+        left = self.kind(part.left)
+        if isinstance(part.right, Field):
+            right = self.kind(part.right)
+            if right not in {"texts", "any"}:
+                self.refuse(f"{part.right.name} is {_NAMES[right]}, not a list", part.right.at)
+            if left not in {"text", "any"}:
+                self.refuse(f"{_told(part.left)} is {_NAMES[left]}, and lists hold texts", part.at)
+            if isinstance(part.left, Field) and left == "text":
+                self.refuse("a text in quotes or a visitor's value stands before `in`", part.at)
+            return part
+        wanted: Kind = "text" if left == "texts" else left
+        values = part.right.values
+        if left == "time":
+            values = tuple(self._date(v) if v.kind == "text" else v for v in values)
+        for each in values:
+            if wanted not in {"any", each.kind}:
+                self.refuse(
+                    f"{_told(part.left)} is {_NAMES[left]}, this is {_NAMES[each.kind]}", each.at
+                )
+        return Among(part.left, Listed(values, part.right.at), part.at)
+
+    def _said(self, value: Value) -> str:
+        return _NAMES[self.kind(value)]
+
+
+_NAMES: dict[Kind, str] = {
+    "number": "a number",
+    "time": "a time",
+    "flag": "true or false",
+    "text": "a text",
+    "texts": "a list of texts",
+    "any": "a visitor's value",
+}
+
+
+def _told(value: Value) -> str:
+    match value:
+        case Field(name):
+            return name
+        case Constant(given):
+            return repr(given)
+        case Now():
+            return "now"
+        case _:
+            return "the sum"

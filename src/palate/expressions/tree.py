@@ -1,0 +1,136 @@
+"""What an expression is made of; every part knows at which character it begins."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Kind: TypeAlias = Literal["number", "time", "flag", "text", "texts", "any"]
+"""What a value is. ``any``: known only once there is a request (its context, a profile)."""
+Scalar: TypeAlias = float | bool | str
+Operator: TypeAlias = Literal["==", "!=", "<", "<=", ">", ">="]
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A number, a text, true or false, or a time (seconds since the epoch)."""
+
+    value: Scalar
+    kind: Kind
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Constants in brackets."""
+
+    values: tuple[Constant, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A named value: an item's by its bare name, a visitor's as ``user.country``, ``context.x``."""
+
+    name: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The time of the request."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A number or time, and what is added to it."""
+
+    left: "Value"
+    right: "Value"
+    sign: int
+    at: int
+
+
+Value: TypeAlias = Constant | Field | Now | Shift
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """Two values side by side. With a missing value it is false."""
+
+    operator: Operator
+    left: Value
+    right: Value
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """``"drama" in categories``, ``kind in ["film", "series"]``, ``user.country in regions``."""
+
+    left: Value
+    right: Listed | Field
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Has:
+    """``has(year)``: the value is there."""
+
+    field: Field
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """A flag by itself, or true and false."""
+
+    value: Field | Constant
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The opposite."""
+
+    part: "Condition"
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """Every part holds."""
+
+    parts: "tuple[Condition, ...]"
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Some:
+    """At least one part holds."""
+
+    parts: "tuple[Condition, ...]"
+    at: int
+
+
+Condition: TypeAlias = Compare | Among | Has | Truth | Not | All | Some
+
+
+def fields(part: Condition | Value | Listed) -> Iterator[Field]:
+    """Every field that is read, in the order of the text."""
+    match part:
+        case Field():
+            yield part
+        case Has(field) | Truth(Field() as field):
+            yield field
+        case Compare(_, left, right) | Among(left, right) | Shift(left, right):
+            yield from fields(left)
+            yield from fields(right)
+        case Not(inner):
+            yield from fields(inner)
+        case All(parts) | Some(parts):
+            for each in parts:
+                yield from fields(each)
+        case _:
+            return
