@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats, Rows, Times
+from palate.catalog.attributes import HEADER as FIELDS
+from palate.catalog.attributes import AttributeColumns, forget
 from palate.catalog.content import CONTENT_DIM, content_vectors
 from palate.catalog.item import Item
 from palate.catalog.protocol import ItemChange
@@ -21,7 +23,7 @@ from palate.catalog.vocabulary import Vocabulary
 from palate.errors import Conflict
 from palate.mapped import Column, Layout, MappedArrays
 
-FORMAT = 1
+FORMAT = 2
 """Raise it whenever the meaning of a column changes: files of another format are made anew."""
 CAPACITY = 1024
 CATEGORIES = 8
@@ -44,7 +46,7 @@ COLUMNS = {
     "content": Column("f4", (CONTENT_DIM,)),
 }
 NAMES = ("categories", "creators", "regions")
-HEADER = dict.fromkeys(("format", "size", "version", "boot", "epoch", *NAMES), "i8")
+HEADER = dict.fromkeys(("format", "size", "version", "boot", "epoch", *NAMES), "i8") | FIELDS
 """`boot`: the boot of the machine that wrote last, 0 once synced. `epoch`: names the vocabularies'
 files. The last three: how many names each vocabulary holds."""
 LAYOUT = Layout(COLUMNS, HEADER)
@@ -69,6 +71,8 @@ class ItemColumns:
     creator: Rows
     tags: NDArray[np.uint16]
     content: Floats
+    attributes: AttributeColumns
+    """Kind, tags and free attributes, for filters."""
 
     def __init__(self, held: MappedArrays, directory: Path | None, *, write: bool) -> None:
         self._held, self._directory, self._write = held, directory, write
@@ -135,6 +139,7 @@ class ItemColumns:
         known = [(row, item) for row, item in latest.items() if item is not None]
         for row, item in known:
             self._fill(row, item)
+        self.attributes.write([change.row for change in changes], known, self.size)
         rows = np.array([row for row, _ in known], np.intp)
         self.content[rows] = content_vectors([item for _, item in known])
         # Last, so that no reader shows an item before its policy columns are in place.
@@ -188,6 +193,7 @@ class ItemColumns:
         self._category = self._vocabulary("categories")
         self._creator = self._vocabulary("creators")
         self._region = self._vocabulary("regions")
+        self.attributes = AttributeColumns(held, self._directory, epoch)
 
     def _begin(self) -> None:
         """Writer: keep what can be trusted, else start empty."""
@@ -202,7 +208,9 @@ class ItemColumns:
         held = self._held
         if held.scalar("format") != FORMAT or held.scalar("boot") not in (0, boot):
             return False
-        return all(v.cut() for v in (self._category, self._creator, self._region))
+        named = (self._category, self._creator, self._region, self.attributes)
+        whole = [each.cut() for each in named]  # every one of them, whatever the first says
+        return all(whole)
 
     def _new_epoch(self) -> int:
         """Drop vocabularies that no array refers to any more; a number that none had."""
@@ -210,6 +218,7 @@ class ItemColumns:
         old = list(self._directory.glob("*.jsonl"))
         for file in old:
             file.unlink()
+        forget(self._directory)
         return 1 + max((int(file.stem.partition("-")[0]) for file in old), default=0)
 
     def _vocabulary(self, name: str) -> Vocabulary:

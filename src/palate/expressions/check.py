@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from palate.expressions.parse import parse, refused
 from palate.expressions.tree import (
+    VISITOR,
     All,
     Among,
     Compare,
@@ -24,8 +25,6 @@ from palate.expressions.tree import (
     Value,
 )
 
-VISITOR = ("user.", "context.")
-"""Names that begin so are looked up when there is a request; what it lacks is missing."""
 ORDERED = frozenset({"number", "time", "any"})
 
 

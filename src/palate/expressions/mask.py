@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from palate.arrays import Doubles, Mask
 from palate.expressions.tree import (
+    VISITOR,
     All,
     Among,
     Compare,
@@ -121,7 +122,7 @@ class _Evaluator:
                 return self._field(name)
 
     def _field(self, name: str) -> _Side:
-        if "." in name and not name.startswith("item."):
+        if name.startswith(VISITOR):
             return _given(self._scope.values.get(name))
         name = name.removeprefix("item.")
         kind = self._columns.kind(name)

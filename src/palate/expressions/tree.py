@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 
 Kind: TypeAlias = Literal["number", "time", "flag", "text", "texts", "any"]
 """What a value is. ``any``: known only once there is a request (its context, a profile)."""
+VISITOR = ("user.", "context.")
+"""Names that begin so are looked up when there is a request; what it lacks is missing."""
 Scalar: TypeAlias = float | bool | str
 Operator: TypeAlias = Literal["==", "!=", "<", "<=", ">", ">="]
 

@@ -1,0 +1,68 @@
+"""The fields of items that a condition may name, on top of the item columns."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.arrays import Doubles
+from palate.catalog.columns import ItemColumns
+from palate.expressions.tree import Kind
+
+FIXED: Mapping[str, tuple[str, Kind]] = {
+    "published_at": ("published", "time"),
+    "expires_at": ("expires", "time"),
+    "min_age": ("min_age", "number"),
+    "categories": ("categories", "texts"),
+    "creator_id": ("creator", "text"),
+}
+"""Field -> the column that holds it, and its kind."""
+FREE = "attributes."
+
+
+class Filterable:
+    """Looks a field up among the fixed columns, then among the free attributes.
+
+    An attribute is named ``attributes.year`` or, where no field has that name, ``year``.
+    """
+
+    def __init__(self, columns: ItemColumns) -> None:
+        self._columns = columns
+
+    def schema(self) -> dict[str, Kind]:
+        """Every name and what it holds, as of now."""
+        found: dict[str, Kind] = {name: kind for name, (_, kind) in FIXED.items()}
+        held = self._columns.attributes.kinds()
+        found["kind"], found["tags"] = "text", "texts"
+        found |= held
+        for name, kind in held.items():
+            found.setdefault(name.removeprefix(FREE), kind)
+        return found
+
+    def kind(self, name: str) -> Kind:
+        return self.schema()[name]
+
+    def numbers(self, name: str) -> Doubles:
+        return np.asarray(self._data(name), np.float64)
+
+    def codes(self, name: str) -> NDArray[np.integer[Any]]:
+        return self._data(name)
+
+    def code(self, name: str, text: str) -> int:
+        if name == "categories":
+            return self._columns.category_code(text)
+        if name == "creator_id":
+            return self._columns.creator_code(text)
+        return self._columns.attributes.code(text)
+
+    def _data(self, name: str) -> NDArray[Any]:
+        size = self._columns.size
+        if name in FIXED:
+            return np.asarray(getattr(self._columns, FIXED[name][0])[:size])
+        held = self._columns.attributes.kinds()
+        if name not in held:
+            name = f"{FREE}{name}"
+        if name not in held:  # kind or tags, which no item has
+            return np.full(size, -1, np.int32)
+        return self._columns.attributes.column(name, size)
