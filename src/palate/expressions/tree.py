@@ -119,20 +119,25 @@ class Some:
 Condition: TypeAlias = Compare | Among | Has | Truth | Not | All | Some
 
 
-def fields(part: Condition | Value | Listed) -> Iterator[Field]:
-    """Every field that is read, in the order of the text."""
+Part: TypeAlias = Condition | Value | Listed
+
+
+def parts(part: Part) -> Iterator[Part]:
+    """The part and all parts within it, in the order of the text."""
+    yield part
     match part:
-        case Field():
-            yield part
-        case Has(field) | Truth(Field() as field):
-            yield field
+        case Has(inner) | Truth(inner) | Not(inner):
+            yield from parts(inner)
         case Compare(_, left, right) | Among(left, right) | Shift(left, right):
-            yield from fields(left)
-            yield from fields(right)
-        case Not(inner):
-            yield from fields(inner)
-        case All(parts) | Some(parts):
-            for each in parts:
-                yield from fields(each)
+            yield from parts(left)
+            yield from parts(right)
+        case All(several) | Some(several):
+            for each in several:
+                yield from parts(each)
         case _:
             return
+
+
+def fields(part: Part) -> Iterator[Field]:
+    """Every field that is read, in the order of the text."""
+    return (each for each in parts(part) if isinstance(each, Field))

@@ -108,7 +108,9 @@ class Funnel:
     def _lawful(self, query: Query, rows: Rows, log: Recorder) -> Mask:
         """Where every filter agrees. Raises what a filter raises: nothing passes unchecked."""
         columns = self.stores.columns.read(rows, self._filter_reads)
-        kept = query.allows(rows)
+        kept = query.matches(rows)
+        _note(log, "filter", rows, kept)
+        kept &= query.allows(rows)
         _note(log, "excluded", rows, kept)
         for each in self.filters:
             name = name_of(each)

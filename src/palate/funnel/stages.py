@@ -26,7 +26,7 @@ class Generator(Protocol):
     def default(cls, stores: Stores) -> Self: ...
 
     async def generate(self, query: Query, limit: int) -> Candidates:
-        """Up to `limit` servable rows, none of them in `query.excluded`, best first."""
+        """Up to `limit` servable rows that `query.allows`, best first."""
         ...
 
     def explain(self, query: Query, row: int) -> Reason:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats, Mask, Rows
+from palate.catalog.columns import ItemColumns
 from palate.features.record import UserState
 
 Columns: TypeAlias = Mapping[str, NDArray[Any]]
@@ -17,6 +18,16 @@ T = TypeVar("T")
 
 NOTHING: Rows = np.empty(0, np.int32)
 NOTHING.flags.writeable = False
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """The items that a request's filter lets through, as of a moment ago."""
+
+    mask: Mask
+    """(columns.capacity,): True where the filter holds and the item was servable."""
+    rows: Rows | None
+    """All of them, sorted, where they are few; None where they are many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,8 @@ class Query:
     """Row of the item on screen (More Like This) or of the anchor; -1 for none."""
     excluded: Rows = field(default_factory=lambda: NOTHING)
     """Sorted distinct rows that must not come back: earlier pages, and what the caller named."""
+    matching: Matching | None = None
+    """What the request's filter lets through; None where it has none."""
     region: str = ""
     age: int | None = None
     """Whole years; None where unknown."""
@@ -59,11 +72,22 @@ class Query:
         return found
 
     def allows(self, rows: Rows) -> Mask:
-        """True where a row is not among `excluded`."""
+        """True where a row is not among `excluded` and passes the request's filter."""
+        kept = self.matches(rows)
         if not len(self.excluded):
-            return np.ones(len(rows), np.bool_)
+            return kept
         at = np.searchsorted(self.excluded, rows)
-        return np.asarray(self.excluded.take(at, mode="clip") != rows)
+        return np.asarray(kept & (self.excluded.take(at, mode="clip") != rows))
+
+    def matches(self, rows: Rows) -> Mask:
+        """True where a row passes the request's filter."""
+        if self.matching is None:
+            return np.ones(len(rows), np.bool_)
+        return self.matching.mask.take(rows, mode="clip")
+
+    def servable(self, columns: ItemColumns) -> NDArray[np.uint8]:
+        """(columns.capacity,): not 0 where an item may be proposed to this request."""
+        return columns.servable if self.matching is None else self.matching.mask.view(np.uint8)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from palate.arrays import Floats, Rows
+from palate.arrays import Floats, Mask, Rows
 
 
 def best(rows: Rows, scores: Floats, limit: int) -> tuple[Rows, Floats]:
@@ -20,6 +20,13 @@ def best(rows: Rows, scores: Floats, limit: int) -> tuple[Rows, Floats]:
     return rows[order], scores[order]
 
 
+def among(rows: Rows, allowed: Mask) -> Mask:
+    """True where `allowed` is; False for rows beyond it."""
+    inside: Mask = rows < len(allowed)
+    inside[inside] = allowed[rows[inside]]
+    return inside
+
+
 class ExactIndex:
     """All vectors in one matrix.
 
@@ -30,8 +37,13 @@ class ExactIndex:
         self._rows = np.ascontiguousarray(rows, np.int32)
         self._vectors = np.ascontiguousarray(vectors, np.float32)
 
-    def search(self, vector: Floats, limit: int) -> tuple[Rows, Floats]:
-        return best(self._rows, self._vectors @ vector, limit)
+    def search(
+        self, vector: Floats, limit: int, allowed: Mask | None = None
+    ) -> tuple[Rows, Floats]:
+        if allowed is None:
+            return best(self._rows, self._vectors @ vector, limit)
+        places = np.flatnonzero(among(self._rows, allowed))
+        return best(self._rows[places], self._vectors[places] @ vector, limit)
 
     def save(self, folder: Path) -> None:
         pass

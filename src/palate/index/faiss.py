@@ -10,7 +10,7 @@ from typing import Any, Self
 import faiss
 import numpy as np
 
-from palate.arrays import Floats, Rows
+from palate.arrays import Floats, Mask, Rows
 from palate.index.exact import best
 
 FILE = "index.faiss"
@@ -51,11 +51,24 @@ class FaissIndex:
     def save(self, folder: Path) -> None:
         faiss.write_index(self._index, str(folder / FILE))
 
-    def search(self, vector: Floats, limit: int) -> tuple[Rows, Floats]:
+    def search(
+        self, vector: Floats, limit: int, allowed: Mask | None = None
+    ) -> tuple[Rows, Floats]:
         wanted = max(1, min(limit, len(self)))
-        scores, rows = self._index.search(np.ascontiguousarray(vector[None], np.float32), wanted)
+        asked = np.ascontiguousarray(vector[None], np.float32)
+        params = None if allowed is None else self._only(allowed)
+        scores, rows = self._index.search(asked, wanted, params=params)
         found = rows[0] >= 0
         return best(rows[0][found].astype(np.int32), scores[0][found], limit)
+
+    def _only(self, allowed: Mask) -> Any:
+        """Skip the rest inside the scan; the fewer are allowed, the more clusters are looked at."""
+        bits = np.packbits(allowed, bitorder="little")
+        share = np.count_nonzero(allowed) / max(len(allowed), 1)
+        probes = int(self._index.nprobe / max(share, 1e-6))
+        return faiss.SearchParametersIVF(
+            sel=faiss.IDSelectorBitmap(bits), nprobe=min(probes, self._index.nlist)
+        )
 
     def __len__(self) -> int:
         return int(self._index.ntotal)

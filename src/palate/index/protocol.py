@@ -3,16 +3,18 @@
 from pathlib import Path
 from typing import Protocol
 
-from palate.arrays import Floats, Rows
+from palate.arrays import Floats, Mask, Rows
 
 
 class Index(Protocol):
     """Finds the items whose vectors have the largest dot product with a given one."""
 
-    def search(self, vector: Floats, limit: int) -> tuple[Rows, Floats]:
+    def search(
+        self, vector: Floats, limit: int, allowed: Mask | None = None
+    ) -> tuple[Rows, Floats]:
         """Up to `limit` rows and their dot products with `vector` (dim,), best first.
 
-        Equal scores come in row order. An index may be approximate; what it returns carries the
+        With `allowed` (n,) only rows where it is True; rows from n on count as False. Equal scores come in row order. An index may be approximate; what it returns carries the
         score it believes in, and no row comes twice.
         """
         ...

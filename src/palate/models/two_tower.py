@@ -136,36 +136,49 @@ class TwoTower:
         return answer
 
     def candidates(
-        self, user: UserState, now: float, columns: ItemColumns, excluded: Rows, limit: int
+        self,
+        user: UserState,
+        now: float,
+        columns: ItemColumns,
+        excluded: Rows,
+        limit: int,
+        allowed: Mask | None = None,
     ) -> tuple[Rows, Floats]:
         """Find the `limit` servable items nearest to the visitor, with dot products, best first.
 
-        `excluded` is sorted. Nobody known gets nothing.
+        `excluded` is sorted; with `allowed` only rows where it is True. Nobody known gets nothing.
         """
         vector = self.user_vector(user, now, columns)
         if vector is None:
             return np.empty(0, np.int32), np.empty(0, np.float32)
-        return self._near(vector, columns, excluded, limit)
+        return self._near(vector, columns, excluded, limit, allowed)
 
-    def similar(self, row: int, columns: ItemColumns, limit: int) -> tuple[Rows, Floats]:
+    def similar(
+        self, row: int, columns: ItemColumns, limit: int, allowed: Mask | None = None
+    ) -> tuple[Rows, Floats]:
         """Find the `limit` servable items most like `row`, and their cosines, best first."""
         vectors, usable = self._vectors(np.array([row], np.int32), columns)
         if not usable[0]:
             return np.empty(0, np.int32), np.empty(0, np.float32)
         own = np.array([row], np.int32)
-        rows, _ = self._near(vectors[0], columns, own, 4 * limit + 50)
+        rows, _ = self._near(vectors[0], columns, own, 4 * limit + 50, allowed)
         others, _ = self._vectors(rows, columns)
         norms = np.linalg.norm(others, axis=1) * np.linalg.norm(vectors[0])
         return best(rows, (others @ vectors[0] / np.maximum(norms, 1e-9)).astype(np.float32), limit)
 
     def _near(
-        self, vector: Floats, columns: ItemColumns, excluded: Rows, limit: int
+        self,
+        vector: Floats,
+        columns: ItemColumns,
+        excluded: Rows,
+        limit: int,
+        allowed: Mask | None = None,
     ) -> tuple[Rows, Floats]:
         wanted = limit + len(excluded) + 50
-        found = [self._index.search(vector, wanted)]
+        found = [self._index.search(vector, wanted, allowed)]
         fresh = self._segment(columns)
         if len(fresh.rows):
-            found.append(fresh.index.search(vector, wanted))
+            found.append(fresh.index.search(vector, wanted, allowed))
         rows = np.concatenate([r for r, _ in found])
         scores = np.concatenate([s for _, s in found]).astype(np.float32)
         keep = columns.servable[rows].astype(bool) & ~_among(rows, excluded)

@@ -14,7 +14,8 @@ from palate.stores import Stores
 class Anything:
     """A uniform draw of servable items; all of them where the catalogue is small.
 
-    It fills the page of a site without events, and gives Explore what no other generator knows.
+    It fills the page of a site without events and that of a narrow filter, and gives Explore what
+    no other generator knows.
     """
 
     explores: ClassVar[bool] = True
@@ -29,7 +30,9 @@ class Anything:
 
     async def generate(self, query: Query, limit: int) -> Candidates:
         size, dice = self.columns.size, query.dice("anything")
-        if size <= limit:
+        if query.matching and query.matching.rows is not None:
+            wanted, rows = limit, dice.permutation(query.matching.rows)
+        elif size <= limit:
             wanted, rows = limit, dice.permutation(size).astype(np.int32)
         else:
             wanted = int(self.share * limit)

@@ -5,8 +5,12 @@ from collections.abc import Callable
 from palate.arrays import Floats, Rows
 from palate.funnel.types import Candidates, Query
 
+WHOLE = 1 << 31
+"""Who knows how deep what passes a filter lies."""
+
 
 def head(board: Callable[[int], tuple[Rows, Floats]], query: Query, limit: int) -> Candidates:
-    """The best `limit` of a board that are not excluded; reads as deep as that may need."""
-    entries = Candidates(*board(limit + len(query.excluded)))
+    """The best `limit` of a board that the query allows; reads as deep as that may need."""
+    depth = WHOLE if query.matching else limit + len(query.excluded)
+    entries = Candidates(*board(depth))
     return entries.take(query.allows(entries.rows)).take(slice(0, limit))

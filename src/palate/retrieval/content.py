@@ -38,8 +38,8 @@ class Content:
         wanted = self._wanted(history)
         if not wanted.any():
             return Candidates.none()
-        rows = self._reachable(history, limit)
-        scores = _likeness(self.columns, rows, wanted, query.excluded)
+        rows = self._reachable(query, history, limit)
+        scores = _likeness(self.columns, rows, wanted, query)
         best = _best(scores, limit)
         best = best[scores[best] > 0.0]  # at a right angle or beyond it is not like it at all
         return Candidates(rows[best], scores[best])
@@ -59,21 +59,24 @@ class Content:
     def _vectors(self, rows: Rows) -> Floats:
         return self.columns.read(rows, ["content"])["content"]
 
-    def _reachable(self, history: Rows, limit: int) -> Rows:
+    def _reachable(self, query: Query, history: Rows, limit: int) -> Rows:
         size = self.columns.size
         if size <= self.scan:
             return np.arange(size, dtype=np.int32)
+        if query.matching and query.matching.rows is not None:
+            return query.matching.rows[: self.scan]
         codes = self.columns.read(history, ["categories"])["categories"].ravel()
         newest = list(dict.fromkeys(code for code in codes.tolist() if code >= 0))[:HEADS]
         heads = [self.boards.category(code, limit)[0] for code in newest]
         return np.unique(np.concatenate([*heads, self.boards.top("fresh", limit)[0]]))
 
 
-def _likeness(columns: ItemColumns, rows: Rows, wanted: Floats, excluded: Rows) -> Floats:
+def _likeness(columns: ItemColumns, rows: Rows, wanted: Floats, query: Query) -> Floats:
     """Dot products; `NEVER` for what may not be proposed."""
     everything = len(rows) == columns.size
     vectors = columns.content[: columns.size] if everything else columns.content[rows]
-    servable = columns.servable[: columns.size] if everything else columns.servable[rows]
+    excluded, servable = query.excluded, query.servable(columns)
+    servable = servable[: columns.size] if everything else servable[rows]
     scores: Floats = vectors @ wanted
     scores[servable == 0] = NEVER
     if everything:

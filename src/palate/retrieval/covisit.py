@@ -24,7 +24,7 @@ class Covisit:
 
     async def generate(self, query: Query, limit: int) -> Candidates:
         history = query.about(self.history)
-        servable = self.columns.servable
+        servable = query.servable(self.columns)
         return Candidates(*self.counts.score(history, servable, query.excluded, limit))
 
     def explain(self, query: Query, row: int) -> Reason:

@@ -31,12 +31,12 @@ class TwoTower:
     async def generate(self, query: Query, limit: int) -> Candidates:
         if self.model is None:
             return Candidates.none()
+        allowed = query.matching.mask if query.matching else None
         if query.seed_item < 0:
-            return Candidates(
-                *self.model.candidates(query.user, query.now, self.columns, query.excluded, limit)
-            )
+            who = (query.user, query.now, self.columns, query.excluded)
+            return Candidates(*self.model.candidates(*who, limit, allowed))
         more = limit + len(query.excluded)
-        near = Candidates(*self.model.similar(query.seed_item, self.columns, more))
+        near = Candidates(*self.model.similar(query.seed_item, self.columns, more, allowed))
         return near.take(query.allows(near.rows)).take(slice(0, limit))
 
     def explain(self, query: Query, row: int) -> Reason:

@@ -8,11 +8,18 @@ from palate.reranking.hide_seed import HideSeed
 from palate.reranking.hide_seen import HideSeen
 from palate.retrieval.content import Content
 from palate.retrieval.covisit import Covisit
+from palate.retrieval.eligible import Eligible
 from palate.retrieval.popular_in_genre import PopularInGenre
 from palate.retrieval.two_tower import TwoTower
 from palate.stores import Stores
 
-LIKENESS = {"covisit": 1.0, "two_tower": 0.8, "content": 0.6, "popular_in_genre": 0.1}
+LIKENESS = {
+    "covisit": 1.0,
+    "two_tower": 0.8,
+    "content": 0.6,
+    "popular_in_genre": 0.1,
+    "eligible": 0.001,
+}
 """Likeness decides, not the visitor's taste: taken together first, described alike second."""
 
 
@@ -25,6 +32,7 @@ def more_like_this(stores: Stores) -> Funnel:
             TwoTower.default(stores),
             Content.default(stores),
             PopularInGenre.default(stores),
+            Eligible.default(stores),
         ),
         filters=(HideSeed(), HideSeen(), HidePolicy(stores.columns)),
         ranker=Fusion(LIKENESS),

@@ -7,17 +7,22 @@ from palate.reranking.hide_policy import HidePolicy
 from palate.reranking.hide_seen import HideSeen
 from palate.retrieval import popular
 from palate.retrieval import trending as rising
+from palate.retrieval.eligible import Eligible
 from palate.stores import Stores
 
-BOARD_FIRST = {"trending": 1.0, "popular": 0.01}
-"""Popular items only fill up a short board."""
+BOARD_FIRST = {"trending": 1.0, "popular": 0.01, "eligible": 0.0001}
+"""Popular items only fill up a short board, and anything that may be shown a narrow filter."""
 
 
 def trending(stores: Stores) -> Funnel:
     """The trending board in its own order; only what the visitor turned down is hidden."""
     return Funnel(
         stores=stores,
-        generators=(rising.Trending.default(stores), popular.Popular.default(stores)),
+        generators=(
+            rising.Trending.default(stores),
+            popular.Popular.default(stores),
+            Eligible.default(stores),
+        ),
         filters=(HideSeen(signals=int(Signal.NEGATIVE)), HidePolicy(stores.columns)),
         ranker=Fusion(BOARD_FIRST),
         rules=(),

@@ -47,6 +47,14 @@ class GeneratorContract:
 
     @shared
     @given(query=queries())
+    def test_never_proposes_what_the_requests_filter_refuses(
+        self, component: type[Generator], query: Query
+    ) -> None:
+        found = proposed(component.default(tiny_stores()), query, 80)
+        assert query.matches(found.rows).all()
+
+    @shared
+    @given(query=queries())
     def test_scores_are_finite_aligned_and_fall(
         self, component: type[Generator], query: Query
     ) -> None:

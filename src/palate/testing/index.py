@@ -70,6 +70,23 @@ class IndexContract:
         assert len(scores) == 60
         assert len(index) == 60
 
+    @pytest.mark.parametrize("share", [0.5, 0.01])
+    def test_looks_only_among_what_is_allowed(self, build: Build, share: float) -> None:
+        vectors = vectors_of(3_000)
+        rows = np.arange(3_000, dtype=np.int32) + 7
+        dice = np.random.Generator(np.random.PCG64(2))
+        allowed = dice.random(3_000) < share  # shorter than the rows: those beyond count as False
+        index = build(rows, vectors)
+        may = np.flatnonzero(allowed[rows[rows < 3_000]])
+        found = []
+        for query in vectors_of(20, seed=5):
+            got, _ = index.search(query, 25, allowed)
+            assert allowed[got].all()
+            truth = rows[may[np.argsort(-(vectors[may] @ query), kind="stable")[:25]]]
+            found.append(len(np.intersect1d(got, truth)) / 25)
+            assert len(got) == min(25, len(may))
+        assert np.mean(found) >= self.recall
+
     def test_reads_back_what_it_saved(self, build: Build, reopen: Reopen, tmp_path: Path) -> None:
         vectors, rows = vectors_of(2_000), np.arange(2_000, dtype=np.int32)
         index = build(rows, vectors)

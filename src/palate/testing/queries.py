@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from palate.funnel.stages import Rule
-from palate.funnel.types import Pool, Query, Slate
+from palate.funnel.types import Matching, Pool, Query, Slate
 from palate.testing.tiny import SIZE, USERS, tiny_stores, tiny_world
 
 WORLD_SIZE = SIZE
@@ -23,6 +23,17 @@ rows = st.lists(st.integers(0, SIZE - 1), unique=True, max_size=40)
 
 
 @st.composite
+def matchings(draw: st.DrawFn) -> Matching:
+    """Some request's filter: what passes is few (told row by row) or many (as a mask only)."""
+    columns = tiny_stores().columns
+    passed = np.array(sorted(draw(rows)), np.int32)
+    mask = np.zeros(columns.capacity, np.bool_)
+    mask[passed[columns.servable[passed] != 0]] = True
+    few = draw(st.booleans())
+    return Matching(mask, np.flatnonzero(mask).astype(np.int32) if few else None)
+
+
+@st.composite
 def queries(draw: st.DrawFn) -> Query:
     """Anybody, known or not, on any item, on any page."""
     user = draw(st.sampled_from(["", *(f"u{n}" for n in range(USERS))]))
@@ -31,6 +42,7 @@ def queries(draw: st.DrawFn) -> Query:
         draw=draw(st.integers(0, 2**63 - 1)),
         seed_item=draw(st.just(-1) | st.integers(0, SIZE - 1)),
         excluded=np.array(sorted(draw(rows)), np.int32),
+        matching=draw(st.none() | matchings()),
         region=draw(st.sampled_from(["", "DE", "US", "nowhere"])),
         age=draw(st.none() | st.integers(0, 99)),
     )

@@ -1,0 +1,67 @@
+"""What a request's filter lets through: compiled once, evaluated once for many requests."""
+
+from collections.abc import Hashable, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from palate.catalog.columns import ItemColumns
+from palate.catalog.filterable import Filterable
+from palate.expressions.check import checked
+from palate.expressions.mask import MINUTE, Scope, mask
+from palate.expressions.tree import Condition, Now, fields, parts
+from palate.funnel.types import Matching
+
+COMPILED, KEPT = 256, 16
+"""Conditions, and answers, that are remembered."""
+FEW = 50_000
+"""Up to so many items are told row by row."""
+
+
+class Asked(NamedTuple):
+    """All that an answer depends on."""
+
+    condition: Condition
+    version: int
+    size: int
+    minute: float
+    values: tuple[tuple[str, Hashable], ...]
+
+
+class Conditions:
+    """The filters of one worker."""
+
+    def __init__(self, columns: ItemColumns) -> None:
+        self._columns, self._fields = columns, Filterable(columns)
+        self._compiled = lru_cache(COMPILED)(self._compile)
+        self._answered = lru_cache(KEPT)(self._answer)
+
+    def matching(self, text: str, now: float, visitor: Mapping[str, Any]) -> Matching:
+        """What passes `text` for a visitor with these ``user.*`` and ``context.*`` values.
+
+        Raises BadInput that points at the character.
+        """
+        columns = self._columns
+        condition = self._compiled(text, columns.version)
+        names = sorted({field.name for field in fields(condition)} & visitor.keys())
+        values = tuple((name, _frozen(visitor[name])) for name in names)
+        timed = any(isinstance(each, Now) for each in parts(condition))
+        minute = now // MINUTE * MINUTE if timed else 0.0
+        return self._answered(Asked(condition, columns.version, columns.size, minute, values))
+
+    def _compile(self, text: str, _: int) -> Condition:
+        """Fields come with the catalogue, so each of its versions is checked anew."""
+        return checked(text, self._fields.schema())
+
+    def _answer(self, asked: Asked) -> Matching:
+        columns, size = self._columns, asked.size
+        found = mask(asked.condition, self._fields, Scope(asked.minute, dict(asked.values)), size)
+        allowed = np.zeros(columns.capacity, np.bool_)
+        allowed[:size] = found & (columns.servable[:size] != 0)
+        few = np.count_nonzero(allowed) <= FEW
+        return Matching(allowed, np.flatnonzero(allowed).astype(np.int32) if few else None)
+
+
+def _frozen(value: Any) -> Hashable:
+    return tuple(value) if isinstance(value, list) else value
