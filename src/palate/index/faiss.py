@@ -66,9 +66,9 @@ class FaissIndex:
         bits = np.packbits(allowed, bitorder="little")
         share = np.count_nonzero(allowed) / max(len(allowed), 1)
         probes = int(self._index.nprobe / max(share, 1e-6))
-        return faiss.SearchParametersIVF(
-            sel=faiss.IDSelectorBitmap(bits), nprobe=min(probes, self._index.nlist)
-        )
+        library: Any = faiss  # its own types do not know what its Python layer takes
+        chosen = library.IDSelectorBitmap(bits)
+        return library.SearchParametersIVF(sel=chosen, nprobe=min(probes, self._index.nlist))
 
     def __len__(self) -> int:
         return int(self._index.ntotal)

@@ -14,8 +14,9 @@ class Index(Protocol):
     ) -> tuple[Rows, Floats]:
         """Up to `limit` rows and their dot products with `vector` (dim,), best first.
 
-        With `allowed` (n,) only rows where it is True; rows from n on count as False. Equal scores come in row order. An index may be approximate; what it returns carries the
-        score it believes in, and no row comes twice.
+        With `allowed` (n,) only rows where it is True; rows from n on count as False. Equal scores
+        come in row order. An index may be approximate; what it returns carries the score it
+        believes in, and no row comes twice.
         """
         ...
 

@@ -29,6 +29,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     context: dict[str, Any] = {}
     exclude: tuple[str, ...] = ()
     """Item ids that must not come back."""
+    filter: str = ""
+    """A condition on items, like ``year >= 2000 and "drama" in categories``."""
 
 
 class ReasonBody(msgspec.Struct, frozen=True, kw_only=True):

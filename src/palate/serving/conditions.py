@@ -64,4 +64,7 @@ class Conditions:
 
 
 def _frozen(value: Any) -> Hashable:
-    return tuple(value) if isinstance(value, list) else value
+    """The value where a condition can use it, else None: missing."""
+    if isinstance(value, list | tuple):
+        return tuple(value) if all(isinstance(each, str) for each in value) else None
+    return value if isinstance(value, str | float | int) else None

@@ -11,6 +11,7 @@ from litestar import Litestar, Request
 
 from palate.clock import Clock
 from palate.events.ingest import GroupCommit
+from palate.serving.conditions import Conditions
 from palate.serving.impressions import Impressions
 from palate.serving.live import Live, ReleaseWatch
 from palate.serving.meters import Meters
@@ -37,6 +38,7 @@ class Runtime:
     meters: Meters
     names: Names
     visitors: Visitors
+    conditions: Conditions
     impressions: Impressions
     store: TraceStore
     traces: TraceWriter
@@ -132,6 +134,7 @@ def _assembled(settings: Settings, clock: Clock, live: Live) -> Runtime:
         meters=meters,
         names=Names(stores.items, stores.columns.version),
         visitors=Visitors(stores.users, stores.online, settings.features, clock),
+        conditions=Conditions(stores.columns),
         impressions=Impressions(commit, meters),
         store=store,
         traces=TraceWriter(store, meters),

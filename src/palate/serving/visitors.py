@@ -1,9 +1,10 @@
 """Who is asking: the state that events made of them, and their profile's region and age."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from palate.catalog.protocol import UserCatalog
 from palate.catalog.user import User, session_key, user_key
@@ -25,6 +26,8 @@ class Traits(NamedTuple):
     region: str = ""
     age: int | None = None
     segment: int = 0
+    values: Mapping[str, Any] = {}
+    """What filters may ask, by name: ``user.country``, an attribute as ``user.plan``."""
 
 
 NOBODY = Traits()
@@ -39,6 +42,8 @@ class Visitor:
     state: UserState
     region: str
     age: int | None
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """What filters may ask of the profile."""
 
 
 class Visitors:
@@ -54,7 +59,8 @@ class Visitors:
         """The visitor of a request; `user_id` wins over `session_id`."""
         traits = self._of(ask.user_id) if ask.user_id else NOBODY
         age = traits.age if ask.age is None else ask.age
-        return Visitor(who(ask), self._state(ask, traits), ask.region or traits.region, age)
+        region = ask.region or traits.region
+        return Visitor(who(ask), self._state(ask, traits), region, age, traits.values)
 
     def forget(self, user_id: str) -> None:
         """Read this profile anew the next time."""
@@ -82,7 +88,9 @@ class Visitors:
         return traits
 
     def _traits_of(self, user: User, now: float) -> Traits:
-        return Traits(user.country, age_of(user, now), segment_of(user, self._settings))
+        age = age_of(user, now)
+        segment = segment_of(user, self._settings)
+        return Traits(user.country, age, segment, _values(user, age))
 
 
 def who(ask: Ask) -> str:
@@ -90,6 +98,20 @@ def who(ask: Ask) -> str:
     if ask.user_id:
         return f"user:{ask.user_id}"
     return f"session:{ask.session_id}" if ask.session_id else ""
+
+
+def _values(user: User, age: int | None) -> dict[str, Any]:
+    """The profile's own fields win over attributes of the same name."""
+    told = {
+        "country": user.country,
+        "language": user.language,
+        "birth_year": user.birth_year,
+        "follows": user.follows,
+        "likes": user.likes,
+        "age": age,
+    }
+    told = user.attributes | {name: each for name, each in told.items() if each}
+    return {f"user.{name}": each for name, each in told.items()}
 
 
 def age_of(user: User, now: float) -> int | None:

@@ -27,11 +27,13 @@ async def recommend(  # noqa: PLR0913, PLR0917  the query string's parameters
     cursor: FromQuery[str] = "",
     region: FromQuery[str] = "",
     age: FromQuery[int | None] = None,
+    filter: FromQuery[str] = "",  # noqa: A002  the parameter's name on the wire
 ) -> Recommendation:
     """A slate for a visitor: ranked, composed and explained.
 
     Name the visitor by `user_id`, or by `session_id` where there is no account. `item_id` is the
     item on screen, needed by `more_like_this`. `next` of an answer is the next page's `cursor`.
+    `filter` is a condition on items: `year >= 2000 and "drama" in categories`.
     """
     ask = Ask(
         surface=surface,
@@ -42,6 +44,7 @@ async def recommend(  # noqa: PLR0913, PLR0917  the query string's parameters
         cursor=cursor,
         region=region,
         age=age,
+        filter=filter,
     )
     return await _answer(request, ask)
 
