@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.serving.conftest import SmallSite
 
-SURFACES = [("home", {}), ("trending", {}), ("more_like_this", {"item_id": "i0"})]
+SURFACES = [("home", {}), ("trending", {}), ("more_like_this", {"item_id": "space-1"})]
 
 
 def put(site: SmallSite, **items: dict[str, Any]) -> None:

@@ -54,7 +54,8 @@ def parse(text: str, pointer: str = "/filter") -> Condition:
     try:
         tree = ast.parse(flat.lstrip(), mode="eval").body
     except SyntaxError as error:
-        at = min(max((error.offset or 1) - 1, 0) + len(flat) - len(flat.lstrip()), len(text))
+        column = error.offset - 1 if error.offset else len(flat.strip())  # 0: it ended too soon
+        at = min(column + len(flat) - len(flat.lstrip()), len(text))
         _refuse(_hint(flat, at), at, pointer, error)
     except (ValueError, RecursionError, MemoryError) as error:
         _refuse(f"this cannot be read; {FORMS}", 0, pointer, error)

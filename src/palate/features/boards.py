@@ -3,8 +3,8 @@
 Popularity is compared at one moment, the newest event's, so that a history imported years later
 still ranks. It blends what is taken in now (7-day half-life) with all there ever was; the fewer
 recent events there are, the more the past decides. Trending compares the rate of the last day
-with the last month's, taking the lower bound of one standard deviation. Fresh goes by publication,
-else by the first event, else by the row (the newest row first).
+with the last month's, taking the lower bound of two standard deviations: no visitor alone makes a
+trend. Fresh goes by publication, else by the first event, else by the row (the newest row first).
 """
 
 from collections.abc import Iterator
@@ -38,6 +38,8 @@ SEGMENT_PRIOR = 200.0
 """Events of a segment at which its own popularity gets half of the weight."""
 TREND_PRIOR = 4.0
 """Events added to what the month led us to expect of a day."""
+DEVIATIONS = 2.0
+"""Below a day's count: so far down the rate may well be."""
 FRESH_HALF_LIFE = 14 * DAY
 
 LAYOUT = Layout(
@@ -161,7 +163,7 @@ def _share(counts: Doubles) -> Doubles:
 def _trend(states: ItemStates, rows: Rows, at: float) -> Floats:
     day = states.decayed("engaged_1d", at, rows)
     month = states.decayed("engaged_30d", at, rows)
-    bound = np.maximum(day - np.sqrt(day), 0.0)
+    bound = np.maximum(day - DEVIATIONS * np.sqrt(day), 0.0)
     trend: Floats = (bound / (month / 30.0 + TREND_PRIOR)).astype(np.float32)
     return trend
 
