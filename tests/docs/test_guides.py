@@ -55,8 +55,19 @@ def test_a_guides_code_runs_and_its_tests_pass(page: Path, tmp_path: Path) -> No
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_readmes_python_runs_as_it_stands(tmp_path: Path) -> None:
+    file = tmp_path / "readme.py"
+    file.write_text(program(ROOT / "README.md"), "utf-8")
+    command = [sys.executable, str(file)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Because you watched Alien" in done.stdout or "item_id='arrival'" in done.stdout
+
+
 def test_there_is_a_guide_for_everything_that_is_added_often() -> None:
-    assert {"add-a-generator", "add-a-rule", "add-a-feature"} <= {page.stem for page in GUIDES}
+    assert {"add-a-generator", "add-a-rule", "add-a-feature", "use-from-python"} <= {
+        page.stem for page in GUIDES
+    }
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
