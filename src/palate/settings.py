@@ -168,6 +168,15 @@ class ExploreSettings(_Part, frozen=True):
     """Probability with which a slot that may explore does so."""
 
 
+class PluginSettings(_Part, frozen=True):
+    """``[plugins]``: parts of other packages, by the names of their entry points."""
+
+    generators: tuple[str, ...] = ()
+    """Home asks these besides its own (entry points ``palate.generators``)."""
+    ranker: str = ""
+    """Ranks Home instead of what training made (entry points ``palate.rankers``)."""
+
+
 class Settings(_Part, frozen=True):
     """The whole tree. `home` is the site's folder."""
 
@@ -180,6 +189,7 @@ class Settings(_Part, frozen=True):
     training: TrainingSettings = TrainingSettings()
     ranking: RankingSettings = RankingSettings()
     explore: ExploreSettings = ExploreSettings()
+    plugins: PluginSettings = PluginSettings()
     surfaces: dict[str, dict[str, Any]] = {}
     """Per surface, by dotted name: ``[surfaces.home]`` then ``"at_most.cap" = 3``."""
 

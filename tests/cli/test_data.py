@@ -8,6 +8,7 @@ from tests.intake.test_datasets import write
 def test_without_a_name_it_lists_what_there_is() -> None:
     told = json.loads(palate("data", "--json").stdout)
     assert [each["name"] for each in told] == [
+        "amazon-beauty",
         "movielens-100k",
         "movielens-1m",
         "movielens-latest-small",
@@ -28,7 +29,7 @@ def test_a_set_is_imported_from_a_folder_once(tmp_path: Path) -> None:
 
 def test_what_there_is_not_is_refused(tmp_path: Path) -> None:
     done = palate("data", "netflix")
-    assert (done.returncode, "there are: movielens-100k" in done.stderr) == (2, True)
+    assert (done.returncode, "there are: amazon-beauty, movielens-100k" in done.stderr) == (2, True)
     palate("init", str(tmp_path))
     done = palate("data", "movielens-1m", "--site", str(tmp_path), PALATE_DATA="")
     assert (done.returncode, "cannot be downloaded" in done.stderr) == (2, True)

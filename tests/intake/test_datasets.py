@@ -66,8 +66,10 @@ def events(site: Sources) -> list[Event]:
     return held[site.users.count() :]
 
 
-def test_all_three_sets_are_found() -> None:
-    assert list(found()) == ["movielens-100k", "movielens-1m", "movielens-latest-small"]
+def test_all_sets_are_found() -> None:
+    assert list(found()) == [
+        "amazon-beauty", "movielens-100k", "movielens-1m", "movielens-latest-small",
+    ]  # fmt: skip
 
 
 def test_films_people_and_ratings_of_the_100k(site: Sources, tmp_path: Path) -> None:
@@ -308,3 +310,51 @@ def test_the_whole_100k_is_imported_by_the_command(cache: Path, tmp_path: Path) 
 )
 def test_articles_stand_where_people_read_them(title: str, shown: str) -> None:
     assert titled(title)["title"] == shown
+
+
+def beauty(folder: Path, **changes: str) -> Path:
+    files = {
+        "Beauty.txt": "1 1 2\n2 2 1\n",
+        "Beauty_item2attributes.json": '{"1": [3, 5]}',
+        "beauty_datamaps.json": '{"id2user": {}, "id2item": {"1": "B01", "2": "B02"}}',
+        "Beauty_item_text_ids_IDGenRec.txt": "B01 nail polish\n",
+    }
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        (folder / name).write_text(changes.get(name.partition(".")[0], content))
+    return folder
+
+
+def test_beauty_has_attributes_words_and_steps_for_times(site: Sources, tmp_path: Path) -> None:
+    done = run(site, beauty(tmp_path / "b"), "amazon-beauty")
+    assert (done.new_items, done.new_users, done.new_events) == (2, 2, 4)
+    one, two = site.items.find(["1", "2"])
+    assert one
+    assert two
+    assert (one.title, one.tags) == ("nail polish", ("attribute 3", "attribute 5"))
+    assert (two.title, two.tags, two.attributes) == ("", (), {"asin": "B02"})
+    events = [e.event for e in site.log.read(0, 9) if e.event.kind is Kind.RATING]
+    assert [(e.user_id, e.item_id) for e in events] == [
+        ("1", "1"),
+        ("2", "2"),
+        ("1", "2"),
+        ("2", "1"),
+    ]
+    assert len({e.time for e in events}) == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"beauty_datamaps": '{"id2item": {"1": "B01"}}'},
+        {"beauty_datamaps": '{"id2item": {"1":'},
+        {"Beauty_item2attributes": "[]"},
+        {"Beauty": "1 1 2\n1 2 1\n"},
+    ],
+)
+def test_a_beauty_file_that_is_cut_or_wrong_is_refused(
+    site: Sources, tmp_path: Path, changes: dict[str, str]
+) -> None:
+    with pytest.raises(BadInput):
+        run(site, beauty(tmp_path / "b", **changes), "amazon-beauty")
+    assert site.log.count() == 0

@@ -29,14 +29,17 @@ def site(tmp_path: Path) -> Iterator[Sources]:
         yield sources
 
 
-def run(
+def run(  # noqa: PLR0913
     site: Sources, file: Path, what: str, *pairs: str, kind: str | None = None,
-    rejects: Path | None = None, now: float = NOW,
+    rejects: Path | None = None, now: float = NOW, create_items: bool = False,
 ) -> Imported:  # fmt: skip
     with Rejects(rejects) as left_out:
         told = lambda *_: None  # noqa: E731
         job = Import(open_table(file), pairs, site, left_out, told, FixedClock(now))
-        return job.events(kind) if what == "events" else getattr(job, what)()
+        if what == "events":
+            return job.events(kind, create_items=create_items)
+        imported: Imported = getattr(job, what)()
+        return imported
 
 
 def write(path: Path, content: str) -> Path:
@@ -255,3 +258,22 @@ def test_imports_say_which_stores_they_cannot_write(tmp_path: Path) -> None:
     elsewhere = Settings(home=tmp_path, stores=StoreSettings(events="kafka://x"))
     with pytest.raises(MissingExtra, match="no kafka adapter"), open_sources(elsewhere):
         pass
+
+
+def test_items_that_only_events_know_are_counted_or_made(site: Sources, tmp_path: Path) -> None:
+    file = write(
+        tmp_path / "e.jsonl",
+        '{"kind": "view", "user_id": "u", "item_id": "a", "time": 5}\n'
+        '{"kind": "view", "user_id": "u", "item_id": "b", "time": 6}\n'
+        '{"kind": "impression", "user_id": "u", "items": ["a", "c"], "time": 4}\n'
+        '{"kind": "search", "user_id": "u", "time": 7}\n',
+    )
+    site.items.put([Item(item_id="a", title="A title")])
+    done = run(site, file, "events")
+    assert (done.new, done.unlisted, done.created) == (4, 2, 0)
+    assert site.items.find(["b", "c"]) == [None, None]
+    done = run(site, file, "events", create_items=True)
+    assert (done.new, done.unlisted, done.created) == (0, 0, 2)
+    assert site.items.find(["a", "b", "c"])[0] == Item(item_id="a", title="A title")
+    assert site.items.find(["b"]) == [Item(item_id="b")]
+    assert run(site, file, "events").unlisted == 0

@@ -1,4 +1,4 @@
-"""Import a public data set: MovieLens 100K (fetched), 1M, latest-small."""
+"""Import a public data set: MovieLens 100K (fetched), 1M, latest-small, Beauty."""
 
 import os
 from pathlib import Path
@@ -35,7 +35,7 @@ def data(
     site: SiteOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Import a public data set: MovieLens 100K (fetched), 1M, latest-small.
+    """Import a public data set: MovieLens 100K (fetched), 1M, latest-small, Beauty.
 
     What is fetched is kept in `$PALATE_CACHE` (else `~/.cache/palate`) and checked against its
     checksum. Doing it again adds nothing. The data may be used for research, not passed on.

@@ -1,9 +1,11 @@
-"""Read items, users or events from a CSV, JSONL or Parquet file."""
+"""Read items, users, events or plain histories from a file."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from time import perf_counter
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 import typer
@@ -13,10 +15,12 @@ from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.clock import SystemClock
 from palate.errors import BadInput
 from palate.events.kinds import PUBLIC
-from palate.intake.importing import Import, Imported
+from palate.intake.histories import read_histories
+from palate.intake.importing import Import, Imported, Progress
 from palate.intake.rejects import Rejects
+from palate.intake.stepping import store_histories
 from palate.intake.tables import open_table
-from palate.stores import open_sources
+from palate.stores import Sources, open_sources
 
 app = typer.Typer()
 
@@ -27,6 +31,10 @@ class What(StrEnum):
     ITEMS = "items"
     USERS = "users"
     EVENTS = "events"
+    HISTORIES = "histories"
+
+
+TELL_EVENTS = {What.EVENTS, What.HISTORIES}
 
 
 class Format(StrEnum):
@@ -39,7 +47,7 @@ class Format(StrEnum):
 
 @app.command(name="import")
 def import_(  # noqa: PLR0913  one parameter per option is Typer's form
-    what: Annotated[What, typer.Argument(help="What the rows are.")],
+    what: Annotated[What, typer.Argument(help="What the file holds.")],
     file: Annotated[Path, typer.Argument(help="CSV, JSONL (both maybe gzipped) or Parquet.")],
     *,
     map_: Annotated[
@@ -47,8 +55,13 @@ def import_(  # noqa: PLR0913  one parameter per option is Typer's form
         typer.Option("--map", "-m", help="field=column; give it once per field.", metavar="F=C"),
     ] = None,
     kind: Annotated[
-        str | None, typer.Option(help=f"The kind of all events: {', '.join(PUBLIC)}.")
+        str | None,
+        typer.Option(help=f"The kind of all events: {', '.join(PUBLIC)} (of histories: view)."),
     ] = None,
+    create_items: Annotated[
+        bool,
+        typer.Option("--create-items", help="Put items that events name and nobody imported."),
+    ] = False,
     format_: Annotated[
         Format | None, typer.Option("--format", "-f", help="Told from the file's name if absent.")
     ] = None,
@@ -63,12 +76,16 @@ def import_(  # noqa: PLR0913  one parameter per option is Typer's form
     site: SiteOption = Path(),
     as_json: JsonOption = False,
 ) -> None:
-    """Read items, users or events from a CSV, JSONL or Parquet file.
+    """Read items, users, events or plain histories from a file.
 
     A column that is called like a field is that field; **--map** names the others, and what is
     left becomes free attributes (of events: properties). A list is written `a|b` in CSV. A time is
     RFC 3339, a date, or a number: seconds since 1970 where that falls between 1900 and 2200, else
     milliseconds. A time without a zone is UTC.
+
+    **histories** is for files that say who took what in which order, and nothing else: `user,item`
+    or `user,item,order` under a first line of names, `user item` a line, or a line a user, `user
+    item item …`. Times are made up, a day a step, and items are put into the catalogue.
 
     A row that is wrong is left out and named, with its line, in the rejects file; a file that is
     wrong as a whole is refused before anything is written. Running an import again adds nothing;
@@ -77,23 +94,66 @@ def import_(  # noqa: PLR0913  one parameter per option is Typer's form
     Example: **palate import events ratings.csv --kind rating --map user_id=userId
     --map item_id=movieId --map value=rating --map time=timestamp --rejects bad.jsonl**
     """
-    if kind and (what is not What.EVENTS or kind not in PUBLIC):
-        raise BadInput(f"--kind is for events, and one of: {', '.join(PUBLIC)}")
+    _check(what, kind, create_items=create_items)
     started = perf_counter()
     settings = settings_of(site)
-    table = open_table(file, format_ and format_.value, separator=separator, encoding=encoding)
+    source = _Source(file, format_ and format_.value, separator, encoding)
     with open_sources(settings) as to, progress_bar() as bar, Rejects(rejects, file) as left_out:
-        job = Import(table, map_ or (), to, left_out, bar, SystemClock())
-        imported = _import(job, what, kind)
+        to_do = _Import(source, map_ or (), to, left_out, bar)
+        imported = to_do.run(what, kind, create_items=create_items)
     _tell(imported, left_out, perf_counter() - started, as_json=as_json)
     if imported.rejected == imported.rows:
         raise typer.Exit(1)
 
 
-def _import(job: Import, what: What, kind: str | None) -> Imported:
-    if what is What.ITEMS:
-        return job.items()
-    return job.users() if what is What.USERS else job.events(kind)
+def _check(what: What, kind: str | None, *, create_items: bool) -> None:
+    if kind and (what not in TELL_EVENTS or kind not in PUBLIC):
+        raise BadInput(f"--kind is for events, and one of: {', '.join(PUBLIC)}")
+    if create_items and what is not What.EVENTS:
+        raise BadInput("--create-items is for events (histories always make their items)")
+
+
+class _Source(NamedTuple):
+    """A file and how it is written."""
+
+    path: Path
+    format: str | None
+    separator: str
+    encoding: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Import:
+    """One file on its way in."""
+
+    source: _Source
+    pairs: Sequence[str]
+    to: Sources
+    left_out: Rejects
+    tell: Progress
+
+    def run(self, what: What, kind: str | None, *, create_items: bool) -> Imported:
+        """Read it as what it is said to be."""
+        if what is What.HISTORIES:
+            return self._histories(kind or "view")
+        path, format_, separator, encoding = self.source
+        table = open_table(path, format_, separator=separator, encoding=encoding)
+        job = Import(table, self.pairs, self.to, self.left_out, self.tell, SystemClock())
+        if what is What.ITEMS:
+            return job.items()
+        return job.users() if what is What.USERS else job.events(kind, create_items=create_items)
+
+    def _histories(self, kind: str) -> Imported:
+        path, format_, separator, encoding = self.source
+        if format_ not in {None, "csv"}:
+            raise BadInput("histories are read from text: leave --format out")
+        found = read_histories(
+            path, self.pairs, self.left_out, separator=separator, encoding=encoding
+        )
+        new, made = store_histories(found, kind, self.to, SystemClock(), self.tell)
+        bad = self.left_out.count
+        known = found.rows - bad - new
+        return Imported("histories", str(path), found.rows, new, known, bad, made)
 
 
 def _tell(imported: Imported, left_out: Rejects, seconds: float, *, as_json: bool) -> None:
@@ -101,6 +161,13 @@ def _tell(imported: Imported, left_out: Rejects, seconds: float, *, as_json: boo
     told = msgspec.to_builtins(imported) | {"rejects": file, "seconds": round(seconds, 3)}
     rows = [[name, value] for name, value in told.items() if value is not None]
     facts(told, as_json=as_json, table=table_of("", ["import", ""], rows))
+    if imported.unlisted:
+        console.print(
+            f"{imported.unlisted:,} items of these events are not in the catalogue and are never"
+            " shown: import them as items, or say --create-items",
+            style="yellow",
+            highlight=False,
+        )
     for line in left_out.first:
         console.print(f"left out: {line}", highlight=False, markup=False)
     more = left_out.count - len(left_out.first)

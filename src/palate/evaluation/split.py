@@ -44,12 +44,18 @@ class Case:
     now: float
     """When the user asks, by their own clock: T1 of the warm, the fifth event of the cold, the test
     event under `loo`."""
-    taken: Rows
-    """Sorted distinct rows of the history: no candidates."""
+    history: Rows
+    """Distinct rows of what the user took before, oldest first."""
     extra: Places
     """Places in the batch of the events that belong to the user's history, but train nobody."""
     relevant: Rows
     """Distinct rows taken later, in the order in which they were; never empty."""
+
+    @property
+    def taken(self) -> Rows:
+        """Sorted rows of the history: no candidates."""
+        rows: Rows = np.sort(self.history)
+        return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +96,14 @@ def _grouped(users: Keys) -> Iterator[tuple[int, Places]]:
         yield from zip(found.tolist(), np.split(order, starts[1:]), strict=True)
 
 
-def split(batch: EventBatch, protocol: Protocol) -> Split:
-    """Cut a whole log by the named protocol.
+def split(batch: EventBatch, protocol: Protocol, share: float = TRAIN_SHARE) -> Split:
+    """Cut a whole log by the named protocol; under `time` after `share` of the events.
 
     Raises BadInput where there are too few events to leave anything on both sides.
     """
     line = _timeline(batch)
     if len(line.item):
-        made = _by_time(batch, line) if protocol == "time" else _leave_one_out(batch, line)
+        made = _by_time(batch, line, share) if protocol == "time" else _leave_one_out(batch, line)
         if made.cases and made.train.any():
             return made
     raise BadInput(f"{len(line.item)} events with items are too few for `--split {protocol}`")
@@ -128,8 +134,8 @@ def people(batch: EventBatch) -> Keys:
     return whose
 
 
-def _by_time(batch: EventBatch, line: _Timeline) -> Split:
-    moment = float(line.time[int(len(line.time) * TRAIN_SHARE)])
+def _by_time(batch: EventBatch, line: _Timeline, share: float) -> Split:
+    moment = float(line.time[int(len(line.time) * share)])
     known = (batch.time < moment) | (batch.kind == Kind.PROFILE)
     cases = (_time_case(batch, line, events, moment) for _, events in line.by_user())
     found = tuple(case for case in cases if case)
@@ -176,5 +182,5 @@ def _case(
     line: _Timeline, events: Places, known: int, part: str, now: float, extra: Places
 ) -> Case:
     """One user's question: the first `known` of their counted events are the history."""
-    taken = np.unique(line.item[events[:known]])
-    return Case(int(line.user[events[0]]), part, now, taken, extra, line.item[events[known:]])
+    items = line.item[events]
+    return Case(int(line.user[events[0]]), part, now, items[:known], extra, items[known:])

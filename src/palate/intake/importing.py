@@ -1,7 +1,7 @@
 """Files into the catalogue and the log: whole batches, bad rows set aside, nothing twice."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from itertools import islice
 from typing import Any, TypeAlias, TypeVar
@@ -15,6 +15,7 @@ from palate.clock import Clock
 from palate.errors import Problem
 from palate.events.decode import EVENT, event_fields
 from palate.events.kinds import Event
+from palate.intake.listing import create, items_of, unlisted
 from palate.intake.mapping import Columns, columns_of
 from palate.intake.profiles import store_users
 from palate.intake.rejects import Rejects
@@ -44,6 +45,10 @@ class Imported:
     known: int
     """Held already, word for word."""
     rejected: int
+    created: int = 0
+    """Items made for events that named them."""
+    unlisted: int = 0
+    """Items that events named and the catalogue does not hold: they are never shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +79,29 @@ class Import:
 
         return self._stored("users", self._entities(columns, "user_id", read_users), put)
 
-    def events(self, kind: str | None) -> Imported:
+    def events(self, kind: str | None, *, create_items: bool = False) -> Imported:
         """Append every event, oldest first; one that the log holds already is known, not new.
 
-        `kind` is the kind of all of them where no column says it.
+        `kind` is the kind of all of them where no column says it. With `create_items`, an item that
+        the catalogue does not hold is put there, with nothing but its id.
         """
         needs = ["kind", "user_id|session_id|anonymous_id", "time"]
         constants = {"kind": kind} if kind else {}
         columns = columns_of(
             self.table, EVENT, self.pairs, extra="properties", required=needs, constants=constants
         )
-        order = TimeOrder()
+        order, told = TimeOrder(), set[str]()
         for row in self._rows("reading"):
             event = _read_event(row, columns, self.rejects)
             if event is not None:
                 order.add(row.line, event[0], made_up=event[1])
+                told.update(items_of(event[0]))
+        lacking = unlisted(sorted(told), self.sources)
         new = append_in_order(order, self.sources, self.clock, self.progress)
-        return self._imported("events", new, order.count)
+        done = self._imported("events", new, order.count)
+        if create_items:
+            return replace(done, created=create(lacking, self.sources))
+        return replace(done, unlisted=len(lacking))
 
     def _entities(
         self,

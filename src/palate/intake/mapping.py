@@ -9,6 +9,11 @@ from palate.errors import BadInput
 from palate.intake.cells import is_empty, value_of
 from palate.intake.tables import Table
 
+HINTS = {
+    "kind": ", or that all are of one kind with --kind KIND",
+    "time": "; where there are no times: palate import histories",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Columns:
@@ -92,5 +97,5 @@ def _missing(table: Table, need: str) -> str:
     names = need.split("|")
     return (
         f"{table.path}: no column for {' or '.join(names)}; it has: {', '.join(table.columns)}; "
-        f"say which with --map {names[0]}=COLUMN"
+        f"say which with --map {names[0]}=COLUMN{HINTS.get(need, '')}"
     )

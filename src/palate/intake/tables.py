@@ -73,10 +73,10 @@ def open_csv(
     mark = {"\\t": "\t", "tab": "\t"}.get(separator, separator)
 
     def records() -> Iterator[tuple[int, list[str] | str]]:
-        with _lines(path, encoding) as lines:
+        with text_lines(path, encoding) as lines:
             yield from _split(lines, mark)
 
-    with _whole(path, encoding):
+    with whole(path, encoding):
         rows = records()
         first = None if columns else next(rows, (0, ""))
         names = list(columns or _head(path, first))
@@ -97,14 +97,14 @@ def open_jsonl(path: Path, *, encoding: str = "utf-8") -> Table:
     """One JSON object a line."""
 
     def read() -> Iterator[Row]:
-        with _lines(path, encoding) as lines:
+        with text_lines(path, encoding) as lines:
             for number, line in enumerate(lines, start=1):
                 if line.strip():
                     yield _json_row(number, line)
 
     names: dict[str, None] = {}
     count, last = 0, None
-    with _whole(path, encoding):
+    with whole(path, encoding):
         for last in read():
             count += 1
             names.update(dict.fromkeys(() if last.problem else last.values))
@@ -146,7 +146,7 @@ def _guess(path: Path) -> str:
 
 
 @contextmanager
-def _lines(path: Path, encoding: str) -> Iterator[io.TextIOWrapper]:
+def text_lines(path: Path, encoding: str) -> Iterator[io.TextIOWrapper]:
     """The lines of a text file, which may be gzipped."""
     with path.open("rb") as raw:
         packed = raw.peek(2)[:2] == GZIP
@@ -157,7 +157,7 @@ def _lines(path: Path, encoding: str) -> Iterator[io.TextIOWrapper]:
 
 
 @contextmanager
-def _whole(path: Path, encoding: str) -> Iterator[None]:
+def whole(path: Path, encoding: str) -> Iterator[None]:
     """Turn what shows a bad file into one line."""
     try:
         if path.stat().st_size == 0:
@@ -234,7 +234,7 @@ def _look_through(
 
 def _ends_in_newline(path: Path, encoding: str) -> bool:
     line = ""
-    with _lines(path, encoding) as lines:
+    with text_lines(path, encoding) as lines:
         for line in lines:  # noqa: B007  the last one counts
             pass
     return line.endswith(("\n", "\r"))

@@ -14,7 +14,7 @@ from palate.funnel.engine import Funnel
 from palate.stores import Stores
 from palate.surfaces.overrides import overridden
 
-NOT_SURFACES = {"__init__", "overrides"}
+NOT_SURFACES = {"__init__", "overrides", "plugins"}
 
 
 def names() -> list[str]:

@@ -20,6 +20,7 @@ from palate.retrieval.popular_in_segment import PopularInSegment
 from palate.retrieval.trending import Trending
 from palate.retrieval.two_tower import TwoTower
 from palate.stores import Stores
+from palate.surfaces import plugins
 
 
 def home(stores: Stores) -> Funnel:
@@ -28,7 +29,7 @@ def home(stores: Stores) -> Funnel:
         stores=stores,
         generators=generators(stores),
         filters=(HideSeen(), HidePolicy(stores.columns)),
-        ranker=best_ranker(stores),
+        ranker=plugins.ranker(stores) or best_ranker(stores),
         rules=(
             BoostFresh(lift=0.2),
             Diversify(strength=0.1),
@@ -51,4 +52,5 @@ def generators(stores: Stores) -> tuple[Generator, ...]:
         Trending.default(stores),
         Fresh.default(stores),
         Anything.default(stores),
+        *plugins.generators(stores),
     )

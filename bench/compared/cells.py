@@ -1,0 +1,127 @@
+"""A cell: one model (or release) on one data set under one protocol, in its own process."""
+
+import hashlib
+import os
+import resource
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from compared.lists import searched
+from compared.ours import COVISIT, released
+from compared.peers import PEERS, Peer
+from compared.questions import Asked, asked
+from compared.sets import SETS, DataSet, site
+from palate.arrays import Rows
+from palate.evaluation.judging import Bench
+from palate.evaluation.report import Row
+from palate.evaluation.split import Protocol
+
+HERE = Path(__file__).parent
+SOURCE = HERE.parents[1] / "src" / "palate"
+RELEASE = "release"
+"""Not one model but all that a release serves: the towers, the generators, fusion, the funnel."""
+COUNTED = {**PEERS, COVISIT.name: COVISIT}
+RANDOM = frozenset({RELEASE, "iALS (implicit)"})
+"""What is run with several seeds."""
+
+
+class Cell(NamedTuple):
+    """What is to be measured."""
+
+    data: str
+    protocol: Protocol
+    model: str
+    seed: int
+
+    def key(self) -> str:
+        """Names the cell and the code that it runs: another version is another cell."""
+        ours = (COVISIT.name, RELEASE)
+        code = [SOURCE, HERE] if self.model in ours else [HERE, SOURCE / "evaluation"]
+        return f"{self.data}/{self.protocol}/{self.model}/{self.seed}/{_version(code)}"
+
+
+def cells(data: DataSet, protocol: Protocol, seeds: Sequence[int]) -> Iterator[Cell]:
+    """Everything there is to measure on a data set."""
+    for name, peer in COUNTED.items():
+        if not (peer.timed and data.plain):
+            for seed in seeds if name in RANDOM else (seeds[0],):
+                yield Cell(data.name, protocol, name, seed)
+    for seed in seeds:
+        yield Cell(data.name, protocol, RELEASE, seed)
+
+
+def measured(cell: Cell, source: Path, work: Path) -> list[dict[str, Any]]:
+    """Run a cell here and now; a row per model and slice."""
+    with tempfile.TemporaryDirectory() as folder:
+        rows = list(_rows(cell, source, work, Path(folder)))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    shared = {
+        "key": cell.key(),
+        **cell._asdict(),
+        "megabytes": round(peak),
+        "load": round(os.getloadavg()[0], 1),
+        "commit": _commit(),
+    }
+    return [shared | row for row in rows]
+
+
+def _rows(cell: Cell, source: Path, work: Path, folder: Path) -> Iterator[dict[str, Any]]:
+    with site(SETS[cell.data], source, work) as stores:
+        if cell.model == RELEASE:
+            for name, lists, bench, spent in released(stores, cell.protocol, cell.seed, {}):
+                yield from ({**row, **spent} for row in _judged(bench, name, lists))
+        else:
+            questions = asked(stores, cell.protocol, cell.seed, folder)
+            yield from _of_peer(COUNTED[cell.model], cell, questions)
+
+
+def _of_peer(peer: Peer, cell: Cell, questions: Asked) -> Iterator[dict[str, Any]]:
+    parts = sorted({case.part for case in questions.test.cases}, reverse=True)
+    for part, found in searched(peer, questions, parts):
+        bench = Bench(questions.test.of(part), questions.bench.world, cell.seed)
+        for row in _judged(bench, peer.name, found.lists):
+            if row["slice"] == part:
+                yield {
+                    **row,
+                    "settings": found.settings,
+                    "validation": found.tuning,
+                    "trials": peer.trials,
+                    "fit_seconds": round(found.fit_seconds, 2),
+                    "ask_seconds": round(found.ask_seconds, 2),
+                    "seconds": round(found.seconds, 1),
+                }
+
+
+def _seeded(peer: Peer, seed: int) -> Peer:
+    if peer.name not in RANDOM:
+        return peer
+    return replace(peer, grid=tuple({**each, "seed": seed} for each in peer.grid))
+
+
+def _judged(bench: Bench, name: str, lists: Sequence[Rows]) -> Iterator[Row]:
+    """A row per slice; where there is but one, it is not told twice."""
+    rows = {str(row["slice"]): row for row in bench.rows(name, lists)}
+    if len(rows) > 1:
+        rows.pop("all", None)
+    yield from rows.values()
+
+
+def _version(code: Sequence[Path]) -> str:
+    """A digest of the source files."""
+    digest = hashlib.blake2b(digest_size=6)
+    for folder in code:
+        for file in sorted(folder.rglob("*.py")):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _commit() -> str:
+    told = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],  # noqa: S607  whichever git is there
+        cwd=HERE, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return told.stdout.strip() or "unknown"

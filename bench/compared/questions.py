@@ -1,0 +1,88 @@
+"""A site's log as histories and questions: what every peer learns from and is asked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from palate.arrays import Rows, Times
+from palate.evaluation.as_of import read_all
+from palate.evaluation.judging import Bench
+from palate.evaluation.split import Case, Places, Protocol, Split, people, split
+from palate.evaluation.workspace import Workspace
+from palate.events.batch import EventBatch
+from palate.stores import Stores
+
+TUNING = 0.9
+"""The time split made once more inside train: where tuning's questions begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What may be learnt from: each user's distinct items, oldest first."""
+
+    histories: Sequence[Rows]
+    items: Rows
+    times: Times
+    """Of all events, end to end in order of time: which item, when."""
+    now: float
+    size: int
+    """Rows of the catalogue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """Something to learn from, and who is asked then."""
+
+    past: Past
+    cases: Sequence[Case]
+
+    def of(self, part: str) -> list[Case]:
+        """Those of a slice, all where it has none."""
+        return [case for case in self.cases if case.part == part] or list(self.cases)
+
+
+def whole(batch: EventBatch, cut: Split, size: int) -> Questions:
+    """The questions of the test."""
+    at = cut.counted
+    return Questions(_past(batch, at, cut.moment, size), cut.cases)
+
+
+def tuning(batch: EventBatch, cut: Split, test: Questions) -> Questions:
+    """Questions inside train. Under `loo` the same past, asked for the validation event."""
+    if cut.protocol == "time":
+        inner = batch.take(cut.train)
+        return whole(inner, split(inner, "time", TUNING), test.past.size)
+    cases = [
+        replace(case, history=case.history[:-1], relevant=case.history[-1:]) for case in cut.cases
+    ]
+    return Questions(test.past, cases)
+
+
+def _past(batch: EventBatch, at: Places, now: float, size: int) -> Past:
+    users, items = people(batch)[at], batch.item[at]
+    order = np.argsort(users, kind="stable")
+    starts = np.unique(users[order], return_index=True)[1]
+    return Past(np.split(items[order], starts[1:]), items, batch.time[at], now, size)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One data set under one protocol, ready for any model."""
+
+    test: Questions
+    inner: Questions
+    bench: Bench
+
+
+def asked(site: Stores, protocol: Protocol, seed: int, folder: Path) -> Asked:
+    """Read the site's log and cut it as `palate evaluate` does."""
+    entries = read_all(site.log, lambda _: None)
+    batch = EventBatch.encode(entries, lambda ids: site.items.rows(ids, create=False))
+    cut = split(batch, protocol)
+    space = Workspace.build(site, entries, batch, cut, folder)
+    size = space.stores.columns.size
+    bench = Bench(cut.cases, space.world(batch, cut), seed)
+    test = whole(batch, cut, size)
+    return Asked(test, tuning(batch, cut, test), bench)

@@ -1,0 +1,85 @@
+"""A file of who took what, unseen before, becomes a site that recommends, or a clear sentence."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.cli.running import palate
+
+USERS, STEPS, SHELF = 48, 12, 30
+FEW = "user,item,order\n1,a,2\n1,b,1\n2,a,1\n2,c,3\n"
+
+
+def worth_learning() -> dict[str, list[str]]:
+    """Two crowds, each with a shelf of its own."""
+    dice = np.random.default_rng(5)
+    return {
+        f"u{n}": [f"{'ab'[n % 2]}{at}" for at in dice.permutation(SHELF)[:STEPS]]
+        for n in range(USERS)
+    }
+
+
+def written(folder: Path, form: str) -> Path:
+    told, file = worth_learning(), folder / f"plain.{form}"
+    lines = {
+        "csv": ["user,item,order"]
+        + [f"{u},{item},{at}" for u, items in told.items() for at, item in enumerate(items)],
+        "lists": [" ".join([user, *items]) for user, items in told.items()],
+        "pairs": [f"{user} {item}" for user, items in told.items() for item in items],
+    }
+    file.write_text("\n".join(lines[form]) + "\n")
+    return file
+
+
+def run(*arguments: str, code: int = 0) -> str:
+    """What the command said; never a stack trace."""
+    done = palate(*arguments)
+    assert "Traceback" not in done.stderr + done.stdout
+    assert done.returncode == code, done.stderr + done.stdout
+    return done.stdout + done.stderr
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    run("init", str(tmp_path / "site"))
+    return tmp_path / "site"
+
+
+@pytest.mark.parametrize("form", ["csv", "lists", "pairs"])
+def test_it_recommends_what_a_crowd_takes_before_any_training(
+    site: Path, tmp_path: Path, form: str
+) -> None:
+    told = json.loads(
+        run("import", "histories", str(written(tmp_path, form)), "-s", str(site), "--json")
+    )
+    assert (told["new"], told["created"]) == (USERS * STEPS, 2 * SHELF)
+    run("stream", "--once", "-s", str(site))
+    page = json.loads(run("recommend", "--user", "u0", "-s", str(site), "--limit", "5", "--json"))
+    seen = set(worth_learning()["u0"])
+    shown = [each["item_id"] for each in page["items"]]
+    assert len(shown) == 5
+    assert not seen & set(shown)
+    assert sum(name.startswith("a") for name in shown) >= 4
+
+
+def test_it_is_trained_and_evaluated(site: Path, tmp_path: Path) -> None:
+    run("import", "histories", str(written(tmp_path, "lists")), "-s", str(site))
+    trained = json.loads(run("train", "-s", str(site), "--json").partition("\n}\n")[0] + "}")
+    assert trained["promoted"]
+    report = run("evaluate", "--split", "loo", "-s", str(site))
+    assert "funnel" in report
+
+
+def test_two_users_and_three_items_get_pages_and_clear_sentences(
+    site: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "few.csv"
+    file.write_text(FEW)
+    run("import", "histories", str(file), "-s", str(site))
+    run("stream", "--once", "-s", str(site))
+    page = json.loads(run("recommend", "--user", "1", "-s", str(site), "--json"))
+    assert [each["item_id"] for each in page["items"]] == ["c"]
+    assert "4 engagements, and learning begins at 200" in run("train", "-s", str(site), code=1)
+    assert "funnel" in run("evaluate", "--split", "time", "-s", str(site))
+    assert "are too few" in run("evaluate", "--split", "loo", "-s", str(site), code=2)
