@@ -206,7 +206,8 @@ def load(home: Path, environment: Mapping[str, str]) -> Settings:
     file = home / FILE
     if not file.is_file():
         raise BadInput(
-            f"{home} is not a site: it has no {FILE}; make one with `palate init {home}`"
+            f"{home} is not a site: it has no {FILE}; name one with --site DIR, or make one with"
+            f" `palate init {home}`"
         )
     try:
         tree: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))

@@ -152,6 +152,16 @@ def close(stores: Stores | Sources) -> None:
             getattr(stores, name).close()
 
 
+def unfolded(stores: Stores) -> str:
+    """What the stream worker has not taken in yet, in words; "" where nothing waits."""
+    waiting = []
+    if stores.items.changes(stores.columns.version, 1):
+        waiting.append("changes of the catalogue")
+    if stores.log.read(stores.online.position(), 1):
+        waiting.append("events")
+    return " and ".join(waiting)
+
+
 def current_release(settings: Settings) -> Release | None:
     """The live release, else the last one before it that can be trusted; None where there is none.
 

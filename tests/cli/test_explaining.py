@@ -8,10 +8,11 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
+from palate.catalog.item import Item
 from palate.cli import recommend, show, why
 from palate.errors import BadInput, NotFound
 from palate.settings import FILE, load
-from palate.stores import close
+from palate.stores import close, open_stores
 from palate.testing.tiny import tiny_site
 
 
@@ -96,3 +97,31 @@ def test_show_lists_the_parts_and_their_numbers(site: Path) -> None:
 @pytest.mark.parametrize("app", [recommend.app, why.app, show.app])
 def test_help_has_an_example(app: Typer) -> None:
     assert "Example: palate" in CliRunner().invoke(app, ["--help"]).output.replace("**", "")
+
+
+def test_why_names_the_deed_and_what_would_change_it(site: Path) -> None:
+    liked = facts(recommend.app, site, "--user", "u1", "--limit", "1")
+    assert liked["items"]
+    found = next(
+        each
+        for n in range(40)
+        if (each := facts(why.app, site, "u1", f"comedy-{n % 13}"))["part"] == "hide_seen"
+    )
+    assert found["sentence"].startswith("it counts as seen: ")
+    assert "taken in" in found["sentence"]
+    assert "hide_seen.signals" in found["cure"]
+    assert "what would change it" in told(why.app, site, "u1", found["item_id"])
+
+
+def test_what_has_not_been_taken_in_is_said(tmp_path: Path) -> None:
+    (tmp_path / FILE).touch()
+    stores = open_stores(load(tmp_path, {}))
+    stores.items.put([Item(item_id="a", title="A")])
+    close(stores)
+    said = told(recommend.app, tmp_path)
+    assert "changes of the catalogue have not been taken in yet: run `palate up`" in said
+
+
+def test_a_surface_about_an_item_wants_the_item(site: Path) -> None:
+    with pytest.raises(BadInput, match="more_like_this needs the item"):
+        told(recommend.app, site, "--surface", "more_like_this")

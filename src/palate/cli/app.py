@@ -18,7 +18,8 @@ import palate
 from palate.errors import PalateError
 
 HERE = Path(__file__).parent
-FAILED = 1
+INTERRUPTED = 130
+STOPPED = "palate: stopped; what was done is kept, and the same command goes on from there"
 NOT_COMMANDS = {"__init__", "__main__", "app", "output", "site"}
 
 
@@ -97,8 +98,9 @@ def main() -> None:
         sys.exit(error.exit_code)
     except typer.TyperException as error:
         sys.exit(_usage(error))
-    except typer.Abort:
-        sys.exit(FAILED)
+    except (typer.Abort, KeyboardInterrupt):
+        typer.echo(STOPPED, err=True)
+        sys.exit(INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from palate.catalog.user import session_key
-from palate.cli.output import facts
+from palate.cli.output import console, facts
 from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.clock import SystemClock
 from palate.errors import NotFound
@@ -17,8 +17,9 @@ from palate.funnel.types import Answer, Query
 from palate.serving.bodies import Ask
 from palate.serving.names import Named
 from palate.serving.reasons import reason_body
+from palate.serving.routes.asking import check
 from palate.serving.visitors import Visitors, who
-from palate.stores import Stores, open_stores
+from palate.stores import Stores, open_stores, unfolded
 from palate.surfaces import funnel
 from palate.surfaces.overrides import certain
 
@@ -45,6 +46,8 @@ def main(
     stores = open_stores(settings_of(site))
     built = certain(funnel(surface, stores))
     ask = ask_of(user, surface, limit, item)
+    check(ask, stores.settings.serving.max_limit)
+    remark_unfolded(stores)
     answer = asyncio.run(built.answer(query_of(stores, ask)))
     entries = described(stores, answer)
     release = stores.release.name if stores.release else None
@@ -53,6 +56,14 @@ def main(
         as_json=as_json,
         table=_table(f"{surface}, step {answer.step}, release {release or 'none yet'}", entries),
     )
+
+
+def remark_unfolded(stores: Stores) -> None:
+    """Say on stderr where the answer is older than the data."""
+    waiting = unfolded(stores)
+    if waiting:
+        told = f"{waiting} have not been taken in yet: run `palate up`, or `palate stream --once`"
+        console.print(told, highlight=False)
 
 
 def ask_of(visitor: str, surface: str, limit: int, item: str = "") -> Ask:
@@ -121,7 +132,7 @@ def described(stores: Stores, answer: Answer) -> list[dict[str, Any]]:
 
 def _table(title: str, entries: list[dict[str, Any]]) -> Table | str:
     if not entries:
-        return f"{title}: nothing to show (a fresh site needs items; `palate up` counts its events)"
+        return f"{title}: nothing to show; a site needs items that may be shown to this visitor"
     table = Table(title=title, title_justify="left")
     for name in ("#", "item", "title", "score", "reason"):
         table.add_column(name, justify="right" if name in {"#", "score"} else "left")

@@ -41,6 +41,7 @@ def list_(site: SiteOption = Path(), as_json: JsonOption = False) -> None:  # no
         [tuple(str(r[c])[:16] if c == "made" else r[c] for c in head) for r in rows],
     )
     table.columns[0].no_wrap = True  # a name that is cut cannot be promoted
+    table.columns[2].no_wrap = True
     table.columns[0].min_width = max(map(len, directory.names()), default=0)
     facts({"current": live, "releases": rows}, as_json=as_json, table=table)
 
@@ -52,11 +53,13 @@ def show(name: NameArgument, site: SiteOption = Path(), as_json: JsonOption = Fa
     Example: **palate releases show 20261124-101500-3f2a**
     """
     manifest = _directory(site).manifest(name)
-    rows = [*sorted(manifest.metrics.items()), *sorted(manifest.seconds.items())]
+    parts = {"data": manifest.data, "metrics": manifest.metrics, "seconds": manifest.seconds}
     text = [f"{name}, made {_moment(manifest)} by palate {manifest.version}"]
     text += [f"  {verdict.sentence}" for verdict in manifest.verdicts]
     text += [f"  Note: {note}" for note in manifest.notes]
-    text += [f"  {key} = {value:.4f}" for key, value in rows]
+    for part, numbers in parts.items():
+        text += ["", f"{part}:"] if numbers else []
+        text += [f"  {key} = {value:.6g}" for key, value in sorted(numbers.items())]
     facts(manifest, as_json=as_json, table="\n".join(text))
 
 

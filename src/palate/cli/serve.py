@@ -23,8 +23,12 @@ app = typer.Typer()
 @app.command()
 def main(
     site: SiteOption = Path(),
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 0,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; else the settings'.", show_default=False)
+    ] = "",
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Port to listen on; else the settings'.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Worker processes.")] = None,
     api_only: Annotated[bool, typer.Option("--api-only", help="Without the storefront.")] = False,  # noqa: FBT002  Typer's form
 ) -> None:
@@ -35,8 +39,9 @@ def main(
     Without an API key (`api_keys` in palate.toml) only loopback addresses are allowed.
     """
     settings = settings_of(site)
-    given = {"host": host, "port": port, "workers": workers}
-    wanted = msgspec.structs.replace(settings.serving, **{k: v for k, v in given.items() if v})
+    named = {"host": host or None, "port": port, "workers": workers}
+    given = {name: value for name, value in named.items() if value is not None}
+    wanted = msgspec.structs.replace(settings.serving, **given)
     check_binding(wanted)
     check_port(wanted.host, wanted.port)
     console.print(f"serving {settings.site.name} on http://{wanted.host}:{wanted.port}")

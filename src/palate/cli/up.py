@@ -13,6 +13,7 @@ from palate.cli.site import SiteOption, settings_of
 from palate.serving.launch import check_binding, check_port
 from palate.serving.supervisor import Supervisor, ready, site_roles
 from palate.settings import Settings
+from palate.streaming.lock import check_alone
 
 READY_SECONDS = 120.0
 
@@ -22,8 +23,12 @@ app = typer.Typer()
 @app.command()
 def main(
     site: SiteOption = Path(),
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "",
-    port: Annotated[int, typer.Option(help="Port to listen on.")] = 0,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; else the settings'.", show_default=False)
+    ] = "",
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Port to listen on; else the settings'.")
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes that answer.")
     ] = None,
@@ -33,11 +38,14 @@ def main(
     Example: **palate up --port 8700**
     """
     settings = settings_of(site)
-    given = {"host": host, "port": port, "workers": workers}
+    named = {"host": host or None, "port": port, "workers": workers}
+    given = {name: value for name, value in named.items() if value is not None}
     serving = msgspec.structs.replace(
-        settings.serving, **{name: value for name, value in given.items() if value}
+        settings.serving,
+        **given,
     )
     check_binding(serving)
+    check_alone(settings)
     check_port(serving.host, serving.port)
     asyncio.run(_run(msgspec.structs.replace(settings, serving=serving)))
 

@@ -2,16 +2,21 @@
 
 import asyncio
 import math
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from rich.console import Group
 from rich.table import Table
 
 from palate.cli.output import facts, table_of
-from palate.cli.recommend import WHO, SurfaceOption, ask_of, query_of, row_of
+from palate.cli.recommend import WHO, SurfaceOption, ask_of, query_of, remark_unfolded, row_of
 from palate.cli.site import JsonOption, SiteOption, settings_of
+from palate.events.kinds import Signal
+from palate.funnel.types import Query
 from palate.funnel.whereabouts import Whereabouts, locate
 from palate.reranking.hide_policy import HidePolicy
 from palate.serving.bodies import Ask
@@ -20,6 +25,7 @@ from palate.surfaces import funnel
 from palate.surfaces.overrides import certain
 
 app = typer.Typer()
+DEEDS = {Signal.NEGATIVE: "turned down", Signal.POSITIVE: "liked", Signal.TAKEN: "taken in"}
 
 
 @app.command()
@@ -36,6 +42,7 @@ def main(
     Example: **palate why u1 i9**
     """
     stores = open_stores(settings_of(site))
+    remark_unfolded(stores)
     ask = ask_of(user, surface, limit)
     found = asyncio.run(_follow(stores, ask, item))
     told = {"user_id": user, "item_id": item, "surface": surface, **_told(found)}
@@ -46,11 +53,26 @@ async def _follow(stores: Stores, ask: Ask, item: str) -> Whereabouts:
     row = row_of(stores, item)
     query = query_of(stores, ask)
     found = await locate(certain(funnel(ask.surface, stores)), query, row)
-    if found.part != "hide_policy":
-        return found
-    columns = HidePolicy(stores.columns)
-    problem = columns.problem(query, row)
-    return Whereabouts(found.stage, f"policy hides it: {problem}", found.part, votes=found.votes)
+    if found.part == "hide_policy":
+        problem = HidePolicy(stores.columns).problem(query, row)
+        return replace(found, sentence=f"policy hides it: {problem}")
+    if found.part == "hide_seen":
+        return replace(found, sentence=f"it counts as seen: {_deeds(query, row)}")
+    return found
+
+
+def _deeds(query: Query, row: int) -> str:
+    """What the visitor did with an item, and when last."""
+    user = query.user
+    bits = int(np.bitwise_or.reduce(user.seen_signals[user.seen == row], initial=0))
+    done = [deed for signal, deed in DEEDS.items() if bits & signal]
+    last = user.times[user.history == row]
+    when = f", last at {_moment(float(last.max()))}" if len(last) else ""
+    return f"{' and '.join(done)}{when}"
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(sep=" ", timespec="minutes")
 
 
 def _told(found: Whereabouts) -> dict[str, Any]:
@@ -58,6 +80,7 @@ def _told(found: Whereabouts) -> dict[str, Any]:
         "stage": found.stage,
         "part": found.part,
         "sentence": found.sentence,
+        "cure": found.cure,
         "position": found.position or None,
         "ranked": found.ranked or None,
         "score": None if math.isnan(found.score) else found.score,
@@ -77,6 +100,8 @@ def _table(title: str, found: Whereabouts) -> Any:
         for vote in found.votes
     ]
     told: list[str | Table] = [f"{title}: {found.sentence}"]
+    if found.cure:
+        told.append(f"what would change it: {found.cure}")
     if found.ranked:
         told.append(f"ranked {found.ranked} with a score of {found.score:.4f}")
     told += [f"{name} moved it from {a} to {b}" for name, (a, b) in found.moves.items()]

@@ -15,6 +15,16 @@ Stage: TypeAlias = Literal[
     "shown", "catalogue", "excluded", "filter", "generate", "pool", "rank", "shortlist", "rule"
 ]
 
+CURES = {
+    "catalogue": "an item of that id in the catalogue, with hidden = false",
+    "excluded": "a request that lets it in: without the cursor, `exclude` and `filter`",
+    "seen": 'another idea of what counts as seen: "hide_seen.signals" under {surface}',
+    "filter": "its dates, regions, age or visibility in the catalogue, or who asks",
+    "generate": "events on it by people like this visitor, or categories and text like theirs",
+    "pool": 'a better rank at one generator, or a larger pool: "pool" under {surface}',
+    "rule": 'the numbers of "{part}" under {surface}',
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Vote:
@@ -44,6 +54,8 @@ class Whereabouts:
     votes: tuple[Vote, ...] = ()
     moves: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Rule -> (rank before, rank after)."""
+    cure: str = ""
+    """What would have to change for it to be shown."""
 
 
 async def locate(funnel: Funnel, query: Query, row: int) -> Whereabouts:
@@ -52,13 +64,28 @@ async def locate(funnel: Funnel, query: Query, row: int) -> Whereabouts:
     query = replace(query, seed_item=answer.seed_item)
     found = _in_answer(funnel, query, row, answer)
     votes = await _votes(funnel, query, row)
+    found = _placed(funnel, found, votes)
+    return replace(found, votes=votes, cure=_cure(query, found, answer))
+
+
+def _placed(funnel: Funnel, found: Whereabouts, votes: tuple[Vote, ...]) -> Whereabouts:
+    """Tell an item that nobody proposed from one for which the pool had no room."""
     if found.stage == "generate" and any(vote.rank for vote in votes):
         best = min((vote for vote in votes if vote.rank), key=lambda vote: vote.rank)
         sentence = (
             f"{best.generator} has it at rank {best.rank}, but the pool of {funnel.pool} was full"
         )
-        return replace(found, stage="pool", sentence=sentence, votes=votes)
-    return replace(found, votes=votes)
+        return replace(found, stage="pool", sentence=sentence)
+    return found
+
+
+def _cure(query: Query, found: Whereabouts, answer: Answer) -> str:
+    """What the site, or the visitor, would have to do."""
+    if found.stage in {"rank", "shortlist"}:
+        least = float(answer.slate.scores.min(initial=np.inf))
+        return f"a score of {least:.4f}, the lowest on this page (it has {found.score:.4f})"
+    told = CURES.get("seen" if found.part == "hide_seen" else found.stage, "")
+    return told.format(surface=f"[surfaces.{query.surface}]", part=found.part)
 
 
 def _in_answer(funnel: Funnel, query: Query, row: int, answer: Answer) -> Whereabouts:

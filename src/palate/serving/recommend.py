@@ -124,7 +124,9 @@ class Recommending:
     def _next(self, query: Query, answer: Answer) -> str | None:
         rows = answer.slate.rows.tolist()
         after = _joined(query.excluded, rows)
-        if len(rows) < self._ask.limit or len(after) > self._most:
+        ranked = answer.trace.ranked
+        all_given = ranked is not None and len(ranked) <= len(rows)
+        if all_given or len(rows) < self._ask.limit or len(after) > self._most:
             return None
         given = self._cursor.given + len(rows)
         return Cursor(given, after, answer.seed_item).encode(self._owner)

@@ -23,3 +23,9 @@ def only_worker(settings: Settings) -> Iterator[None]:
                 " `palate up` or `palate stream` first"
             ) from error
         yield
+
+
+def check_alone(settings: Settings) -> None:
+    """Raise Conflict where a stream worker of this site runs; holds nothing."""
+    with only_worker(settings):
+        pass
