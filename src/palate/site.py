@@ -31,6 +31,7 @@ from palate.serving.runtime import Runtime, running
 from palate.settings import FILE, Settings, load, template
 from palate.stores import Stores, close, open_stores, stream_worker
 from palate.streaming.lock import only_worker
+from palate.streaming.warming import warm
 from palate.streaming.worker import StreamWorker
 
 T = TypeVar("T")
@@ -73,6 +74,7 @@ class Site:
             stack.callback(close, stores)
             worker = stream_worker(stores, time) if writes else None
             if worker:
+                warm(settings)
                 worker.recover()
                 worker.drain()
             serving = _Loop(settings, time, stores)

@@ -13,6 +13,7 @@ from palate.cli.site import SiteOption, settings_of
 from palate.clock import SystemClock
 from palate.stores import close, open_stores, stream_worker
 from palate.streaming.lock import only_worker
+from palate.streaming.warming import warm
 from palate.streaming.worker import StreamWorker
 
 app = typer.Typer()
@@ -36,6 +37,7 @@ def main(
     with only_worker(settings):
         stores = open_stores(settings, writer=True)
         worker = stream_worker(stores, SystemClock())
+        warm(settings)
         _catch_up(worker, stop)
         if not once:
             worker.run(stop)
