@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats, Mask, Rows
-from palate.features.vector import matrix
 from palate.funnel.budget import DEFAULT, Budget
+from palate.funnel.facts import features_of
 from palate.funnel.ladder import STEPS, by_rank, nothing, popular
 from palate.funnel.merge import merge
 from palate.funnel.reasons import reasons_for
@@ -127,7 +127,7 @@ class Funnel:
         pool = pool.take(self._lawful(query, pool.rows, log))
         reads = self.ranker.reads
         with log.part("features", len(pool)) as part:
-            features = self._features(query, pool, reads) if reads else _no_features(pool)
+            features = features_of(self.stores, query, pool, reads) if reads else _no_features(pool)
             part.left = len(pool)
         with log.part("rank", len(pool)) as part:
             scores = self.ranker.score(query, pool, features)
@@ -163,19 +163,6 @@ class Funnel:
     def _read(self, rows: Rows, rules: Iterable[Rule]) -> Columns:
         names = tuple(dict.fromkeys(name for each in rules for name in each.reads))
         return self.stores.columns.read(rows, names) if names else {}
-
-    def _features(self, query: Query, pool: Pool, reads: tuple[str, ...]) -> Floats:
-        return matrix(
-            reads,
-            user=query.user,
-            now=query.now,
-            rows=pool.rows,
-            scores=pool.scores,
-            ranks=pool.ranks,
-            generators=pool.generators,
-            columns=self.stores.columns,
-            states=self.stores.states,
-        )
 
     def _answered(self, step: Step, query: Query, slate: Slate, log: Recorder) -> Answer:
         with log.part("reasons", len(slate)) as part:

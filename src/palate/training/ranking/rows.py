@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from palate.arrays import Floats, Keys, Mask, Rows
 from palate.events.batch import EventBatch
 from palate.events.kinds import Signal
-from palate.features.vector import FEATURES, matrix
+from palate.features.vector import FEATURES
+from palate.funnel.facts import features_of
 from palate.funnel.merge import merge
 from palate.funnel.stages import Generator, name_of
 from palate.funnel.types import Pool, Query
@@ -210,17 +211,7 @@ class _Walk:
         return np.sort(np.concatenate([np.flatnonzero(taken), drawn])), len(others) / room
 
     def _features(self, query: Query, pool: Pool) -> Floats:
-        return matrix(
-            self.source.features,
-            user=query.user,
-            now=query.now,
-            rows=pool.rows,
-            scores=pool.scores,
-            ranks=pool.ranks,
-            generators=pool.generators,
-            columns=self.stores.columns,
-            states=self.stores.states,
-        )
+        return features_of(self.stores, query, pool, self.source.features)
 
 
 def _aligned(rows: Rows, labels: dict[int, tuple[bool, ...]]) -> Floats:
