@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> None:
     """Run what is wanted and not yet measured, a line a row."""
     wanted = _parsed(arguments)
     if wanted.cell:
-        cell = msgspec.convert(msgspec.json.decode(wanted.cell), Cell)
+        cell = Cell(**msgspec.json.decode(wanted.cell))
         with threadpool_limits(1):
             rows = measured(cell, wanted.source, wanted.work)
         print(msgspec.json.encode(rows).decode())

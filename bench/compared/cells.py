@@ -56,17 +56,22 @@ def cells(data: DataSet, protocol: Protocol, seeds: Sequence[int]) -> Iterator[C
 
 def measured(cell: Cell, source: Path, work: Path) -> list[dict[str, Any]]:
     """Run a cell here and now; a row per model and slice."""
+    before = _peak()
     with tempfile.TemporaryDirectory() as folder:
         rows = list(_rows(cell, source, work, Path(folder)))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     shared = {
         "key": cell.key(),
         **cell._asdict(),
-        "megabytes": round(peak),
+        "megabytes": round(_peak() - before),
         "load": round(os.getloadavg()[0], 1),
         "commit": _commit(),
     }
     return [shared | row for row in rows]
+
+
+def _peak() -> float:
+    """Megabytes that this process held at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _rows(cell: Cell, source: Path, work: Path, folder: Path) -> Iterator[dict[str, Any]]:

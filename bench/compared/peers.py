@@ -17,6 +17,7 @@ from compared.questions import Past
 from palate.arrays import Floats, Rows
 
 DAY = 86_400.0
+BLOCK = 512
 Settings: TypeAlias = Mapping[str, Any]
 Scorer: TypeAlias = Callable[[Sequence[Rows], Settings], Floats]
 
@@ -72,16 +73,22 @@ def decayed_popularity(past: Past, settings: Settings) -> Scorer:
 
 
 def item_knn(past: Past, settings: Settings) -> Scorer:
-    """Cosine with shrinkage, the `k` nearest of every candidate."""
-    size, k = past.size, settings["k"]
+    """Counts taken together by counts^`power` with shrinkage, the `k` nearest of every candidate.
+
+    With `power` .5 it is the cosine, with 0 plain co-occurrence.
+    """
+    size, k = past.size, min(settings["k"], past.size)
     taken = matrix(past.histories, size)
-    together = (taken.T @ taken).toarray()
-    counts = np.maximum(np.diag(together).copy(), 1)
-    np.fill_diagonal(together, 0)
-    near = together / (np.sqrt(counts[:, None] * counts[None]) + settings["shrink"])
-    if k < size:
-        near[near < -np.partition(-near, k, axis=0)[k][None]] = 0
-    weights = sp.csr_matrix(near.astype(np.float32))
+    near = (taken.T @ taken).toarray()
+    counts = np.maximum(np.diag(near).copy(), 1) ** np.float32(settings["power"])
+    np.fill_diagonal(near, 0)
+    for start in range(0, size, BLOCK):  # by columns: candidates
+        part = near[:, start : start + BLOCK]
+        part /= counts[:, None] * counts[None, start : start + BLOCK] + settings["shrink"]
+        if k < size:
+            part[part < np.partition(part, size - k, axis=0)[size - k][None]] = 0
+    weights = sp.csr_matrix(near)
+    weights = weights if weights.nnz < size * size / 20 else near
     return lambda histories, how: dense(matrix(histories, size, how["decay"]) @ weights)
 
 
@@ -100,6 +107,25 @@ def ease(past: Past, settings: Settings) -> Scorer:
     weights[np.diag_indices(size)] = 0
     ready = np.ascontiguousarray(weights, np.float32)
     return lambda histories, how: dense(matrix(histories, size, how["decay"]) @ ready)
+
+
+def ease_and_recent(past: Past, settings: Settings) -> Scorer:
+    """EASE and the popularity of the last `days`, each standardised, the latter as its root."""
+    by_taste = ease(past, settings)
+
+    def score(histories: Sequence[Rows], how: Settings) -> Floats:
+        recent = np.sqrt(popularity(past, {"days": how["days"]})(histories[:1], {})[0])
+        scores = _standard(by_taste(histories, {"decay": 1.0}))
+        scores += np.float32(how["weight"]) * _standard(recent[None])
+        return scores
+
+    return score
+
+
+def _standard(scores: Floats) -> Floats:
+    each: Floats = scores - scores.mean(1, keepdims=True)
+    each /= each.std(1, keepdims=True) + np.float32(1e-9)
+    return each
 
 
 def ials(past: Past, settings: Settings) -> Scorer:
@@ -141,8 +167,16 @@ PEERS = {
             "popularity decayed", decayed_popularity,
             _grid(half_life=(1, 2, 4, 7, 14, 30, 60, 120)), timed=True,
         ),
-        Peer("item-kNN", item_knn, _grid(k=(100, 300), shrink=(10.0, 100.0)), DECAYS),
+        Peer("item-kNN", item_knn, _grid(k=(100, 300), shrink=(10.0, 100.0), power=(0.5,)), DECAYS),
+        Peer(
+            "co-occurrence", item_knn, _grid(k=(10**6,), shrink=(10.0,), power=(0, 0.1, 0.2, 0.35)),
+            DECAYS,
+        ),
         Peer("EASE", ease, _grid(penalty=(100.0, 300.0, 1000.0, 3000.0)), DECAYS),
+        Peer(
+            "EASE + popularity", ease_and_recent, _grid(penalty=(300.0, 1000.0)),
+            _grid(days=(7, 30), weight=(0.1, 0.3, 1.0, 2.0, 4.0, 8.0)), timed=True,
+        ),
         Peer(
             "iALS (implicit)", ials,
             (

@@ -8,8 +8,8 @@ from pathlib import Path
 from compared.ledger import Place, Summary
 
 ORDER = (
-    "popularity", "popularity 30d", "popularity 7d", "popularity decayed", "item-kNN", "EASE",
-    "iALS (implicit)", "covisit",
+    "popularity", "popularity 30d", "popularity 7d", "popularity decayed", "item-kNN",
+    "co-occurrence", "EASE", "EASE + popularity", "iALS (implicit)", "covisit",
 )  # fmt: skip
 """Peers and counted models first; what a release serves follows in the funnel's order."""
 LAST = ("union", "fusion", "ranker", "funnel")

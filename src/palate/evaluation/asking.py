@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from palate.arrays import Doubles, Rows
+from palate.evaluation.overhearing import said
 from palate.evaluation.ranking import best
 from palate.evaluation.split import Case
 from palate.funnel.engine import Funnel
@@ -26,6 +27,7 @@ class Models:
     """Everything that can answer a question, and which of it is wanted."""
 
     funnel: Funnel
+    """With generators that are `overheard`."""
     fusion: Fusion
     counted: Mapping[str, Doubles]
     """Baselines: scores by item row."""
@@ -46,15 +48,14 @@ class Models:
             for name, scores in self.counted.items()
             if self._wants(name)
         }
+        stages = await self._stages(query) if any(map(self._wants, STAGES)) else {}
         for each in self.funnel.generators:
             if self._wants(name := name_of(each)):
-                found = await each.generate(query, DEPTH)
+                found = said(each) if stages else await each.generate(query, DEPTH)
                 lists[name] = cleaned(found, self.funnel.stores.columns.size)[0].rows
-        return lists | await self._stages(query)
+        return lists | stages
 
     async def _stages(self, query: Query) -> dict[str, Rows]:
-        if not any(self._wants(stage) for stage in STAGES):
-            return {}
         answer = await self.funnel.answer(query)
         pool, ranked = answer.trace.pool, answer.trace.ranked
         found = {

@@ -17,6 +17,7 @@ from palate.evaluation.as_of import read_all
 from palate.evaluation.asking import Models
 from palate.evaluation.baselines import counted
 from palate.evaluation.judging import PARTS, Bench
+from palate.evaluation.overhearing import overheard
 from palate.evaluation.report import Report, Value
 from palate.evaluation.split import Case, Protocol, Split, split
 from palate.evaluation.workspace import Workspace
@@ -109,7 +110,7 @@ def _models(
 ) -> Models:
     stores = space.stores
     counts = counted(batch, cut, stores.columns.size)
-    everything = Models(funnel_of(stores), Fusion.default(stores), counts, ())
+    everything = Models(overheard(funnel_of(stores)), Fusion.default(stores), counts, ())
     unknown = sorted(set(wish.models) - set(everything.names))
     if unknown:
         raise BadInput(f"no model {unknown[0]!r}; there are {', '.join(everything.names)}")
