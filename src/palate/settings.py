@@ -140,6 +140,9 @@ class TrainingSettings(_Part, frozen=True):
     """Time limit of one tower training; early stopping may end it sooner."""
     ranker_queries: Count = 2_500
     """Moments of the history that are replayed into training rows."""
+    horizon: Positive = 50
+    """Engagements from a moment on that count as what the user wanted then: 1 learns what comes
+    right next, 50 what people take over the coming weeks (which a page is for)."""
     ranker_candidates: Positive = 100
     """Candidates kept for each of them."""
     ranker_epochs: Positive = 5

@@ -189,7 +189,7 @@ def test_the_gate_keeps_a_ranker_back_that_is_no_better(
 def test_moments_are_spread_over_the_end_of_the_log_and_know_what_came_next(site: Stores) -> None:
     data = read_dataset(site, quietly)
     since = data.part(0.8)
-    moments = sample_moments(data.events, since, 50)
+    moments = sample_moments(data.events, since, 50, 50)
     assert len(moments) == 50
     places = [int(data.events.position[m.at]) for m in moments]
     assert places == sorted(places)
@@ -204,9 +204,15 @@ def test_moments_are_spread_over_the_end_of_the_log_and_know_what_came_next(site
         assert len(moment.labels) <= 10
 
 
+def test_a_horizon_of_one_learns_the_very_next_thing(site: Stores) -> None:
+    data = read_dataset(site, quietly)
+    for moment in sample_moments(data.events, data.part(0.8), 50, 1):
+        assert list(moment.labels) == [int(data.events.item[moment.at])]
+
+
 def test_busy_users_are_asked_ever_more_rarely(site: Stores) -> None:
     data = read_dataset(site, quietly)
-    moments = sample_moments(data.events, 0, 10_000)
+    moments = sample_moments(data.events, 0, 10_000, 50)
     own = np.flatnonzero((data.events.user == user_key("u3")) & data.engaged)
     asked = [moment.at for moment in moments if moment.user == user_key("u3")]
     assert asked == own[[0, 1, 2, 3, 5, 8, 13]].tolist()
@@ -214,7 +220,7 @@ def test_busy_users_are_asked_ever_more_rarely(site: Stores) -> None:
 
 def test_rows_know_nothing_of_the_moment_they_predict(site: Stores) -> None:
     data = read_dataset(site, quietly)
-    moments = sample_moments(data.events, data.part(0.8), 20)
+    moments = sample_moments(data.events, data.part(0.8), 20, 50)
     asked: list[tuple[float, int]] = []
     features = ("user_acts", "taken_before")
 
@@ -240,7 +246,7 @@ def test_rows_know_nothing_of_the_moment_they_predict(site: Stores) -> None:
 
 def test_training_lists_are_sampled_and_judging_lists_are_whole(site: Stores) -> None:
     data = read_dataset(site, quietly)
-    moments = sample_moments(data.events, data.part(0.8), 60)
+    moments = sample_moments(data.events, data.part(0.8), 60, 50)
     source = RowSource(replace(site, columns=current_columns(site)), generators, None)
     lists = reconstruct(source, data, moments, 30, quietly)
     for number, each in enumerate(lists):

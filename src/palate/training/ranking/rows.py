@@ -33,9 +33,6 @@ from palate.training.sequences import joined_users
 
 GeneratorsOf: TypeAlias = Callable[[Stores], tuple[Generator, ...]]
 
-AHEAD = 50
-"""Engagements from the moment on that count as what the user wanted. With 10, rankers learn the
-order within a visit, and do worse for what people take later; see `docs/quality.md`."""
 STEPS = np.array([0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987, 1597])
 """Which of a user's engagements are moments: close together when the user is new to the window,
 then ever wider apart, so that a few busy people do not become what everybody is ranked by."""
@@ -56,8 +53,11 @@ class Moment(NamedTuple):
     """Row -> came true, by head."""
 
 
-def sample_moments(events: EventBatch, since: int, count: int) -> list[Moment]:
-    """At most `count` engagements at log positions from `since` on: `STEPS` of every user."""
+def sample_moments(events: EventBatch, since: int, count: int, horizon: int) -> list[Moment]:
+    """At most `count` engagements at log positions from `since` on: `STEPS` of every user.
+
+    What each user takes in within `horizon` engagements, this one included, are the labels.
+    """
     users = joined_users(events)
     engaged = ((events.signal & Signal.ENGAGED) > 0) & (events.item >= 0)
     fresh = engaged & _first_time(users, events.item, engaged)
@@ -74,7 +74,7 @@ def sample_moments(events: EventBatch, since: int, count: int) -> list[Moment]:
             int(at),
             int(events.user[at]),
             float(events.time[at]),
-            _labels(events, users, order[place[at] : place[at] + AHEAD]),
+            _labels(events, users, order[place[at] : place[at] + horizon]),
         )
         for at in wanted
     ]

@@ -46,7 +46,8 @@ class RankerOutcome:
 def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -> RankerOutcome:
     """Live through the moments after the cut, learn from them, and judge most of them."""
     settings = source.stores.settings
-    moments = sample_moments(data.events, data.part(cut), settings.training.ranker_queries)
+    count, horizon = settings.training.ranker_queries, settings.training.horizon
+    moments = sample_moments(data.events, data.part(cut), count, horizon)
     late = moments[int(len(moments) * JUDGED) :]
     if len(moments) < FEWEST_MOMENTS or len({m.user for m in late}) < FEWEST_USERS:
         why = f"Too little for a ranker: {len(moments):,} moments after the cut."
