@@ -39,9 +39,10 @@ from palate.features.folds import ITEM_FOLDS
 from palate.features.items import ItemStates
 from palate.features.online.memory import MemoryOnline
 from palate.features.record import UserState
-from palate.features.vector import FEATURES
+from palate.features.vector import offered
 from palate.funnel.engine import Funnel
 from palate.funnel.types import Query
+from palate.funnel.worth import SENSIBLE
 from palate.index.opening import build_index
 from palate.models.covisit import Covisit
 from palate.models.ranker import RankerFacts, RankerModel
@@ -230,7 +231,7 @@ def _covisit(items: int, dice: np.random.Generator) -> Covisit:
 
 
 def _release(items: int, folder: Path, columns: ItemColumns, dice: np.random.Generator) -> Release:
-    names = tuple(feature.name for feature in FEATURES)
+    names = offered(name for name, weight in SENSIBLE.items() if weight > 0)
     rows = dice.standard_normal((256, len(names))).astype(np.float32)
     ranker = RankerFacts(features=names, means=(0.0,) * len(names), knots={})
     export_ranker(folder / "ranker", RankerNetwork(rows), ranker)

@@ -165,6 +165,7 @@ def unfolded(stores: Stores) -> str:
 def current_release(settings: Settings) -> Release | None:
     """The live release, else the last one before it that can be trusted; None where there is none.
 
+    Where every ranker needs features of another build, the newest serves without: by its fusion.
     What cannot be trusted is logged.
     """
     directory = ReleaseDirectory(settings.path(settings.stores.releases))
@@ -173,11 +174,16 @@ def current_release(settings: Settings) -> Release | None:
     except CorruptRelease as error:
         log.error("serving without a release: %s", error)  # noqa: TRY400  the sentence is enough
         return None
-    for name in lived:
+    for name, ranked in [*((name, True) for name in lived), *((name, False) for name in lived)]:
         try:
-            return directory.load(name)
+            found = directory.load(name, ranked=ranked)
         except (CorruptRelease, NotFound) as error:
-            log.error("release %s is passed over: %s", name, error)  # noqa: TRY400
+            if ranked:
+                log.error("release %s is passed over: %s", name, error)  # noqa: TRY400
+            continue
+        if not ranked:
+            log.error("release %s serves without its ranker", name)
+        return found
     if lived:
         log.error("serving without a release: none of %d can be trusted", len(lived))
     return None

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from palate.errors import CorruptRelease, NotFound
-from palate.features.vector import FEATURES, layout_hash
+from palate.features.vector import DECLARED, layout_hash, meanings, offered
 from palate.releases.directory import CURRENT, ReleaseDirectory
 from palate.releases.manifest import FILE, SEAL, Manifest
 
@@ -153,11 +153,41 @@ def test_features_that_this_build_does_not_know_are_refused(releases: ReleaseDir
 
 
 def test_features_of_another_meaning_are_refused(releases: ReleaseDirectory) -> None:
-    known = tuple(feature.name for feature in FEATURES[:4])
+    known = tuple(feature.name for feature in DECLARED[:4])
     assert releases.load(publish(releases, features=known, layout=layout_hash(known)))
     other = publish(releases, 2_000_000.0, features=known, layout="0123")
     with pytest.raises(CorruptRelease, match="another meaning"):
         releases.load(other)
+
+
+def test_a_release_is_held_to_the_definitions_it_learnt_by(releases: ReleaseDirectory) -> None:
+    names = ("item_rating", "covisit_score", "found_by")
+    layout, meant = layout_hash(names), meanings(names)
+    same = publish(releases, features=names, layout=layout, definitions=meant)
+    assert releases.load(same).manifest.definitions == meant
+    changed = publish(
+        releases, 2.0, features=names, layout=layout, definitions={**meant, "found_by": "00000000"}
+    )
+    with pytest.raises(CorruptRelease, match="'found_by' when it meant something else"):
+        releases.load(changed)
+    assert releases.load(changed, ranked=False).ranker is None
+
+
+def test_a_generator_that_came_or_went_changes_nothing_for_a_release(
+    releases: ReleaseDirectory,
+) -> None:
+    names = ("long_gone_score", "long_gone_rank", "user_acts")
+    meant = meanings(names)
+    assert releases.load(
+        publish(releases, features=names, layout=layout_hash(names), definitions=meant)
+    )
+
+
+def test_a_retired_feature_is_still_there_for_who_learnt_it(releases: ReleaseDirectory) -> None:
+    retired = tuple(feature.name for feature in DECLARED if feature.retired)
+    assert retired
+    assert not set(retired) & set(offered(("covisit",)))
+    assert releases.load(publish(releases, features=retired, layout=layout_hash(retired)))
 
 
 def test_another_format_is_refused(releases: ReleaseDirectory, tmp_path: Path) -> None:

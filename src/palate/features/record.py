@@ -141,20 +141,38 @@ ENGAGED, NEGATIVE = int(Signal.ENGAGED), int(Signal.NEGATIVE)
 
 
 @kernel
-def engaged_rows(history: Rows, signals: NDArray[np.uint8], limit: int) -> Rows:
+def engaged_places(history: Rows, signals: NDArray[np.uint8], limit: int) -> NDArray[np.int64]:
     """Walk back from the newest event; the newest word on an item decides."""
-    found = np.empty(len(history), np.int32)
+    found = np.empty(limit, np.int64)
     judged = np.empty(len(history), np.int32)
     kept, known = 0, 0
     for back in range(len(history) - 1, -1, -1):
         row, signal = history[back], signals[back]
         if kept == limit:
             break
-        if signal & (ENGAGED | NEGATIVE) == 0 or (judged[:known] == row).any():
+        if signal & (ENGAGED | NEGATIVE) == 0 or _among(judged, known, row):
             continue
         judged[known] = row
         known += 1
         if signal & NEGATIVE == 0:
-            found[kept] = row
+            found[kept] = back
             kept += 1
-    return found[:kept].copy()
+    return found[:kept]
+
+
+@kernel
+def engaged_rows(history: Rows, signals: NDArray[np.uint8], limit: int) -> Rows:
+    """Rows at `engaged_places`."""
+    places = engaged_places(history, signals, min(limit, len(history)))
+    rows = np.empty(len(places), np.int32)
+    for at in range(len(places)):
+        rows[at] = history[places[at]]
+    return rows
+
+
+@kernel
+def _among(rows: Rows, count: int, row: int) -> bool:
+    for at in range(count):  # noqa: SIM110  numba knows no any() over a generator
+        if rows[at] == row:
+            return True
+    return False

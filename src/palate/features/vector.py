@@ -1,29 +1,41 @@
 """The features in one row per candidate: what the ranker reads, live and in training alike."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
-from math import log1p
 from typing import TypedDict, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats, Rows
-from palate.catalog.columns import ItemColumns
 from palate.errors import BadInput
 from palate.features.definitions import cross, item, user
 from palate.features.feature import Feature
-from palate.features.items import ItemStates
-from palate.features.moment import Moment
+from palate.features.known import Known, frozen, person_of
+from palate.features.plan import Layout, compiled
+from palate.features.reading.fill import fill
+from palate.features.reading.shapes import Proposed
 from palate.features.record import UserState
+from palate.features.sources import WORDS, generator_of
 
-FEATURES: tuple[Feature, ...] = (*user.FEATURES, *item.FEATURES, *cross.FEATURES)
-"""Every declared feature, in the order of declaration."""
+DECLARED: tuple[Feature, ...] = (*user.FEATURES, *item.FEATURES, *cross.FEATURES)
+"""Every declared feature, in the order of declaration; each generator's two words come on top."""
+BY_NAME = {feature.name: feature for feature in DECLARED}
 
-BY_NAME = {feature.name: feature for feature in FEATURES}
-LIMIT = 1e6
-"""Values are cut to ± this, so that no feature can overflow a network."""
+
+def offered(generators: Iterable[str]) -> tuple[str, ...]:
+    """Names of the features that a new release learns from, with these generators' words."""
+    words = [f"{name}_{word}" for word in WORDS for name in generators]
+    return (*(feature.name for feature in DECLARED if not feature.retired), *words)
+
+
+def feature_of(name: str) -> Feature | None:
+    """A feature by name, a generator's word included; None for what nothing declares."""
+    said = generator_of(name)
+    if name in BY_NAME or said is None:
+        return BY_NAME.get(name)
+    return cross.word(*said)
 
 
 @lru_cache(maxsize=64)
@@ -32,10 +44,11 @@ def chosen(names: tuple[str, ...]) -> tuple[Feature, ...]:
 
     Raises BadInput for a name that nothing declares.
     """
-    unknown = [name for name in names if name not in BY_NAME]
+    found = [feature_of(name) for name in names]
+    unknown = [name for name, feature in zip(names, found, strict=True) if feature is None]
     if unknown:
         raise BadInput(f"no such feature: {', '.join(unknown)}; see `palate.features.definitions`")
-    return tuple(BY_NAME[name] for name in names)
+    return tuple(feature for feature in found if feature is not None)
 
 
 def layout_hash(names: Sequence[str]) -> str:
@@ -44,33 +57,63 @@ def layout_hash(names: Sequence[str]) -> str:
     return blake2b(told.encode(), digest_size=8).hexdigest()
 
 
-class Given(TypedDict):
-    """What a moment is made of; see `Moment`."""
+def meanings(names: Sequence[str]) -> dict[str, str]:
+    """What each feature means today, as a short hash of its definition; releases keep it."""
+    return {feature.name: feature.meaning for feature in chosen(tuple(names))}
+
+
+class Asked(TypedDict):
+    """Who asks, and for what."""
 
     user: UserState
     now: float
     rows: Rows
     scores: Floats
+    """(n, generators): NaN where the generator did not find the item."""
     ranks: NDArray[np.int16]
+    """(n, generators): from 1; 0 where the generator did not find the item."""
     generators: tuple[str, ...]
-    columns: ItemColumns
-    states: ItemStates
 
 
-def matrix(names: Sequence[str], **given: Unpack[Given]) -> Floats:
-    """(len(rows), len(names)) float32 without NaN; what is missing has its default or a flag."""
-    moment, features = Moment(**given), chosen(tuple(names))
-    table = np.empty((len(features), len(moment.rows)), np.float32)
-    heavy = []
-    for place, feature in enumerate(features):
-        value = feature.value(moment)
-        if not isinstance(value, np.ndarray):
-            value = log1p(max(value, 0.0)) if feature.log else value
-        elif feature.log:
-            heavy.append(place)
-        table[place] = value
-    counts = np.maximum(table[heavy], 0.0)
-    # log runs on vectors in float32, log1p does not; what is lost is below 1e-7.
-    table[heavy] = np.log(counts + np.float32(1.0))
-    np.clip(table, -LIMIT, LIMIT, out=table)
-    return np.ascontiguousarray(table.T)
+def matrix(names: Sequence[str], known: Known, **asked: Unpack[Asked]) -> Floats:
+    """(len(rows), len(names)) float32 without NaN; what is missing has its default or a flag.
+
+    The same arrays come of the same state, bit for bit: live, in replay, whatever else is asked.
+    """
+    return _filled(_layout(tuple(names)), known, asked)
+
+
+def numbers(features: Sequence[Feature], known: Known, **asked: Unpack[Asked]) -> Floats:
+    """As `matrix`, of features that nothing declares (yet)."""
+    return _filled(compiled(features), known, asked)
+
+
+def _filled(layout: Layout, known: Known, asked: Asked) -> Floats:
+    rows = np.ascontiguousarray(asked["rows"], np.int32)
+    proposed = Proposed(
+        frozen(rows),
+        frozen(np.ascontiguousarray(asked["scores"], np.float32)),
+        frozen(np.ascontiguousarray(asked["ranks"], np.int16)),
+        _heard(layout.heard, asked["generators"]),
+    )
+    out = np.empty((len(rows), layout.width), np.float32)
+    person, when = person_of(asked["user"]), known.when(asked["now"])
+    fill(out, layout.plan, person, known.world(), proposed, when)
+    return out
+
+
+def defaults(names: Sequence[str]) -> Floats:
+    """(names,): what each feature says where there is nothing to go by (every source is 0)."""
+    return np.array([feature.nothing for feature in chosen(tuple(names))], np.float32)
+
+
+@lru_cache(maxsize=64)
+def _layout(names: tuple[str, ...]) -> Layout:
+    return compiled(chosen(names))
+
+
+@lru_cache(maxsize=256)
+def _heard(heard: tuple[str, ...], generators: tuple[str, ...]) -> NDArray[np.int64]:
+    """Column of each generator among those that were asked; -1 for one that was not."""
+    at = [generators.index(name) if name in generators else -1 for name in heard]
+    return frozen(np.array(at, np.int64))

@@ -111,6 +111,11 @@ class TwoTower:
         index = open_index(folder, rows, table.vectors[rows])
         return cls(facts, table, folder / "user.onnx", index)
 
+    @property
+    def table(self) -> ItemTable:
+        """What the item tower came to."""
+        return self._table
+
     def user_vector(
         self, user: UserState, now: float, columns: ItemColumns | None = None
     ) -> Floats | None:

@@ -63,9 +63,9 @@ class ReleaseDirectory:
         """Read what a release says of itself, unverified."""
         return read(self.folder(name))
 
-    def load(self, name: str) -> Release:
+    def load(self, name: str, *, ranked: bool = True) -> Release:
         """Verify and load. Raises NotFound, or CorruptRelease with a sentence naming the file."""
-        return Release.load(self.folder(name))
+        return Release.load(self.folder(name), ranked=ranked)
 
     def promote(self, name: str) -> None:
         """Make a release the live one, once it loads. Raises NotFound or CorruptRelease."""

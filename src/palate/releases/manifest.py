@@ -37,6 +37,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     layout: str = ""
     """Hash over the ranker's features, names and meanings; "" without a ranker."""
     features: tuple[str, ...] = ()
+    definitions: dict[str, str] = {}
+    """Hash of what each of them meant; none in releases older than this field."""
     log_position: int = 0
     """The newest event that the towers have seen."""
     data: dict[str, float] = {}

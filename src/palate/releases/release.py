@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from palate.errors import CorruptRelease
-from palate.features.vector import FEATURES, layout_hash
+from palate.features.vector import feature_of, layout_hash, meanings
 from palate.models.ranker import RankerModel
 from palate.models.two_tower import TwoTower
 from palate.releases.manifest import Manifest, read, verify
@@ -27,18 +27,22 @@ class Release:
     """Generator -> weight of its reciprocal rank; empty is one each."""
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Verify, then load. Raises CorruptRelease with a sentence that names the file."""
+    def load(cls, folder: Path, *, ranked: bool = True) -> Self:
+        """Verify, then load. Raises CorruptRelease with a sentence that names the file.
+
+        Without `ranked` the ranker is left out, and with it what it would have to be fed.
+        """
         manifest = read(folder)
         verify(folder, manifest)
-        _check_layout(folder, manifest)
+        if ranked:
+            _check_layout(folder, manifest)
         tower, ranker = folder / TOWER, folder / RANKER
         try:
             return cls(
                 manifest.name,
                 manifest,
                 TwoTower.load(tower) if tower.is_dir() else None,
-                RankerModel.load(ranker) if ranker.is_dir() else None,
+                RankerModel.load(ranker) if ranked and ranker.is_dir() else None,
                 manifest.fusion,
             )
         except (OSError, ValueError, KeyError) as error:
@@ -46,15 +50,24 @@ class Release:
 
 
 def _check_layout(folder: Path, manifest: Manifest) -> None:
-    known = {feature.name for feature in FEATURES}
-    unknown = [name for name in manifest.features if name not in known]
+    """See that each feature is computed here, and means what it meant when the ranker learnt it."""
+    file = folder / "manifest.json"
+    unknown = [name for name in manifest.features if feature_of(name) is None]
     if unknown:
         raise CorruptRelease(
-            f"{folder / 'manifest.json'} asks for the feature {unknown[0]!r}, which this build does"
-            " not compute: serve it with the palate that made it, or train a new release"
+            f"{file} asks for the feature {unknown[0]!r}, which this build does not compute:"
+            " serve it with the palate that made it, or train a new release"
+        )
+    today = meanings(manifest.features)
+    changed = [name for name, was in manifest.definitions.items() if today.get(name) != was]
+    if changed:
+        raise CorruptRelease(
+            f"{file} learnt from {changed[0]!r} when it meant something else"
+            f" ({manifest.definitions[changed[0]]}, today {today.get(changed[0])}):"
+            " train a new release with `palate train`"
         )
     if manifest.features and layout_hash(manifest.features) != manifest.layout:
         raise CorruptRelease(
-            f"{folder / 'manifest.json'} was trained on features of another meaning (layout"
+            f"{file} was trained on features of another meaning (layout"
             f" {manifest.layout}): train a new release with `palate train`"
         )

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 import palate
 from palate.clock import Clock, SystemClock
-from palate.features.vector import layout_hash
+from palate.features.vector import layout_hash, meanings
 from palate.models.two_tower import TwoTower
 from palate.releases.directory import ReleaseDirectory
 from palate.releases.manifest import Manifest
@@ -163,6 +163,7 @@ class _Run:
             version=palate.__version__,
             layout=layout_hash(features) if features else "",
             features=features,
+            definitions=meanings(features),
             log_position=int(data.events.position.max(initial=0)),
             data=self._counts(data) | dict(ranker.data),
             fusion=dict(ranker.fusion),

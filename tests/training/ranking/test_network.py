@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from palate.arrays import Floats
-from palate.features.definitions.cross import GENERATORS
-from palate.features.vector import FEATURES
+from palate.features.vector import offered
 from palate.funnel.types import Pool
 from palate.funnel.worth import SENSIBLE, worth
 from palate.models.ranker import HEADS, RankerFacts, RankerModel
@@ -16,7 +15,8 @@ from palate.training.ranking.calibration import calibrate
 from palate.training.ranking.lists import RankedList
 from palate.training.ranking.network import RankerNetwork, fit_ranker
 
-NAMES = tuple(feature.name for feature in FEATURES)
+GENERATORS = tuple(name for name, weight in SENSIBLE.items() if weight > 0)
+NAMES = offered(GENERATORS)
 VOTES = {NAMES.index(f"{name}_rank"): SENSIBLE[name] for name in GENERATORS}
 UNSEEN = ("shown_before", "shown_in_vain", "item_click_rate_7d", "user_shown_30d", "trending_rank")
 """Features that a history of ratings alone does not move."""

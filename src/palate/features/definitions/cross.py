@@ -1,65 +1,66 @@
-"""How a candidate suits who asks: what the generators said, and what the user did before."""
+"""How a candidate suits who asks: what the generators said, and what the user did before.
+
+Every generator that proposes brings two features, its score and its rank (`word`): a release names
+those it learnt, so a generator that comes later changes nothing for it, and one that is gone is
+read as one that found nothing.
+"""
 
 # ruff: noqa: E501  a feature is a line
 
 from functools import partial
+from typing import Literal
 
-from palate.events.kinds import Signal
-from palate.features.feature import Feature
+from palate.features.feature import Feature, rate, told
 from palate.features.folds import HOUR
-
-GENERATORS = (
-    "covisit",
-    "two_tower",
-    "content",
-    "trending",
-    "popular",
-    "popular_in_genre",
-    "popular_in_segment",
-    "fresh",
-)
-"""Generators whose word the ranker hears."""
 
 feature = partial(Feature, "cross")
 
 
-def _score(name: str) -> Feature:
-    told = f"Score by {name}; 0 where it did not find the item"
-    return feature(f"{name}_score", told, "score", lambda m: m.score(name))
-
-
-def _closeness(name: str) -> Feature:
-    told = f"1 / rank by {name}; 0 where it did not find the item"
-    return feature(f"{name}_rank", told, "1 / rank", lambda m: m.closeness(name))
+def word(generator: str, of: Literal["score", "rank"]) -> Feature:
+    """What a generator says of a candidate."""
+    name, found = f"{generator}_{of}", "0 where it did not find the item"
+    if of == "score":
+        return feature(name, f"Score by {generator}; {found}", "score", told(name))
+    return feature(name, f"1 / rank by {generator}; {found}", "1 / rank", told(name))
 
 
 FEATURES = (
-    *map(_score, GENERATORS),
-    *map(_closeness, GENERATORS),
-    feature("found_by", "Generators that found the item", "count", lambda m: m.found),
-    feature("best_rank", "1 / the best rank of any generator", "1 / rank", lambda m: m.best),
-    feature("category_recent", "Share of the last 20 engagements on its categories", "share", lambda m: m.affinities[0]),
-    feature("category_ever", "Share of the last 200 engagements on its categories", "share", lambda m: m.affinities[1]),
-    feature("category_liked", "Share of likes on its categories", "share", lambda m: m.affinities[2]),
-    feature("category_disliked", "Share of dislikes on its categories", "share", lambda m: m.affinities[3]),
-    feature("category_rated", "How much better than usual its categories were rated, smoothed", "stars", lambda m: m.affinities[4]),
-    feature("category_best", "Share of engagements on its best category", "share", lambda m: m.affinities[5]),
-    feature("category_known", "Share of its categories met before", "share", lambda m: m.affinities[6]),
-    feature("creator_recent", "Engagements with its creator among the last 20", "log events", lambda m: m.creators[0], log=True),
-    feature("creator_ever", "Engagements with its creator among the last 200", "log events", lambda m: m.creators[1], log=True),
-    feature("creator_liked", "Likes of its creator", "log events", lambda m: m.creators[2], log=True),
-    feature("content_last", "Content like the last item's", "cosine", lambda m: m.likeness[0]),
-    feature("content_best_3", "Content like the nearest of the last 3", "cosine", lambda m: m.likeness[:3].max(axis=0)),
-    feature("content_mean_3", "Content like the last 3", "cosine", lambda m: m.likeness[:3].mean(axis=0)),
-    feature("content_best_10", "Content like the nearest of the last 10", "cosine", lambda m: m.likeness.max(axis=0)),
-    feature("content_mean_10", "Content like the last 10", "cosine", lambda m: m.likeness.mean(axis=0)),
-    feature("content_liked", "Content like what was liked", "cosine", lambda m: m.liking(Signal.POSITIVE)),
-    feature("content_disliked", "Content like what was turned down", "cosine", lambda m: m.liking(Signal.NEGATIVE)),
-    feature("shown_before", "Times among the last 96 shown", "log events", lambda m: m.exposure[0], log=True),
-    feature("shown_in_vain", "Times among the last 96 shown, where it was never taken in", "log events", lambda m: m.exposure[0] * (1 - m.gave(Signal.ENGAGED)), log=True),
-    feature("shown_hours_ago", "Since it was last shown; 0 for never", "log hours", lambda m: m.exposure[1] / HOUR, log=True),
-    feature("taken_before", "1 where the user took it in before", "flag", lambda m: m.gave(Signal.ENGAGED)),
-    feature("segment_engaged", "Taken in by the user's segment, 30-day half-life", "log events", lambda m: m.in_segment[0], log=True),
-    feature("segment_share", "Share of the user's segment in all engagements with it", "share", lambda m: m.in_segment[1]),
-    feature("era_gap", "Between its publication and the last items'; 0 where unknown", "log years", lambda m: m.era_gap, log=True),
+    feature("found_by", "Generators that found the item", "count", told("found")),
+    feature("best_rank", "1 / the best rank of any generator", "1 / rank", told("best")),
+    feature("covisit_last", "Taken in together with the last item", "weight", told("covisit_1")),
+    feature("covisit_best_3", "Taken in together with one of the last 3: the most", "weight", told("covisit_best_3")),
+    feature("covisit_best_10", "Taken in together with one of the last 10: the most", "weight", told("covisit_best_10")),
+    feature("covisit_close_10", "Taken in together with the last 10, likes count more", "weight", told("covisit_close_10")),
+    feature("covisit_liked_10", "Taken in together with those of the last 10 that were liked", "weight", told("covisit_liked_10")),
+    feature("tower_last", "Near the last item, by the two-tower", "cosine", told("tower_1")),
+    feature("tower_best_3", "Near the nearest of the last 3, by the two-tower", "cosine", told("tower_best_3")),
+    feature("tower_best_10", "Near the nearest of the last 10, by the two-tower", "cosine", told("tower_best_10")),
+    feature("tower_close_10", "Near the last 10, by the two-tower, likes count more", "cosine", told("tower_close_10")),
+    feature("content_last", "Content like the last item's", "cosine", told("content_1")),
+    feature("content_best_3", "Content like the nearest of the last 3", "cosine", told("content_best_3")),
+    feature("content_best_10", "Content like the nearest of the last 10", "cosine", told("content_best_10")),
+    feature("content_close_10", "Content like the last 10, likes count more", "cosine", told("content_close_10")),
+    feature("content_liked", "Content like what was liked", "cosine", told("content_liked")),
+    feature("content_disliked", "Content like what was turned down", "cosine", told("content_disliked")),
+    feature("category_recent", "Share of the last 20 engagements on its categories", "share", told("category_recent")),
+    feature("category_ever", "Share of the last 200 engagements on its categories", "share", told("category_ever")),
+    feature("category_liked", "Share of likes on its categories", "share", told("category_liked")),
+    feature("category_disliked", "Share of dislikes on its categories", "share", told("category_disliked")),
+    feature("category_rated", "How much better than usual its categories were rated, smoothed", "stars", told("category_rated")),
+    feature("category_best", "Share of engagements on its best category", "share", told("category_best")),
+    feature("category_hours_ago", "Since one of its categories was taken in; 90 days for never", "log hours", told("category_since", 1 / HOUR), log=True),
+    feature("creator_recent", "Engagements with its creator among the last 20", "log events", told("creator_recent"), log=True),
+    feature("creator_ever", "Engagements with its creator among the last 200", "log events", told("creator_ever"), log=True),
+    feature("creator_liked", "Likes of its creator", "log events", told("creator_liked"), log=True),
+    feature("shown_before", "Times among the last 96 shown", "log events", told("shown"), log=True),
+    feature("shown_in_vain", "Times among the last 96 shown, where it was never taken in", "log events", told("shown_in_vain"), log=True),
+    feature("shown_hours_ago", "Since it was last shown; 0 for never", "log hours", told("shown_since", 1 / HOUR), log=True),
+    feature("segment_engaged", "Taken in by the user's segment, 30-day half-life", "log events", told("segment_mine"), log=True),
+    feature("segment_share", "Share of the user's segment in all engagements with it", "share", rate("segment_mine", "segment_all", 0.0, 1.0)),
+    feature("era_gap", "Between its publication and the last items'; 0 where unknown", "log years", told("era_gap"), log=True),
+    feature("popularity_gap", "How far its popularity is from that of the last 10 items", "log events", told("popularity_gap")),
+    feature("taken_before", "1 where the user took it in before", "flag", told("taken"), retired=True),
+    feature("category_known", "Share of its categories met before", "share", told("category_known"), retired=True),
+    feature("content_mean_10", "Content like the last 10", "cosine", told("content_mean_10"), retired=True),
+    feature("content_mean_3", "Content like the last 3", "cosine", told("content_mean_3"), retired=True),
 )  # fmt: skip

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from palate.arrays import Floats, Keys, Mask, Rows
 from palate.events.batch import EventBatch
 from palate.events.kinds import Signal
-from palate.features.vector import FEATURES
-from palate.funnel.facts import features_of
+from palate.features.vector import offered
+from palate.funnel.facts import features_of, heard
 from palate.funnel.merge import merge
 from palate.funnel.stages import Generator, name_of
 from palate.funnel.types import Pool, Query
@@ -116,7 +116,11 @@ class RowSource:
     generators_of: GeneratorsOf
     release: Release | None
     """With the tower that the generators ask; trained on events before the moments."""
-    features: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of what is learnt from; generators that know something are heard."""
+        return offered(heard(self.generators_of(self.stores)))
 
 
 def generator_names(source: RowSource) -> tuple[str, ...]:
@@ -140,6 +144,7 @@ class _Walk:
         self.source, self.events, self.full = source, data.events, full
         self.settings = source.stores.settings.training
         self.replay = Replay(source.stores.settings, source.stores.columns)
+        self.features = source.features
         self.dice = np.random.Generator(np.random.PCG64(self.settings.seed))
         self.done = 0
 
@@ -211,7 +216,7 @@ class _Walk:
         return np.sort(np.concatenate([np.flatnonzero(taken), drawn])), len(others) / room
 
     def _features(self, query: Query, pool: Pool) -> Floats:
-        return features_of(self.stores, query, pool, self.source.features)
+        return features_of(self.stores, query, pool, self.features)
 
 
 def _aligned(rows: Rows, labels: dict[int, tuple[bool, ...]]) -> Floats:

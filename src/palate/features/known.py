@@ -1,0 +1,136 @@
+"""What a matrix is read from: the arrays of a site, as the kernel takes them."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.arrays import Doubles, Floats, Mask
+from palate.catalog.columns import ItemColumns
+from palate.features.items import ItemStates
+from palate.features.reading.shapes import Person, When, World
+from palate.features.record import UserState
+
+
+class PairTable(Protocol):
+    """Co-visitation's arrays; see `models.covisit.Table`."""
+
+    @property
+    def rows(self) -> NDArray[np.int32]: ...
+    @property
+    def weights(self) -> Floats: ...
+    @property
+    def counts(self) -> Doubles: ...
+    @property
+    def sizes(self) -> NDArray[np.int32]: ...
+
+
+class Damping(Protocol):
+    """Co-visitation's constants."""
+
+    @property
+    def alpha(self) -> float: ...
+    @property
+    def beta(self) -> float: ...
+
+
+class Pairs(Protocol):
+    """Co-visitation, as far as features read it."""
+
+    @property
+    def table(self) -> PairTable: ...
+    @property
+    def settings(self) -> Damping: ...
+
+
+class Vectors(Protocol):
+    """Item vectors of a release; see `models.two_tower.ItemTable`."""
+
+    @property
+    def vectors(self) -> Floats: ...
+    @property
+    def known(self) -> Mask: ...
+
+
+NO_VECTORS = (np.empty((0, 1), np.float32), np.empty(0, np.bool_))
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The site as of now, or as of a replayed moment; the arrays are never changed here."""
+
+    columns: ItemColumns
+    states: ItemStates
+    pairs: Pairs
+    vectors: Vectors | None = None
+
+    def when(self, now: float) -> When:
+        """`now`, and the site's time: the newest event's, or `now` where that is earlier."""
+        newest, damping = self.states.newest, self.pairs.settings
+        at = min(now, newest) if newest else now
+        return When(now, at, float(damping.alpha), float(damping.beta))
+
+    def world(self) -> World:
+        """The arrays as they are now."""
+        columns, states, pairs = self.columns, self.states, self.pairs.table
+        tower = self.vectors
+        arrays: tuple[NDArray[Any], ...] = (
+            columns.published,
+            columns.expires,
+            columns.min_age,
+            columns.regions,
+            columns.categories,
+            columns.creator,
+            columns.tags,
+            columns.content,
+            states.counters,
+            states.segments,
+            pairs.rows,
+            pairs.weights,
+            pairs.counts,
+            pairs.sizes,
+            *(NO_VECTORS if tower is None else (tower.vectors, tower.known)),
+        )
+        return World(*map(frozen, arrays))
+
+
+def frozen(array: NDArray[Any]) -> NDArray[Any]:
+    """A read-only, aligned, contiguous view: one form of each array, so one compiled kernel."""
+    flags = array.flags
+    if type(array) is not np.ndarray or not (flags.c_contiguous and flags.aligned):
+        array = np.array(array, order="C") if not flags.c_contiguous else np.asarray(array)
+        flags = array.flags
+    if flags.writeable:
+        array = array.view()
+        array.flags.writeable = False
+    return array
+
+
+def person_of(user: UserState) -> Person:
+    """A record as the kernel takes it."""
+    numbers = np.array(
+        (
+            user.segment,
+            user.total,
+            user.sessions,
+            user.session_events,
+            user.first_time,
+            user.last_time,
+            user.session_start,
+        ),
+        np.float64,
+    )
+    lists: tuple[NDArray[Any], ...] = (
+        user.counters,
+        user.history,
+        user.times,
+        user.values,
+        user.kinds,
+        user.signals,
+        user.shown,
+        user.shown_times,
+        user.seen,
+        user.seen_signals,
+    )
+    return Person(frozen(numbers), *map(frozen, lists))

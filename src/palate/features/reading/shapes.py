@@ -1,0 +1,139 @@
+"""What the kernels read, as named tuples of arrays.
+
+Every array that comes from outside is read-only, so that a kernel is compiled once whether a
+file, a release or a replay gave it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.arrays import Doubles, Floats, Rows, Times
+
+TILE = 16
+"""Candidates that are worked on side by side: two vectors of the processor, or one of AVX-512."""
+LATELY = 10
+"""Items of the history that candidates are compared with."""
+
+
+class Person(NamedTuple):
+    """A user's record; see `features.record`."""
+
+    numbers: Doubles
+    """segment, total, sessions, session_events, first_time, last_time, session_start."""
+    counters: Doubles
+    history: Rows
+    times: Times
+    values: Floats
+    kinds: NDArray[np.uint8]
+    signals: NDArray[np.uint8]
+    shown: Rows
+    shown_times: Times
+    seen: Rows
+    seen_signals: NDArray[np.uint32]
+
+
+class World(NamedTuple):
+    """What is known of items, whole arrays by row; their lengths differ."""
+
+    published: Times
+    expires: Times
+    min_age: NDArray[np.uint8]
+    regions: NDArray[np.uint64]
+    categories: NDArray[np.int16]
+    creator: Rows
+    tags: NDArray[np.uint16]
+    content: Floats
+    counters: Doubles
+    segments: Doubles
+    pair_rows: NDArray[np.int32]
+    pair_weights: Floats
+    pair_counts: Doubles
+    pair_sizes: NDArray[np.int32]
+    vectors: Floats
+    """(rows, dim): of the two-tower."""
+    known: NDArray[np.bool_]
+    """(rows,): which of them mean anything."""
+
+
+class Proposed(NamedTuple):
+    """The candidates, and what the generators said of them."""
+
+    rows: Rows
+    scores: Floats
+    """(n, generators): NaN where the generator did not find the item."""
+    ranks: NDArray[np.int16]
+    """(n, generators): from 1; 0 where the generator did not find the item."""
+    heard: NDArray[np.int64]
+    """Column of each generator that the plan hears; -1 where it was not asked."""
+
+
+class When(NamedTuple):
+    """The moment, and covisit's constants."""
+
+    now: float
+    at: float
+    """The site's time: stands still while nothing happens."""
+    alpha: float
+    beta: float
+
+
+class Formulas(NamedTuple):
+    """Features of one kind as columns, one row a feature; see `features.feature`."""
+
+    place: NDArray[np.int64]
+    """Column of the matrix."""
+    part: NDArray[np.int64]
+    times: Floats
+    plus: Floats
+    whole: NDArray[np.int64]
+    per: Floats
+    over: Floats
+    curve: NDArray[np.uint8]
+    """PLAIN, LOG or DOUBLINGS."""
+
+
+PLAIN, LOG, DOUBLINGS = 0, 1, 2
+
+
+class Plan(NamedTuple):
+    """A layout, compiled."""
+
+    user: Formulas
+    candidate: Formulas
+
+
+class Memory(NamedTuple):
+    """What a user's history comes to, computed once a request."""
+
+    lately: NDArray[np.int64]
+    """Places in the history of the last items taken in, newest first, at most LATELY."""
+    weights: Floats
+    """(lately,): how much each counts; likes count more."""
+    tastes: Floats
+    """(categories, 6): see `past.TASTES`."""
+    creator_keys: NDArray[np.int32]
+    """An open-addressing table, -1 is free."""
+    creators: Floats
+    """(len(creator_keys), 3): recent and all engagements, likes."""
+    content: Floats
+    """(lately + 2, 64): the last items, then directions of the liked and disliked."""
+    tower: Floats
+    """(lately, dim): the last items' directions, by the two-tower."""
+    published: float
+    """Mean time of publication of the last items; NaN where unknown."""
+    popularity: float
+    """Mean log(1 + times taken in) of the last items; NaN where there are none."""
+
+
+class Met(NamedTuple):
+    """What history and covisit know of each candidate, found by one look-up each."""
+
+    together: Floats
+    """(lately, n): covisit of each of the last items with each candidate."""
+    shown: Floats
+    since: Floats
+    """Seconds since it was last shown; 0 for never."""
+    signals: NDArray[np.uint32]
+    """Signals the user gave."""
