@@ -277,3 +277,23 @@ def test_items_that_only_events_know_are_counted_or_made(site: Sources, tmp_path
     assert site.items.find(["a", "b", "c"])[0] == Item(item_id="a", title="A title")
     assert site.items.find(["b"]) == [Item(item_id="b")]
     assert run(site, file, "events").unlisted == 0
+
+
+def test_what_is_new_what_changed_and_what_is_known_are_counted_apart(
+    site: Sources, tmp_path: Path
+) -> None:
+    run(site, write(tmp_path / "a.csv", "item_id,title\n1,a\n2,b\n"), "items")
+    done = run(site, write(tmp_path / "b.csv", "item_id,title\n1,a\n2,other\n3,c\n"), "items")
+    assert (done.new, done.changed, done.known) == (1, 1, 1)
+
+
+def test_an_event_that_has_not_happened_yet_is_left_out(site: Sources, tmp_path: Path) -> None:
+    file = write(tmp_path / "e.csv", f"user_id,item_id,time\nu,i,{NOW}\nu,i,{NOW + 400 * 86_400}\n")
+    done = run(site, file, "events", kind="view", rejects=tmp_path / "bad.jsonl")
+    assert (done.new, done.rejected) == (1, 1)
+    assert "it has not happened yet" in str(rejected(tmp_path / "bad.jsonl"))
+
+
+def test_a_spreadsheet_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="save it as CSV"):
+        open_table(write(tmp_path / "items.XLSX", "item_id\n1\n"))

@@ -78,6 +78,11 @@ def import_(  # noqa: PLR0913  one parameter per option is Typer's form
 ) -> None:
     """Read items, users, events or plain histories from a file.
 
+    Fields of **items**: item_id, kind, title, text, categories, tags, creator_id, published_at,
+    expires_at, hidden, regions, min_age, embedding; of **users**: user_id, country, language,
+    birth_year, follows, likes; of **events**: kind, user_id or session_id, item_id, time, value,
+    event_id, surface, position. Ids, and an event's kind and time, are needed.
+
     A column that is called like a field is that field; **--map** names the others, and what is
     left becomes free attributes (of events: properties). A list is written `a|b` in CSV. A time is
     RFC 3339, a date, or a number: seconds since 1970 where that falls between 1900 and 2200, else
@@ -89,7 +94,8 @@ def import_(  # noqa: PLR0913  one parameter per option is Typer's form
 
     A row that is wrong is left out and named, with its line, in the rejects file; a file that is
     wrong as a whole is refused before anything is written. Running an import again adds nothing;
-    one that was interrupted goes on where it stopped.
+    one that was interrupted goes on where it stopped. An item or user that is held already becomes
+    what the file says of it, and loses what the file does not say.
 
     Example: **palate import events ratings.csv --kind rating --map user_id=userId
     --map item_id=movieId --map value=rating --map time=timestamp --rejects bad.jsonl**

@@ -28,6 +28,8 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 ENTITIES, EVENTS = 1_000, 10_000
 """Rows of one transaction: few syncs, and live events never wait long for their turn."""
+AHEAD = 86_400.0
+"""Seconds that another machine's clock may be ahead."""
 TOLD_EVERY = 1_000
 T = TypeVar("T")
 _canonical = msgspec.json.Encoder(order="deterministic").encode
@@ -41,7 +43,7 @@ class Imported:
     file: str
     rows: int
     new: int
-    """Stored now: new or changed items and users, new events."""
+    """Stored now for the first time."""
     known: int
     """Held already, word for word."""
     rejected: int
@@ -49,6 +51,8 @@ class Imported:
     """Items made for events that named them."""
     unlisted: int = 0
     """Items that events named and the catalogue does not hold: they are never shown."""
+    changed: int = 0
+    """Items or users that were held and are now as this file says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Import:
         """Put every item of the file; an id that comes twice is rejected the second time."""
         columns = columns_of(self.table, ITEM, self.pairs, extra="attributes", required=["item_id"])
         found = self._entities(columns, "item_id", read_items)
-        return self._stored("items", found, self.sources.items.put)
+        return self._stored("items", found, self._counted(self.sources.items, "item_id"))
 
     def users(self) -> Imported:
         """As `items`, with a PROFILE event for each user that changed."""
@@ -77,7 +81,8 @@ class Import:
         def put(users: Sequence[User]) -> int:
             return store_users(users, to.users, to.log, features, received=self.clock.now())
 
-        return self._stored("users", self._entities(columns, "user_id", read_users), put)
+        held = self._counted(to.users, "user_id", put)
+        return self._stored("users", self._entities(columns, "user_id", read_users), held)
 
     def events(self, kind: str | None, *, create_items: bool = False) -> Imported:
         """Append every event, oldest first; one that the log holds already is known, not new.
@@ -92,7 +97,7 @@ class Import:
         )
         order, told = TimeOrder(), set[str]()
         for row in self._rows("reading"):
-            event = _read_event(row, columns, self.rejects)
+            event = _read_event(row, columns, self.rejects, self.clock.now() + AHEAD)
             if event is not None:
                 order.add(row.line, event[0], made_up=event[1])
                 told.update(items_of(event[0]))
@@ -125,12 +130,26 @@ class Import:
                 problems = [Problem(f"/{id_}", problem)]
             _reject(row, columns, problems, self.rejects)
 
-    def _stored(self, what: str, found: Iterator[T], put: Callable[[list[T]], int]) -> Imported:
-        new = good = 0
+    def _counted(
+        self, to: Any, id_: str, put: Callable[[list[Any]], int] | None = None
+    ) -> Callable[[list[Any]], tuple[int, int]]:
+        """Put a batch, and say how many were new and how many changed."""
+        write = put or to.put
+
+        def both(batch: list[Any]) -> tuple[int, int]:
+            new = sum(held is None for held in to.find([getattr(each, id_) for each in batch]))
+            return new, write(batch) - new
+
+        return both
+
+    def _stored(
+        self, what: str, found: Iterator[T], put: Callable[[list[T]], tuple[int, int]]
+    ) -> Imported:
+        new = changed = good = 0
         while batch := list(islice(found, ENTITIES)):
-            new += put(batch)
-            good += len(batch)
-        return self._imported(what, new, good)
+            counts = put(batch)
+            new, changed, good = new + counts[0], changed + counts[1], good + len(batch)
+        return replace(self._imported(what, new, good - changed), changed=changed)
 
     def _imported(self, what: str, new: int, good: int) -> Imported:
         table = self.table
@@ -165,7 +184,9 @@ def row_id(values: dict[str, Any], time: float, kind: str = "") -> str:
     return f"row-{int(time) - int(EARLIEST):09x}-{told}"
 
 
-def _read_event(row: Row, columns: Columns, rejects: Rejects) -> tuple[Event, bool] | None:
+def _read_event(
+    row: Row, columns: Columns, rejects: Rejects, latest: float
+) -> tuple[Event, bool] | None:
     """An event, and whether its id was made of its row."""
     if row.problem:
         rejects.add(row.line, "", row.problem, row.values)
@@ -175,6 +196,8 @@ def _read_event(row: Row, columns: Columns, rejects: Rejects) -> tuple[Event, bo
     if "time" not in document:
         problems.append(Problem("/time", "an imported event needs its time"))
     fields = event_fields(document, "", 0.0, problems)
+    if not problems and fields and fields["time"] > latest:
+        problems.append(Problem("/time", "it has not happened yet"))
     if problems or fields is None:
         _reject(row, columns, problems, rejects)
         return None

@@ -22,6 +22,7 @@ import polars as pl
 from palate.errors import BadInput
 
 FORMATS = ("csv", "jsonl", "parquet")
+SHEETS = {".xlsx", ".xls", ".xlsm", ".ods", ".numbers"}
 BATCH = 50_000
 FIELD_BYTES = 16_000_000
 GZIP = b"\x1f\x8b"
@@ -57,6 +58,8 @@ def open_table(
     """Look through a file; BadInput in one line where it cannot be read as a whole."""
     if not path.is_file():
         raise BadInput(f"{path}: there is no such file")
+    if path.suffix.lower() in SHEETS:
+        raise BadInput(f"{path}: spreadsheets are not read; save it as CSV")
     kind = format_ or _guess(path)
     if kind == "parquet":
         return open_parquet(path)
