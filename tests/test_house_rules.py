@@ -45,6 +45,7 @@ MAY_START_WITH_GET = {
 ONLY_IN = {
     "torch": "training/",
     "sklearn": "training/",
+    "scipy": "training/",
     "onnx": "training/",
     "numba": "jit.py",
 }

@@ -113,6 +113,8 @@ class FeatureSettings(_Part, frozen=True):
     """Profile fields or attributes; `age_band` comes from `birth_year` or the attribute `age`."""
     segments: Annotated[int, msgspec.Meta(ge=1, le=255)] = 16
     """How many segments are told apart (hashed)."""
+    regions: Annotated[int, msgspec.Meta(ge=0, le=64)] = 32
+    """How many regions have their own popularity (the user's `country`, hashed); 0 for none."""
 
 
 class TrainingSettings(_Part, frozen=True):
@@ -138,6 +140,9 @@ class TrainingSettings(_Part, frozen=True):
     """Share of activations dropped in training."""
     tower_seconds: Amount = 40.0
     """Time limit of one tower training; early stopping may end it sooner."""
+    ease_items: Count = 5_000
+    """Catalogues up to this size may get a dense item filter (EASE); its time grows with the
+    cube. 20,000 takes a minute and 5 GB."""
     ranker_queries: Count = 2_500
     """Moments of the history that are replayed into training rows."""
     horizon: Positive = 50

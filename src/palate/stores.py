@@ -106,7 +106,10 @@ def open_stores(settings: Settings, *, writer: bool = False) -> Stores:
         online=_adapter("online", urls.online, online, settings),
         columns=ItemColumns.open(shared / "items", write=writer),
         states=ItemStates.open(
-            shared / "states", write=writer, segments=settings.features.segments
+            shared / "states",
+            write=writer,
+            segments=settings.features.segments,
+            regions=settings.features.regions,
         ),
         boards=Leaderboards.open(shared / "boards", write=writer),
         covisit=Covisit.open(

@@ -22,7 +22,7 @@ def test_counters_fade_with_their_half_life_and_never_grow_by_waiting() -> None:
 
 
 def test_segments_fade_together() -> None:
-    states = ItemStates.in_memory(8, segments=3)
+    states = ItemStates.in_memory(8, segments=3, regions=0)
     states.segments[2] = (1.0, 2.0, 4.0, 30 * DAY)
     rows = np.array([2], np.int32)
     assert states.by_segment(60 * DAY, rows).tolist() == [[0.5, 1.0, 2.0]]

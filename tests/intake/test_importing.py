@@ -11,7 +11,7 @@ from palate.catalog.user import User
 from palate.clock import FixedClock
 from palate.errors import BadInput, MissingExtra
 from palate.events.kinds import Event, Kind
-from palate.features.segments import segment_of
+from palate.features.segments import profile_code
 from palate.intake.importing import Import, Imported
 from palate.intake.rejects import Rejects
 from palate.intake.tables import open_table
@@ -238,7 +238,7 @@ def test_a_changed_user_is_also_an_event(site: Sources, tmp_path: Path) -> None:
     assert site.users.find(["1"]) == [User(user_id="1", country="DE", attributes={"age": 30})]
     told = [(e.kind, e.user_id, e.value, e.time) for e in logged(site)]
     segments = [
-        float(segment_of(User(user_id="", country=c, attributes={"age": a}), FeatureSettings()))
+        float(profile_code(User(user_id="", country=c, attributes={"age": a}), FeatureSettings()))
         for c, a in (("DE", 30), ("FR", 40), ("US", 40))
     ]
     assert told == [

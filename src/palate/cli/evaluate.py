@@ -25,7 +25,7 @@ from palate.surfaces.home import generators
 try:
     from palate.training.pipeline import train as run_training
 except ModuleNotFoundError as error:
-    if error.name not in {"torch", "sklearn", "onnx"}:
+    if error.name not in {"torch", "sklearn", "scipy", "onnx"}:
         raise
     run_training = None  # type: ignore[assignment]
 

@@ -89,6 +89,7 @@ def query_of(stores: Stores, ask: Ask) -> Query:
         seed_item=row_of(stores, ask.item_id) if ask.item_id else -1,
         region=visitor.region,
         age=visitor.age,
+        follows=visitor.creators(stores.columns),
     )
 
 

@@ -10,12 +10,16 @@ from palate.errors import NotFound
 
 GENERATORS = {
     "covisit": "watched next to what you watched",
+    "linear": "what all you ever took in speaks for",
+    "ials": "what goes with the taste that explains all you took in",
     "two_tower": "near to you in the learnt space",
     "content": "described like what you took in",
     "trending": "on the rise now",
     "popular": "what most people take in these days",
     "popular_in_genre": "the best of the genres you keep to",
     "popular_in_segment": "what people like you take in",
+    "popular_in_region": "what people around you take in",
+    "followed": "from the makers you follow, or liked",
     "fresh": "new, nearest to your taste first",
     "anything": "by lot, so that everything gets its chance",
 }

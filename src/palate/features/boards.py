@@ -26,8 +26,8 @@ Board: TypeAlias = Literal["popular", "trending", "fresh"]
 DEPTH = 1_000
 """Items on one board."""
 GLOBAL: dict[Board, int] = {"popular": 0, "trending": 1, "fresh": 2}
-SEGMENTS_AT, CATEGORIES_AT = 16, 16 + 256
-"""Boards of segments and of categories begin here."""
+SEGMENTS_AT, CATEGORIES_AT = 16, 16 + 320
+"""Boards of segments (and behind them of regions, by column) and of categories begin here."""
 CAPACITY = 512
 
 RECENT_SHARE = 0.7
@@ -89,6 +89,10 @@ class Leaderboards:
         """Most popular rows among the users of a segment; nothing for the unknown one, 0."""
         return self._read(SEGMENTS_AT + code if code > 0 else -1, limit)
 
+    def region(self, code: int, limit: int) -> tuple[Rows, Floats]:
+        """Most popular rows among the users of a region; nothing for the unknown one, 0."""
+        return self.segment(code, limit)
+
     def build(self, states: ItemStates, columns: ItemColumns, now: float) -> None:
         """Compute every board anew from the counters and the catalogue."""
         categories = len(columns.category_names())
@@ -123,9 +127,10 @@ def _boards(
     yield GLOBAL["trending"], *_head(rows, _trend(states, rows, at))
     yield GLOBAL["fresh"], *_fresh(states, columns, now)
     segments = states.by_segment(at, rows).astype(np.float64)
-    active = np.flatnonzero(states.segments[rows, 1:-1].any(axis=0)) + 1
-    for segment in active.tolist():
-        yield SEGMENTS_AT + segment, *_head(rows, _within(segments[:, segment], popular))
+    held = np.hstack([segments, states.by_region(at, rows)])
+    active = np.flatnonzero(held[:, 1:].any(axis=0)) + 1
+    for column in active.tolist():
+        yield SEGMENTS_AT + column, *_head(rows, _within(held[:, column], popular))
     for code, members in enumerate(_members(columns, rows)):
         yield CATEGORIES_AT + code, *_head(rows[members], popular[members])
 

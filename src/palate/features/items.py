@@ -12,17 +12,17 @@ from palate.features.folds import ITEM_FOLDS, ITEM_SLOT, SEGMENT_HALF_LIFE, layo
 from palate.mapped import Column, Layout, MappedArrays
 
 CAPACITY = 1_024
-SEGMENTS = 16
+SEGMENTS, REGIONS = 16, 32
 TABLE = table_of(ITEM_FOLDS)
 LAYOUT = layout_of(ITEM_FOLDS)
 """Told in each packed record, and in the name of the mapped file."""
 
 
-def _layout(segments: int) -> Layout:
+def _layout(columns: int) -> Layout:
     return Layout(
         {
             "counters": Column("f8", (len(ITEM_FOLDS), 2)),
-            "segments": Column("f8", (segments + 1,)),
+            "segments": Column("f8", (columns + 1,)),
         },
         {"position": "i8", "newest": "f8", "beat": "f8", "dirty": "i8"},
         about=str(LAYOUT),
@@ -32,21 +32,28 @@ def _layout(segments: int) -> Layout:
 class ItemStates:
     """Item counters by row. The stream worker writes; everybody else sees it at once."""
 
-    def __init__(self, arrays: MappedArrays) -> None:
-        self._arrays = arrays
+    def __init__(self, arrays: MappedArrays, segments: int) -> None:
+        self._arrays, self._segments = arrays, segments
 
     @classmethod
-    def in_memory(cls, capacity: int = CAPACITY, *, segments: int = SEGMENTS) -> "ItemStates":
+    def in_memory(
+        cls, capacity: int = CAPACITY, *, segments: int = SEGMENTS, regions: int = REGIONS
+    ) -> "ItemStates":
         """Counters of this process alone."""
-        return cls(MappedArrays.in_memory(_layout(segments), capacity))
+        return cls(MappedArrays.in_memory(_layout(segments + regions), capacity), segments)
 
     @classmethod
     def open(
-        cls, directory: Path, *, write: bool = False, segments: int = SEGMENTS
+        cls,
+        directory: Path,
+        *,
+        write: bool = False,
+        segments: int = SEGMENTS,
+        regions: int = REGIONS,
     ) -> "ItemStates":
         """Map the counters below `directory`; a reader may come before the writer."""
-        layout = _layout(segments)
-        return cls(MappedArrays.open(directory, layout, write=write, capacity=CAPACITY))
+        layout = _layout(segments + regions)
+        return cls(MappedArrays.open(directory, layout, write=write, capacity=CAPACITY), segments)
 
     @property
     def capacity(self) -> int:
@@ -59,7 +66,7 @@ class ItemStates:
 
     @property
     def segments(self) -> Doubles:
-        """(capacity, segments + 1): engagements by segment, 30-day half-life; the last is as_of."""
+        """(capacity, segments + regions + 1): engagements, 30-day half-life; the last is as_of."""
         return self._arrays["segments"]
 
     @property
@@ -109,6 +116,18 @@ class ItemStates:
 
     def by_segment(self, now: float, rows: Rows) -> Floats:
         """(n, segments): engagements of each segment's users as of `now`, 30-day half-life."""
+        return self._by_column(now, rows)[:, : self._segments]
+
+    def by_region(self, now: float, rows: Rows) -> Floats:
+        """(n, regions): engagements of each region's users as of `now`, 30-day half-life."""
+        return self._by_column(now, rows)[:, self._segments :]
+
+    @property
+    def first_region(self) -> int:
+        """Column of the first region; the code of a region is its column."""
+        return self._segments
+
+    def _by_column(self, now: float, rows: Rows) -> Floats:
         held = np.take(self.segments, rows, axis=0)
         age = np.maximum(now - held[:, -1:], 0.0)
         values: Floats = (held[:, :-1] * np.exp2(-age / SEGMENT_HALF_LIFE)).astype(np.float32)

@@ -19,7 +19,9 @@ SHOWN, ENGAGED = int(Signal.SHOWN), int(Signal.ENGAGED)
 BEYOND_SHOWN = 255 & ~SHOWN
 SEGMENT_RATE = 1.0 / SEGMENT_HALF_LIFE
 DECAY, FIRST = 0, 1
-MOST_SEGMENTS = 65_536.0
+MOST_PROFILES = 65_536.0
+REGION_AT = 256
+"""See `features.segments.profile_code`."""
 
 Told: TypeAlias = tuple[int, int, float, float]
 """kind, signals, value, time of an event."""
@@ -103,7 +105,7 @@ def fold(batch: Batch, users: Users, items: Items, rules: Rules, found: Found) -
         users.alive[user] = 1
         if kind == PROFILE:
             code = batch.value[e]
-            users.numbers[user, SEGMENT] = int(code) if 0.0 <= code < MOST_SEGMENTS else 0
+            users.numbers[user, SEGMENT] = int(code) if 0.0 <= code < MOST_PROFILES else 0
             continue
         event = (kind, batch.signal[e], batch.value[e], batch.time[e])
         _count(users.counters[user], rules.user_folds, event)
@@ -154,18 +156,22 @@ def _grow(pair: Doubles, grows: int, rate: float, weight: float, time: float) ->
 
 
 @kernel
-def _count_segment(row: Doubles, segment: int, time: float) -> None:
-    """Count an engagement of a segment's user; the whole row has one as_of, its last place."""
+def _count_segment(row: Doubles, profile: int, time: float) -> None:
+    """Count an engagement for its user's segment and region; the row's last place is its as_of."""
     last = len(row) - 1
+    segment, region = profile % REGION_AT, profile // REGION_AT
     code = segment if segment < last else 0
+    weight = 1.0
     if time >= row[last]:
         decay = np.exp2((row[last] - time) * SEGMENT_RATE)
         for at in range(last):
             row[at] *= decay
         row[last] = time
-        row[code] += 1.0
     else:
-        row[code] += np.exp2((time - row[last]) * SEGMENT_RATE)
+        weight = np.exp2((time - row[last]) * SEGMENT_RATE)
+    row[code] += weight
+    if 0 < region < last:
+        row[region] += weight
 
 
 @kernel

@@ -69,7 +69,8 @@ class Known:
         """`now`, and the site's time: the newest event's, or `now` where that is earlier."""
         newest, damping = self.states.newest, self.pairs.settings
         at = min(now, newest) if newest else now
-        return When(now, at, float(damping.alpha), float(damping.beta))
+        alpha, beta = float(damping.alpha), float(damping.beta)
+        return When(now, at, alpha, beta, self.states.first_region)
 
     def world(self) -> World:
         """The arrays as they are now."""

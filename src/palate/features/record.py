@@ -14,6 +14,7 @@ from palate.arrays import Doubles, Floats, Rows, Times
 from palate.errors import CorruptStore
 from palate.events.kinds import Signal
 from palate.features.folds import USER_FOLDS, layout_of
+from palate.features.segments import REGION_AT
 from palate.jit import kernel
 
 HISTORY = 200
@@ -64,6 +65,8 @@ class UserState:
     key: int
     segment: int
     """1…segments-1; 0 where nothing is known."""
+    region: int
+    """The column of their region's counts; 0 where nothing is known."""
     first_time: float
     last_time: float
     """Of the newest event that was an act (impressions are none); 0 where there was none."""
@@ -108,7 +111,8 @@ class UserState:
         lists = unpack_lists(head, raw, f"user {key:016x}")
         return cls(
             key,
-            int(head["segment"]),
+            int(head["segment"]) % REGION_AT,
+            int(head["segment"]) // REGION_AT,
             float(head["first_time"]),
             float(head["last_time"]),
             float(head["session_start"]),

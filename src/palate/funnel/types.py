@@ -50,6 +50,8 @@ class Query:
     region: str = ""
     age: int | None = None
     """Whole years; None where unknown."""
+    follows: Rows = field(default_factory=lambda: NOTHING)
+    """Codes of the creators whom the profile says the visitor follows."""
     context: Mapping[str, Any] = field(default_factory=dict)
     _known: dict[Any, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
 
@@ -181,7 +183,14 @@ Step: TypeAlias = Literal["full", "retrieval", "last_slate", "popular", "static"
 """Which rung of the ladder answered."""
 
 ReasonKind: TypeAlias = Literal[
-    "because_of_items", "similar_to_item", "taste", "trending", "popular", "fresh", "explore"
+    "because_of_items",
+    "similar_to_item",
+    "taste",
+    "followed",
+    "trending",
+    "popular",
+    "fresh",
+    "explore",
 ]
 
 

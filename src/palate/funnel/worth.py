@@ -13,9 +13,13 @@ PATIENCE = 10
 SENSIBLE: Mapping[str, float] = {
     "two_tower": 1.2,
     "covisit": 1.0,
+    "linear": 0.5,
+    "ials": 0.5,
     "popular": 0.5,
     "popular_in_segment": 0.4,
+    "popular_in_region": 0.2,
     "popular_in_genre": 0.3,
+    "followed": 0.3,
     "content": 0.3,
     "trending": 0.3,
     "fresh": 0.1,

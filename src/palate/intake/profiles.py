@@ -9,7 +9,7 @@ from palate.catalog.protocol import UserCatalog
 from palate.catalog.user import User
 from palate.events.kinds import Event, Kind
 from palate.events.protocol import EventLog
-from palate.features.segments import segment_of
+from palate.features.segments import profile_code
 from palate.settings import FeatureSettings
 
 
@@ -22,7 +22,7 @@ def store_users(
     received: float,
     time: float | None = None,
 ) -> int:
-    """Put users, and append a PROFILE event (value: the segment's code) for each changed one.
+    """Put users, and append a PROFILE event (value: segment and region) for each changed one.
 
     `time` is when the profiles are said to have changed, by default when they were `received`.
     The events go first: where a crash comes between the two, the next put repeats them, and
@@ -39,12 +39,12 @@ def store_users(
 
 
 def profile_event(user: User, settings: FeatureSettings, *, received: float, time: float) -> Event:
-    """The event that tells the folds which segment a user belongs to."""
+    """The event that tells the folds which segment and region a user belongs to."""
     told = msgspec.msgpack.encode((user, received, time), order="deterministic")
     return Event(
         event_id=f"profile/{blake2b(told, digest_size=16).hexdigest()}",
         kind=Kind.PROFILE,
         time=time,
         user_id=user.user_id,
-        value=float(segment_of(user, settings)),
+        value=float(profile_code(user, settings)),
     )

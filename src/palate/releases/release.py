@@ -7,11 +7,13 @@ from typing import Self
 
 from palate.errors import CorruptRelease
 from palate.features.vector import feature_of, layout_hash, meanings
+from palate.models.ials import Ials
+from palate.models.linear import Linear
 from palate.models.ranker import RankerModel
 from palate.models.two_tower import TwoTower
 from palate.releases.manifest import Manifest, read, verify
 
-TOWER, RANKER = "two_tower", "ranker"
+TOWER, RANKER, LINEAR, IALS = "two_tower", "ranker", "linear", "ials"
 """Folders inside a release; one that the gate refused is not there."""
 
 
@@ -25,6 +27,8 @@ class Release:
     ranker: RankerModel | None = None
     fusion: Mapping[str, float] = field(default_factory=dict)
     """Generator -> weight of its reciprocal rank; empty is one each."""
+    linear: Linear | None = None
+    ials: Ials | None = None
 
     @classmethod
     def load(cls, folder: Path, *, ranked: bool = True) -> Self:
@@ -36,7 +40,7 @@ class Release:
         verify(folder, manifest)
         if ranked:
             _check_layout(folder, manifest)
-        tower, ranker = folder / TOWER, folder / RANKER
+        tower, ranker, linear, ials = (folder / n for n in (TOWER, RANKER, LINEAR, IALS))
         try:
             return cls(
                 manifest.name,
@@ -44,6 +48,8 @@ class Release:
                 TwoTower.load(tower) if tower.is_dir() else None,
                 RankerModel.load(ranker) if ranked and ranker.is_dir() else None,
                 manifest.fusion,
+                Linear.load(linear) if linear.is_dir() else None,
+                Ials.load(ials) if ials.is_dir() else None,
             )
         except (OSError, ValueError, KeyError) as error:
             raise CorruptRelease(f"{folder} cannot be loaded: {error}") from error

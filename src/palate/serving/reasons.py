@@ -10,6 +10,7 @@ PLAIN: dict[ReasonKind, str] = {
     "because_of_items": "Because of what you watched",
     "similar_to_item": "Similar to what you are looking at",
     "taste": "It fits your taste",
+    "followed": "From somebody you follow",
     "trending": "Trending now",
     "popular": "Popular with everybody",
     "fresh": "New here",
@@ -25,6 +26,7 @@ ABOUT_ITEMS: dict[ReasonKind, str] = {
 
 ABOUT_TRAIT: dict[ReasonKind, str] = {
     "taste": "Because you like {}",
+    "followed": "From {}, whom you follow",
     "trending": "Trending in {}",
     "popular": "Popular in {}",
     "fresh": "New in {}",

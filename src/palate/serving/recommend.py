@@ -73,6 +73,7 @@ class Recommending:
             matching=await self._matching(visitor) if ask.filter else None,
             region=visitor.region,
             age=visitor.age,
+            follows=visitor.creators(self._live.stores.columns),
             context=ask.context,
         )
 

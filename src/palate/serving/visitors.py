@@ -6,12 +6,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from palate.arrays import Rows
+from palate.catalog.columns import ItemColumns
 from palate.catalog.protocol import UserCatalog
 from palate.catalog.user import User, session_key, user_key
 from palate.clock import Clock
 from palate.features.online.protocol import OnlineStore
 from palate.features.record import UserState
-from palate.features.segments import segment_of
+from palate.features.segments import profile_code
 from palate.serving.bodies import Ask
 from palate.settings import FeatureSettings
 
@@ -25,9 +29,11 @@ class Traits(NamedTuple):
 
     region: str = ""
     age: int | None = None
-    segment: int = 0
+    profile: int = 0
+    """Segment and region in one number, as PROFILE events tell it."""
     values: Mapping[str, Any] = {}
     """What filters may ask, by name: ``user.country``, an attribute as ``user.plan``."""
+    follows: tuple[str, ...] = ()
 
 
 NOBODY = Traits()
@@ -44,6 +50,13 @@ class Visitor:
     age: int | None
     values: Mapping[str, Any] = field(default_factory=dict)
     """What filters may ask of the profile."""
+    follows: tuple[str, ...] = ()
+    """Creators, by id."""
+
+    def creators(self, columns: ItemColumns) -> Rows:
+        """Codes of the creators that the visitor follows; those without items have none."""
+        codes = (columns.creator_code(name) for name in self.follows)
+        return np.array([code for code in codes if code >= 0], np.int32)
 
 
 class Visitors:
@@ -60,7 +73,8 @@ class Visitors:
         traits = self._of(ask.user_id) if ask.user_id else NOBODY
         age = traits.age if ask.age is None else ask.age
         region = ask.region or traits.region
-        return Visitor(who(ask), self._state(ask, traits), region, age, traits.values)
+        state = self._state(ask, traits)
+        return Visitor(who(ask), state, region, age, traits.values, traits.follows)
 
     def forget(self, user_id: str) -> None:
         """Read this profile anew the next time."""
@@ -71,7 +85,7 @@ class Visitors:
             return UserState.nobody()
         key = user_key(ask.user_id) if ask.user_id else session_key(ask.session_id)
         raw = self._online.user(key)
-        return UserState.nobody(traits.segment) if raw is None else UserState.unpack(key, raw)
+        return UserState.nobody(traits.profile) if raw is None else UserState.unpack(key, raw)
 
     def _of(self, user_id: str) -> Traits:
         now = self._clock.now()
@@ -88,9 +102,8 @@ class Visitors:
         return traits
 
     def _traits_of(self, user: User, now: float) -> Traits:
-        age = age_of(user, now)
-        segment = segment_of(user, self._settings)
-        return Traits(user.country, age, segment, _values(user, age))
+        age, profile = age_of(user, now), profile_code(user, self._settings)
+        return Traits(user.country, age, profile, _values(user, age), user.follows)
 
 
 def who(ask: Ask) -> str:

@@ -29,7 +29,9 @@ class Replay:
         bound = settings.streaming.covisit_megabytes
         self._state = LiveState(
             settings.streaming,
-            ItemStates.in_memory(segments=settings.features.segments),
+            ItemStates.in_memory(
+                segments=settings.features.segments, regions=settings.features.regions
+            ),
             Covisit.in_memory(neighbours=covisit.MOST, megabytes=bound),
             UserTable(),
         )

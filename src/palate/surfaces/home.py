@@ -13,9 +13,13 @@ from palate.reranking.hide_seen import HideSeen
 from palate.retrieval.anything import Anything
 from palate.retrieval.content import Content
 from palate.retrieval.covisit import Covisit
+from palate.retrieval.followed import Followed
 from palate.retrieval.fresh import Fresh
+from palate.retrieval.ials import Ials
+from palate.retrieval.linear import Linear
 from palate.retrieval.popular import Popular
 from palate.retrieval.popular_in_genre import PopularInGenre
+from palate.retrieval.popular_in_region import PopularInRegion
 from palate.retrieval.popular_in_segment import PopularInSegment
 from palate.retrieval.trending import Trending
 from palate.retrieval.two_tower import TwoTower
@@ -45,8 +49,12 @@ def generators(stores: Stores) -> tuple[Generator, ...]:
     return (
         TwoTower.default(stores),
         Covisit.default(stores),
+        Linear.default(stores),
+        Ials.default(stores),
         PopularInSegment.default(stores),
+        PopularInRegion.default(stores),
         Popular.default(stores),
+        Followed.default(stores),
         Content.default(stores),
         PopularInGenre.default(stores),
         Trending.default(stores),

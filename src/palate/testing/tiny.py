@@ -30,7 +30,7 @@ from palate.events.protocol import Logged
 from palate.events.sqlite import SqliteLog
 from palate.features.online.memory import MemoryOnline
 from palate.features.record import UserState
-from palate.features.segments import segment_of
+from palate.features.segments import profile_code
 from palate.funnel.types import Query
 from palate.settings import Settings
 from palate.stores import Stores, open_stores, stream_worker
@@ -83,7 +83,7 @@ def tiny_events() -> list[Event]:
             kind=Kind.PROFILE,
             time=NOW - 30 * DAY,
             user_id=user.user_id,
-            value=float(segment_of(user, Settings().features)),
+            value=float(profile_code(user, Settings().features)),
         )
         for user in tiny_users()
     ]

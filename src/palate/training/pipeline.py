@@ -34,6 +34,7 @@ from palate.training.progress import Timed
 from palate.training.ranking.rows import GeneratorsOf, RowSource
 from palate.training.ranking.stage import RankerOutcome, learn_ranker
 from palate.training.report import Report, TrainingReport
+from palate.training.solved.stage import Solved, learn_solved, refit_solved
 from palate.training.tower_stage import TowerOutcome, learn_tower, refit_tower
 
 CUT = 0.7
@@ -92,38 +93,42 @@ class _Run:
                 " serves better."
             )
         tower = learn_tower(data, self.stores.columns, self.settings, CUT, self.progress)
-        ranker = self._ranker(data, tower)
+        solved = learn_solved(data, self.stores.columns, self.settings, CUT, self.progress)
+        ranker = self._ranker(data, tower, solved)
         if tower.towers is None and not ranker.fusion:
             return self._nothing(
                 f"{tower.verdict.sentence} {ranker.verdict.sentence} There is nothing to release."
             )
-        return self._release(releases, data, tower, ranker)
+        return self._release(releases, data, solved, tower, ranker)
 
-    def _ranker(self, data: Dataset, tower: TowerOutcome) -> RankerOutcome:
+    def _ranker(self, data: Dataset, tower: TowerOutcome, solved: Solved) -> RankerOutcome:
         with tempfile.TemporaryDirectory() as folder:
-            candidate = self._candidate(Path(folder), data, tower)
+            candidate = solved.within(self._candidate(Path(folder), tower))
             source = RowSource(self.stores, self.generators_of, candidate)
             return learn_ranker(source, data, CUT, self.progress)
 
-    def _candidate(self, folder: Path, data: Dataset, tower: TowerOutcome) -> Release | None:
+    def _candidate(self, folder: Path, tower: TowerOutcome) -> Release:
+        manifest = Manifest(created=self.clock.now(), version=palate.__version__)
         if tower.towers is None:
-            return None
+            return Release("candidate", manifest)
         names = tuple(self.stores.columns.category_names())
         export_tower(folder, tower.towers, names, self.settings.seed)
-        manifest = Manifest(created=self.clock.now(), version=palate.__version__)
         return Release("candidate", manifest, TwoTower.load(folder))
 
     def _release(
         self,
         releases: ReleaseDirectory,
         data: Dataset,
+        solved: Solved,
         tower: TowerOutcome,
         ranker: RankerOutcome,
     ) -> TrainingReport:
         staging = releases.begin()
         try:
+            columns = self.stores.columns
+            refit_solved(solved, data, columns, self.settings, self.progress).save(staging)
             self._write(staging, data, tower, ranker)
-            manifest = self._manifest(data, tower, ranker)
+            manifest = self._manifest(data, solved, tower, ranker)
             self.progress("publish", 0.5, "sealing the release")
             name = releases.publish(staging, manifest)
         finally:
@@ -155,7 +160,9 @@ class _Run:
         names = tuple(columns.category_names())
         export_tower(staging / TOWER, towers, names, self.settings.seed)
 
-    def _manifest(self, data: Dataset, tower: TowerOutcome, ranker: RankerOutcome) -> Manifest:
+    def _manifest(
+        self, data: Dataset, solved: Solved, tower: TowerOutcome, ranker: RankerOutcome
+    ) -> Manifest:
         features = ranker.facts.features if ranker.network and ranker.facts else ()
         whole = self.stores.settings
         return Manifest(
@@ -168,7 +175,7 @@ class _Run:
             data=self._counts(data) | dict(ranker.data),
             fusion=dict(ranker.fusion),
             metrics=dict(tower.verdict.numbers) | dict(ranker.metrics),
-            verdicts=(tower.verdict, ranker.verdict),
+            verdicts=(tower.verdict, *solved.verdicts, ranker.verdict),
             notes=(RECONSTRUCTED, REFITTED) if tower.towers else (RECONSTRUCTED,),
             seconds=self.progress.seconds(),
             settings={

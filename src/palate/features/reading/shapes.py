@@ -77,6 +77,8 @@ class When(NamedTuple):
     """The site's time: stands still while nothing happens."""
     alpha: float
     beta: float
+    segments: int
+    """How many of the columns of `World.segments` are segments; regions follow."""
 
 
 class Formulas(NamedTuple):

@@ -34,7 +34,7 @@ def read_items(raw: Floats, rows: Rows, world: World, segment: int, when: When) 
     _times(raw, rows, world, when.at)
     _catalogue(raw, rows, world)
     _pairs(raw, rows, world)
-    _segments(raw, rows, world, segment, when.at)
+    _segments(raw, rows, world, segment, when)
     for j in range(TILE):
         day = raw[DAILY, j]
         bound = max(day - np.sqrt(day), np.float32(0))
@@ -100,9 +100,9 @@ def _pairs(raw: Floats, rows: Rows, world: World) -> None:
 
 
 @kernel
-def _segments(raw: Floats, rows: Rows, world: World, segment: int, at: float) -> None:
+def _segments(raw: Floats, rows: Rows, world: World, segment: int, when: When) -> None:
     """Engagements by segment; of the best, of all and of the user's own (none for segment 0)."""
-    width = world.segments.shape[1] - 1
+    width, last = when.segments, world.segments.shape[1] - 1
     own = min(segment, width - 1)
     for j in range(TILE):
         held = rows[j] < len(world.segments)
@@ -112,7 +112,7 @@ def _segments(raw: Floats, rows: Rows, world: World, segment: int, at: float) ->
             value = world.segments[row, code]
             total += value
             top = max(top, value) if code else top
-        age = max(at - world.segments[row, width], 0.0)
+        age = max(when.at - world.segments[row, last], 0.0)
         decay = np.float64(exp2(np.float32(-age / SEGMENT_HALF_LIFE))) if held else 0.0
         raw[TOP, j] = top * decay
         raw[ALL, j] = total * decay

@@ -1,0 +1,128 @@
+"""The linear filter: how much each item of a history speaks for every other item.
+
+A visitor's score of b is the sum over the history of fade^(steps back) · W[a, b], and `prior` times
+what it is for the average user. So it is additive, and a reason can say how much each item gave.
+`training.solved.linear` learns W: EASE (Steck 2019, eq. 8) on small catalogues, RP3beta (Paudel et
+al. 2017, section 3.2) on large ones. Unlike co-visitation it reads the whole history: what people
+keep coming back to, not what comes next.
+"""
+
+from pathlib import Path
+from typing import Literal, NamedTuple, Self
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.arrays import Floats, Mask, Rows
+from palate.index.exact import best
+from palate.jit import kernel
+
+FACTS = "linear.json"
+
+
+class LinearFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """``linear.json``: what was chosen on held-out events."""
+
+    method: Literal["ease", "rp3beta"] = "ease"
+    regularization: float = 0.0
+    """EASE: what is added to the diagonal. RP3beta: beta, how much popular items are held down."""
+    fade: float = 1.0
+    """Weight of an item of the history per step back."""
+    prior: float = 0.0
+    """What the average user's scores count beside the history's: thin ones shrink towards it."""
+    metric: float = 0.0
+    """Recall on the held-out events."""
+
+
+class LinearTable(NamedTuple):
+    """W, row by row: each item's weightiest neighbours."""
+
+    rows: Rows
+    """(items, neighbours), -1 pads."""
+    weights: Floats
+    """(items, neighbours); an EASE weight may be negative."""
+    average: Floats
+    """(items,): the mean user's score of every item."""
+
+
+class Linear:
+    """The filter of one release; its arrays are mapped from the release's files."""
+
+    def __init__(self, facts: LinearFacts, table: LinearTable) -> None:
+        self.facts, self.table = facts, table
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Map what `save` wrote. Raises OSError or ValueError."""
+        facts = msgspec.json.decode((folder / FACTS).read_bytes(), type=LinearFacts)
+        arrays = (np.load(folder / f"{n}.npy", mmap_mode="r") for n in LinearTable._fields)
+        return cls(facts, LinearTable(*map(np.asarray, arrays)))
+
+    def save(self, folder: Path) -> None:
+        """Write facts and arrays into `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / FACTS).write_bytes(msgspec.json.encode(self.facts))
+        for name, array in self.table._asdict().items():
+            np.save(folder / f"{name}.npy", array)
+
+    @property
+    def items(self) -> int:
+        """Rows known when it was learnt."""
+        return len(self.table.rows)
+
+    def score(self, history: Rows) -> Floats:
+        """(items,): every item's score for a history, newest first; unknown rows say nothing."""
+        rows, scales = self._known(history)
+        if not len(rows):
+            return np.zeros(self.items, np.float32)
+        scores = self.table.average * np.float32(self.facts.prior)
+        _add(scores, (rows, scales), self.table.rows, self.table.weights)
+        return scores
+
+    def candidates(
+        self, history: Rows, servable: NDArray[np.uint8], excluded: Rows, limit: int
+    ) -> tuple[Rows, Floats]:
+        """The `limit` servable items that the history speaks for most; `excluded` is sorted."""
+        scores = self.score(history)
+        open_: Mask = servable[: len(scores)] != 0
+        scores = scores[: len(open_)]
+        wanted = (scores > 0) & open_
+        wanted[excluded[excluded < len(wanted)]] = False
+        rows = np.flatnonzero(wanted).astype(np.int32)
+        return best(rows, scores[rows], limit)
+
+    def reasons(self, history: Rows, row: int, limit: int = 2) -> tuple[Rows, Floats]:
+        """The items of the history that gave most of `row`'s score, and how much each gave."""
+        rows, scales = self._known(history)
+        parts = _parts(rows, row, scales, self.table.rows, self.table.weights)
+        order = np.argsort(-parts, kind="stable")[:limit]
+        order = order[parts[order] > 0]
+        return rows[order], parts[order]
+
+    def _known(self, history: Rows) -> tuple[Rows, Floats]:
+        scales = self.facts.fade ** np.arange(len(history), dtype=np.float32)
+        known = (history >= 0) & (history < self.items)
+        return history[known].astype(np.int32), scales[known].astype(np.float32)
+
+
+@kernel
+def _add(scores: Floats, given: tuple[Rows, Floats], rows: Rows, weights: Floats) -> None:
+    history, scales = given
+    for at in range(len(history)):
+        item, scale = history[at], scales[at]
+        for slot in range(rows.shape[1]):
+            other = rows[item, slot]
+            if other < 0:
+                break
+            scores[other] += scale * weights[item, slot]
+
+
+@kernel
+def _parts(history: Rows, wanted: int, scales: Floats, rows: Rows, weights: Floats) -> Floats:
+    parts = np.zeros(len(history), np.float32)
+    for at in range(len(history)):
+        for slot in range(rows.shape[1]):
+            if rows[history[at], slot] == wanted:
+                parts[at] = scales[at] * weights[history[at], slot]
+    return parts

@@ -1,0 +1,141 @@
+"""The solved models' part of a run: choose on held-out events, then solve again for everything."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from palate.arrays import Floats
+from palate.catalog.columns import ItemColumns
+from palate.models.ials import Ials, IalsFacts
+from palate.models.linear import Linear
+from palate.releases.manifest import Verdict
+from palate.releases.release import IALS, LINEAR, Release
+from palate.settings import TrainingSettings
+from palate.training.dataset import Dataset
+from palate.training.report import Report
+from palate.training.sequences import Sequences
+from palate.training.solved import ials, linear
+from palate.training.solved.choosing import Exam, foremost
+from palate.training.solved.histories import Histories, from_sequences
+from palate.training.solved.linear import LinearPlan
+
+VALIDATE = 0.95
+"""Share of the events before the cut that is learnt from; the rest chooses."""
+FEWEST_USERS, FEWEST_ITEMS, FEWEST_QUESTIONS = 5, 5, 10
+EASE, RP3BETA = (20.0, 8.0), (0.3,)
+"""EASE's weight in mean engagements of an item, so that it fits catalogues of any liveliness."""
+FADES, PRIORS = (1.0, 0.97, 0.9), (0.0, 0.3, 1.0)
+FACTORS = (
+    IalsFacts(unobserved=1.0, regularization=0.3, exponent=0.5),
+    IalsFacts(unobserved=0.3, regularization=0.5, exponent=0.5),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """What came of it; None where there was too little."""
+
+    linear: Linear | None = None
+    ials: Ials | None = None
+    verdicts: tuple[Verdict, ...] = ()
+
+    def within(self, release: Release) -> Release:
+        """A candidate release with these models."""
+        return replace(release, linear=self.linear, ials=self.ials)
+
+    def save(self, folder: Path) -> None:
+        """Write each model into its folder of the release."""
+        if self.linear is not None:
+            self.linear.save(folder / LINEAR)
+        if self.ials is not None:
+            self.ials.save(folder / IALS)
+
+
+def learn_solved(
+    data: Dataset, columns: ItemColumns, settings: TrainingSettings, cut: float, report: Report
+) -> Solved:
+    """Fit on the events before the cut; the newest of them choose between settings."""
+    since, until = data.part(cut * VALIDATE), data.part(cut)
+    sequences = Sequences.of(data.events)
+    exam = Exam.of(sequences, data.rows, since, until, settings.seed)
+    if not _enough(exam.past) or len(exam.questions) < FEWEST_QUESTIONS:
+        return Solved()
+    report("linear", 0.0, f"{len(exam.past.items):,} engagements, {len(exam.questions):,} asked")
+    filtered, filter_mark = foremost(_filters(exam, settings))
+    report("factors", 0.0, f"implicit ALS with {settings.dim} factors")
+    content = _content(columns, data.rows)
+    factored, factor_mark = foremost(_factored(exam, content, settings))
+    filtered.facts = msgspec.structs.replace(filtered.facts, metric=filter_mark)
+    factored.facts = msgspec.structs.replace(factored.facts, metric=factor_mark)
+    return Solved(
+        filtered,
+        factored,
+        (_verdict("linear", filter_mark, exam), _verdict("ials", factor_mark, exam)),
+    )
+
+
+def refit_solved(
+    solved: Solved, data: Dataset, columns: ItemColumns, settings: TrainingSettings, report: Report
+) -> Solved:
+    """Solve again, as chosen, for the whole log."""
+    if solved.linear is None or solved.ials is None:
+        return solved
+    report("refit", 0.0, "linear filter and factors once more, over the whole log")
+    past = from_sequences(Sequences.of(data.events), data.rows, data.part(1.0))
+    facts = solved.linear.facts
+    plan = LinearPlan(facts.method, facts.regularization)
+    filtered = linear.fit(past, plan)
+    filtered.facts = facts
+    factored = ials.fit(past, _content(columns, data.rows), solved.ials.facts, seed=settings.seed)
+    return replace(solved, linear=filtered, ials=factored)
+
+
+def _enough(past: Histories) -> bool:
+    items = int((past.counts() > 0).sum())
+    users = int((np.diff(past.starts) > 0).sum())
+    return items >= FEWEST_ITEMS and users >= FEWEST_USERS
+
+
+def _filters(exam: Exam, settings: TrainingSettings) -> Iterator[tuple[Linear, float]]:
+    for plan in plans(exam.past, settings):
+        fitted = linear.fit(exam.past, plan)
+        for fade, prior in product(FADES, PRIORS):
+            facts = msgspec.structs.replace(fitted.facts, fade=fade, prior=prior)
+            model = Linear(facts, fitted.table)
+            yield model, exam.mark(model.score)
+
+
+def plans(past: Histories, settings: TrainingSettings) -> list[LinearPlan]:
+    """What is tried: EASE as long as its dense matrix is small, the sparse walk always."""
+    mean = len(past.items) / max(int((past.counts() > 0).sum()), 1)
+    dense = EASE if past.rows <= settings.ease_items else ()
+    return [
+        *(LinearPlan("ease", weight * mean) for weight in dense),
+        *(LinearPlan("rp3beta", beta) for beta in RP3BETA),
+    ]
+
+
+def _factored(
+    exam: Exam, content: Floats, settings: TrainingSettings
+) -> Iterator[tuple[Ials, float]]:
+    for facts in FACTORS:
+        chosen = msgspec.structs.replace(facts, dim=settings.dim)
+        fitted = ials.fit(exam.past, content, chosen, seed=settings.seed)
+        for fade in FADES:
+            model = fitted.faded(fade)
+            yield model, exam.mark(model.score)
+
+
+def _content(columns: ItemColumns, rows: int) -> Floats:
+    read = columns.read(np.arange(rows, dtype=np.int32), ("content",))
+    return np.ascontiguousarray(read["content"], np.float32)
+
+
+def _verdict(part: str, mark: float, exam: Exam) -> Verdict:
+    told = f"{part}: {mark:.4f} (half NDCG@10, half recall@100) on {len(exam.questions):,} users."
+    numbers = {part: mark, "questions": float(len(exam.questions))}
+    return Verdict(part=part, shipped=True, sentence=told, numbers=numbers)
