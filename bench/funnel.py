@@ -221,7 +221,7 @@ def _states(items: int, dice: np.random.Generator) -> ItemStates:
 
 
 def _covisit(items: int, dice: np.random.Generator) -> Covisit:
-    covisit = Covisit.in_memory(items, megabytes=256)
+    covisit = Covisit.in_memory(capacity=items)
     held = covisit.table
     held.rows[:items] = dice.integers(0, items, (items, held.rows.shape[1]))
     held.weights[:items] = dice.exponential(1.0, (items, held.rows.shape[1]))

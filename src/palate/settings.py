@@ -102,8 +102,35 @@ class StreamingSettings(_Part, frozen=True):
     """A longer silence ends a session."""
     seen_limit: Count = 5_000
     """Items a user's record remembers as seen."""
-    covisit_megabytes: Positive = 256
-    """Bound of the co-visitation table; decides how many neighbours an item keeps."""
+
+
+class CovisitSettings(_Part, frozen=True):
+    """``[covisit]``: which items follow which.
+
+    Where one of the first six settings changes, the stream worker counts the whole log again when
+    it starts next; the others take effect at the next start alone.
+    """
+
+    window: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
+    """Items taken in before this one that are paired with it."""
+    gamma: Amount = 0.75
+    """How fast a pair's weight falls with its distance."""
+    back: Amount = 0.6
+    """Weight of a pair read backwards."""
+    half_life_days: Amount = 0.0
+    """Counts lose half their worth in so many days; 0 keeps them for ever."""
+    neighbours: Annotated[int, msgspec.Meta(ge=8, le=65_536)] = 1_024
+    """Most neighbours that an item keeps."""
+    megabytes: Positive = 256
+    """Bound of the whole table; a large catalogue keeps fewer neighbours an item (but 32)."""
+    alpha: Amount = 0.5
+    """How much an item of the history is held down for its own popularity."""
+    beta: Amount = 0.2
+    """How much a candidate is held down for its popularity."""
+    decay: Share = 0.6
+    """Weight of an item of the history per step back."""
+    history: Annotated[int, msgspec.Meta(ge=1, le=200)] = 20
+    """Newest items of the history that are read."""
 
 
 class FeatureSettings(_Part, frozen=True):
@@ -193,6 +220,7 @@ class Settings(_Part, frozen=True):
     stores: StoreSettings = StoreSettings()
     serving: ServingSettings = ServingSettings()
     streaming: StreamingSettings = StreamingSettings()
+    covisit: CovisitSettings = CovisitSettings()
     features: FeatureSettings = FeatureSettings()
     training: TrainingSettings = TrainingSettings()
     ranking: RankingSettings = RankingSettings()

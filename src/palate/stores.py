@@ -112,9 +112,7 @@ def open_stores(settings: Settings, *, writer: bool = False) -> Stores:
             regions=settings.features.regions,
         ),
         boards=Leaderboards.open(shared / "boards", write=writer),
-        covisit=Covisit.open(
-            shared / "covisit", write=writer, megabytes=settings.streaming.covisit_megabytes
-        ),
+        covisit=Covisit.open(shared / "covisit", settings.covisit, write=writer),
         release=current_release(settings),
     )
 

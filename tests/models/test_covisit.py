@@ -1,64 +1,81 @@
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from palate.arrays import Rows
+from palate.errors import CorruptStore
 from palate.mapped import MappedArrays
-from palate.models.covisit import Covisit, CovisitSettings, layout
+from palate.models.covisit import DAY, Covisit
+from palate.models.covisit_history import counted, windows_of
+from palate.models.covisit_table import layout
+from palate.settings import CovisitSettings
 
-WINDOW = CovisitSettings().window
 ROWS = 12
 EVERYTHING = np.ones(ROWS, np.uint8)
 NOTHING = np.empty(0, np.int32)
+PLAIN = CovisitSettings()
+FADING = CovisitSettings(half_life_days=2, window=4, decay=0.8)
+"""An epoch of 64 days: the histories below pass through several."""
 
 histories = st.lists(
     st.lists(st.integers(0, ROWS - 1), min_size=1, max_size=14, unique=True),
     min_size=1,
     max_size=6,
 )
+both = st.sampled_from([PLAIN, FADING])
 
 
 def rows(*values: int) -> Rows:
     return np.array(values, np.int32)
 
 
-def windows(history: list[int]) -> np.ndarray:
-    """What came before each, newest first, -1 padded."""
-    table = np.full((len(history), WINDOW), -1, np.int32)
-    for at in range(len(history)):
-        before = history[max(at - WINDOW, 0) : at][::-1]
-        table[at, : len(before)] = before
-    return table
+def when(users: list[list[int]]) -> list[list[float]]:
+    """Days: everybody's events are a week apart and begin at their own time."""
+    return [[30.0 * u + 7.0 * n for n in range(len(h))] for u, h in enumerate(users)]
 
 
-def counted(users: list[list[int]], **bounds: int) -> Covisit:
-    covisit = Covisit.in_memory(ROWS, **bounds)
-    for history in users:
-        covisit.fold(rows(*history), windows(history))
-    return covisit
+def flat(users: list[list[int]]) -> tuple[np.ndarray, Rows, np.ndarray]:
+    """All events, user after user, and therefore not in order of time."""
+    whose = np.repeat(np.arange(len(users)), [len(h) for h in users])
+    times = np.concatenate([np.array(each) for each in when(users)]) * DAY
+    return whose, rows(*(item for h in users for item in h)), times
 
 
-def by_definition(users: list[list[int]]) -> tuple[np.ndarray, np.ndarray]:
-    """C[a, b] and n_a as the model's docstring defines them."""
-    s = CovisitSettings()
+def table(users: list[list[int]], setup: CovisitSettings = PLAIN) -> Covisit:
+    return counted(*flat(users), setup)
+
+
+def small(cells: int, fewest: int, most: int, capacity: int) -> Covisit:
+    return Covisit(MappedArrays.in_memory(layout(cells, fewest, most), capacity), PLAIN)
+
+
+def fold(covisit: Covisit, *users: list[int]) -> Rows:
+    whose, items, times = flat(list(users))
+    return covisit.fold(items, windows_of(whose, items, covisit.settings.window), times)
+
+
+def by_definition(users: list[list[int]], s: CovisitSettings) -> tuple[np.ndarray, np.ndarray]:
+    """C[a, b] and n_a as the model's docstring defines them, as of the newest event of all."""
     pairs, counts = np.zeros((ROWS, ROWS)), np.zeros(ROWS)
-    for history in users:
+    now = max(max(each) for each in when(users))
+    for history, days in zip(users, when(users), strict=True):
         for at, item in enumerate(history):
-            counts[item] += 1
+            worth = 0.5 ** ((now - days[at]) / s.half_life_days) if s.half_life_days else 1.0
+            counts[item] += worth
             for g in range(1, min(at, s.window) + 1):
                 before = history[at - g]
-                pairs[before, item] += g**-s.gamma
-                pairs[item, before] += s.back * g**-s.gamma
+                pairs[before, item] += worth * g**-s.gamma
+                pairs[item, before] += worth * s.back * g**-s.gamma
     return pairs, counts
 
 
-def scores(users: list[list[int]], history: Rows) -> np.ndarray:
-    s = CovisitSettings()
-    pairs, counts = by_definition(users)
+def scores(users: list[list[int]], history: Rows, s: CovisitSettings) -> np.ndarray:
+    pairs, counts = by_definition(users, s)
     damped = np.maximum(counts, 1) ** -s.beta
     return sum(
         s.decay**step * (counts[row] + 2) ** -s.alpha * damped * pairs[row]
@@ -66,47 +83,80 @@ def scores(users: list[list[int]], history: Rows) -> np.ndarray:
     )
 
 
-@settings(deadline=None, max_examples=50)
-@given(histories)
-def test_scores_are_the_definitions(users: list[list[int]]) -> None:
+@settings(deadline=None, max_examples=60)
+@given(histories, both)
+def test_scores_are_the_definitions_to_a_millionth(
+    users: list[list[int]], setup: CovisitSettings
+) -> None:
     history = rows(*users[-1][::-1])
-    wanted = scores(users, history)
-    found, values = counted(users).score(history, EVERYTHING, NOTHING, ROWS)
-    assert sorted(found) == np.flatnonzero(wanted > 0).tolist()
-    np.testing.assert_allclose(values, wanted[found], rtol=1e-5)
+    wanted = scores(users, history, setup)
+    found, values = table(users, setup).score(history, EVERYTHING, NOTHING, ROWS)
+    assert set(found) == set(np.flatnonzero(wanted > 0))
+    np.testing.assert_allclose(values, wanted[found], rtol=1e-6, atol=1e-9)
     assert (np.diff(values) <= 0).all()
 
 
 @settings(deadline=None, max_examples=50)
-@given(histories)
-def test_reasons_add_up_to_the_score(users: list[list[int]]) -> None:
-    covisit, history = counted(users), rows(*users[0][::-1])
+@given(histories, both)
+def test_the_scores_of_everything_are_the_same_scores(
+    users: list[list[int]], setup: CovisitSettings
+) -> None:
+    covisit, history = table(users, setup), rows(*users[-1][::-1])
+    found, values = covisit.score(history, EVERYTHING, NOTHING, ROWS)
+    dense = covisit.everything(history, ROWS + 3)
+    np.testing.assert_allclose(dense[found], values, rtol=1e-6)
+    assert np.count_nonzero(dense) == len(found)
+
+
+@settings(deadline=None, max_examples=50)
+@given(histories, both)
+def test_reasons_add_up_to_the_score(users: list[list[int]], setup: CovisitSettings) -> None:
+    covisit, history = table(users, setup), rows(*users[0][::-1])
     found, values = covisit.score(history, EVERYTHING, NOTHING, ROWS)
     for row, value in zip(found.tolist(), values, strict=True):
         because, parts = covisit.reasons(history, row, limit=ROWS)
-        assert np.isclose(parts.sum(), value, rtol=1e-5)
+        assert np.isclose(parts.sum(), value, rtol=1e-6)
         assert set(because) <= set(history)
         assert (np.diff(parts) <= 0).all()
 
 
-@settings(deadline=None, max_examples=30)
-@given(histories)
-def test_it_does_not_matter_how_the_counting_was_cut(users: list[list[int]]) -> None:
-    one, other = Covisit.in_memory(4), Covisit.in_memory(4)
-    items = rows(*(item for history in users for item in history))
-    changed = one.fold(items, np.concatenate([windows(history) for history in users]))
+@settings(deadline=None, max_examples=50)
+@given(histories, both)
+def test_it_does_not_matter_how_the_counting_was_cut(
+    users: list[list[int]], setup: CovisitSettings
+) -> None:
+    one, other = Covisit.in_memory(setup, 4), Covisit.in_memory(setup, 4)
+    whose, items, times = flat(users)
+    windows = windows_of(whose, items, setup.window)
+    changed = one.fold(items, windows, times)
     parts = [
-        other.fold(rows(item), windows(history)[at : at + 1])
-        for history in users
-        for at, item in enumerate(history)
+        other.fold(items[at : at + 1], windows[at : at + 1], times[at : at + 1])
+        for at in range(len(items))
     ]
     assert set(changed) == set(np.concatenate(parts))
     packed = [[each.pack(r) for r in range(each.capacity)] for each in (one, other)]
     assert packed[0] == packed[1]
 
 
+def test_a_count_loses_half_its_worth_in_a_half_life() -> None:
+    setup = CovisitSettings(half_life_days=7, alpha=0, beta=0)
+    covisit = Covisit.in_memory(setup)
+    fold(covisit, [0, 1])
+    fresh = covisit.everything(rows(0), 2)[1]
+    covisit.fold(rows(5), windows_of(np.array([9]), rows(5), setup.window), np.array([14.0 * DAY]))
+    assert covisit.everything(rows(0), 2)[1] == pytest.approx(fresh / 2, rel=1e-6)
+
+
+def test_a_repeated_item_counts_once_and_nobody_else_is_in_ones_window() -> None:
+    whose, items = np.array([1, 2, 1, 1]), rows(3, 4, 3, 5)
+    covisit = counted(whose, items, np.zeros(4), PLAIN)
+    assert covisit.table.counts[:6].tolist() == [0, 0, 0, 1, 1, 1]
+    assert covisit.neighbours(3, 9)[0].tolist() == [5]
+    assert covisit.neighbours(4, 9)[0].tolist() == []
+
+
 def test_what_is_excluded_or_not_servable_is_not_proposed() -> None:
-    covisit = counted([[0, 1, 2, 3]])
+    covisit = table([[0, 1, 2, 3]])
     servable = EVERYTHING.copy()
     servable[2] = 0
     found, _ = covisit.score(rows(0), servable, rows(1), ROWS)
@@ -114,74 +164,106 @@ def test_what_is_excluded_or_not_servable_is_not_proposed() -> None:
 
 
 def test_equal_scores_go_by_row_also_at_the_cut() -> None:
-    covisit = counted([[0, 5], [0, 3], [0, 7]])
+    covisit = table([[0, 5], [0, 3], [0, 7]])
     found, values = covisit.score(rows(0), EVERYTHING, NOTHING, 2)
     assert found.tolist() == [3, 5]
     assert values[0] == values[1]
 
 
 def test_an_unknown_item_has_no_neighbours_and_gives_no_score() -> None:
-    covisit = counted([[0, 1]])
+    covisit = table([[0, 1]])
     assert len(covisit.neighbours(-1, 5)[0]) == len(covisit.neighbours(10**6, 5)[0]) == 0
     assert len(covisit.score(rows(-1, 10**6), EVERYTHING, NOTHING, 5)[0]) == 0
     assert len(covisit.reasons(rows(0), 10**6)[0]) == 0
 
 
 def test_neighbours_are_the_best_first_and_weigh_one_together() -> None:
-    covisit = counted([[0, 1], [0, 1], [0, 2]])
+    covisit = table([[0, 1], [0, 1], [0, 2]])
     found, weights = covisit.neighbours(0, 9)
     assert found.tolist() == [1, 2]
     assert weights.sum() == pytest.approx(1.0)
     assert covisit.neighbours(0, 1)[0].tolist() == [1]
 
 
-def test_a_full_table_gives_up_its_smallest() -> None:
-    covisit = counted([[0, 1], [0, 1], [0, 2], [0, 3]], neighbours=2)
-    assert covisit.neighbours(0, 9)[0].tolist() == [1, 3]
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_full_row_gives_up_its_smallest_quarter(at_once: bool) -> None:  # noqa: FBT001
+    covisit = small(0, 8, 8, ROWS)
+    users = [[0, n] for n in (1, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 7, 8, 9)]
+    for part in [users] if at_once else [[each] for each in users]:
+        fold(covisit, *part)
+    assert sorted(covisit.neighbours(0, 9)[0].tolist()) == [1, 2, 3, 4, 5, 8, 9]
 
 
 def test_a_table_at_its_bound_keeps_the_largest_as_it_grows() -> None:
-    covisit = Covisit(MappedArrays.in_memory(layout(cells=16, fewest=2, most=8), 2))
-    for history in ([0, 1], [0, 1], [1, 0]):
-        covisit.fold(rows(*history), windows(history))
+    covisit = small(16, 2, 8, 2)
+    fold(covisit, [0, 1], [0, 1], [1, 0])
     assert covisit.table.rows.shape == (2, 8)
-    changed = covisit.fold(rows(7), windows([0, 7])[1:])
+    changed = fold(covisit, [0, 7])
     assert covisit.table.rows.shape == (8, 2)
     assert set(changed) == {0, 1, 7}
     assert set(covisit.neighbours(0, 9)[0]) == {1, 7}
-    assert covisit.fold(rows(6), windows([0, 6])[1:]).tolist() == [0, 6]
+    assert fold(covisit, [0, 6]).tolist() == [0, 6]
     assert set(covisit.neighbours(0, 9)[0]) == {1, 6}
 
 
 def test_a_table_grows_at_the_event_that_needs_it_not_at_the_batch_that_holds_it() -> None:
-    users = [[0, 1], [0, 2], [0, 3], [0, 1], [0, 2], [0, 7]]
-    items = rows(*(item for history in users for item in history))
-    before = np.concatenate([windows(history) for history in users])
+    whose, items, times = flat([[0, 1], [0, 2], [0, 3], [0, 1], [0, 2], [0, 7]])
+    windows = windows_of(whose, items, PLAIN.window)
     packed = []
     for cuts in ([0, 12], [0, 11, 12]):
-        covisit = Covisit(MappedArrays.in_memory(layout(cells=16, fewest=2, most=4), 4))
+        covisit = small(16, 2, 4, 4)
         for start, stop in pairwise(cuts):
-            covisit.fold(items[start:stop], before[start:stop])
+            part = slice(start, stop)
+            covisit.fold(items[part], windows[part], times[part])
         packed.append([covisit.pack(row) for row in range(covisit.capacity)])
     assert packed[0] == packed[1]
 
 
-def test_a_packed_item_reads_back() -> None:
-    covisit = counted([[0, 1, 2], [3, 1]])
-    other = Covisit.in_memory(1)
-    for row in range(ROWS):
+@pytest.mark.parametrize("setup", [PLAIN, FADING])
+def test_a_packed_item_reads_back(setup: CovisitSettings) -> None:
+    covisit = table([[0, 1, 2], [3, 1]], setup)
+    other = Covisit.in_memory(setup, 1)
+    for row in range(covisit.capacity):
         other.load(row, covisit.pack(row))
-    assert [other.pack(r) for r in range(ROWS)] == [covisit.pack(r) for r in range(ROWS)]
-    assert len(covisit.pack(11)) == 8
+    assert [other.pack(r) for r in range(4)] == [covisit.pack(r) for r in range(4)]
+    history = rows(0, 3)
+    assert (other.everything(history, 4) == covisit.everything(history, 4)).all()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"window": 3}, {"gamma": 1}, {"back": 0.1}, {"half_life_days": 9}, {"neighbours": 64}],
+)
+def test_a_record_that_was_counted_with_other_settings_is_refused(change: dict[str, float]) -> None:
+    covisit = table([[0, 1]])
+    other = Covisit.in_memory(msgspec.structs.replace(PLAIN, **change))
+    with pytest.raises(CorruptStore, match=r"other \[covisit\] settings"):
+        other.load(0, covisit.pack(0))
+
+
+def test_settings_that_only_read_take_over_what_was_counted() -> None:
+    covisit = table([[0, 1], [2, 1]])
+    reading = CovisitSettings(alpha=0.9, beta=0.9, decay=0.1, history=1)
+    other = Covisit.in_memory(reading, 4)
+    for row in range(3):
+        other.load(row, covisit.pack(row))
+    wanted = scores([[0, 1], [2, 1]], rows(0, 2), reading)
+    np.testing.assert_allclose(other.everything(rows(0, 2), ROWS), wanted, rtol=1e-6)
+
+
+def test_a_record_that_is_cut_short_is_refused() -> None:
+    covisit = table([[0, 1]])
+    with pytest.raises(CorruptStore, match="cut short"):
+        covisit.load(0, covisit.pack(0)[:-3])
 
 
 def test_a_reader_follows_the_writer_also_past_its_capacity(tmp_path: Path) -> None:
     reader = Covisit.open(tmp_path)
     writer = Covisit.open(tmp_path, write=True)
-    writer.fold(rows(0, 1), windows([0, 1]))
+    fold(writer, [0, 1])
     assert reader.refresh()
     assert reader.neighbours(0, 3)[0].tolist() == [1]
-    writer.fold(rows(5_000), windows([0, 5_000])[1:])
+    fold(writer, [0, 5_000])
     assert reader.refresh()
     assert reader.neighbours(0, 3)[0].tolist() == [1, 5_000]
     assert reader.score(rows(0), np.ones(5_001, np.uint8), NOTHING, 5)[0].tolist() == [1, 5_000]

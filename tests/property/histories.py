@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 
 from palate.events.kinds import Event, Kind, Shown
 from palate.events.protocol import Logged
-from palate.settings import Settings, StreamingSettings
+from palate.settings import CovisitSettings, Settings, StreamingSettings
 
 ITEMS = tuple("abcdefgh")
 TIGHT = Settings(
-    streaming=StreamingSettings(seen_limit=3, batch=2, boards_seconds=0, session_gap_minutes=1)
+    streaming=StreamingSettings(seen_limit=3, batch=2, boards_seconds=0, session_gap_minutes=1),
+    covisit=CovisitSettings(half_life_days=4 / 86_400),
 )
-"""Limits that a short log reaches."""
+"""Limits that a short log reaches; counts pass through several epochs of theirs."""
 
 who = st.sampled_from([("u", ""), ("v", ""), ("", "s"), ("", "t"), ("u", "s"), ("v", "t")])
 times = st.integers(0, 400).map(lambda t: 1_000.0 + t)

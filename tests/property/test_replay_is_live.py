@@ -24,7 +24,7 @@ from palate.features.online.memory import MemoryOnline
 from palate.features.online.protocol import OnlineStore, StateChange
 from palate.features.users import UserTable
 from palate.mapped import MappedArrays
-from palate.models import covisit
+from palate.models import covisit_table
 from palate.models.covisit import Covisit
 from palate.streaming.replay import Replay
 from palate.streaming.state import LiveState, encode
@@ -98,9 +98,7 @@ def worker_on(
         ItemColumns.in_memory(),
         ItemStates.in_memory() if shared is None else shared.states,
         Leaderboards.in_memory(),
-        Covisit.in_memory(neighbours=covisit.MOST, megabytes=256)
-        if shared is None
-        else shared.covisit,
+        Covisit.in_memory(TIGHT.covisit) if shared is None else shared.covisit,
         FixedClock(2_000.0),
     )
 
@@ -151,11 +149,11 @@ def test_full_and_growing_tables_forget_the_same_pairs_however_cut(
     entries: list[Logged], ways: list[int]
 ) -> None:
     def tables(parts: Sequence[Sequence[Logged]]) -> list[bytes]:
-        small = covisit.layout(cells=16, fewest=2, most=4)
+        small = covisit_table.layout(cells=16, fewest=2, most=4)
         state = LiveState(
             TIGHT.streaming,
             ItemStates.in_memory(2),
-            Covisit(MappedArrays.in_memory(small, 2)),
+            Covisit(MappedArrays.in_memory(small, 2), TIGHT.covisit),
             UserTable(),
         )
         for part in parts:

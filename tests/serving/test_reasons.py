@@ -14,6 +14,7 @@ def test_the_sentence_names_the_items_it_is_because_of() -> None:
     assert body.text == "Because you watched Heat and Alien"
     assert body.item_ids == ("i1", "i2")
     assert body.generator == "covisit"
+    assert body.weights == (0.6, 0.4)
 
 
 def test_an_item_without_a_name_is_left_out() -> None:

@@ -1,4 +1,5 @@
 import threading
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -6,14 +7,17 @@ import numpy as np
 import pytest
 from tests.streaming.sites import ITEMS, NOW, fill, settings_at, some_events, worker_at
 
+from palate.catalog.columns import ItemColumns
 from palate.catalog.item import Item
 from palate.catalog.user import session_key, user_key
 from palate.errors import CorruptStore
 from palate.events.kinds import Event, Kind
 from palate.events.sqlite import SqliteLog
 from palate.features.record import UserState
+from palate.settings import CovisitSettings
 from palate.stores import close, open_stores
 from palate.streaming import worker as worker_module
+from palate.streaming.replay import Replay
 
 
 def test_events_reach_users_counters_boards_and_covisit_of_a_reader(tmp_path: Path) -> None:
@@ -197,3 +201,32 @@ def test_users_beyond_the_working_set_are_read_again(
     whole, others = worker_at(other)
     whole.drain()
     assert dict(stores.online.scan("users")) == dict(others.online.scan("users"))
+
+
+def test_other_covisit_settings_count_the_log_again(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path)
+    fill(settings, some_events(100))
+    worker, stores = worker_at(settings)
+    worker.drain()
+    close(stores)
+    changed = msgspec.structs.replace(settings, covisit=CovisitSettings(window=2, gamma=0.5))
+    again, stores = worker_at(changed)
+    assert again.recover()
+    replay = Replay(changed, ItemColumns.in_memory())
+    replay.read(stores.log, partial(stores.items.rows, create=True))
+    kept = [stores.covisit.pack(row) for row in range(ITEMS)]
+    assert kept == [replay.covisit.pack(row) for row in range(ITEMS)]
+    assert dict(stores.online.scan("users")) == replay.record().users
+    assert stores.covisit.position == stores.states.position == 100
+    assert not again.recover()
+
+
+def test_settings_that_only_read_covisit_leave_the_counts_alone(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path)
+    fill(settings, some_events(100))
+    worker, stores = worker_at(settings)
+    worker.drain()
+    close(stores)
+    changed = msgspec.structs.replace(settings, covisit=CovisitSettings(alpha=0.9, decay=0.1))
+    again, _ = worker_at(changed)
+    assert not again.recover()

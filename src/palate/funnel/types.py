@@ -202,7 +202,7 @@ class Reason:
     rows: tuple[int, ...] = ()
     """The items it is because of, most important first."""
     weights: tuple[float, ...] = ()
-    """How much each of them gave (same order)."""
+    """How much each of them gave (same order); of covisit its share of the score, to the digit."""
     trait: str = ""
     """A genre, a segment, a creator."""
     generator: str = ""

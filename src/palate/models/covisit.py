@@ -4,101 +4,65 @@ C[a, b] sums, over users and over pairs at distance g <= window, g^-gamma where 
 back · g^-gamma where it came before. A visitor's score of b is
 sum over history of decay^(steps back) · (n_a + 2)^-alpha · n_b^-beta · C[a, b], so it is the sum of
 what each item of the history gave, and a reason can say how much (MODELS.md, "covisit").
+With `half_life_days`, C and n are what they were worth at the newest event of all.
 """
 
-from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Doubles, Floats, Mask, Rows
+from palate.arrays import Doubles, Floats, Mask, Rows, Times
 from palate.errors import CorruptStore
-from palate.jit import kernel
-from palate.mapped import Column, Layout, MappedArrays
+from palate.mapped import Layout, MappedArrays
+from palate.models import covisit_table as tables
+from palate.models.covisit_table import CELL_BYTES, EPOCH, Table
+from palate.settings import CovisitSettings
 
 CAPACITY = 1_024
-FEWEST, MOST = 32, 1_024
-"""Neighbours an item keeps, at least and at most."""
-CELL_BYTES = 8
-SHRUNK = 1_024
-"""Items whose neighbours are cut down at a time."""
-MEGABYTES = 256
-
-
-@dataclass(frozen=True, slots=True)
-class CovisitSettings:
-    """The constants of the model."""
-
-    window: int = 10
-    """Items taken in before this one that are paired with it."""
-    gamma: float = 0.75
-    """How fast a pair's weight falls with its distance."""
-    back: float = 0.6
-    """Weight of a pair read backwards."""
-    alpha: float = 0.5
-    """How much an item of the history is held down for its own popularity."""
-    beta: float = 0.2
-    """How much a candidate is held down for its popularity."""
-    decay: float = 0.6
-    """Weight of an item of the history per step back."""
-    history: int = 20
-    """Newest items of the history that are read."""
-
-
-class Table(NamedTuple):
-    """The arrays that the kernels read and write."""
-
-    rows: NDArray[np.int32]
-    """(capacity, neighbours): filled from the left, -1 pads."""
-    weights: Floats
-    counts: Doubles
-    """(capacity,): how many users took the item in, n_a."""
-    sizes: NDArray[np.int32]
-    """(capacity,): how many neighbours are filled."""
-
-
-def layout(cells: int, fewest: int, most: int) -> Layout:
-    """Arrays that keep at most `most` neighbours an item, fewer past `cells` neighbours in all."""
-    return Layout(
-        {
-            "rows": Column("i4", fill=-1, cells=cells, fewest=fewest, most=most),
-            "weights": Column("f4", cells=cells, fewest=fewest, most=most),
-            "counts": Column("f8"),
-            "sizes": Column("i4"),
-        },
-        {"position": "i8", "dirty": "i8"},
-    )
+FEWEST = 32
+"""Neighbours an item keeps at least, whatever the bound."""
+DAY = 86_400.0
+READ_LATER = frozenset({"alpha", "beta", "decay", "history"})
+"""Settings that are used when the table is read; all others shape what is counted."""
+HEAD = np.dtype([("digest", "u8"), ("count", "f8"), ("last", "f8")])
 
 
 class Covisit:
     """The table of neighbours, its fold and its scores."""
 
-    def __init__(self, arrays: MappedArrays, settings: CovisitSettings | None = None) -> None:
+    def __init__(self, arrays: MappedArrays, settings: CovisitSettings) -> None:
         self._arrays = arrays
-        self.settings = settings or CovisitSettings()
+        self.settings = settings
+        self.digest = digest_of(settings)
+        """Of the settings that shape the counts; told in every record."""
+        self._rate = 1.0 / (settings.half_life_days * DAY) if settings.half_life_days else 0.0
+        forward = np.arange(1.0, settings.window + 1.0) ** -settings.gamma
+        self._steps = np.stack([forward, settings.back * forward]).astype(np.float32)
 
     @classmethod
     def in_memory(
-        cls, capacity: int = CAPACITY, neighbours: int = 512, *, megabytes: int = 0
+        cls, settings: CovisitSettings | None = None, capacity: int = CAPACITY
     ) -> "Covisit":
-        """Make a table of this process alone.
-
-        It keeps `neighbours` an item, or, when `megabytes` is given, what that bound allows.
-        """
-        return cls(MappedArrays.in_memory(_bounded(megabytes, neighbours), capacity))
+        """Make a table of this process alone."""
+        settings = settings or CovisitSettings()
+        return cls(MappedArrays.in_memory(layout_of(settings), capacity), settings)
 
     @classmethod
-    def open(cls, directory: Path, *, write: bool = False, megabytes: int = MEGABYTES) -> "Covisit":
+    def open(
+        cls, directory: Path, settings: CovisitSettings | None = None, *, write: bool = False
+    ) -> "Covisit":
         """Map the table below `directory`; a reader may come before the writer."""
-        bounded = _bounded(megabytes, MOST)
-        return cls(MappedArrays.open(directory, bounded, write=write, capacity=CAPACITY))
+        settings = settings or CovisitSettings()
+        arrays = MappedArrays.open(directory, layout_of(settings), write=write, capacity=CAPACITY)
+        return cls(arrays, settings)
 
     @property
     def table(self) -> Table:
         held = self._arrays
-        return Table(held["rows"], held["weights"], held["counts"], held["sizes"])
+        return Table(*(held[name] for name in Table._fields))
 
     @property
     def capacity(self) -> int:
@@ -126,11 +90,11 @@ class Covisit:
         """Forget everything."""
         self._arrays.clear()
 
-    def fold(self, items: Rows, windows: NDArray[np.int32]) -> Rows:
+    def fold(self, items: Rows, windows: NDArray[np.int32], times: Times) -> Rows:
         """Count what users took in for the first time, in log order; returns the rows changed.
 
         `items` are the rows taken in, `windows` (n, window) what the same user had taken in
-        before, newest first, -1 padded.
+        before, newest first, -1 padded, `times` when that was.
         """
         changed: list[Rows] = []
         start = 0
@@ -140,8 +104,9 @@ class Covisit:
                 self._grow(int(items[start]) + 1)
                 changed.append(np.flatnonzero(self.table.counts > 0).astype(np.int32))
                 continue
-            self._count(items[start:stop], windows[start:stop])
-            changed += [items[start:stop], windows[start:stop].ravel()]
+            part = slice(start, stop)
+            self._add(items[part], windows[part], times[part])
+            changed += [items[part], windows[part].ravel()]
             start = stop
         rows = np.unique(np.concatenate(changed)) if changed else np.empty(0, np.int32)
         return rows[rows >= 0].astype(np.int32)
@@ -160,21 +125,29 @@ class Covisit:
         self, history: Rows, servable: NDArray[np.uint8] | Mask, excluded: Rows, limit: int
     ) -> tuple[Rows, Floats]:
         """Best `limit` servable rows for a history (newest first), without `excluded`."""
-        table = self.table
         used, scales = self._scaled(history)
-        rows, totals = _totals(used, table, scales)
-        kept = np.flatnonzero((rows >= 0) & (rows < len(servable)))
+        rows, sums = tables.totals(used, self.table, scales)
+        kept = np.flatnonzero((rows >= 0) & (rows < len(servable)) & (sums > 0.0))
         kept = kept[servable[rows[kept]] != 0]
         kept = kept[~np.isin(rows[kept], excluded)]
         rows = rows[kept]
-        return _best(rows, totals[kept] * self._damping(rows), limit)
+        return _best(rows, sums[kept] * self._damping(rows), limit)
+
+    def everything(self, history: Rows, size: int) -> Doubles:
+        """(size,): the score of each of the first `size` rows for a history (newest first)."""
+        used, scales = self._scaled(history)
+        found: Doubles = tables.everything(used, self.table, scales, size)
+        seen = np.flatnonzero(found)
+        seen = seen[seen < self.capacity]
+        found[seen] *= self._damping(seen)
+        return found
 
     def reasons(self, history: Rows, row: int, limit: int = 3) -> tuple[Rows, Floats]:
         """Which items of the history (newest first) gave `row` its score, and how much each."""
         if not 0 <= row < self.capacity:
             return np.empty(0, np.int32), np.empty(0, np.float32)
         used, scales = self._scaled(history)
-        parts = _parts(used, row, self.table, scales) * self._damping(np.array([row]))
+        parts = tables.parts(used, row, self.table, scales) * self._damping(np.array([row]))
         order = np.lexsort((np.arange(len(parts)), -parts))[:limit]
         order = order[parts[order] > 0]
         return used[order], parts[order].astype(np.float32)
@@ -183,24 +156,32 @@ class Covisit:
         """One item's record: its count, and its neighbours as far as they are filled."""
         held = self.table
         size = int(held.sizes[row])
+        head = np.array([(self.digest, held.counts[row], held.last[row])], HEAD)
         neighbours = held.rows[row, :size].tobytes() + held.weights[row, :size].tobytes()
-        return held.counts[row : row + 1].tobytes() + neighbours
+        return head.tobytes() + neighbours
 
     def load(self, row: int, raw: bytes) -> None:
         """Take over one item's record.
 
-        Raises CorruptStore where it is cut short.
+        Raises CorruptStore where it is cut short, or was counted with other settings.
         """
-        size, rest = divmod(len(raw) - CELL_BYTES, CELL_BYTES)
+        size, rest = divmod(len(raw) - HEAD.itemsize, CELL_BYTES)
         if rest or size < 0:
             raise CorruptStore(f"the covisit record of item row {row} is cut short; rebuild")
+        if not self.counted(raw):
+            raise CorruptStore("the site counted with other [covisit] settings; run palate rebuild")
         self._grow(row + 1)
-        held = self.table
-        kept = min(size, held.rows.shape[1])
-        held.counts[row] = np.frombuffer(raw, np.float64, 1)[0]
-        held.rows[row, :kept] = np.frombuffer(raw, np.int32, size, 8)[:kept]
-        held.weights[row, :kept] = np.frombuffer(raw, np.float32, size, 8 + 4 * size)[:kept]
+        held, head = self.table, np.frombuffer(raw, HEAD, 1)[0]
+        kept, at = min(size, held.rows.shape[1]), HEAD.itemsize
+        held.counts[row], held.last[row] = head["count"], head["last"]
+        held.rows[row, :kept] = np.frombuffer(raw, np.int32, size, at)[:kept]
+        held.weights[row, :kept] = np.frombuffer(raw, np.float32, size, at + 4 * size)[:kept]
         held.sizes[row] = kept
+        self._arrays.stamp(newest=max(self._arrays.scalar("newest"), float(head["last"])))
+
+    def counted(self, raw: bytes) -> bool:
+        """Whether a record was counted with these settings."""
+        return raw[:8] == self.digest.to_bytes(8, "little")
 
     def _grow(self, rows: int) -> None:
         """Make room up to the next power of two; past the bound, items keep fewer neighbours."""
@@ -209,14 +190,14 @@ class Covisit:
         capacity = 1 << (rows - 1).bit_length()
         keep = self._arrays.layout.columns["rows"].shape(capacity)[1]
         if keep < self.table.rows.shape[1]:
-            _shrink(self.table, keep)
+            tables.shrink(self.table, keep)
         self._arrays.grow(capacity)
 
-    def _count(self, items: Rows, windows: NDArray[np.int32]) -> None:
-        s = self.settings
-        forward = (np.arange(1, windows.shape[1] + 1) ** -s.gamma).astype(np.float32)
-        backward = (forward * np.float32(s.back)).astype(np.float32)
-        _fold(items, windows, self.table, forward, backward)
+    def _add(self, items: Rows, windows: NDArray[np.int32], times: Times) -> None:
+        pairs = tables.pairs_of(items, windows, times, self._steps, self.capacity)
+        tables.add(pairs, self.table, self._rate)
+        newest = max(self._arrays.scalar("newest"), float(times.max()))
+        self._arrays.stamp(newest=newest if self._rate else 0.0)
 
     def _scaled(self, history: Rows) -> tuple[Rows, Doubles]:
         """Items of the history that have neighbours, and what each one's pairs are worth."""
@@ -224,18 +205,41 @@ class Covisit:
         newest = np.asarray(history[: s.history], np.int32)
         steps = np.flatnonzero((newest >= 0) & (newest < self.capacity))
         used = newest[steps]
-        return used, s.decay**steps * (self.table.counts[used] + 2.0) ** -s.alpha
+        faded = self._faded(used)
+        counts = self.table.counts[used] * faded
+        return used, faded * s.decay**steps * (counts + 2.0) ** -s.alpha
+
+    def _faded(self, rows: NDArray[np.integer[Any]]) -> Doubles | float:
+        """What 1 in the money of each row's epoch is worth at the newest event of all."""
+        if not self._rate:
+            return 1.0
+        now = float(self._arrays.scalar("newest")) * self._rate
+        begun = np.floor(self.table.last[rows] * self._rate / EPOCH) * EPOCH
+        faded: Doubles = np.exp2(begun - now)
+        return faded
 
     def _damping(self, rows: NDArray[np.integer[Any]]) -> Doubles:
         """Hold candidates down for their popularity."""
-        damping: Doubles = np.maximum(self.table.counts[rows], 1.0) ** -self.settings.beta
+        counts = self.table.counts[rows] * self._faded(rows)
+        damping: Doubles = np.maximum(counts, 1.0) ** -self.settings.beta
         return damping
 
 
-def _bounded(megabytes: int, neighbours: int) -> Layout:
-    if not megabytes:
-        return layout(0, neighbours, neighbours)
-    return layout((megabytes << 20) // CELL_BYTES, FEWEST, neighbours)
+def layout_of(settings: CovisitSettings) -> Layout:
+    """The arrays of a table with these settings; one of other settings is not read."""
+    cells = (settings.megabytes << 20) // CELL_BYTES
+    fewest = min(FEWEST, settings.neighbours)
+    return tables.layout(cells, fewest, settings.neighbours, f"{digest_of(settings):x}")
+
+
+def digest_of(settings: CovisitSettings) -> int:
+    """Changes with the settings that shape what is counted."""
+    told = [
+        (name, float(getattr(settings, name)))
+        for name in settings.__struct_fields__
+        if name not in READ_LATER
+    ]
+    return int.from_bytes(blake2b(repr(told).encode(), digest_size=8).digest(), "little")
 
 
 def _within(items: Rows, capacity: int, start: int) -> int:
@@ -252,80 +256,3 @@ def _best(rows: Rows, totals: Doubles, limit: int) -> tuple[Rows, Floats]:
         rows, scores = rows[scores >= cut], scores[scores >= cut]
     order = np.lexsort((rows, -scores))[: max(limit, 0)]
     return rows[order], scores[order]
-
-
-@kernel
-def _add(table: Table, at: int, row: int, weight: float) -> None:
-    """Add to a pair; a full table gives up its smallest (the first of equals)."""
-    size = table.sizes[at]
-    for slot in range(size):
-        if table.rows[at, slot] == row:
-            table.weights[at, slot] += weight
-            return
-    if size < table.rows.shape[1]:
-        table.sizes[at] = size + 1
-    else:
-        size = np.argmin(table.weights[at])
-    table.rows[at, size] = row
-    table.weights[at, size] = weight
-
-
-@kernel
-def _fold(
-    items: Rows, windows: NDArray[np.int32], table: Table, forward: Floats, backward: Floats
-) -> None:
-    for event in range(len(items)):
-        item = items[event]
-        table.counts[item] += 1.0
-        for g in range(windows.shape[1]):
-            before = windows[event, g]
-            if before < 0 or before >= len(table.sizes):
-                break
-            _add(table, before, item, forward[g])
-            _add(table, item, before, backward[g])
-
-
-def _shrink(table: Table, keep: int) -> None:
-    """Keep each item's `keep` largest (the first of equals), the largest first."""
-    for start in range(0, len(table.sizes), SHRUNK):
-        part = slice(start, start + SHRUNK)
-        order = np.argsort(-table.weights[part], axis=1, kind="stable")[:, :keep]
-        for array in (table.rows, table.weights):
-            array[part, :keep] = np.take_along_axis(array[part], order, axis=1)
-        np.minimum(table.sizes[part], keep, out=table.sizes[part])
-    table.rows[:, keep:] = -1
-    table.weights[:, keep:] = 0.0
-
-
-@kernel
-def _totals(history: Rows, table: Table, scales: Doubles) -> tuple[NDArray[np.int32], Doubles]:
-    """Sum per neighbour what the history gives it, in an open-addressed table (-1: free place)."""
-    pairs = 0
-    for step in range(len(history)):
-        pairs += table.sizes[history[step]]
-    size = 64
-    while size < min(2 * pairs, len(table.sizes)):
-        size *= 2
-    rows, totals = np.full(size, -1, np.int32), np.zeros(size)
-    for step in range(len(history)):
-        row = history[step]
-        for slot in range(table.sizes[row]):
-            other = table.rows[row, slot]
-            place = other & (size - 1)
-            while rows[place] != other and rows[place] >= 0:
-                place = (place + 1) & (size - 1)
-            rows[place] = other
-            totals[place] += scales[step] * table.weights[row, slot]
-    return rows, totals
-
-
-@kernel
-def _parts(history: Rows, wanted: int, table: Table, scales: Doubles) -> Doubles:
-    """How much each item of the history gives to one neighbour."""
-    parts = np.zeros(len(history))
-    for step in range(len(history)):
-        row = history[step]
-        for slot in range(table.sizes[row]):
-            if table.rows[row, slot] == wanted:
-                parts[step] = scales[step] * table.weights[row, slot]
-    return parts

@@ -8,6 +8,9 @@ from palate.funnel.types import Candidates, Query, Reason
 from palate.models import covisit
 from palate.stores import Stores
 
+TOLD = 3
+"""Items that a reason names at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Covisit:
@@ -20,7 +23,7 @@ class Covisit:
 
     @classmethod
     def default(cls, stores: Stores) -> Self:
-        return cls(stores.covisit, stores.columns)
+        return cls(stores.covisit, stores.columns, stores.covisit.settings.history)
 
     async def generate(self, query: Query, limit: int) -> Candidates:
         history = query.about(self.history)
@@ -30,5 +33,8 @@ class Covisit:
     def explain(self, query: Query, row: int) -> Reason:
         if query.seed_item >= 0:
             return Reason("similar_to_item", (query.seed_item,), (1.0,))
-        rows, parts = self.counts.reasons(query.about(self.history), row)
-        return Reason("because_of_items", tuple(rows.tolist()), tuple(parts.tolist()))
+        history = query.about(self.history)
+        rows, parts = self.counts.reasons(history, row, len(history))
+        shares = parts / max(float(parts.sum()), 1e-12)
+        told = slice(0, TOLD)
+        return Reason("because_of_items", tuple(rows[told].tolist()), tuple(shares[told].tolist()))

@@ -40,6 +40,8 @@ class ReasonBody(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     item_ids: tuple[str, ...] = ()
     """The items it is because of, most important first."""
+    weights: tuple[float, ...] = ()
+    """How much each of them gave; where `generator` is covisit, its exact share of the score."""
     trait: str = ""
     generator: str = ""
 

@@ -37,10 +37,14 @@ ABOUT_TRAIT: dict[ReasonKind, str] = {
 def reason_body(reason: Reason, names: Mapping[int, Named]) -> ReasonBody:
     """The reason as it goes over the wire; `names` holds what is known of the reason's rows."""
     named = [names[row] for row in reason.rows if row in names]
+    weights = dict(zip(reason.rows, reason.weights, strict=False))
     return ReasonBody(
         kind=reason.kind,
         text=sentence(reason.kind, [each.title for each in named], reason.trait),
         item_ids=tuple(each.item_id for each in named),
+        weights=tuple(
+            round(weights[row], 4) for row in reason.rows if row in names and row in weights
+        ),
         trait=reason.trait,
         generator=reason.generator,
     )

@@ -73,10 +73,19 @@ def restore(log: EventLog, online: OnlineStore, found: Comparison, rows_of: Rows
 
     A crash half-way leaves it empty, from where the stream worker folds the log again.
     """
-    found.replay.read(log, rows_of)
+    return _hold(found.replay, log, online, rows_of)
+
+
+def recount(settings: Settings, log: EventLog, online: OnlineStore, rows_of: RowsOf) -> int:
+    """Fold the whole log with these settings and let `online` hold it; returns the position."""
+    return _hold(Replay(settings, ItemColumns.in_memory()), log, online, rows_of)
+
+
+def _hold(replay: Replay, log: EventLog, online: OnlineStore, rows_of: RowsOf) -> int:
+    replay.read(log, rows_of)
     online.clear()
-    online.commit(found.replay.record())
-    return found.replay.position
+    online.commit(replay.record())
+    return replay.position
 
 
 def _difference(rebuilt: Mapping[int, bytes | None], held: Mapping[int, bytes]) -> Difference:

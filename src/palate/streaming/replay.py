@@ -12,7 +12,6 @@ from palate.features.items import ItemStates
 from palate.features.online.protocol import StateChange
 from palate.features.record import UserState
 from palate.features.users import UserTable
-from palate.models import covisit
 from palate.models.covisit import Covisit
 from palate.settings import Settings
 from palate.streaming.state import LiveState, Touched, encode
@@ -26,13 +25,12 @@ class Replay:
     def __init__(self, settings: Settings, columns: ItemColumns) -> None:
         self.columns = columns
         self.position = 0
-        bound = settings.streaming.covisit_megabytes
         self._state = LiveState(
             settings.streaming,
             ItemStates.in_memory(
                 segments=settings.features.segments, regions=settings.features.regions
             ),
-            Covisit.in_memory(neighbours=covisit.MOST, megabytes=bound),
+            Covisit.in_memory(settings.covisit),
             UserTable(),
         )
         self._boards = Leaderboards.in_memory()

@@ -56,7 +56,7 @@ class LiveState:
             self.states.grow(int(items.max()) + 1)
         found = self._fold(batch)
         first = found.first == 1
-        covisit = self.covisit.fold(batch.item[first], found.window[first])
+        covisit = self.covisit.fold(batch.item[first], found.window[first], batch.time[first])
         counted = (batch.item >= 0) & (batch.signal != 0)
         acts = batch.time[counted & (batch.signal & np.uint8(ACTED) != 0)]
         if len(acts):

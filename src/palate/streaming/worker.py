@@ -23,6 +23,7 @@ from palate.features.online.protocol import OnlineStore, StateChange
 from palate.features.users import UserTable
 from palate.models.covisit import Covisit
 from palate.settings import Settings
+from palate.streaming.rebuild import recount
 from palate.streaming.state import LiveState, Refused, Touched, actors, encode
 
 log = logging.getLogger("palate.stream")
@@ -83,6 +84,7 @@ class StreamWorker:
     def recover(self) -> bool:
         """Read the projections anew from the online store where they do not show what it holds.
 
+        Where it was counted with other settings of [covisit], the whole log is folded first.
         Returns whether that was needed. Raises CorruptStore where the state is ahead of the log.
         """
         position = self.online.position()
@@ -91,11 +93,21 @@ class StreamWorker:
                 f"the state shows log position {position}, the log ends at {self.log.end()}: it is"
                 " another log's; run `palate rebuild`"
             )
+        if self._counted_otherwise():
+            log.warning("the settings of [covisit] changed: the whole log is counted again")
+            recount(self.settings, self.log, self.online, partial(self.items.rows, create=True))
+            self.reload()
+            return True
         shown = (self.states.position, self.covisit.position)
         if shown == (position, position) and not (self.states.dirty or self.covisit.dirty):
             return False
         self.reload()
         return True
+
+    def _counted_otherwise(self) -> bool:
+        """Whether the online store counted with other settings of [covisit]; one record tells."""
+        _, raw = next(iter(self.online.scan("covisit")), (0, b""))
+        return bool(raw) and not self.covisit.counted(raw)
 
     def reload(self) -> None:
         """Read the projections anew from the online store."""

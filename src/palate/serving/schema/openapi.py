@@ -92,6 +92,7 @@ PAGE_EXAMPLE = {
                 "kind": "because_of_items",
                 "text": "Because you watched Heat",
                 "item_ids": ["heat"],
+                "weights": [0.41],
                 "trait": "",
                 "generator": "covisit",
             },
