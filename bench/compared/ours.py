@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from time import perf_counter
 
+import msgspec
 import numpy as np
 
 from compared.peers import Peer, Scorer, Settings
@@ -14,7 +15,8 @@ from palate.evaluation.judging import Bench
 from palate.evaluation.run import Progress, Wish, answers
 from palate.evaluation.split import Protocol
 from palate.funnel.engine import Funnel
-from palate.models.covisit import Covisit, CovisitSettings
+from palate.models.covisit_history import counted
+from palate.settings import CovisitSettings
 from palate.stores import Stores, current_release, with_release
 from palate.surfaces import funnel
 from palate.surfaces.home import generators
@@ -22,36 +24,21 @@ from palate.training.pipeline import train
 
 HIDDEN = frozenset({"popularity", "popularity_7d", "anything"})
 """Counted again by the peers, or drawn by lot."""
-NOTHING: Rows = np.empty(0, np.int32)
 
 
 def covisit(past: Past, settings: Settings) -> Scorer:
     """The model that serves, folded from the histories in one go."""
-    window = settings["window"]
-    model = Covisit.in_memory(past.size, 1_024)
-    model.settings = CovisitSettings(**settings)
-    model.fold(np.concatenate(past.histories), _windows(past.histories, window))
-    servable = np.ones(past.size, np.uint8)
+    users = np.repeat(np.arange(len(past.histories)), [len(h) for h in past.histories])
+    items = np.concatenate(past.histories)
+    wanted = CovisitSettings(**settings)
+    model = counted(users, items, np.zeros(len(items)), wanted)
 
     def score(histories: Sequence[Rows], how: Settings) -> Floats:
-        model.settings = CovisitSettings(**settings, **how)
-        scores = np.zeros((len(histories), past.size), np.float32)
-        for place, history in enumerate(histories):
-            rows, found = model.score(history[::-1], servable, NOTHING, past.size)
-            scores[place, rows] = found
-        return scores
+        model.settings = msgspec.structs.replace(wanted, **how)
+        scores = [model.everything(history[::-1], past.size) for history in histories]
+        return np.stack(scores).astype(np.float32)
 
     return score
-
-
-def _windows(histories: Sequence[Rows], window: int) -> "np.typing.NDArray[np.int32]":
-    """(events, window): what the same user had taken before, newest first."""
-    parts = []
-    for history in histories:
-        padded = np.concatenate([np.full(window, -1, np.int32), history])
-        views = np.lib.stride_tricks.sliding_window_view(padded[:-1], window)
-        parts.append(views[:, ::-1])
-    return np.concatenate(parts)
 
 
 COVISIT = Peer(
