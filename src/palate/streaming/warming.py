@@ -8,7 +8,7 @@ from palate.events.protocol import Logged
 from palate.features.items import ItemStates
 from palate.features.users import UserTable
 from palate.models.covisit import Covisit
-from palate.settings import Settings
+from palate.settings import CovisitSettings, Settings
 from palate.streaming.state import LiveState
 
 
@@ -17,7 +17,7 @@ def warm(settings: Settings) -> None:
     state = LiveState(
         settings.streaming,
         ItemStates.in_memory(segments=settings.features.segments),
-        Covisit.in_memory(neighbours=8),
+        Covisit.in_memory(CovisitSettings(neighbours=8)),
         UserTable(),
     )
     acts = [
