@@ -1,7 +1,7 @@
 """Measure quality: ours as it serves beside counted baselines and peers, on real data.
 
     python bench/quality.py                                  everything that is not measured yet
-    python bench/quality.py --data beauty --protocol loo --only covisit --only EASE
+    python bench/quality.py --data beauty --protocol loo --only "covisit tuned" --only EASE
     python bench/quality.py --quick                          ML-100K by time, one seed
     python bench/quality.py --write                          only the tables and the picture
 

@@ -27,6 +27,8 @@ RELEASE = "release"
 COUNTED = {**PEERS, COVISIT.name: COVISIT}
 RANDOM = frozenset({RELEASE, "iALS (implicit)"})
 """What is run with several seeds."""
+TRAINED: dict[Protocol, dict[str, Any]] = {"loo": {"horizon": 1}, "time": {}}
+"""Where a release is trained otherwise than by default: asked for the next, it learns the next."""
 
 
 class Cell(NamedTuple):
@@ -40,7 +42,8 @@ class Cell(NamedTuple):
     def key(self) -> str:
         """Names the cell and the code that it runs: another version is another cell."""
         ours = (COVISIT.name, RELEASE)
-        code = [SOURCE, HERE] if self.model in ours else [HERE, SOURCE / "evaluation"]
+        code = [SOURCE] if self.model in ours else [SOURCE / "evaluation"]
+        code += [HERE / f"{name}.py" for name in ("peers", "ours", "lists", "questions")]
         return f"{self.data}/{self.protocol}/{self.model}/{self.seed}/{_version(code)}"
 
 
@@ -56,13 +59,11 @@ def cells(data: DataSet, protocol: Protocol, seeds: Sequence[int]) -> Iterator[C
 
 def measured(cell: Cell, source: Path, work: Path) -> list[dict[str, Any]]:
     """Run a cell here and now; a row per model and slice."""
-    before = _peak()
     with tempfile.TemporaryDirectory() as folder:
         rows = list(_rows(cell, source, work, Path(folder)))
     shared = {
         "key": cell.key(),
         **cell._asdict(),
-        "megabytes": round(_peak() - before),
         "load": round(os.getloadavg()[0], 1),
         "commit": _commit(),
     }
@@ -77,7 +78,11 @@ def _peak() -> float:
 def _rows(cell: Cell, source: Path, work: Path, folder: Path) -> Iterator[dict[str, Any]]:
     with site(SETS[cell.data], source, work) as stores:
         if cell.model == RELEASE:
-            for name, lists, bench, spent in released(stores, cell.protocol, cell.seed, {}):
+            before = _peak()
+            for name, lists, bench, spent in released(
+                stores, cell.protocol, cell.seed, TRAINED[cell.protocol]
+            ):
+                spent["megabytes"] = round(_peak() - before)
                 yield from ({**row, **spent} for row in _judged(bench, name, lists))
         else:
             questions = asked(stores, cell.protocol, cell.seed, folder)
@@ -85,6 +90,7 @@ def _rows(cell: Cell, source: Path, work: Path, folder: Path) -> Iterator[dict[s
 
 
 def _of_peer(peer: Peer, cell: Cell, questions: Asked) -> Iterator[dict[str, Any]]:
+    before = _peak()
     parts = sorted({case.part for case in questions.test.cases}, reverse=True)
     for part, found in searched(peer, questions, parts):
         bench = Bench(questions.test.of(part), questions.bench.world, cell.seed)
@@ -98,6 +104,7 @@ def _of_peer(peer: Peer, cell: Cell, questions: Asked) -> Iterator[dict[str, Any
                     "fit_seconds": round(found.fit_seconds, 2),
                     "ask_seconds": round(found.ask_seconds, 2),
                     "seconds": round(found.seconds, 1),
+                    "megabytes": round(_peak() - before),
                 }
 
 
@@ -119,7 +126,7 @@ def _version(code: Sequence[Path]) -> str:
     """A digest of the source files."""
     digest = hashlib.blake2b(digest_size=6)
     for folder in code:
-        for file in sorted(folder.rglob("*.py")):
+        for file in [folder] if folder.is_file() else sorted(folder.rglob("*.py")):
             digest.update(file.read_bytes())
     return digest.hexdigest()
 

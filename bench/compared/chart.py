@@ -17,8 +17,8 @@ PANELS = (
     ("ml-latest-small", "loo", "all", "ML-small, leave one out"),
 )
 SHOWN = (
-    "popularity", "popularity 7d", "item-kNN", "EASE", "iALS (implicit)", "covisit", "two_tower",
-    "fusion", "funnel",
+    "popularity", "popularity 7d", "item-kNN", "EASE", "iALS (implicit)", "covisit tuned",
+    "two_tower", "fusion", "funnel",
 )  # fmt: skip
 WIDTH, BAR, GAP, LABEL = 400, 14, 5, 120
 OURS, THEIRS = "#0b7a75", "#9aa5b1"

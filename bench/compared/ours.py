@@ -42,7 +42,7 @@ def covisit(past: Past, settings: Settings) -> Scorer:
 
 
 COVISIT = Peer(
-    "covisit",
+    "covisit tuned",
     covisit,
     (
         {"window": 5, "gamma": 1.0, "back": 0.5, "alpha": 0.7, "beta": 0.0},

@@ -1,0 +1,126 @@
+"""The bench's own parts: peers whose answers are known, a ledger that survives, tables in place."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from compared.chart import chart
+from compared.ledger import Place, append, read, summaries
+from compared.lists import best_rows, searched
+from compared.ours import COVISIT
+from compared.peers import PEERS, Peer
+from compared.questions import Asked, Past, Questions
+from compared.tables import marked, table, write
+
+from palate.arrays import Rows
+from palate.evaluation.judging import Bench
+from palate.evaluation.slates import World
+from palate.evaluation.split import Case
+
+SHELF, PEOPLE = 10, 120
+DAY = 86_400.0
+
+
+def histories() -> list[Rows]:
+    """Two crowds with ten items each; an item is followed by its neighbour on the shelf."""
+    dice, made = np.random.default_rng(1), []
+    for n in range(PEOPLE):
+        first = int(dice.integers(0, SHELF))
+        steps = (first + np.arange(5)) % SHELF
+        made.append((steps + SHELF * (n % 2)).astype(np.int32))
+    return made
+
+
+def asked() -> Asked:
+    told = histories()
+    train = [each[:-2] for each in told]
+    items = np.concatenate(train)
+    past = Past(train, items, np.arange(len(items)) * DAY, len(items) * DAY, 2 * SHELF)
+    nothing = np.empty(0, np.intp)
+    cases = [Case(n, "all", 0.0, h[:-1], nothing, h[-1:]) for n, h in enumerate(told)]
+    inner = [
+        replace(case, history=h[:-2], relevant=h[-2:-1])
+        for case, h in zip(cases, told, strict=True)
+    ]
+    takers = np.bincount(items, minlength=past.size).astype(np.float64)
+    born = np.zeros(past.size)
+    world = World(past.size, PEOPLE, takers, np.zeros((past.size, 4), np.float32), born, DAY)
+    return Asked(Questions(past, cases), Questions(past, inner), Bench(cases, world, 1))
+
+
+def reached(peer: Peer) -> float:
+    questions = asked()
+    ((_, found),) = searched(peer, questions, ["all"])
+    (row,) = [r for r in questions.bench.rows("x", found.lists) if r["slice"] == "all"]
+    for case, rows in zip(questions.test.cases, found.lists, strict=True):
+        assert not set(rows.tolist()) & set(case.history.tolist())
+    return float(row["recall@10"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "name", ["item-kNN", "co-occurrence", "EASE", "iALS (implicit)", "covisit"]
+)
+def test_whoever_learns_finds_the_crowds_shelf(name: str) -> None:
+    assert reached({**PEERS, "covisit": COVISIT}[name]) > 0.95
+
+
+@pytest.mark.parametrize("name", ["popularity", "popularity 7d", "popularity decayed"])
+def test_popularity_knows_no_crowds(name: str) -> None:
+    assert reached(PEERS[name]) < 0.9
+
+
+def test_budgets_are_equal() -> None:
+    learnt = {name: p.trials for name, p in PEERS.items() if p.trials > 1}
+    assert COVISIT.trials == learnt["EASE"] == learnt["item-kNN"] == learnt["iALS (implicit)"] == 16
+
+
+def test_equal_scores_go_by_row() -> None:
+    scores = np.array([1, 3, 3, -np.inf, 3, 2], np.float32)
+    assert best_rows(scores, 2).tolist() == [1, 2]
+    assert best_rows(scores, 99).tolist() == [1, 2, 4, 5, 0]
+
+
+def line(model: str, seed: int, ndcg: float) -> dict[str, object]:
+    return {
+        "data": "toy", "protocol": "loo", "slice": "all", "model": model, "seed": seed, "users": 9,
+        "ndcg@10": ndcg, "ndcg@10_interval": (ndcg - 0.01, ndcg + 0.01), "recall@10": ndcg * 2,
+    }  # fmt: skip
+
+
+def test_the_newest_line_of_each_seed_counts_and_a_cut_one_is_passed_over(tmp_path: Path) -> None:
+    file = tmp_path / "r.jsonl"
+    append(file, [line("EASE", 1, 0.1), line("EASE", 2, 0.3)])
+    append(file, [line("EASE", 1, 0.2)])
+    with file.open("a") as out:
+        out.write('{"data": "toy", "prot')
+    found = summaries(read(file))[Place("toy", "loo", "all", "EASE")]
+    assert found.mean("ndcg@10") == pytest.approx(0.25)
+    assert found.spread("ndcg@10") == pytest.approx(0.05)
+    assert found.half("ndcg@10") == pytest.approx(0.01)
+
+
+def test_tables_replace_what_stands_between_their_markers(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(marked("toy loo", "old", "# Page\n") + "\nThe end.\n")
+    found = summaries([line("funnel", 1, 0.2), line("EASE", 1, 0.1), line("two_tower", 1, 0.15)])
+    write(page, found)
+    text = page.read_text()
+    assert "old" not in text
+    assert text.startswith("# Page\n")
+    assert text.endswith("\nThe end.\n")
+    rows = table("loo", "all", found.values()).splitlines()[2:]
+    models = [row.split(" | ")[0].strip("| *") for row in rows]
+    assert models == ["EASE", "two tower", "whole funnel"]
+    assert ".1000 ± .0100" in text
+    write(page, found)
+    assert page.read_text() == text
+
+
+def test_the_picture_has_a_bar_for_every_model_it_shows() -> None:
+    lines = [
+        {**line(m, 1, 0.1), "data": "beauty"} for m in ("EASE", "covisit tuned", "funnel", "union")
+    ]
+    drawn = chart(summaries(lines))
+    assert drawn.count("<rect") == 3
+    assert drawn.startswith("<svg")
