@@ -81,6 +81,8 @@ class ServingSettings(_Part, frozen=True):
     """Largest ``limit`` of a slate."""
     max_excluded: Count = 2_000
     """How many items the pages of one session may hold back."""
+    last_slates: Count = 20_000
+    """Visitors of whom a worker keeps the last page of a surface, for when nothing else answers."""
     traces: Count = 2_000
     """How many of the newest traces are kept."""
     trace_rate: Share = 1.0

@@ -84,7 +84,7 @@ def test_a_generator_that_talks_nonsense_is_cleaned_and_noted() -> None:
 def test_a_filter_that_breaks_shows_nothing_rather_than_anything() -> None:
     nonsense = Rejects(silent=True), Rejects(numbers=True)
     for filters in ((Rejects(broken=True),), *((Rejects(), each) for each in nonsense)):
-        answer = answered(funnel(filters=filters, static=np.array([1], np.int32)))
+        answer = answered(funnel(filters=filters, static=lambda _: np.array([1], np.int32)))
         assert answer.step == "static"
         assert len(answer.slate) == 0
 
@@ -139,7 +139,9 @@ def test_without_a_last_slate_what_is_popular_is_shown_through_the_filters() -> 
 def test_the_static_list_is_the_last_resort_through_the_filters() -> None:
     hides_all_but = Rejects(tuple(row for row in range(60) if row != 9))
     part = funnel(
-        generators=(Breaks(()),), filters=(hides_all_but,), static=np.array([9, 10], np.int32)
+        generators=(Breaks(()),),
+        filters=(hides_all_but,),
+        static=lambda _: np.array([9, 10], np.int32),
     )
     everything_else = np.array([row for row in range(60) if row != 9], np.int32)
     answer = answered(part, asked(excluded=everything_else))

@@ -22,7 +22,7 @@ from palate.funnel.reasons import reasons_for
 from palate.funnel.retrieve import Asked, retrieve
 from palate.funnel.stages import Filter, Generator, Ranker, Rule, name_of
 from palate.funnel.trace import Recorder
-from palate.funnel.types import NOTHING, Answer, Columns, Pool, Query, Slate, Step
+from palate.funnel.types import Answer, Columns, Pool, Query, Slate, Step
 from palate.stores import Stores
 
 
@@ -48,7 +48,7 @@ class Funnel:
     """A generator's weight when reasons are given; 1 where not named."""
     last_slate: Callable[[Query], Rows] = nothing
     """What the visitor was shown last."""
-    static: Rows = field(default_factory=lambda: NOTHING)
+    static: Callable[[Query], Rows] = nothing
     """What is shown when nothing else can be."""
 
     async def answer(self, query: Query) -> Answer:
@@ -100,7 +100,7 @@ class Funnel:
             case "popular":
                 rows = popular(self.stores, query, self.pool)
             case "static":
-                rows = self.static
+                rows = self.static(query)
         rows = rows[self._lawful(query, rows, log)]
         slate = Slate(rows, np.linspace(1, 0, len(rows), dtype=np.float32))
         return self._ruled(query, slate, log, optional=False)

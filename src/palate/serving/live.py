@@ -14,6 +14,7 @@ from palate.clock import Clock
 from palate.errors import PalateError
 from palate.features.record import UserState
 from palate.funnel.engine import Funnel
+from palate.funnel.kept import KeptSlates
 from palate.funnel.types import Query
 from palate.releases.directory import ReleaseDirectory
 from palate.stores import Stores, refresh, with_release
@@ -32,11 +33,16 @@ class Live:
     stores: Stores
     funnels: Mapping[str, Funnel]
 
+    kept: KeptSlates
+    """What answers when the funnels cannot; goes from release to release."""
+
     @classmethod
-    def on(cls, stores: Stores) -> "Live":
+    def on(cls, stores: Stores, kept: KeptSlates | None = None) -> "Live":
         """Build the surfaces on these stores."""
         release = stores.release
-        return cls(release.name if release else "none", stores, funnels(stores))
+        kept = kept or KeptSlates(stores.settings.serving.last_slates)
+        built = {name: kept.behind(funnel) for name, funnel in funnels(stores).items()}
+        return cls(release.name if release else "none", stores, built, kept)
 
 
 class ReleaseWatch:
@@ -105,7 +111,8 @@ class ReleaseWatch:
         return name
 
     def _load(self, name: str) -> Live:
-        fresh = Live.on(with_release(self.live.stores, self._directory.load(name)))
+        stores = with_release(self.live.stores, self._directory.load(name))
+        fresh = Live.on(stores, self.live.kept)
         _warmed(fresh, self._clock)
         return fresh
 

@@ -48,6 +48,8 @@ class Recommending:
         visitor = self._runtime.visitors.find(self._ask)
         query = await self._query(visitor, draw)
         answer = await self._funnel.answer(query)
+        if answer.step == "full" and not self._cursor.given:
+            self._live.kept.note(query, answer)
         body = await self._body(query, answer)
         self._note(visitor, answer, body, draw)
         return body

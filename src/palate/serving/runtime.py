@@ -66,6 +66,7 @@ class Runtime:
     async def tick(self) -> None:
         """Keep names and metrics fresh."""
         self.stores.columns.refresh()
+        self.live.kept.refresh(self.stores)
         await self.names.refresh(self.stores.columns.version)
         self.meters.lag(await self.lag())
         self.meters.release(self.live.name)
@@ -87,6 +88,7 @@ async def running(
     """
     opened = stores if stores is not None else await asyncio.to_thread(open_stores, settings)
     live = Live.on(opened)
+    live.kept.refresh(opened)
     runtime = _assembled(settings, clock, live)
     await runtime.watch.warm_up()
     await runtime.names.warm(opened.columns.size)
