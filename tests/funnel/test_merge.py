@@ -1,11 +1,14 @@
 """Merging keeps everything that was said, repeats nothing and starves nobody."""
 
+from math import inf
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from palate.funnel.merge import merge
 from palate.funnel.types import Candidates
+from palate.funnel.worth import POOLED, leaning
 
 lists = st.lists(st.lists(st.integers(0, 60), unique=True, max_size=30), max_size=5)
 
@@ -78,3 +81,21 @@ def test_a_repeated_row_counts_once_at_its_first_rank() -> None:
 def test_nobody_proposing_anything_is_an_empty_pool() -> None:
     assert len(merge(["a"], [Candidates.none()], 10)) == 0
     assert len(merge([], [], 10)) == 0
+
+
+def test_the_thinner_the_history_the_more_of_the_pool_is_what_everybody_takes() -> None:
+    mine, all_ = list(range(40)), list(range(100, 140))
+    shares = []
+    for known in (0.0, 5.0, 50.0, inf):
+        pool = merge(["ials", "popular"], [candidates(mine), candidates(all_)], 40, known)
+        shares.append(float((pool.rows >= 100).mean()))
+    assert shares == sorted(shares, reverse=True)
+    assert shares[0] > 0.8
+    assert shares[-1] < 0.5
+
+
+def test_half_of_a_historys_say_is_reached_where_it_is_said() -> None:
+    names_ = ("covisit", "popular", "somebody's own")
+    halfway = leaning(names_, POOLED.thin, POOLED)
+    assert halfway.tolist() == [0.5, 1 + POOLED.lift / 2, 1.0]
+    assert leaning(names_, inf, POOLED).tolist() == [1.0, 1.0, 1.0]

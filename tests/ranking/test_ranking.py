@@ -1,5 +1,6 @@
 """From votes and heads to one number per item."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,8 @@ class Heads:
 
 
 def test_fusion_weighs_a_vote_by_who_gives_it_and_at_which_rank() -> None:
-    scores = Fusion({"covisit": 2.0, "popular": 1.0}).score(tiny_world().query(), POOL, NO_FEATURES)
+    beside = replace(tiny_world().query(), seed_item=0)
+    scores = Fusion({"covisit": 2.0, "popular": 1.0}).score(beside, POOL, NO_FEATURES)
     np.testing.assert_allclose(scores, [2 / 11, 1 / 11], rtol=1e-6)
 
 

@@ -83,7 +83,7 @@ class Funnel:
         asked = Asked(self.pool, self.stores.columns.size, self.budget)
         proposals = await retrieve(self.generators, query, asked, log)
         with log.part("merge", sum(map(len, proposals))) as part:
-            pool = merge(self._names, proposals, self.pool)
+            pool = merge(self._names, proposals, self.pool, query.known)
             part.left = len(pool)
         log.trace.pool = pool
         return pool

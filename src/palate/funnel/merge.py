@@ -1,25 +1,31 @@
 """One pool out of many proposals: what is worth most, every generator's score and rank kept."""
 
 from collections.abc import Sequence
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats, Rows
 from palate.funnel.types import Candidates, Pool
-from palate.funnel.worth import PATIENCE, SENSIBLE, UNNAMED
+from palate.funnel.worth import ADMITTED, POOLED, UNNAMED, leaning
 from palate.jit import kernel
 
+DEPTH = 60
+"""How slowly a rank loses worth here: in a deep pool the hundredth place still has a voice."""
 FLOOR = 0.05
 """Weight below which no generator falls here: who only explores still brings a few."""
 
 
-def merge(names: Sequence[str], proposals: Sequence[Candidates], limit: int) -> Pool:
+def merge(
+    names: Sequence[str], proposals: Sequence[Candidates], limit: int, known: float = inf
+) -> Pool:
     """Merge what the generators proposed into at most `limit` distinct rows, most worth first.
 
-    Worth adds up over generators and falls with the rank (`funnel.worth`, with the weights
-    `SENSIBLE`, the same for serving and training), so agreement and good ranks come first, and a
-    generator that knows little brings its first few. Equals keep the order of ranks.
+    Worth adds up over generators and falls with the rank (weights `ADMITTED`, the same for serving
+    and training), so agreement and good ranks come first, and a generator that knows little brings
+    its first few. The fewer acts are `known` of the visitor, the more everybody's word counts
+    (`funnel.worth.leaning`). Equals keep the order of ranks.
     An entry keeps the score and rank of *each* generator that proposed it (NaN and 0 where not).
     """
     ends = np.cumsum([0, *map(len, proposals)], dtype=np.int64)
@@ -27,8 +33,9 @@ def merge(names: Sequence[str], proposals: Sequence[Candidates], limit: int) -> 
         return Pool.none(tuple(names))
     rows = np.concatenate([each.rows for each in proposals]).astype(np.int32, copy=False)
     scores = np.concatenate([each.scores for each in proposals]).astype(np.float32, copy=False)
-    weights = np.array([max(SENSIBLE.get(name, UNNAMED), FLOOR) for name in names], np.float32)
-    taken, value = _distinct(rows, ends, weights, PATIENCE, _free(len(rows)))
+    weights = np.array([ADMITTED.get(name, UNNAMED) for name in names], np.float32)
+    weights = np.maximum(weights * leaning(names, known, POOLED), np.float32(FLOOR))
+    taken, value = _distinct(rows, ends, weights, DEPTH, _free(len(rows)))
     taken = taken[_best(value, limit)]
     table = _free(len(taken))
     return Pool(taken, *_provenance(rows, scores, ends, taken, table), tuple(names))

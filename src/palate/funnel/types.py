@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any, Literal, Self, TypeAlias, TypeVar
 
 import numpy as np
@@ -65,6 +66,11 @@ class Query:
         if self.seed_item >= 0:
             return self.once("seed", lambda: np.array([self.seed_item], np.int32))
         return self.once(("engaged", limit), lambda: self.user.engaged(limit))
+
+    @property
+    def known(self) -> float:
+        """How many acts of the visitor the slate can go by; infinite beside an item on screen."""
+        return inf if self.seed_item >= 0 else float(len(self.user.history))
 
     def once(self, what: Hashable, find: Callable[[], T]) -> T:
         """What `find` gives, computed once a request: for what every reason asks for again."""

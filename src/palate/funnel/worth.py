@@ -1,6 +1,8 @@
 """What a generator's rank is worth: one formula for fusion, for the ladder and for reasons."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import inf, isinf
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,7 +19,7 @@ SENSIBLE: Mapping[str, float] = {
     "ials": 0.5,
     "popular": 0.5,
     "popular_in_segment": 0.4,
-    "popular_in_region": 0.2,
+    "popular_in_region": 0.1,
     "popular_in_genre": 0.3,
     "followed": 0.3,
     "content": 0.3,
@@ -27,17 +29,62 @@ SENSIBLE: Mapping[str, float] = {
 }
 """Before any training: what people did together first, then what everyone does."""
 
+ADMITTED: Mapping[str, float] = {
+    **SENSIBLE,
+    "ials": 1.0,
+    "popular_in_segment": 0.8,
+    "two_tower": 0.7,
+    "covisit": 0.7,
+}
+"""The weights by which the pool is filled: here depth counts, where fusion looks at the head."""
+
 UNNAMED = 0.3
 """Weight of a generator that `credit` does not name, where it names others."""
 
 
-def worth(pool: Pool, credit: Mapping[str, float]) -> Floats:
+FROM_HISTORY = frozenset(
+    ("two_tower", "covisit", "linear", "ials", "content", "popular_in_genre", "followed")
+)
+"""Generators that go by what the visitor did; thin histories make them guess."""
+FROM_EVERYBODY = frozenset(("popular", "popular_in_segment", "popular_in_region", "trending"))
+
+
+class Lean(NamedTuple):
+    """How thin histories give way to what everybody takes."""
+
+    thin: float
+    """Acts at which a history has half of its say."""
+    lift: float
+    """What everybody's word gains, at most, where there is next to no history."""
+
+
+FUSED, POOLED = Lean(3.0, 0.5), Lean(5.0, 1.0)
+"""Chosen on splits inside the training events; a pool may lean further than a page."""
+
+
+def leaning(names: Sequence[str], known: float, lean: Lean) -> Floats:
+    """(generators,): how much each one's weight counts, by how many acts are `known`.
+
+    A history of n acts has n / (n + thin) of its say, and what everybody takes gains in return.
+    """
+    say = 1.0 if isinf(known) else known / (known + lean.thin)
+    factors = {
+        **dict.fromkeys(FROM_HISTORY, say),
+        **dict.fromkeys(FROM_EVERYBODY, 1.0 + lean.lift * (1.0 - say)),
+    }
+    return np.array([factors.get(name, 1.0) for name in names], np.float32)
+
+
+def worth(pool: Pool, credit: Mapping[str, float], known: float = inf) -> Floats:
     """(n, generators): weight / (PATIENCE + rank), 0 where the generator did not find the item.
+
+    Weights lean by how much is `known` of the visitor (`leaning`).
 
     Reciprocal rank fusion (Cormack, Clarke, Büttcher 2009) with weights. Without `credit` every
     generator weighs 1.
     """
     unnamed = UNNAMED if credit else 1.0
     weights = np.array([credit.get(name, unnamed) for name in pool.generators], np.float32)
+    weights *= leaning(pool.generators, known, FUSED)
     found: Floats = np.where(pool.ranks > 0, weights / (PATIENCE + pool.ranks), np.float32(0))
     return found.astype(np.float32, copy=False)

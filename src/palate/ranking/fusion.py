@@ -27,5 +27,5 @@ class Fusion:
         return cls(fitted or SENSIBLE)
 
     def score(self, query: Query, pool: Pool, features: Floats) -> Floats:
-        scores: Floats = worth(pool, self.weights).sum(axis=1)
+        scores: Floats = worth(pool, self.weights, query.known).sum(axis=1)
         return scores

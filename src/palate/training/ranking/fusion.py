@@ -20,7 +20,9 @@ def fusion_scores(
     lists: Sequence[RankedList], names: tuple[str, ...], weights: Mapping[str, float]
 ) -> Floats:
     """What weighted fusion gives every pool entry, end to end."""
-    return np.concatenate([worth(_pool(each, names), weights).sum(axis=1) for each in lists])
+    return np.concatenate(
+        [worth(_pool(each, names), weights, each.known).sum(axis=1) for each in lists]
+    )
 
 
 def sensible(names: tuple[str, ...]) -> dict[str, float]:
@@ -47,7 +49,8 @@ def _searched(
     lists: Sequence[RankedList], names: tuple[str, ...], weights: Mapping[str, float]
 ) -> dict[str, float]:
     """The best NDCG@10 on `lists`, one weight after the other."""
-    votes = np.concatenate([worth(_pool(each, names), dict.fromkeys(names, 1.0)) for each in lists])
+    even = dict.fromkeys(names, 1.0)
+    votes = np.concatenate([worth(_pool(each, names), even, each.known) for each in lists])
     found = np.array([weights[name] for name in names], np.float32)
     best = float(ndcg(lists, votes @ found).mean())
     for _ in range(ROUNDS):

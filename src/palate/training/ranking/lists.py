@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,8 @@ class RankedList:
     """(kept, features)."""
     weight: float
     """How many items of the pool each kept one that is not positive stands for."""
+    known: float = inf
+    """Acts of the user at that moment: fusion leans by them."""
 
 
 @kernel

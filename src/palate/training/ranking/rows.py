@@ -185,7 +185,7 @@ class _Walk:
     ) -> RankedList:
         query = self._query(moment)
         proposals = [await g.generate(query, POOL) for g in generators]
-        pool = merge(names, proposals, POOL)
+        pool = merge(names, proposals, POOL, query.known)
         pool = pool.take(query.allows(pool.rows))
         labels = _aligned(pool.rows, moment.labels)
         kept, weight = self._sample(labels, everything=number >= self.full)
@@ -199,6 +199,7 @@ class _Walk:
             kept,
             self._features(query, pool.take(kept)),
             weight,
+            query.known,
         )
 
     def _query(self, moment: Moment) -> Query:
