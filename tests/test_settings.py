@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from palate.errors import BadInput
-from palate.settings import Settings, load, template
+from palate.settings import Settings, given, load, template, write_tuned
 
 
 def site(folder: Path, text: str = "") -> Path:
@@ -103,3 +103,31 @@ def test_a_path_is_below_the_sites_folder(tmp_path: Path) -> None:
     settings = load(site(tmp_path), {})
     assert settings.path("columns") == tmp_path.resolve() / "columns"
     assert settings.path("/else") == Path("/else")
+
+
+def test_what_was_tuned_lies_between_the_defaults_and_the_file(tmp_path: Path) -> None:
+    site(tmp_path, "[covisit]\nwindow = 7\n")
+    write_tuned(tmp_path, {"covisit": {"window": 3, "decay": 0.9, "alpha": 0.1}})
+    settings = load(tmp_path, {"PALATE_COVISIT__ALPHA": "0.3"})
+    found = settings.covisit
+    assert (found.window, found.decay, found.alpha, found.beta) == (7, 0.9, 0.3, 0.2)
+    assert given(tmp_path, {"PALATE_COVISIT__ALPHA": "0.3"})["covisit"].keys() == {
+        "window",
+        "alpha",
+    }
+
+
+def test_a_second_tuning_leaves_what_the_first_one_found_beside_it(tmp_path: Path) -> None:
+    site(tmp_path)
+    write_tuned(tmp_path, {"covisit": {"decay": 0.9}})
+    write_tuned(tmp_path, {"retrieval": {"quotas": {"covisit": 30, "popular": 0}}})
+    settings = load(tmp_path, {})
+    assert settings.covisit.decay == 0.9
+    assert settings.retrieval.quotas == {"covisit": 30, "popular": 0}
+
+
+def test_a_wrong_tuned_file_is_named(tmp_path: Path) -> None:
+    site(tmp_path)
+    (tmp_path / "tuned.toml").write_text("[covisit]\ndecay = 7\n")
+    with pytest.raises(BadInput, match=r"tuned\.toml: .*decay"):
+        load(tmp_path, {})

@@ -1,4 +1,6 @@
-"""One typed tree of settings: defaults here, `palate.toml` over them, the environment over both.
+"""One typed tree of settings: defaults, what was tuned, `palate.toml`, environment.
+
+Each goes before the one before it; `palate tune` writes what it found into `tuned.toml`.
 
 `PALATE_SERVING__PORT=8701` overrides ``port`` of ``[serving]``; a list or a table is written as in
 the file (``PALATE_SERVING__API_KEYS='["k1", "k2"]'``). `template` writes the commented file of a
@@ -11,6 +13,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from textwrap import wrap
+from types import MappingProxyType
 from typing import Annotated, Any, TypeAlias
 
 import msgspec
@@ -18,6 +21,7 @@ import msgspec
 from palate.errors import BadInput, Problem
 
 FILE = "palate.toml"
+TUNED = "tuned.toml"
 WIDTH = 88
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 Positive: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
@@ -135,6 +139,14 @@ class CovisitSettings(_Part, frozen=True):
     """Newest items of the history that are read."""
 
 
+class RetrievalSettings(_Part, frozen=True):
+    """``[retrieval]``: who proposes how much on Home."""
+
+    quotas: dict[str, Count] = {}
+    """By generator: so many of its first candidates are in the pool whatever they are worth; the
+    rest of the pool goes by worth. A generator that Home does not ask is passed over."""
+
+
 class FeatureSettings(_Part, frozen=True):
     """``[features]``: what segments users."""
 
@@ -223,6 +235,7 @@ class Settings(_Part, frozen=True):
     serving: ServingSettings = ServingSettings()
     streaming: StreamingSettings = StreamingSettings()
     covisit: CovisitSettings = CovisitSettings()
+    retrieval: RetrievalSettings = RetrievalSettings()
     features: FeatureSettings = FeatureSettings()
     training: TrainingSettings = TrainingSettings()
     ranking: RankingSettings = RankingSettings()
@@ -237,9 +250,22 @@ class Settings(_Part, frozen=True):
 
 
 def load(home: Path, environment: Mapping[str, str]) -> Settings:
-    """Read ``home/palate.toml`` and lay the environment over it.
+    """Read ``home/palate.toml``, lay it over ``tuned.toml``, and the environment over both.
 
     Raises BadInput where there is no such file, or a name or value in it is wrong.
+    """
+    tree = given(home, environment)
+    tuned = home / TUNED
+    found = _read(tuned) if tuned.is_file() else {}
+    both = {name: _laid(tree.get(name), found.get(name)) for name in tree | found}
+    settings = msgspec.convert(both, Settings, strict=False)
+    return msgspec.structs.replace(settings, home=home.resolve())
+
+
+def given(home: Path, environment: Mapping[str, str]) -> dict[str, Any]:
+    """What the operator has set, by table and name: ``palate.toml`` under the environment.
+
+    Raises BadInput as `load` does.
     """
     file = home / FILE
     if not file.is_file():
@@ -247,13 +273,43 @@ def load(home: Path, environment: Mapping[str, str]) -> Settings:
             f"{home} is not a site: it has no {FILE}; name one with --site DIR, or make one with"
             f" `palate init {home}`"
         )
+    return _read(file, environment)
+
+
+def write_tuned(home: Path, found: Mapping[str, Mapping[str, Any]]) -> Path:
+    """Write what was found, by table and name, into ``home/tuned.toml``, whole or not at all.
+
+    What it says of other names stays. Raises BadInput where the file there is wrong.
+    """
+    file = home / TUNED
+    tree = _read(file) if file.is_file() else {}
+    for table, values in found.items():
+        tree[table] = {**tree.get(table, {}), **values}
+    lines = [f"# Found by `palate tune`; whatever {FILE} says goes before it."]
+    for table, values in sorted(tree.items()):
+        lines += ["", f"[{table}]", *(f"{name} = {_toml(value)}" for name, value in values.items())]
+    aside = file.with_suffix(".new")
+    aside.write_text("\n".join(lines) + "\n", "utf-8")
+    aside.replace(file)
+    return file
+
+
+def _read(file: Path, environment: Mapping[str, str] = MappingProxyType({})) -> dict[str, Any]:
+    """The file's tree under the environment, every name and value of which is right."""
     try:
         tree: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))
         _overlay(tree, environment)
-        settings = msgspec.convert(tree, Settings, strict=False)
+        msgspec.convert(tree, Settings, strict=False)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise BadInput(f"{file}: {error}", [Problem(str(file), str(error))]) from error
-    return msgspec.structs.replace(settings, home=home.resolve())
+    return tree
+
+
+def _laid(above: Any, below: Any) -> Any:
+    """A table over a table, name by name."""
+    if isinstance(above, dict) and isinstance(below, dict):
+        return {**below, **above}
+    return below if above is None else above
 
 
 def _overlay(tree: dict[str, Any], environment: Mapping[str, str]) -> None:
@@ -278,6 +334,7 @@ def template() -> str:
     lines = [
         f"# {FILE}: the settings of this site. A line that begins with #name = shows a default:",
         "# take the # away to change it. PALATE_TABLE__NAME in the environment overrides both.",
+        f"# What `palate tune` finds is in {TUNED} and counts where this file says nothing.",
     ]
     source = Path(__file__).read_text("utf-8")
     classes = {node.name: node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)}

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from palate.cli import bench
-from palate.settings import FILE, Settings
+from palate.settings import FILE, Settings, load
 from palate.stores import close, open_stores
 from palate.testing.tiny import NOW, tiny_events, tiny_items, tiny_users
 
@@ -91,3 +91,21 @@ def test_bench_says_where_the_programs_are_when_there_is_no_repository(
     monkeypatch.setattr(bench, "FOLDER", tmp_path / "bench")
     with pytest.raises(Exception, match="programs of the repository and not part of the wheel"):
         bench.app([], standalone_mode=False)
+
+
+def test_tune_writes_what_it_finds_beside_the_settings(site: Path) -> None:
+    words = ("tune", "--site", str(site), "--no-train", "--json", "--budget", "5")
+    done = palate(*words)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    settings = load(site, {})
+    assert found["settings"]["covisit"]["decay"] == settings.covisit.decay
+    assert found["settings"]["retrieval"]["quotas"] == settings.retrieval.quotas
+    assert found["tried"] <= 5
+    (site / "tuned.toml").unlink()
+
+
+def test_tune_names_what_can_be_tuned(site: Path) -> None:
+    done = palate("tune", "--site", str(site), "--only", "towers")
+    assert done.returncode
+    assert "covisit, quotas" in done.stderr

@@ -99,3 +99,14 @@ def test_half_of_a_historys_say_is_reached_where_it_is_said() -> None:
     halfway = leaning(names_, POOLED.thin, POOLED)
     assert halfway.tolist() == [0.5, 1 + POOLED.lift / 2, 1.0]
     assert leaning(names_, inf, POOLED).tolist() == [1.0, 1.0, 1.0]
+
+
+@given(proposed=lists, limit=st.integers(1, 80), quota=st.integers(0, 20))
+def test_a_quotas_first_are_in_the_pool_before_all_others(
+    proposed: list[list[int]], limit: int, quota: int
+) -> None:
+    said = [candidates(rows) for rows in proposed]
+    pool = merge(names(len(said)), said, limit, quotas={"g0": quota, "unheard of": 9})
+    seated = proposed[0][:quota] if proposed else []
+    assert set(pool.rows[: len(seated)].tolist()) <= set(seated)
+    assert len(set(seated) & set(pool.rows.tolist())) == min(len(seated), limit)

@@ -77,8 +77,8 @@ def main(  # noqa: PLR0913, PLR0917  the command's options
     wish = Wish(split.value, users, wanted, seed, command)
     stores = open_stores(settings_of(site))
     try:
-        with _bar() as progress:
-            report = evaluate(stores, wish, _home, _trained if train else _counted, progress)
+        with bar() as progress:
+            report = evaluate(stores, wish, home, trained if train else counted, progress)
     finally:
         close(stores)
     if as_json:
@@ -87,16 +87,18 @@ def main(  # noqa: PLR0913, PLR0917  the command's options
         Console(width=max(Console().width, WIDTH)).print(report.table())
 
 
-def _home(stores: Stores) -> Funnel:
+def home(stores: Stores) -> Funnel:
     """Home as it serves, but for the slots given away by lot."""
     return funnel("home", stores, {"explore.epsilon": 0.0})
 
 
-def _counted(stores: Stores, _: Progress) -> Stores:
+def counted(stores: Stores, _: Progress) -> Stores:
+    """Learn nothing."""
     return stores
 
 
-def _trained(stores: Stores, progress: Progress) -> Stores:
+def trained(stores: Stores, progress: Progress) -> Stores:
+    """Train a release, and let it be live. Raises MissingExtra without torch."""
     if run_training is None:
         raise MissingExtra("training needs torch: pip install 'palate[train]', or use --no-train")
     done = run_training(
@@ -116,7 +118,7 @@ def _command(cut: Cut, site: Path, rest: Sequence[object], train: bool) -> str: 
 
 
 @contextmanager
-def _bar() -> Iterator[Progress]:
+def bar() -> Iterator[Progress]:
     """What is being done, how far it is, and for how long it has been going on."""
     columns = (
         TextColumn("{task.description}"),
@@ -124,12 +126,12 @@ def _bar() -> Iterator[Progress]:
         TaskProgressColumn(),
         TimeElapsedColumn(),
     )
-    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
+    with Bar(*columns, console=console, disable=not console.is_terminal) as shown:
         tasks = {}
 
         def tell(doing: str, done: float) -> None:
             if doing not in tasks:
-                tasks[doing] = bar.add_task(doing, total=1.0)
-            bar.update(tasks[doing], completed=done)
+                tasks[doing] = shown.add_task(doing, total=1.0)
+            shown.update(tasks[doing], completed=done)
 
         yield tell

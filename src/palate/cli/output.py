@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import msgspec
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -13,7 +13,7 @@ console = Console(stderr=True)
 """Progress and remarks go to stderr; facts go to stdout."""
 
 
-def facts(data: object, *, as_json: bool, table: Table | str) -> None:
+def facts(data: object, *, as_json: bool, table: RenderableType) -> None:
     """Print `data` as JSON, or `table` for people."""
     if as_json:
         typer.echo(msgspec.json.format(msgspec.json.encode(data, order="deterministic"), indent=2))

@@ -37,6 +37,8 @@ class Funnel:
     rules: tuple[Rule, ...]
     pool: int = 500
     """Most candidates that are ranked; each generator is asked for as many."""
+    quotas: Mapping[str, int] = field(default_factory=dict)
+    """By generator: how many of its first candidates are in the pool whatever they are worth."""
     shortlist: int = 100
     """Most ranked items that the rules see; never less than three pages."""
     reserve: int = 20
@@ -83,7 +85,7 @@ class Funnel:
         asked = Asked(self.pool, self.stores.columns.size, self.budget)
         proposals = await retrieve(self.generators, query, asked, log)
         with log.part("merge", sum(map(len, proposals))) as part:
-            pool = merge(self._names, proposals, self.pool, query.known)
+            pool = merge(self._names, proposals, self.pool, query.known, self.quotas)
             part.left = len(pool)
         log.trace.pool = pool
         return pool

@@ -1,7 +1,8 @@
 """One pool out of many proposals: what is worth most, every generator's score and rank kept."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import inf
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,17 +16,25 @@ DEPTH = 60
 """How slowly a rank loses worth here: in a deep pool the hundredth place still has a voice."""
 FLOOR = 0.05
 """Weight below which no generator falls here: who only explores still brings a few."""
+SEAT = np.float32(8.0)
+"""More than any sum of worths: an entry within its generator's quota comes before all others."""
+NO_QUOTAS: Mapping[str, int] = MappingProxyType({})
 
 
 def merge(
-    names: Sequence[str], proposals: Sequence[Candidates], limit: int, known: float = inf
+    names: Sequence[str],
+    proposals: Sequence[Candidates],
+    limit: int,
+    known: float = inf,
+    quotas: Mapping[str, int] = NO_QUOTAS,
 ) -> Pool:
     """Merge what the generators proposed into at most `limit` distinct rows, most worth first.
 
     Worth adds up over generators and falls with the rank (weights `ADMITTED`, the same for serving
     and training), so agreement and good ranks come first, and a generator that knows little brings
     its first few. The fewer acts are `known` of the visitor, the more everybody's word counts
-    (`funnel.worth.leaning`). Equals keep the order of ranks.
+    (`funnel.worth.leaning`). Equals keep the order of ranks. Before all others come the first of a
+    generator that has a quota, so many of them.
     An entry keeps the score and rank of *each* generator that proposed it (NaN and 0 where not).
     """
     ends = np.cumsum([0, *map(len, proposals)], dtype=np.int64)
@@ -35,7 +44,8 @@ def merge(
     scores = np.concatenate([each.scores for each in proposals]).astype(np.float32, copy=False)
     weights = np.array([ADMITTED.get(name, UNNAMED) for name in names], np.float32)
     weights = np.maximum(weights * leaning(names, known, POOLED), np.float32(FLOOR))
-    taken, value = _distinct(rows, ends, weights, DEPTH, _free(len(rows)))
+    seats = np.array([quotas.get(name, 0) for name in names], np.int64)
+    taken, value = _distinct(rows, ends, weights, seats, _free(len(rows)))
     taken = taken[_best(value, limit)]
     table = _free(len(taken))
     return Pool(taken, *_provenance(rows, scores, ends, taken, table), tuple(names))
@@ -67,7 +77,11 @@ def _slot(table: NDArray[np.int32], taken: Rows, row: int) -> int:
 
 @kernel
 def _distinct(
-    rows: Rows, ends: NDArray[np.int64], weights: Floats, patience: int, table: NDArray[np.int32]
+    rows: Rows,
+    ends: NDArray[np.int64],
+    weights: Floats,
+    seats: NDArray[np.int64],
+    table: NDArray[np.int32],
 ) -> tuple[Rows, Floats]:
     """Each row once, by rank, and what it is worth."""
     taken = np.empty(len(rows), np.int32)
@@ -82,7 +96,9 @@ def _distinct(
             if table[slot] < 0:
                 table[slot], taken[found] = found, rows[at]
                 found += 1
-            value[table[slot]] += weights[g] / np.float32(patience + rank + 1)
+            value[table[slot]] += weights[g] / np.float32(DEPTH + rank + 1)
+            if rank < seats[g] and value[table[slot]] < SEAT:
+                value[table[slot]] += SEAT
     return taken[:found], value[:found]
 
 

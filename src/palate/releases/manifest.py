@@ -54,7 +54,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     seconds: dict[str, float] = {}
     """How long each phase took."""
     settings: dict[str, Any] = {}
-    """``[training]`` and ``[ranking]`` as they were."""
+    """``[training]``, ``[ranking]``, ``[covisit]`` and ``[retrieval]`` as they were."""
     files: dict[str, str] = {}
     """SHA-256 of every other file, by its path inside the release."""
 

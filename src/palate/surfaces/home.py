@@ -41,6 +41,7 @@ def home(stores: Stores) -> Funnel:
             Explore(stores.settings.explore.epsilon),
         ),
         credit=Fusion.default(stores).weights,
+        quotas=stores.settings.retrieval.quotas,
     )
 
 

@@ -181,6 +181,8 @@ class _Run:
             settings={
                 "training": msgspec.to_builtins(whole.training),
                 "ranking": msgspec.to_builtins(whole.ranking),
+                "covisit": msgspec.to_builtins(whole.covisit),
+                "retrieval": msgspec.to_builtins(whole.retrieval),
             },
         )
 

@@ -185,7 +185,8 @@ class _Walk:
     ) -> RankedList:
         query = self._query(moment)
         proposals = [await g.generate(query, POOL) for g in generators]
-        pool = merge(names, proposals, POOL, query.known)
+        quotas = self.stores.settings.retrieval.quotas
+        pool = merge(names, proposals, POOL, query.known, quotas)
         pool = pool.take(query.allows(pool.rows))
         labels = _aligned(pool.rows, moment.labels)
         kept, weight = self._sample(labels, everything=number >= self.full)

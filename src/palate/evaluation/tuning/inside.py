@@ -1,0 +1,46 @@
+"""The questions of tuning: the split made once more inside train."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from palate.evaluation.split import Case, Protocol, Split, split
+from palate.events.batch import EventBatch
+
+SHARE = 0.9
+"""Under `time`: where tuning's questions begin, of the training events."""
+
+
+class Inside(NamedTuple):
+    """A log without its test events, and where its past ends."""
+
+    batch: EventBatch
+    cut: Split
+
+
+def inside(batch: EventBatch, protocol: Protocol) -> Inside:
+    """What may be tuned on, of a whole log.
+
+    Under `time` the training events are split again. Under `loo` they train as they are, and the
+    question is everybody's last but one. Raises BadInput where there are too few events.
+    """
+    cut = split(batch, protocol)
+    if protocol == "time":
+        past = batch.take(cut.train)
+        return Inside(past, split(past, protocol, SHARE))
+    return Inside(batch, replace(cut, cases=tuple(map(_earlier, cut.cases))))
+
+
+def _earlier(case: Case) -> Case:
+    nothing = np.empty(0, np.intp)
+    history, asked = case.history[:-1], case.history[-1:]
+    return replace(case, history=history, relevant=asked, extra=nothing)
+
+
+def drawn(cut: Split, users: int, seed: int) -> list[Case]:
+    """At most so many of the questions, by lot, in their order."""
+    if len(cut.cases) <= users:
+        return list(cut.cases)
+    dice = np.random.Generator(np.random.PCG64(seed))
+    return [cut.cases[at] for at in np.sort(dice.permutation(len(cut.cases))[:users]).tolist()]

@@ -1,0 +1,92 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from tests.evaluation.test_run import future, home, past, silent, site_of, untrained
+
+from palate.errors import BadInput
+from palate.evaluation.split import split
+from palate.evaluation.tuning.covisit import GRIDS, CovisitJudge
+from palate.evaluation.tuning.inside import drawn, inside
+from palate.evaluation.tuning.run import Order, Tuned, tune
+from palate.events.batch import EventBatch
+from palate.events.kinds import Event
+from palate.settings import CovisitSettings
+from palate.stores import Stores
+
+EVENTS = past() + future(np.random.default_rng(1))
+QUICK = Order(budget=6)
+
+
+def site(home_of_it: Path, events: list[Event] = EVENTS) -> Stores:
+    stores = site_of(events)
+    home_of_it.mkdir(exist_ok=True)
+    return replace(stores, settings=msgspec.structs.replace(stores.settings, home=home_of_it))
+
+
+def found(stores: Stores, order: Order = QUICK) -> Tuned:
+    return tune(stores, order, home, untrained, silent)
+
+
+def batch_of(stores: Stores) -> EventBatch:
+    entries = stores.log.read(0, 10_000)
+    return EventBatch.encode(entries, lambda ids: stores.items.rows(ids, create=False))
+
+
+def test_what_is_tuned_lies_before_what_is_tested(tmp_path: Path) -> None:
+    batch = batch_of(site(tmp_path))
+    moment = split(batch, "time").moment
+    tuned_on = inside(batch, "time")
+    assert tuned_on.batch.time.max() < moment
+    assert tuned_on.cut.moment <= tuned_on.batch.time.max()
+
+
+def test_under_loo_the_last_event_of_everybody_is_neither_asked_nor_known(tmp_path: Path) -> None:
+    batch = batch_of(site(tmp_path))
+    tests = {case.user: case.relevant[0] for case in split(batch, "loo").cases}
+    cut = inside(batch, "loo").cut
+    for case in cut.cases:
+        assert tests[case.user] not in {*case.history.tolist(), *case.relevant.tolist()}
+        assert not len(case.extra)
+
+
+def test_the_future_changes_nothing(tmp_path: Path) -> None:
+    other = past() + future(np.random.default_rng(2))
+    assert found(site(tmp_path / "one")) == found(site(tmp_path / "two", other))
+
+
+def test_a_found_setting_is_as_good_as_the_judge_says(tmp_path: Path) -> None:
+    stores = site(tmp_path)
+    told = found(stores, Order(("covisit",), budget=20))
+    tuned_on = inside(batch_of(stores), "time")
+    judge = CovisitJudge(tuned_on, drawn(tuned_on.cut, 2_000, 1), CovisitSettings())
+    assert told.numbers["covisit_ndcg"] == judge(told.settings["covisit"])
+    assert told.numbers["covisit_ndcg"] >= told.numbers["covisit_ndcg_before"]
+    assert set(told.settings["covisit"]) == set(GRIDS)
+    assert told.tried <= 20
+
+
+def test_what_the_operator_has_set_is_left_alone(tmp_path: Path) -> None:
+    fixed = {"covisit": ("decay", "window"), "retrieval": ("quotas",)}
+    told = found(site(tmp_path), replace(QUICK, fixed=fixed))
+    assert not {"decay", "window"} & set(told.settings["covisit"])
+    assert "retrieval" not in told.settings
+
+
+def test_a_second_run_asks_nobody_again(tmp_path: Path) -> None:
+    stores = site(tmp_path)
+    first = found(stores)
+
+    def refuse(*_: object) -> Stores:
+        pytest.fail("trained again")
+
+    learn: Callable[..., Stores] = refuse
+    assert tune(stores, QUICK, home, learn, silent) == first
+
+
+def test_too_few_events_are_told_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="too few"):
+        found(site(tmp_path, EVENTS[:3]))
