@@ -41,6 +41,12 @@ class SiteSettings(_Part, frozen=True):
     """Shown in logs, metrics and the console."""
     language: str = "en"
     """Language of the site's texts, as in HTML's ``lang``."""
+    noun: str = "item"
+    """What the storefront calls one of the things it shows: ``film``, ``article``, ``product``."""
+    nouns: str = "items"
+    """The same in the plural."""
+    viewed: str = "viewed"
+    """What a visitor did who took one in: "Because you viewed …", "Viewed it"."""
 
 
 class StoreSettings(_Part, frozen=True):
@@ -329,8 +335,11 @@ def _given(value: str) -> Any:
     return value
 
 
-def template() -> str:
-    """The commented `palate.toml` of a new site: every setting, its meaning and its default."""
+def template(site: SiteSettings | None = None) -> str:
+    """The commented `palate.toml` of a new site: every setting, its meaning and its default.
+
+    Where `site` differs from the defaults of ``[site]``, the file says so.
+    """
     lines = [
         f"# {FILE}: the settings of this site. A line that begins with #name = shows a default:",
         "# take the # away to change it. PALATE_TABLE__NAME in the environment overrides both.",
@@ -340,7 +349,9 @@ def template() -> str:
     classes = {node.name: node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)}
     for table in msgspec.structs.fields(Settings):
         if isinstance(table.default, _Part):
-            lines += ["", *_table(table.name, table.default, classes[type(table.default).__name__])]
+            text = classes[type(table.default).__name__]
+            given = site if site is not None and table.name == "site" else table.default
+            lines += ["", *_table(table.name, table.default, given, text)]
     lines += [
         "",
         "# Numbers of a surface's parts, by dotted name; a table per surface, for example:",
@@ -350,14 +361,15 @@ def template() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(name: str, part: _Part, source: ast.ClassDef) -> Iterator[str]:
+def _table(name: str, part: _Part, given: _Part, source: ast.ClassDef) -> Iterator[str]:
     about = (ast.get_docstring(source) or "").partition(": ")[2]
     yield from _comment(about[:1].upper() + about[1:])
     yield f"[{name}]"
     meanings = _meanings(source)
     for field in part.__struct_fields__:
         yield from _comment(meanings.get(field, ""))
-        yield f"#{field} = {_toml(getattr(part, field))}"
+        value = getattr(given, field)
+        yield f"{'#' if value == getattr(part, field) else ''}{field} = {_toml(value)}"
 
 
 def _meanings(source: ast.ClassDef) -> dict[str, str]:

@@ -61,7 +61,7 @@ def test_the_readmes_python_runs_as_it_stands(tmp_path: Path) -> None:
     command = [sys.executable, str(file)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "Because you watched Alien" in done.stdout or "item_id='arrival'" in done.stdout
+    assert "Because you liked Alien" in done.stdout or "item_id='arrival'" in done.stdout
 
 
 def test_there_is_a_guide_for_everything_that_is_added_often() -> None:

@@ -91,7 +91,7 @@ def test_three_clicks_of_a_genre_change_home_and_a_reason_names_one(page: Page) 
         expect(page.locator(".counted")).to_contain_text("Your click was counted")
         titles.append(page.get_by_role("heading", level=1).inner_text())
         page.goto("/")
-    reason = re.compile("Because you watched.*(" + "|".join(titles) + ")")
+    reason = re.compile("Because you opened.*(" + "|".join(titles) + ")")
     named = page.locator('[data-row="home"] .reason', has_text=reason)
     _reload_until(page, lambda: named.count() > 0)
     assert _home(page) != before

@@ -238,7 +238,7 @@ def test_a_new_title_is_in_the_reasons_soon(site: SmallSite) -> None:
     site.client.patch("/v1/items/space-1", json={"title": "Solaris"})
     site.worker.drain()
     site.tick()
-    assert "Because you watched Solaris" in str(site.slate(session_id="s9"))
+    assert "Because you opened Solaris" in str(site.slate(session_id="s9"))
 
 
 def test_an_item_that_is_not_known_yet_becomes_known(site: SmallSite) -> None:

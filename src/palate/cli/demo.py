@@ -21,13 +21,14 @@ from palate.intake.datasets.dataset import locate, store
 from palate.intake.datasets.movielens_100k import DATASET
 from palate.serving.launch import check_port
 from palate.serving.supervisor import Supervisor, site_roles
-from palate.settings import FILE, Settings, template
+from palate.settings import FILE, Settings, SiteSettings, template
 from palate.stores import open_sources
 from palate.testing.demo.run import check_demo
 
 CheckOption = Annotated[
     bool, typer.Option("--check", help="Run it without a person, and hold it to its promises.")
 ]
+WORDS = SiteSettings(name="demo", noun="film", nouns="films", viewed="watched")
 app = typer.Typer()
 
 LOOK, PATIENCE = 0.1, 120.0
@@ -67,7 +68,7 @@ def _site(folder: Path, port: int) -> Settings:
     """The demo's site, made where it is not there yet."""
     if not (folder / FILE).exists():
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / FILE).write_text(template(), "utf-8")
+        (folder / FILE).write_text(template(WORDS), "utf-8")
         console.print(f"made {folder}")
     settings = settings_of(folder)
     serving = msgspec.structs.replace(settings.serving, host="127.0.0.1", port=port)

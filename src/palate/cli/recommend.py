@@ -16,7 +16,7 @@ from palate.errors import NotFound
 from palate.funnel.types import Answer, Query
 from palate.serving.bodies import Ask
 from palate.serving.names import Named
-from palate.serving.reasons import reason_body
+from palate.serving.reasons import deeds, reason_body
 from palate.serving.routes.asking import check
 from palate.serving.visitors import Visitors, who
 from palate.stores import Stores, open_stores, unfolded
@@ -48,8 +48,9 @@ def main(
     ask = ask_of(user, surface, limit, item)
     check(ask, stores.settings.serving.max_limit)
     remark_unfolded(stores)
-    answer = asyncio.run(built.answer(query_of(stores, ask)))
-    entries = described(stores, answer)
+    query = query_of(stores, ask)
+    answer = asyncio.run(built.answer(query))
+    entries = described(stores, query, answer)
     release = stores.release.name if stores.release else None
     facts(
         {"surface": surface, "step": answer.step, "release": release, "items": entries},
@@ -111,18 +112,19 @@ def names_of(stores: Stores, rows: list[int]) -> dict[int, Named]:
     }
 
 
-def described(stores: Stores, answer: Answer) -> list[dict[str, Any]]:
+def described(stores: Stores, query: Query, answer: Answer) -> list[dict[str, Any]]:
     """The slate as people read it."""
     rows = answer.slate.rows.tolist()
     about = {row for reason in answer.reasons for row in reason.rows}
     names = names_of(stores, sorted(about.union(rows)))
+    done = deeds(query.user, about, stores.settings.site.viewed)
     return [
         {
             "position": place,
             "item_id": names[row].item_id,
             "title": names[row].title,
             "score": score,
-            "reason": reason_body(reason, names).text,
+            "reason": reason_body(reason, names, done, own=row).text,
             "generator": reason.generator,
         }
         for place, (row, score, reason) in enumerate(

@@ -32,6 +32,7 @@ def main(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes that answer.")
     ] = None,
+    api_only: Annotated[bool, typer.Option("--api-only", help="Without the storefront.")] = False,  # noqa: FBT002  Typer's form
 ) -> None:
     """Run every role of a site (serve, stream, train) until Ctrl-C; what dies is started again.
 
@@ -47,15 +48,15 @@ def main(
     check_binding(serving)
     check_alone(settings)
     check_port(serving.host, serving.port)
-    asyncio.run(_run(msgspec.structs.replace(settings, serving=serving)))
+    asyncio.run(_run(msgspec.structs.replace(settings, serving=serving), api_only=api_only))
 
 
-async def _run(settings: Settings) -> None:
+async def _run(settings: Settings, *, api_only: bool) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with Supervisor(site_roles(settings), _say):
+    async with Supervisor(site_roles(settings, api_only=api_only), _say):
         announcing = asyncio.create_task(_announce(settings))
         await stop.wait()
         announcing.cancel()

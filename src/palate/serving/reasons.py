@@ -1,28 +1,42 @@
-"""Why an item is there, in a sentence: the funnel gives kind and items, here they get words."""
+"""Why an item is there, in a sentence: the funnel gives kind and items, here they get words.
 
-from collections.abc import Mapping
+The words say no more than is known: what the visitor did with the items that are named ("liked",
+"opened"), and how sure the generator is that one is like the other.
+"""
 
+from collections.abc import Collection, Mapping
+
+from palate.events.kinds import Kind, Signal
+from palate.features.record import UserState
 from palate.funnel.types import Reason, ReasonKind
 from palate.serving.bodies import ReasonBody
 from palate.serving.names import Named
 
 PLAIN: dict[ReasonKind, str] = {
-    "because_of_items": "Because of what you watched",
+    "because_of_items": "Because of what you did here",
     "similar_to_item": "Similar to what you are looking at",
     "taste": "It fits your taste",
     "followed": "From somebody you follow",
     "trending": "Trending now",
     "popular": "Popular with everybody",
     "fresh": "New here",
-    "explore": "Something new, to learn what you like",
+    "explore": "Something different, to learn your taste",
 }
 """Where there is no item and no trait to name."""
 
 ABOUT_ITEMS: dict[ReasonKind, str] = {
-    "because_of_items": "Because you watched {}",
+    "because_of_items": "Because of {}",
     "similar_to_item": "Similar to {}",
     "taste": "It fits your taste for {}",
 }
+
+LIKENESS = {
+    "covisit": "Others who chose {} chose this too",
+    "two_tower": "For the same taste as {}",
+}
+"""How a generator that does not compare what the items are says that one leads to the other."""
+FAINT, FAINT_WORDS = 0.35, "A little like {}"
+"""Below this likeness (a cosine) of what the items are, "similar" would say too much."""
 
 ABOUT_TRAIT: dict[ReasonKind, str] = {
     "taste": "Because you like {}",
@@ -30,39 +44,93 @@ ABOUT_TRAIT: dict[ReasonKind, str] = {
     "trending": "Trending in {}",
     "popular": "Popular in {}",
     "fresh": "New in {}",
-    "explore": "Something new in {}, to learn what you like",
+    "explore": "Something different in {}, to learn your taste",
 }
 
+VIEWED = "viewed"
+STRENGTH = (Kind.CLICK, Kind.VIEW, Kind.RATING, Kind.LIKE, Kind.PURCHASE)
+"""From the weakest to the strongest thing to have done with an item; the strongest is said."""
+SAID = {
+    Kind.CLICK: "opened",
+    Kind.RATING: "rated",
+    Kind.LIKE: "liked",
+    Kind.PURCHASE: "bought",
+}
+AS_LIKING = frozenset({Kind.SAVE, Kind.SHARE, Kind.RATING})
+"""Kinds that, with a positive signal, say that the item was liked."""
 
-def reason_body(reason: Reason, names: Mapping[int, Named]) -> ReasonBody:
-    """The reason as it goes over the wire; `names` holds what is known of the reason's rows."""
-    named = [names[row] for row in reason.rows if row in names]
+
+def reason_body(
+    reason: Reason, names: Mapping[int, Named], done: Mapping[int, str] | None = None, own: int = -1
+) -> ReasonBody:
+    """The reason as it goes over the wire.
+
+    `names` holds what is known of the reason's rows, `done` what the visitor did with them (see
+    `deeds`). An item is never its own reason: the row `own` is left out.
+    """
+    rows = [row for row in reason.rows if row in names and row != own]
+    named = [names[row] for row in rows]
+    verbs = {(done or {}).get(row, "") for row in rows}
     weights = dict(zip(reason.rows, reason.weights, strict=False))
     return ReasonBody(
         kind=reason.kind,
-        text=sentence(reason.kind, [each.title for each in named], reason.trait),
+        text=_text(reason, [each.title for each in named], verbs.pop() if len(verbs) == 1 else ""),
         item_ids=tuple(each.item_id for each in named),
-        weights=tuple(
-            round(weights[row], 4) for row in reason.rows if row in names and row in weights
-        ),
+        weights=tuple(round(weights[row], 4) for row in rows if row in weights),
         trait=reason.trait,
         generator=reason.generator,
     )
 
 
-def sentence(kind: ReasonKind, titles: list[str], trait: str) -> str:
-    """One sentence for people.
+def deeds(user: UserState, rows: Collection[int], viewed: str = VIEWED) -> dict[int, str]:
+    """What the visitor did with these items, the strongest of each in a word ("liked").
+
+    `viewed` is the site's word for taking an item in.
+    """
+    strongest: dict[int, int] = {}
+    said = zip(user.history.tolist(), user.kinds.tolist(), user.signals.tolist(), strict=True)
+    for row, kind, signal in said:
+        if row in rows:
+            strongest[row] = max(strongest.get(row, -1), _strength(kind, signal))
+    words = SAID | {Kind.VIEW: viewed}
+    return {row: words[STRENGTH[at]] for row, at in strongest.items() if at >= 0}
+
+
+def sentence(kind: ReasonKind, titles: list[str], trait: str, verb: str = "") -> str:
+    """One sentence for people; `verb` is what they did with the items.
 
     >>> sentence("because_of_items", ["Heat", "Alien", "Big"], "")
-    'Because you watched Heat, Alien and Big'
+    'Because of Heat, Alien and Big'
+    >>> sentence("because_of_items", ["Heat"], "", "liked")
+    'Because you liked Heat'
     >>> sentence("popular", [], "Drama")
     'Popular in Drama'
     """
+    if titles and verb and kind == "because_of_items":
+        return f"Because you {verb} {_listed(titles)}"
     if titles and kind in ABOUT_ITEMS:
         return ABOUT_ITEMS[kind].format(_listed(titles))
     if trait and kind in ABOUT_TRAIT:
         return ABOUT_TRAIT[kind].format(trait)
     return PLAIN[kind]
+
+
+def _text(reason: Reason, titles: list[str], verb: str) -> str:
+    if titles and reason.kind == "similar_to_item":
+        if reason.generator in LIKENESS:
+            return LIKENESS[reason.generator].format(_listed(titles))
+        if reason.weights and reason.weights[0] < FAINT:
+            return FAINT_WORDS.format(_listed(titles))
+    return sentence(reason.kind, titles, reason.trait, verb)
+
+
+def _strength(kind: int, signal: int) -> int:
+    """Its place in `STRENGTH`; -1 for what gives no reason."""
+    if signal & Signal.NEGATIVE:
+        return -1
+    if kind in AS_LIKING and signal & Signal.POSITIVE:
+        return STRENGTH.index(Kind.LIKE)
+    return STRENGTH.index(Kind(kind)) if kind in STRENGTH else -1
 
 
 def _listed(titles: list[str]) -> str:

@@ -16,7 +16,7 @@ from palate.serving.cursor import Cursor
 from palate.serving.impressions import impression
 from palate.serving.live import Live
 from palate.serving.names import Named
-from palate.serving.reasons import reason_body
+from palate.serving.reasons import deeds, reason_body
 from palate.serving.runtime import Runtime
 from palate.serving.tracing.store import record_of
 from palate.serving.visitors import Visitor, who
@@ -33,7 +33,7 @@ class Recommending:
     def __init__(self, runtime: Runtime, ask: Ask, recommendation_id: str, now: float) -> None:
         self._started = perf_counter()
         self._runtime, self._ask, self._id, self._now = runtime, ask, recommendation_id, now
-        self._live = runtime.live
+        self._live, self._words = runtime.live, runtime.settings.site
         self._funnel = _funnel(self._live, ask)
         self._owner = f"{ask.surface}|{who(ask)}|{ask.item_id}|{ask.filter}".removesuffix("|")
         self._most = runtime.settings.serving.max_excluded
@@ -99,7 +99,7 @@ class Recommending:
             surface=self._ask.surface,
             release=self._live.name,
             step=answer.step,
-            items=self._entries(answer, names),
+            items=self._entries(answer, names, deeds(query.user, about, self._words.viewed)),
             anchor=anchor.item_id if anchor else None,
             next=self._next(query, answer),
             timing=Timing(
@@ -108,7 +108,9 @@ class Recommending:
             ),
         )
 
-    def _entries(self, answer: Answer, names: dict[int, Named]) -> tuple[Entry, ...]:
+    def _entries(
+        self, answer: Answer, names: dict[int, Named], done: dict[int, str]
+    ) -> tuple[Entry, ...]:
         slate, first = answer.slate, self._cursor.given + 1
         explore = [False] * len(slate) if slate.explore is None else slate.explore.tolist()
         return tuple(
@@ -116,7 +118,7 @@ class Recommending:
                 item_id=names[row].item_id,
                 position=first + i,
                 score=score,
-                reason=reason_body(answer.reasons[i], names),
+                reason=reason_body(answer.reasons[i], names, done, own=row),
                 explore=explore[i],
             )
             for i, (row, score) in enumerate(

@@ -46,12 +46,13 @@ class Role:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def site_roles(settings: Settings) -> tuple[Role, ...]:
+def site_roles(settings: Settings, *, api_only: bool = False) -> tuple[Role, ...]:
     """Serve, stream and train for one site, on the address of its settings."""
     serving = serving_environment()
     training = training_environment(settings.training.threads)
     http = settings.serving
-    where = ("--host", http.host, "--port", str(http.port), "--workers", str(http.workers))
+    where = ["--host", http.host, "--port", str(http.port), "--workers", str(http.workers)]
+    where += ["--api-only"] if api_only else []
     return (
         Role("stream", _palate(settings, "stream"), 0, serving),
         Role("serve", _palate(settings, "serve", *where), 0, serving),

@@ -134,3 +134,21 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
     accepted: int
     changed: int
     """How many differed from what was held."""
+
+
+class DeedDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """Something a visitor did with an item."""
+
+    item_id: str
+    title: str
+    """The id where the catalogue has no title."""
+    kind: str
+    value: float | None
+    """Rating or watched fraction; null where none was given."""
+    time: str
+
+
+class HistoryDocument(msgspec.Struct, frozen=True, kw_only=True):
+    """What a visitor did, newest first."""
+
+    events: tuple[DeedDocument, ...]

@@ -90,7 +90,7 @@ PAGE_EXAMPLE = {
             "score": 0.31,
             "reason": {
                 "kind": "because_of_items",
-                "text": "Because you watched Heat",
+                "text": "Because you liked Heat",
                 "item_ids": ["heat"],
                 "weights": [0.41],
                 "trait": "",

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from palate.arrays import Floats
+from palate.features.vector import feature_of
 from palate.releases.release import Release
 from palate.serving.bodies import ReasonBody
 from palate.serving.names import Named
@@ -49,6 +50,8 @@ class FeatureBody(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     value: float
     contribution: float | None = None
+    meaning: str = ""
+    """What the feature says, in words."""
 
 
 class TracedItem(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,10 +209,13 @@ class _Reader:
             return ()
         values = zip(self._record.feature_names, self._features[i].tolist(), strict=True)
         if self._parts is None:
-            return tuple(FeatureBody(name=name, value=value) for name, value in values)
+            return tuple(
+                FeatureBody(name=name, value=value, meaning=_meaning(name))
+                for name, value in values
+            )
         parts = self._parts[i].tolist()
         found = [
-            FeatureBody(name=name, value=value, contribution=part)
+            FeatureBody(name=name, value=value, contribution=part, meaning=_meaning(name))
             for (name, value), part in zip(values, parts, strict=True)
         ]
         found.sort(key=lambda each: -abs(each.contribution or 0.0))
@@ -218,3 +224,8 @@ class _Reader:
 
 def _or(raw: bytes, kind: type, size: int, default: float) -> list[float]:
     return np.frombuffer(raw, kind).tolist() if raw else [default] * size
+
+
+def _meaning(name: str) -> str:
+    declared = feature_of(name)
+    return declared.doc if declared else ""
