@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
 import numba
 import numpy as np
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 P = ParamSpec("P")
@@ -19,7 +19,9 @@ R = TypeVar("R")
 Single: TypeAlias = Any
 """A float32, as compiled code and Python both see it."""
 FLOAT = np.float32
-INT32, FLOAT32 = ir.IntType(32), ir.FloatType()
+INT8, INT32, INT64, FLOAT32 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
+LINE = 64
+"""Bytes of a line of the processor's cache."""
 ROOT_HALF = 0x3F3504F3
 """Bits of sqrt(1/2): from there to sqrt(2) a mantissa lies around 1."""
 
@@ -73,6 +75,27 @@ def _mantissa(builder: Any, x: Any) -> Any:
 
 
 power_of_two, exponent, mantissa = map(_of_float, (_power, _exponent, _mantissa))
+
+
+def _ahead(typing: Any, array: Any, row: Any) -> Any:  # noqa: ARG001  the form of every intrinsic
+    def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+        held = context.make_array(signature.args[0])(context, builder, given[0])
+        stride = builder.extract_value(held.strides, 0)
+        start = builder.ptrtoint(held.data, INT64)
+        first = builder.add(start, builder.mul(stride, builder.sext(given[1], INT64)))
+        form = ir.FunctionType(ir.VoidType(), [ir.PointerType(INT8), INT32, INT32, INT32])
+        fetch: Any = cgutils.get_or_insert_function
+        prefetch = fetch(builder.module, form, "llvm.prefetch.p0")
+        with cgutils.for_range_slice(builder, INT64(0), stride, INT64(LINE)) as (offset, _):
+            place = builder.inttoptr(builder.add(first, offset), ir.PointerType(INT8))
+            builder.call(prefetch, [place, INT32(0), INT32(3), INT32(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.int32), code
+
+
+ahead = cast("Callable[[Any, int], None]", intrinsic(_ahead))
+"""Have what an array holds at a row on its way to the cache; changes nothing."""
 
 
 @kernel

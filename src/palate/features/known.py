@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Doubles, Floats, Mask
+from palate.arrays import Doubles, Floats, Mask, Times
 from palate.catalog.columns import ItemColumns
 from palate.features.items import ItemStates
 from palate.features.reading.shapes import Person, When, World
@@ -22,6 +22,8 @@ class PairTable(Protocol):
     def weights(self) -> Floats: ...
     @property
     def counts(self) -> Doubles: ...
+    @property
+    def last(self) -> Times: ...
     @property
     def sizes(self) -> NDArray[np.int32]: ...
 
@@ -42,6 +44,8 @@ class Pairs(Protocol):
     def table(self) -> PairTable: ...
     @property
     def settings(self) -> Damping: ...
+    @property
+    def fading(self) -> tuple[float, float]: ...
 
 
 class Vectors(Protocol):
@@ -70,7 +74,7 @@ class Known:
         newest, damping = self.states.newest, self.pairs.settings
         at = min(now, newest) if newest else now
         alpha, beta = float(damping.alpha), float(damping.beta)
-        return When(now, at, alpha, beta, self.states.first_region)
+        return When(now, at, alpha, beta, *self.pairs.fading, self.states.first_region)
 
     def world(self) -> World:
         """The arrays as they are now."""
@@ -90,6 +94,7 @@ class Known:
             pairs.rows,
             pairs.weights,
             pairs.counts,
+            pairs.last,
             pairs.sizes,
             *(NO_VECTORS if tower is None else (tower.vectors, tower.known)),
         )

@@ -1,10 +1,9 @@
 """A layout of features, compiled to the tables that the kernel goes by."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from palate.features.feature import Feature
 from palate.features.known import frozen
@@ -22,7 +21,7 @@ class Layout(NamedTuple):
     @property
     def width(self) -> int:
         """Columns of the matrix."""
-        return len(self.plan.user.place) + len(self.plan.candidate.place)
+        return len(self.plan.user.slots) + len(self.plan.candidate.slots)
 
 
 def compiled(features: Sequence[Feature]) -> Layout:
@@ -41,19 +40,14 @@ def compiled(features: Sequence[Feature]) -> Layout:
     return Layout(Plan(_formulas(mine, USER_AT), _formulas(theirs, AT | words)), heard)
 
 
-def _formulas(placed: Sequence[tuple[int, Feature]], slots: dict[str, int]) -> Formulas:
-    values = [feature.value for _, feature in placed]
-    columns: tuple[NDArray[Any], ...] = (
-        np.array([place for place, _ in placed], np.int64),
-        np.array([slots[value.part] for value in values], np.int64),
-        np.array([value.times for value in values], np.float32),
-        np.array([value.plus for value in values], np.float32),
-        np.array([slots[v.whole] if v.whole else -1 for v in values], np.int64),
-        np.array([value.per for value in values], np.float32),
-        np.array([value.over for value in values], np.float32),
-        np.array([_curve(feature) for _, feature in placed], np.uint8),
+def _formulas(placed: Sequence[tuple[int, Feature]], at: dict[str, int]) -> Formulas:
+    values = [(place, feature, feature.value) for place, feature in placed]
+    slots = [(p, at[v.part], at[v.whole] if v.whole else -1, _curve(f)) for p, f, v in values]
+    numbers = [(v.times, v.plus, v.per, v.over) for _, _, v in values]
+    return Formulas(
+        frozen(np.array(slots, np.int64).reshape(-1, 4)),
+        frozen(np.array(numbers, np.float32).reshape(-1, 4)),
     )
-    return Formulas(*map(frozen, columns))
 
 
 def _curve(feature: Feature) -> int:

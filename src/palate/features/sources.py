@@ -79,32 +79,31 @@ ITEM: dict[str, Source] = {
     "regional": Source(CATALOGUE, "now"),
     "takers": Source("covisit", EVER),
     "neighbours": Source("covisit", EVER),
-    "segment_top": Source(LOG, "30-day half-life"),
-    "segment_all": Source(LOG, "30-day half-life"),
     "trend": Source(LOG, "last day against the last month"),
 }
 """Numbers of a candidate, whoever asks."""
 
 TOGETHER = f"{RECORD}, covisit"
 PAIR, TOWER = f"{RECORD}, {CATALOGUE}", f"{RECORD}, two-tower"
+CLOSENESS = {
+    "1": "last item taken in",
+    "best_3": "last 3 items taken in",
+    "best_10": LAST,
+    "close_10": f"{LAST}, likes count more",
+    "mean_3": "last 3 items taken in",
+    "mean_10": LAST,
+    "liked_10": f"{LAST}, the liked ones",
+}
+"""How a candidate's closeness to each of the last items is summed up, by co-visitation, by content
+and by the two-tower."""
 CROSS: dict[str, Source] = {
     "found": Source("generators", "now"),
     "best": Source("generators", "now"),
-    "covisit_1": Source(TOGETHER, "last item taken in"),
-    "covisit_best_3": Source(TOGETHER, "last 3 items taken in"),
-    "covisit_best_10": Source(TOGETHER, LAST),
-    "covisit_close_10": Source(TOGETHER, LAST),
-    "covisit_liked_10": Source(TOGETHER, LAST),
-    "content_1": Source(PAIR, "last item taken in"),
-    "content_best_3": Source(PAIR, "last 3 items taken in"),
-    "content_best_10": Source(PAIR, LAST),
-    "content_close_10": Source(PAIR, LAST),
-    "tower_1": Source(TOWER, "last item taken in"),
-    "tower_best_3": Source(TOWER, "last 3 items taken in"),
-    "tower_best_10": Source(TOWER, LAST),
-    "tower_close_10": Source(TOWER, LAST),
-    "content_mean_3": Source(PAIR, "last 3 items taken in"),
-    "content_mean_10": Source(PAIR, LAST),
+    **{
+        f"{name}_{what}": Source(of, window)
+        for name, of in (("covisit", TOGETHER), ("content", PAIR), ("tower", TOWER))
+        for what, window in CLOSENESS.items()
+    },
     "content_liked": Source(PAIR, PAST),
     "content_disliked": Source(PAIR, PAST),
     "category_recent": Source(PAIR, "last 20 items taken in"),

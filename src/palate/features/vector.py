@@ -26,7 +26,7 @@ BY_NAME = {feature.name: feature for feature in DECLARED}
 
 def offered(generators: Iterable[str]) -> tuple[str, ...]:
     """Names of the features that a new release learns from, with these generators' words."""
-    words = [f"{name}_{word}" for word in WORDS for name in generators]
+    words = [f"{name}_{word}" for name in generators for word in WORDS]
     return (*(feature.name for feature in DECLARED if not feature.retired), *words)
 
 

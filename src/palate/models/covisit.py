@@ -65,6 +65,11 @@ class Covisit:
         return Table(*(held[name] for name in Table._fields))
 
     @property
+    def fading(self) -> tuple[float, float]:
+        """Half-lives a second, and the newest event in half-lives; 0 where counts do not fade."""
+        return self._rate, float(self._arrays.scalar("newest")) * self._rate
+
+    @property
     def capacity(self) -> int:
         return self._arrays.capacity
 

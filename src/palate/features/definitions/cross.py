@@ -56,7 +56,7 @@ FEATURES = (
     feature("shown_in_vain", "Times among the last 96 shown, where it was never taken in", "log events", told("shown_in_vain"), log=True),
     feature("shown_hours_ago", "Since it was last shown; 0 for never", "log hours", told("shown_since", 1 / HOUR), log=True),
     feature("segment_engaged", "Taken in by the user's segment, 30-day half-life", "log events", told("segment_mine"), log=True),
-    feature("segment_share", "Share of the user's segment in all engagements with it", "share", rate("segment_mine", "segment_all", 0.0, 1.0)),
+    feature("segment_share", "Share of the user's segment in all engagements with it", "share", rate("segment_mine", "engaged_30d", 0.0, 1.0)),
     feature("era_gap", "Between its publication and the last items'; 0 where unknown", "log years", told("era_gap"), log=True),
     feature("popularity_gap", "How far its popularity is from that of the last 10 items", "log events", told("popularity_gap")),
     feature("taken_before", "1 where the user took it in before", "flag", told("taken"), retired=True),

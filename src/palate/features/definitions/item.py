@@ -56,7 +56,7 @@ FEATURES = (
     feature("item_shown", "Shown altogether", "log events", told("shown_total"), log=True),
     feature("item_click_rate_1d", "Clicks per time shown, 1-day half-life, smoothed to 5 %", "share", rate("clicked_1d", "shown_1d", 0.05, 20.0)),
     feature("item_engaged_rate_30d", "Taken in per time shown, 30-day half-life, smoothed to 20 %", "share", rate("engaged_30d", "shown_30d", 0.2, 20.0)),
-    feature("item_segment_top", "Share of the segment that takes it in most, smoothed", "share", rate("segment_top", "segment_all", 0.1, 10.0)),
+    feature("item_lasting", "Share of the last month (30-day half-life) in all times taken in, smoothed", "share", rate("engaged_30d", "engaged_total", 0.0, 1.0)),
     feature("item_content_known", "1 where it says something of itself", "flag", told("content_known")),
     feature("item_expires_days", "Until it expires; 0 where it does not", "log days", told("expires", 1 / DAY), log=True),
     feature("item_regional", "1 where it may be shown in some regions only", "flag", told("regional")),

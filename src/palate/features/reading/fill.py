@@ -1,9 +1,10 @@
-"""The whole matrix in one compiled pass: the user once, then the candidates tile by tile."""
+"""The whole matrix in one compiled pass: the user once, then all candidates side by side."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Doubles, Floats
+from palate.features.reading.candidates import read_items
 from palate.features.reading.near import meet
 from palate.features.reading.past import remember
 from palate.features.reading.person import describe
@@ -11,8 +12,6 @@ from palate.features.reading.relate import WIDTH, read_pairs, read_words
 from palate.features.reading.shapes import (
     DOUBLINGS,
     LOG,
-    PLAIN,
-    TILE,
     Formulas,
     Person,
     Plan,
@@ -20,7 +19,6 @@ from palate.features.reading.shapes import (
     When,
     World,
 )
-from palate.features.reading.tile import gathered, read_items
 from palate.jit import kernel, ln
 
 LIMIT = np.float32(1e6)
@@ -42,70 +40,88 @@ def fill(
         return
     met = meet(proposed.rows, person, world, memory, when)
     segment = int(person.numbers[0])
-    raw = np.zeros((WIDTH + 2 * len(proposed.heard), TILE), np.float32)
-    told = np.empty((len(plan.candidate.place), TILE), np.float32)
-    rows = np.empty(TILE, np.int32)
-    for start in range(0, len(proposed.rows), TILE):
-        size = gathered(proposed.rows, start, rows)
-        read_items(raw, rows, world, segment, when)
-        read_pairs(raw, rows, start, world, memory, met)
-        read_words(raw, start, proposed)
-        _shape(told, raw, plan.candidate)
-        _write(out[start : start + size], mine, told, plan.candidate.place)
+    raw = np.zeros((WIDTH + 2 * len(proposed.heard), _apart(len(proposed.rows))), np.float32)
+    read_items(raw, proposed.rows, world, segment, when)
+    read_pairs(raw, proposed.rows, world, memory, met)
+    read_words(raw, proposed)
+    told = np.empty((len(plan.candidate.slots), raw.shape[1]), np.float32)
+    _shape(told, raw, plan.candidate)
+    _write(out, mine, told, plan.candidate.slots)
+
+
+@kernel
+def _apart(size: int) -> int:
+    """Room for so many, so that rows begin on different lines of the processor's cache."""
+    return (size + 15) // 16 * 16 + 16
 
 
 @kernel
 def _tell(mine: Floats, formulas: Formulas, own: Doubles) -> None:
     """The user's features, each in its column."""
-    for f in range(len(formulas.place)):
-        x = own[formulas.part[f]] * formulas.times[f] + formulas.plus[f]
-        y = np.float64(formulas.over[f])
-        if formulas.whole[f] >= 0:
-            y += own[formulas.whole[f]] * formulas.per[f]
+    for f in range(len(formulas.slots)):
+        place, part, whole, curve = formulas.slots[f]
+        times, plus, per, over = formulas.numbers[f]
+        x, y = own[part] * times + plus, np.float64(over)
+        if whole >= 0:
+            y += own[whole] * per
         value = x / y if y != 0 else 0.0
-        if formulas.curve[f] == LOG:
+        if curve == LOG:
             value = np.log1p(max(value, 0.0))
-        elif formulas.curve[f] == DOUBLINGS:
+        elif curve == DOUBLINGS:
             value = np.log2(max(value, 1e-30))
-        mine[formulas.place[f]] = min(max(value, -LIMIT), LIMIT)
+        mine[place] = min(max(value, -LIMIT), LIMIT)
 
 
 @kernel
 def _shape(told: Floats, raw: Floats, formulas: Formulas) -> None:
-    """Apply each formula to a tile."""
-    for f in range(len(formulas.place)):
-        part, whole = formulas.part[f], formulas.whole[f]
-        times, plus = formulas.times[f], formulas.plus[f]
-        per, over = formulas.per[f], formulas.over[f]
-        if whole < 0:
-            scale, shift = times / over, plus / over
-            for j in range(TILE):
-                told[f, j] = raw[part, j] * scale + shift
+    """Apply each formula to all candidates."""
+    slots, numbers = formulas.slots, formulas.numbers
+    for f in range(len(slots)):
+        if slots[f, 2] < 0:
+            _scale(told, raw, f, slots, numbers)
         else:
-            for j in range(TILE):
-                told[f, j] = (raw[part, j] * times + plus) / (raw[whole, j] * per + over)
-        if formulas.curve[f] != PLAIN:
-            _bend(told[f], formulas.curve[f] == LOG)
-        for j in range(TILE):
-            told[f, j] = min(max(told[f, j], -LIMIT), LIMIT)
+            _divide(told, raw, f, slots, numbers)
+        if slots[f, 3] == LOG:
+            _count(told, f)
+        elif slots[f, 3] == DOUBLINGS:
+            _double(told, f)
 
 
 @kernel
-def _bend(values: Floats, counted: bool) -> None:  # noqa: FBT001  a kernel's arguments have no names
-    """Take log(1 + x) of what was counted, log2(x) of a ratio."""
-    if counted:
-        for j in range(TILE):
-            values[j] = ln(max(values[j], np.float32(0)) + np.float32(1))
-    else:
-        for j in range(TILE):
-            values[j] = ln(max(values[j], TINY)) * LOG2_E
+def _scale(told: Floats, raw: Floats, f: int, slots: NDArray[np.int64], numbers: Floats) -> None:
+    part, times, plus = slots[f, 1], numbers[f, 0] / numbers[f, 3], numbers[f, 1] / numbers[f, 3]
+    for j in range(told.shape[1]):
+        told[f, j] = min(max(raw[part, j] * times + plus, -LIMIT), LIMIT)
 
 
 @kernel
-def _write(out: Floats, mine: Floats, told: Floats, place: NDArray[np.int64]) -> None:
-    """Lay a tile into the matrix, a candidate a row."""
+def _divide(told: Floats, raw: Floats, f: int, slots: NDArray[np.int64], numbers: Floats) -> None:
+    part, whole = slots[f, 1], slots[f, 2]
+    times, plus, per, over = numbers[f, 0], numbers[f, 1], numbers[f, 2], numbers[f, 3]
+    for j in range(told.shape[1]):
+        ratio = (raw[part, j] * times + plus) / (raw[whole, j] * per + over)
+        told[f, j] = min(max(ratio, -LIMIT), LIMIT)
+
+
+@kernel
+def _count(told: Floats, f: int) -> None:
+    """log(1 + x)."""
+    for j in range(told.shape[1]):
+        told[f, j] = ln(max(told[f, j], np.float32(0)) + np.float32(1))
+
+
+@kernel
+def _double(told: Floats, f: int) -> None:
+    """log2(x)."""
+    for j in range(told.shape[1]):
+        told[f, j] = ln(max(told[f, j], TINY)) * LOG2_E
+
+
+@kernel
+def _write(out: Floats, mine: Floats, told: Floats, slots: NDArray[np.int64]) -> None:
+    """Lay all into the matrix, a candidate a row."""
     for j in range(len(out)):
         for column in range(len(mine)):
             out[j, column] = mine[column]
-        for f in range(len(place)):
-            out[j, place[f]] = told[f, j]
+        for f in range(len(slots)):
+            out[j, slots[f, 0]] = told[f, j]

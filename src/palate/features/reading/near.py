@@ -3,77 +3,110 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Floats, Rows
-from palate.features.reading.past import slot_of
-from palate.features.reading.shapes import Memory, Met, Person, When, World
+from palate.arrays import Floats, Rows, Times
+from palate.features.reading.shapes import LATELY, Memory, Met, Person, When, World
 from palate.jit import kernel
+
+DIRECT = 1 << 16
+"""Up to so many rows have a slot of their own in the directory."""
+FEWEST = 1 << 13
+EPOCH = 32.0
+"""Half-lives in which co-visitation counts in the same money."""
 
 
 @kernel
 def meet(rows: Rows, person: Person, world: World, memory: Memory, when: When) -> Met:
     """Walk through the neighbours of the last items, the shown and the seen."""
-    keys, places = _directory(rows)
-    together = _together(rows, (keys, places), person, world, memory)
-    _damp(together, rows, world, when.beta)
+    places = _directory(rows, len(world.published))
+    together = np.zeros((len(rows), LATELY), np.float32)
+    scales = np.zeros(LATELY, np.float32)
     for k in range(len(memory.lately)):
         row = person.history[memory.lately[k]]
-        count = world.pair_counts[row] if 0 <= row < len(world.pair_counts) else 0.0
-        together[k] *= np.float32((count + 2.0) ** -when.alpha)
+        if 0 <= row < len(world.pair_sizes):
+            _note(together, k, (rows, places), world, row)
+            fade = faded(world.pair_last, row, when)
+            scales[k] = fade * (world.pair_counts[row] * fade + 2.0) ** -when.alpha
+    _damp(together, rows, world, when, scales)
     shown, since = np.zeros(len(rows), np.float32), np.zeros(len(rows), np.float32)
     for at in range(len(person.shown)):
-        place = places[slot_of(keys, person.shown[at])]
+        place = _place(places, rows, person.shown[at])
         if place >= 0:
             shown[place] += 1.0
             since[place] = max(when.now - person.shown_times[at], 0.0)
     signals = np.zeros(len(rows), np.uint32)
     for at in range(len(person.seen)):
-        place = places[slot_of(keys, person.seen[at])]
+        place = _place(places, rows, person.seen[at])
         if place >= 0:
             signals[place] = person.seen_signals[at]
     return Met(together, shown, since, signals)
 
 
 @kernel
-def _directory(rows: Rows) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """An open-addressing table of rows, and the place of each among the candidates (-1: none)."""
-    size = 16
-    while size < 4 * len(rows):
+def _directory(rows: Rows, known: int) -> NDArray[np.int32]:
+    """Place of each row among the candidates, -1 for none, by `_slot`.
+
+    A small catalogue's rows have a slot each; those of a large one share slots, and the next free
+    one is taken.
+    """
+    size = FEWEST
+    while size < 4 * len(rows) or size < min(known, DIRECT):
         size *= 2
-    keys, places = np.full(size, -1, np.int32), np.full(size, -1, np.int32)
+    places = np.full(size, -1, np.int32)
     for place in range(len(rows)):
-        slot = slot_of(keys, rows[place])
-        keys[slot], places[slot] = rows[place], place
-    return keys, places
+        at = _slot(size, rows[place])
+        while places[at] >= 0 and rows[places[at]] != rows[place]:
+            at = (at + 1) & (size - 1)
+        places[at] = place
+    return places
 
 
 @kernel
-def _together(
-    rows: Rows,
-    directory: tuple[NDArray[np.int32], NDArray[np.int32]],
-    person: Person,
-    world: World,
-    memory: Memory,
-) -> Floats:
-    """(lately, n): how much each of the last items is taken in together with each candidate."""
-    keys, places = directory
-    together = np.zeros((len(memory.lately), len(rows)), np.float32)
-    for k in range(len(memory.lately)):
-        row = person.history[memory.lately[k]]
-        if not 0 <= row < len(world.pair_sizes):
-            continue
-        for slot in range(min(world.pair_sizes[row], world.pair_rows.shape[1])):
-            place = places[slot_of(keys, world.pair_rows[row, slot])]
-            if place >= 0:
-                together[k, place] = world.pair_weights[row, slot]
-    return together
+def _slot(size: int, row: int) -> int:
+    return (row ^ (row >> 16)) & (size - 1)
 
 
 @kernel
-def _damp(together: Floats, rows: Rows, world: World, beta: float) -> None:
-    """Hold candidates down for their popularity, as covisit does."""
+def _place(places: NDArray[np.int32], rows: Rows, row: int) -> int:
+    """Where a row stands among the candidates; -1 for nowhere."""
+    at = _slot(len(places), row)
+    while places[at] >= 0 and rows[places[at]] != row:
+        at = (at + 1) & (len(places) - 1)
+    return int(places[at])
+
+
+@kernel
+def _note(
+    together: Floats, k: int, directory: tuple[Rows, NDArray[np.int32]], world: World, row: int
+) -> None:
+    """Note how much one item is taken in together with its neighbours among the candidates."""
+    rows, places = directory
+    others, weights, mask = world.pair_rows, world.pair_weights, len(places) - 1
+    for slot in range(min(world.pair_sizes[row], others.shape[1])):
+        other = others[row, slot]
+        at = (other ^ (other >> 16)) & mask
+        while places[at] >= 0 and rows[places[at]] != other:
+            at = (at + 1) & mask
+        if places[at] >= 0:
+            together[places[at], k] = weights[row, slot]
+
+
+@kernel
+def _damp(together: Floats, rows: Rows, world: World, when: When, scales: Floats) -> None:
+    """Hold both down for their popularity, as covisit does."""
+    counts, last = world.pair_counts, world.pair_last
     for place in range(len(rows)):
-        row = rows[place]
-        count = world.pair_counts[row] if 0 <= row < len(world.pair_counts) else 0.0
-        damping = np.float32(max(count, 1.0) ** -beta)
-        for k in range(len(together)):
-            together[k, place] *= damping
+        count = 0.0
+        if rows[place] < len(counts):
+            count = counts[rows[place]] * faded(last, rows[place], when)
+        damping = np.float32(max(count, 1.0) ** -when.beta)
+        for k in range(LATELY):
+            together[place, k] *= damping * scales[k]
+
+
+@kernel
+def faded(last: Times, row: int, when: When) -> float:
+    """What 1 of an item's co-visitation is worth today; see `models.covisit_table`."""
+    if when.fading == 0.0:
+        return 1.0
+    begun = np.floor(last[row] * when.fading / EPOCH) * EPOCH
+    return float(np.exp2(begun - when.newest))

@@ -154,34 +154,36 @@ def _creators(person: Person, world: World) -> tuple[NDArray[np.int32], Floats]:
     return keys, table
 
 
-@swift
+@kernel
 def _content(person: Person, world: World, lately: NDArray[np.int64]) -> Floats:
     size, count = len(world.content), len(lately)
     table = np.zeros((count + 2, world.content.shape[1]), np.float32)
     for k in range(count):
-        table[k] = world.content[_row(person.history, lately[k], size)]
+        _sum(table[k], world.content[_row(person.history, lately[k], size)])
     for at in range(len(person.history)):
         signal = person.signals[at]
-        if signal & (POSITIVE | NEGATIVE) == 0:
-            continue
-        vector = world.content[_row(person.history, at, size)]
-        if signal & POSITIVE != 0:
-            table[count] += vector
-        if signal & NEGATIVE != 0:
-            table[count + 1] += vector
+        if signal & (POSITIVE | NEGATIVE) != 0:
+            vector = world.content[_row(person.history, at, size)]
+            _sum(table[count if signal & POSITIVE != 0 else count + 1], vector)
     _straighten(table[count])
     _straighten(table[count + 1])
     return table
 
 
-@swift
+@kernel
+def _sum(total: Floats, vector: Floats) -> None:
+    for d in range(len(total)):
+        total[d] += vector[d]
+
+
+@kernel
 def _tower(person: Person, world: World, lately: NDArray[np.int64]) -> Floats:
     size, count = len(world.vectors), len(lately)
     table = np.zeros((count, world.vectors.shape[1]), np.float32)
     for k in range(count):
         row = person.history[lately[k]]
         if 0 <= row < size and world.known[row]:
-            table[k] = world.vectors[row]
+            _sum(table[k], world.vectors[row])
             _straighten(table[k])
     return table
 

@@ -1,196 +1,195 @@
-"""How a few candidates, side by side, suit who asks; see `reading.tile`."""
+"""How the candidates suit who asks; see `reading.candidates`."""
 
 import numpy as np
+from numpy.typing import NDArray
 
-from palate.arrays import Floats, Rows
+from palate.arrays import Floats, Mask, Rows, Times
 from palate.events.kinds import Signal
 from palate.features.folds import DAY, ITEM_SLOT
 from palate.features.reading.past import EVER_AT, LONG_AGO, SINCE_AT, slot_of
-from palate.features.reading.shapes import LATELY, TILE, Memory, Met, Proposed, World
+from palate.features.reading.shapes import LATELY, SOON, Memory, Met, Proposed, World
 from palate.features.sources import AT, CANDIDATE
-from palate.jit import kernel, ln, swift
+from palate.jit import ahead, kernel, ln, swift
 
 ENGAGED = int(Signal.ENGAGED)
 ENGAGED_TOTAL = ITEM_SLOT["engaged_total"]
 YEAR = 365.25 * DAY
-FEW, MEAN = 3, 3
-"""The last few items; where the weighted mean stands, behind the last and the best."""
+FEW = 3
 WIDTH = len(CANDIDATE)
 """A generator's score and 1 / rank stand behind: two slots for each that the plan hears."""
 FOUND, BEST = AT["found"], AT["best"]
 COVISIT, CONTENT, TOWER = AT["covisit_1"], AT["content_1"], AT["tower_1"]
-"""Each followed by the best of 3, the best of 10 and the weighted mean."""
-TOGETHER_LIKED = AT["covisit_liked_10"]
-MEAN_3, MEAN_10 = AT["content_mean_3"], AT["content_mean_10"]
-LIKED, DISLIKED = AT["content_liked"], AT["content_disliked"]
-CATEGORY = AT["category_recent"]
-CREATOR = AT["creator_recent"]
+"""Where the seven slots of `sources.CLOSENESS` begin."""
+SAYS, LIKED, DISLIKED = AT["content_known"], AT["content_liked"], AT["content_disliked"]
+CATEGORY, CREATOR = AT["category_recent"], AT["creator_recent"]
 SHOWN, TAKEN = AT["shown"], AT["taken"]
 ERA, POPULARITY = AT["era_gap"], AT["popularity_gap"]
 
 
 @kernel
-def read_pairs(raw: Floats, rows: Rows, start: int, world: World, memory: Memory, met: Met) -> None:
+def read_pairs(raw: Floats, rows: Rows, world: World, memory: Memory, met: Met) -> None:
     """Fill the slots that hang on both."""
-    close = np.zeros((LATELY + 2, TILE), np.float32)
-    _compare(close, rows, world.content, memory.content)
-    _extremes(raw, CONTENT, close, memory)
-    _means(raw, close, len(memory.lately))
-    if world.vectors.shape[0] > 0:
-        _compare_known(close, rows, world, memory.tower)
-        _extremes(raw, TOWER, close, memory)
-    for k in range(len(memory.lately)):
-        for j in range(TILE):
-            at = min(start + j, met.together.shape[1] - 1)
-            close[k, j] = met.together[k, at]
-    _extremes(raw, COVISIT, close, memory)
-    _together_liked(raw, close, memory)
-    _tastes(raw, rows, world, memory)
-    _exposure(raw, start, met)
-    _gaps(raw, rows, world, memory)
+    _content(raw, rows, world.content, memory.content, memory.weights)
+    if len(world.vectors):
+        _tower(raw, rows, (world.vectors, world.known), memory.tower, memory.weights)
+    _digest(raw, COVISIT, met.together, memory.weights)
+    _tastes(raw, rows, world.categories, memory.tastes)
+    _creators(raw, rows, world.creator, memory.creator_keys, memory.creators)
+    _exposure(raw, met.shown, met.since, met.signals)
+    _gaps(raw, rows, world.published, memory.published, memory.popularity)
 
 
 @swift
-def _compare(close: Floats, rows: Rows, vectors: Floats, mine: Floats) -> None:
-    """Dot products of each candidate with each row of `mine`; candidates side by side."""
-    last = len(vectors) - 1
-    for j in range(TILE):
-        vector = vectors[min(rows[j], last)]
+def _content(raw: Floats, rows: Rows, vectors: Floats, mine: Floats, weights: Floats) -> None:
+    """Cosines of content with the last items, and with what was liked and disliked."""
+    last, dots = len(vectors) - 1, np.zeros((len(rows), LATELY + 2), np.float32)
+    for j in range(len(rows)):
+        ahead(vectors, min(rows[min(j + SOON, len(rows) - 1)], last))
+        row = min(rows[j], last)
         for k in range(len(mine)):
             total = np.float32(0)
-            for d in range(len(vector)):
-                total += vector[d] * mine[k, d]
-            close[k, j] = total
+            for d in range(vectors.shape[1]):
+                total += vectors[row, d] * mine[k, d]
+            dots[j, k] = total
+        raw[SAYS, j] = vectors[row, 0] != 0 or vectors[row, 1] != 0
+        raw[LIKED, j], raw[DISLIKED, j] = dots[j, len(weights)], dots[j, len(weights) + 1]
+    _digest(raw, CONTENT, dots, weights)
 
 
 @swift
-def _compare_known(close: Floats, rows: Rows, world: World, mine: Floats) -> None:
+def _tower(
+    raw: Floats, rows: Rows, items: tuple[Floats, Mask], mine: Floats, weights: Floats
+) -> None:
     """Cosines by the two-tower; 0 where it does not know the candidate."""
-    size = len(world.known)
-    for j in range(TILE):
-        row = min(rows[j], size - 1)
-        vector, total = world.vectors[row], np.float32(0)
-        for d in range(len(vector)):
-            total += vector[d] * vector[d]
-        known = row == rows[j] and world.known[row]
-        scale = np.float32(1) / max(np.sqrt(total), np.float32(1e-6)) if known else np.float32(0)
+    vectors, known = items
+    last, dots = len(known) - 1, np.zeros((len(rows), LATELY), np.float32)
+    for j in range(len(rows)):
+        ahead(vectors, min(rows[min(j + SOON, len(rows) - 1)], last))
+        row, square = min(rows[j], last), np.float32(0)
+        for d in range(vectors.shape[1]):
+            square += vectors[row, d] * vectors[row, d]
+        scale = np.float32(1) / max(np.sqrt(square), np.float32(1e-6))
+        if row != rows[j] or not known[row]:
+            scale = np.float32(0)
         for k in range(len(mine)):
             total = np.float32(0)
-            for d in range(len(vector)):
-                total += vector[d] * mine[k, d]
-            close[k, j] = total * scale
+            for d in range(vectors.shape[1]):
+                total += vectors[row, d] * mine[k, d]
+            dots[j, k] = total * scale
+    _digest(raw, TOWER, dots, weights)
 
 
 @kernel
-def _extremes(raw: Floats, slot: int, close: Floats, memory: Memory) -> None:
-    """The last, the best of 3, the best of all, and their weighted mean; 0 without a history."""
-    count, weight = len(memory.lately), np.float32(0)
-    for part in range(4):
-        for j in range(TILE):
-            raw[slot + part, j] = close[0, j] if count and part < MEAN else np.float32(0)
+def _digest(raw: Floats, slot: int, close: Floats, weights: Floats) -> None:
+    """Sum up the closeness to each of the last items: see `sources.CLOSENESS`; 0 for no history."""
+    count, whole = len(weights), np.float32(0)
     for k in range(count):
-        weight += memory.weights[k]
-        for j in range(TILE):
-            if k < FEW:
-                raw[slot + 1, j] = max(raw[slot + 1, j], close[k, j])
-            raw[slot + 2, j] = max(raw[slot + 2, j], close[k, j])
-            raw[slot + MEAN, j] += close[k, j] * memory.weights[k]
-    for j in range(TILE):
-        raw[slot + MEAN, j] /= max(weight, np.float32(1))
+        whole += weights[k]
+    each, some = np.float32(max(count, 1)), np.float32(max(min(count, FEW), 1))
+    whole = max(whole, np.float32(1))
+    for j in range(len(close)):
+        few, best = close[j, 0], close[j, 0]
+        total, first, every, liked = np.float32(0), np.float32(0), np.float32(0), np.float32(0)
+        for k in range(count):
+            value, weight = close[j, k], weights[k]
+            best = max(best, value)
+            total += value * weight
+            every += value
+            liked += value if weight > np.float32(1) else np.float32(0)
+            few = max(few, value) if k < FEW else few
+            first += value if k < FEW else np.float32(0)
+        raw[slot, j], raw[slot + 1, j], raw[slot + 2, j] = close[j, 0], few, best
+        raw[slot + 3, j], raw[slot + 4, j] = total / whole, first / some
+        raw[slot + 5, j], raw[slot + 6, j] = every / each, liked
 
 
 @kernel
-def _means(raw: Floats, close: Floats, count: int) -> None:
-    for j in range(TILE):
-        raw[MEAN_3, j] = 0
-        raw[MEAN_10, j] = 0
-        raw[LIKED, j] = close[count, j]
-        raw[DISLIKED, j] = close[count + 1, j]
-    for k in range(count):
-        for j in range(TILE):
-            raw[MEAN_3, j] += close[k, j] / min(count, FEW) if k < FEW else np.float32(0)
-            raw[MEAN_10, j] += close[k, j] / np.float32(count)
-
-
-@kernel
-def _together_liked(raw: Floats, close: Floats, memory: Memory) -> None:
-    for j in range(TILE):
-        raw[TOGETHER_LIKED, j] = 0
-    for k in range(len(memory.lately)):
-        if memory.weights[k] > 1:
-            for j in range(TILE):
-                raw[TOGETHER_LIKED, j] += close[k, j]
-
-
-@kernel
-def _tastes(raw: Floats, rows: Rows, world: World, memory: Memory) -> None:
-    """How a candidate's categories and creator suit the tastes; means over its categories."""
-    last, table = len(world.categories) - 1, memory.tastes
-    sums = np.empty(8, np.float32)
-    for j in range(TILE):
-        row, count = min(rows[j], last), 0
+def _tastes(raw: Floats, rows: Rows, categories: NDArray[np.int16], table: Floats) -> None:
+    """How a candidate's categories suit the tastes: means over them, the best, the last time."""
+    last, sums = len(categories) - 1, np.empty(6, np.float32)
+    for j in range(len(rows)):
+        row, count, best, since = min(rows[j], last), 0, np.float32(0), np.float32(LONG_AGO)
         sums[:] = 0
-        sums[7] = LONG_AGO
-        for code in world.categories[row]:
-            if code < 0:
-                continue
-            count += 1
-            if code >= len(table):
-                continue
-            for column in range(5):
-                sums[column] += table[code, column]
-            sums[5] = max(sums[5], table[code, EVER_AT])
-            sums[6] += table[code, EVER_AT] > 0
-            sums[7] = min(sums[7], table[code, SINCE_AT])
-        for part in range(8):
-            shared = part not in (5, 7)
-            raw[CATEGORY + part, j] = sums[part] / max(count, 1) if shared else sums[part]
-        slot = slot_of(memory.creator_keys, world.creator[row])
-        known = world.creator[row] >= 0 and memory.creator_keys[slot] >= 0
-        for part in range(3):
-            raw[CREATOR + part, j] = memory.creators[slot, part] if known else np.float32(0)
+        for place in range(categories.shape[1]):
+            code = categories[row, place]
+            count += code >= 0
+            if 0 <= code < len(table):
+                for column in range(5):
+                    sums[column] += table[code, column]
+                best = max(best, table[code, EVER_AT])
+                sums[5] += table[code, EVER_AT] > 0
+                since = min(since, table[code, SINCE_AT])
+        share = np.float32(1) / np.float32(max(count, 1))
+        for column in range(5):
+            raw[CATEGORY + column, j] = sums[column] * share
+        raw[CATEGORY + 5, j] = best
+        raw[CATEGORY + 6, j] = sums[5] * share
+        raw[CATEGORY + 7, j] = since
 
 
 @kernel
-def _exposure(raw: Floats, start: int, met: Met) -> None:
-    for j in range(TILE):
-        at = min(start + j, len(met.shown) - 1)
-        taken = met.signals[at] & ENGAGED != 0
-        raw[SHOWN, j] = met.shown[at]
-        raw[SHOWN + 1, j] = np.float32(0) if taken else met.shown[at]
-        raw[SHOWN + 2, j] = met.since[at]
+def _creators(
+    raw: Floats,
+    rows: Rows,
+    creator: NDArray[np.int32],
+    keys: NDArray[np.int32],
+    table: Floats,
+) -> None:
+    """What was done with other items of a candidate's creator."""
+    last = len(creator) - 1
+    for j in range(len(rows)):
+        who = creator[min(rows[j], last)]
+        slot = slot_of(keys, who) if who >= 0 else 0
+        known = who >= 0 and keys[slot] == who
+        for part in range(3):
+            raw[CREATOR + part, j] = table[slot, part] if known else np.float32(0)
+
+
+@kernel
+def _exposure(raw: Floats, shown: Floats, since: Floats, signals: NDArray[np.uint32]) -> None:
+    for j in range(len(shown)):
+        taken = signals[j] & ENGAGED != 0
+        raw[SHOWN, j] = shown[j]
+        raw[SHOWN + 1, j] = np.float32(0) if taken else shown[j]
+        raw[SHOWN + 2, j] = since[j]
         raw[TAKEN, j] = taken
 
 
 @kernel
-def _gaps(raw: Floats, rows: Rows, world: World, memory: Memory) -> None:
+def _gaps(raw: Floats, rows: Rows, published: Times, mean: float, usual: float) -> None:
     """Years between publications, and how far a candidate's popularity is from the usual."""
-    last = len(world.published) - 1
-    usual = np.float32(memory.popularity)
-    for j in range(TILE):
-        gap = np.abs(world.published[min(rows[j], last)] - memory.published) / YEAR
+    last, popularity = len(published) - 1, np.float32(usual)
+    for j in range(len(rows)):
+        gap = np.abs(published[min(rows[j], last)] - mean) / YEAR
         raw[ERA, j] = 0.0 if np.isnan(gap) else gap
-        popularity = ln(np.float32(1) + max(raw[ENGAGED_TOTAL, j], np.float32(0)))
-        raw[POPULARITY, j] = abs(popularity - usual) if len(memory.lately) else np.float32(0)
+        own = ln(np.float32(1) + max(raw[ENGAGED_TOTAL, j], np.float32(0)))
+        raw[POPULARITY, j] = np.float32(0) if np.isnan(popularity) else abs(own - popularity)
 
 
 @kernel
-def read_words(raw: Floats, start: int, proposed: Proposed) -> None:
+def read_words(raw: Floats, proposed: Proposed) -> None:
     """Fill in what the generators said."""
-    count = proposed.ranks.shape[1]
-    for j in range(TILE):
-        at = min(start + j, len(proposed.rows) - 1)
-        found, best = 0, 0
-        for g in range(count):
-            rank = proposed.ranks[at, g]
-            if rank > 0:
-                found += 1
-                best = rank if best == 0 else min(best, rank)
+    _agreement(raw, proposed.ranks)
+    for place in range(len(proposed.heard)):
+        if proposed.heard[place] >= 0:
+            _word(raw, WIDTH + 2 * place, proposed.heard[place], proposed.scores, proposed.ranks)
+
+
+@kernel
+def _agreement(raw: Floats, ranks: NDArray[np.int16]) -> None:
+    for j in range(len(ranks)):
+        found, best = 0, 32_768
+        for g in range(ranks.shape[1]):
+            rank = ranks[j, g]
+            found += rank > 0
+            best = min(best, rank) if rank > 0 else best
         raw[FOUND, j] = found
-        raw[BEST, j] = np.float32(1) / np.float32(best) if best else np.float32(0)
-        for place in range(len(proposed.heard)):
-            g = proposed.heard[place]
-            rank = proposed.ranks[at, g] if g >= 0 else 0
-            score = proposed.scores[at, g] if rank > 0 else np.float32(0)
-            raw[WIDTH + 2 * place, j] = score
-            raw[WIDTH + 2 * place + 1, j] = np.float32(1) / np.float32(rank) if rank else 0.0
+        raw[BEST, j] = np.float32(1) / np.float32(best) if found else np.float32(0)
+
+
+@kernel
+def _word(raw: Floats, slot: int, g: int, scores: Floats, ranks: NDArray[np.int16]) -> None:
+    for j in range(len(ranks)):
+        rank = ranks[j, g]
+        raw[slot, j] = scores[j, g] if rank > 0 else np.float32(0)
+        raw[slot + 1, j] = np.float32(1) / np.float32(rank) if rank > 0 else np.float32(0)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from palate.arrays import Doubles, Floats, Rows, Times
 
-TILE = 16
-"""Candidates that are worked on side by side: two vectors of the processor, or one of AVX-512."""
+SOON = 6
+"""Candidates between the one that is read and the one whose memory is asked for."""
 LATELY = 10
 """Items of the history that candidates are compared with."""
 
@@ -50,6 +50,7 @@ class World(NamedTuple):
     pair_rows: NDArray[np.int32]
     pair_weights: Floats
     pair_counts: Doubles
+    pair_last: Times
     pair_sizes: NDArray[np.int32]
     vectors: Floats
     """(rows, dim): of the two-tower."""
@@ -77,26 +78,25 @@ class When(NamedTuple):
     """The site's time: stands still while nothing happens."""
     alpha: float
     beta: float
+    fading: float
+    """Half-lives of co-visitation a second; 0 where it does not fade."""
+    newest: float
+    """Its newest event, in half-lives."""
     segments: int
     """How many of the columns of `World.segments` are segments; regions follow."""
 
 
 class Formulas(NamedTuple):
-    """Features of one kind as columns, one row a feature; see `features.feature`."""
+    """Features of one kind, one row a feature; see `features.feature`."""
 
-    place: NDArray[np.int64]
-    """Column of the matrix."""
-    part: NDArray[np.int64]
-    times: Floats
-    plus: Floats
-    whole: NDArray[np.int64]
-    per: Floats
-    over: Floats
-    curve: NDArray[np.uint8]
-    """PLAIN, LOG or DOUBLINGS."""
+    slots: NDArray[np.int64]
+    """(features, 4): column of the matrix, slot of the part, of the whole (-1: none), and curve."""
+    numbers: Floats
+    """(features, 4): times, plus, per, over."""
 
 
 PLAIN, LOG, DOUBLINGS = 0, 1, 2
+"""Curves: the ratio as it is, log(1 + x) of it, log2(x) of it."""
 
 
 class Plan(NamedTuple):
@@ -133,7 +133,7 @@ class Met(NamedTuple):
     """What history and covisit know of each candidate, found by one look-up each."""
 
     together: Floats
-    """(lately, n): covisit of each of the last items with each candidate."""
+    """(n, LATELY): covisit of each candidate with each of the last items."""
     shown: Floats
     since: Floats
     """Seconds since it was last shown; 0 for never."""

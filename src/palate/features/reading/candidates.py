@@ -1,0 +1,149 @@
+"""The numbers of the candidates, side by side: one row per slot of `sources.CANDIDATE`.
+
+Each loop goes over all candidates and knows only the arrays that it reads; none takes a slice of
+one, for that counts references, which costs more than the loop's work. Rows that lie beyond an
+array read as an item nobody ever heard of.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.arrays import Doubles, Floats, Rows, Times
+from palate.features.folds import ITEM_FOLDS, ITEM_SLOT, SEGMENT_HALF_LIFE, table_of
+from palate.features.reading.near import faded
+from palate.features.reading.shapes import SOON, When, World
+from palate.features.sources import AT
+from palate.jit import ahead, exp2, kernel
+
+DECAYING = len(ITEM_FOLDS) - 2
+"""The folds but `first_time` and `last_time`, which stand at the end."""
+RATE = table_of(ITEM_FOLDS).rate[:DECAYING]
+FIRST = ITEM_SLOT["first_time"]
+DAILY, MONTHLY = AT["engaged_1d"], AT["engaged_30d"]
+AGE, EXPIRES, MIN_AGE = AT["age"], AT["expires"], AT["min_age"]
+CATEGORIES, TAGS, CREATOR = AT["category_count"], AT["tags"], AT["creator_known"]
+REGIONAL = AT["regional"]
+TAKERS, NEIGHBOURS = AT["takers"], AT["neighbours"]
+MINE, TREND = AT["segment_mine"], AT["trend"]
+EXPECTED = np.float32(4.0)
+"""Events added to what the month led us to expect of a day; as on the trending board."""
+
+
+@kernel
+def read_items(raw: Floats, rows: Rows, world: World, segment: int, when: When) -> None:
+    """Fill the slots that hang on the item (and on the user's segment)."""
+    _counts(raw, rows, world.counters, when.at)
+    _times(raw, rows, world.counters, when.at)
+    _dates(raw, rows, world.published, world.expires, when.at)
+    _marks(raw, rows, world.min_age, world.tags, world.creator)
+    _lists(raw, rows, world.categories, world.regions)
+    _pairs(raw, rows, world.pair_counts, world.pair_sizes)
+    if when.fading > 0.0:
+        _fade(raw, rows, world.pair_last, when)
+    _segment(raw, rows, world.segments, segment, when)
+    for j in range(len(rows)):
+        day = raw[DAILY, j]
+        bound = max(day - np.sqrt(day), np.float32(0))
+        raw[TREND, j] = bound / (raw[MONTHLY, j] * np.float32(1 / 30) + EXPECTED)
+
+
+@kernel
+def _counts(raw: Floats, rows: Rows, counters: Doubles, at: float) -> None:
+    """Decay every counter to `at`."""
+    last, powers = len(counters) - 1, np.empty((DECAYING, len(rows)), np.float32)
+    for j in range(len(rows)):
+        ahead(counters, min(rows[min(j + SOON, len(rows) - 1)], last))
+        row = min(rows[j], last)
+        within = 1.0 if row == rows[j] else 0.0
+        for f in range(DECAYING):
+            raw[f, j] = counters[row, f, 0] * within
+            powers[f, j] = (counters[row, f, 1] - at) * RATE[f]
+    for f in range(DECAYING):
+        for j in range(len(rows)):
+            raw[f, j] *= exp2(min(powers[f, j], np.float32(0)))
+
+
+@kernel
+def _times(raw: Floats, rows: Rows, counters: Doubles, at: float) -> None:
+    """Seconds since the first and the last act; 0 for never."""
+    for j in range(len(rows)):
+        for f in range(FIRST, FIRST + 2):
+            when = counters[rows[j], f, 0] if rows[j] < len(counters) else 0.0
+            raw[f, j] = max(at - when, 0.0) if when > 0 else 0.0
+
+
+@kernel
+def _dates(raw: Floats, rows: Rows, published: Times, expires: Times, at: float) -> None:
+    """Seconds since publication and until the end; 0 where unknown."""
+    last = len(published) - 1
+    for j in range(len(rows)):
+        soon = min(rows[min(j + SOON, len(rows) - 1)], last)
+        ahead(published, soon)
+        ahead(expires, soon)
+        since, until = published[min(rows[j], last)], expires[min(rows[j], last)]
+        raw[AGE, j] = 0.0 if np.isnan(since) else max(at - since, 0.0)
+        raw[AGE + 1, j] = not np.isnan(since)
+        raw[EXPIRES, j] = 0.0 if np.isnan(until) else max(until - at, 0.0)
+        raw[EXPIRES + 1, j] = not np.isnan(until)
+
+
+@kernel
+def _marks(
+    raw: Floats,
+    rows: Rows,
+    min_age: NDArray[np.uint8],
+    tags: NDArray[np.uint16],
+    creator: NDArray[np.int32],
+) -> None:
+    last = len(min_age) - 1
+    for j in range(len(rows)):
+        row = min(rows[j], last)
+        raw[MIN_AGE, j] = min_age[row]
+        raw[TAGS, j] = tags[row]
+        raw[CREATOR, j] = creator[row] >= 0
+
+
+@kernel
+def _lists(
+    raw: Floats, rows: Rows, categories: NDArray[np.int16], regions: NDArray[np.uint64]
+) -> None:
+    last = len(categories) - 1
+    for j in range(len(rows)):
+        soon = min(rows[min(j + SOON, len(rows) - 1)], last)
+        ahead(categories, soon)
+        ahead(regions, soon)
+        row, count, anywhere = min(rows[j], last), 0, np.uint64(0)
+        for place in range(categories.shape[1]):
+            count += categories[row, place] >= 0
+        for part in range(regions.shape[1]):
+            anywhere |= regions[row, part]
+        raw[CATEGORIES, j] = count
+        raw[REGIONAL, j] = anywhere != 0
+
+
+@kernel
+def _pairs(raw: Floats, rows: Rows, counts: Doubles, sizes: NDArray[np.int32]) -> None:
+    for j in range(len(rows)):
+        held = rows[j] < len(sizes)
+        raw[TAKERS, j] = counts[rows[j]] if held else 0.0
+        raw[NEIGHBOURS, j] = sizes[rows[j]] if held else 0
+
+
+@kernel
+def _fade(raw: Floats, rows: Rows, last: Times, when: When) -> None:
+    """Who took it in long ago counts less, as co-visitation has it."""
+    for j in range(len(rows)):
+        if rows[j] < len(last):
+            raw[TAKERS, j] *= faded(last, rows[j], when)
+
+
+@kernel
+def _segment(raw: Floats, rows: Rows, segments: Doubles, segment: int, when: When) -> None:
+    """Engagements of the user's own segment (none for segment 0)."""
+    last = segments.shape[1] - 1
+    own = min(segment, when.segments - 1)
+    for j in range(len(rows)):
+        held = own > 0 and rows[j] < len(segments)
+        row = rows[j] if held else 0
+        power = np.float32(min((segments[row, last] - when.at) / SEGMENT_HALF_LIFE, 0.0))
+        raw[MINE, j] = segments[row, own] * exp2(power) if held else 0.0
