@@ -45,15 +45,17 @@ from palate.funnel.types import Query
 from palate.funnel.worth import SENSIBLE
 from palate.index.opening import build_index
 from palate.models.covisit import Covisit
-from palate.models.ranker import RankerFacts, RankerModel
+from palate.models.ranker import HEADS, RankerFacts, RankerModel
 from palate.models.two_tower import ItemTable, TowerFacts, TwoTower
 from palate.releases.manifest import Manifest
 from palate.releases.release import Release
 from palate.settings import Settings
 from palate.stores import Stores
 from palate.surfaces import funnel
-from palate.training.export import export_ranker, write_network
-from palate.training.ranking.network import RankerNetwork
+from palate.training.export import write_network
+from palate.training.ranking.export import export_ranker
+from palate.training.ranking.fitting import Fitted
+from palate.training.ranking.network import RankerNetwork, Shape, spread_of
 from palate.training.towers import LastStep, UserTower
 
 NOW = 1_700_000_000.0
@@ -233,8 +235,17 @@ def _covisit(items: int, dice: np.random.Generator) -> Covisit:
 def _release(items: int, folder: Path, columns: ItemColumns, dice: np.random.Generator) -> Release:
     names = offered(name for name, weight in SENSIBLE.items() if weight > 0)
     rows = dice.standard_normal((256, len(names))).astype(np.float32)
-    ranker = RankerFacts(features=names, means=(0.0,) * len(names), knots={})
-    export_ranker(folder / "ranker", RankerNetwork(rows), ranker)
+    ranker = RankerFacts(
+        features=names,
+        means=(0.0,) * len(names),
+        knots={},
+        heads=HEADS,
+        vectors="two_tower",
+        history=HISTORY,
+    )
+    nothing = np.zeros((0, 0), np.float32)
+    learnt = Fitted(RankerNetwork(Shape(len(names), DIM)), spread_of(rows), nothing)
+    export_ranker(folder / "ranker", learnt, ranker)
     manifest = Manifest(name="synthetic", created=NOW, version=palate.__version__)
     tower = _tower(items, folder, columns, dice)
     return Release("synthetic", manifest, tower, RankerModel.load(folder / "ranker"))

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from textwrap import wrap
 from types import MappingProxyType
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
@@ -197,6 +197,10 @@ class TrainingSettings(_Part, frozen=True):
     right next, 50 what people take over the coming weeks (which a page is for)."""
     ranker_candidates: Positive = 100
     """Candidates kept for each of them."""
+    ranker: Literal["network", "lambdamart", "auto"] = "auto"
+    """What learns to rank; `auto` ships the one that orders held-out moments better."""
+    ranker_width: Positive = 128
+    """Width of the network's layers; large logs repay 256."""
     ranker_epochs: Positive = 5
     """At most this many passes over those rows."""
     ranker_seconds: Amount = 30.0
@@ -211,7 +215,7 @@ class RankingSettings(_Part, frozen=True):
     """``[ranking]``: from the ranker's heads to one number."""
 
     value: dict[str, float] = msgspec.field(
-        default_factory=lambda: {"click": 1.0, "positive": 1.0, "negative": -0.5}
+        default_factory=lambda: {"click": 1.0, "view": 0.3, "positive": 0.3, "negative": -0.3}
     )
     """Value formula: the weight of each calibrated probability."""
 

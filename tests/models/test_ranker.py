@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from palate.arrays import Floats
-from palate.models.ranker import HEADS, Knots, RankerFacts, RankerModel
-from palate.training.export import export_ranker
-from palate.training.ranking.network import RankerNetwork
+from palate.models.ranker import HEADS, Knots, RankerFacts, RankerModel, Taste, unit
+from palate.training.ranking.export import export_ranker
+from palate.training.ranking.fitting import Fitted
+from palate.training.ranking.network import RankerNetwork, Served, Shape, rows_of, spread_of
 
 WIDTH = 5
 NAMES = tuple("abcde")
@@ -22,46 +23,82 @@ def rows() -> Floats:
 
 
 @pytest.fixture
-def network(rows: Floats) -> RankerNetwork:
+def network(rows: Floats) -> Fitted:
     torch.manual_seed(0)
-    network = RankerNetwork(rows)
+    network = RankerNetwork(Shape(WIDTH))
     torch.nn.init.normal_(network.straight.weight)
     with torch.no_grad():
         network.straight.weight[:, 4] = 0
-        network.body[0].weight[:, 4] = 0
-    return network
+        network.body.deep[0].weight[:, 4] = 0
+        network.body.crossed.weight[:, 4] = 0
+        for down in network.body.down:
+            down.weight[:, 4] = 0
+    return Fitted(network.eval(), spread_of(rows), np.zeros((0, 0), np.float32))
 
 
 @pytest.fixture
-def model(network: RankerNetwork, rows: Floats, tmp_path: Path) -> RankerModel:
+def model(network: Fitted, rows: Floats, tmp_path: Path) -> RankerModel:
     knots = {"click": Knots((0.0, 1.0), (0.0, 0.5))}
     means = tuple(map(float, rows.mean(axis=0)))
-    export_ranker(tmp_path, network, RankerFacts(features=NAMES, means=means, knots=knots))
+    facts = RankerFacts(features=NAMES, means=means, knots=knots, heads=HEADS)
+    export_ranker(tmp_path, network, facts)
     return RankerModel.load(tmp_path)
 
 
-def test_predicts_what_the_trained_network_predicts_calibrated(
-    model: RankerModel, network: RankerNetwork, rows: Floats
-) -> None:
+def raw_of(network: Fitted, rows: Floats) -> Floats:
     with torch.no_grad():
-        raw = network.eval()(torch.from_numpy(rows)).numpy()
-    got = model.predict(rows)
+        raw: Floats = Served(network.network)(*rows_of(rows, network.gauss)).numpy()
+    return raw
+
+
+def test_predicts_what_the_trained_network_predicts_calibrated(
+    model: RankerModel, network: Fitted, rows: Floats
+) -> None:
+    raw, got = raw_of(network, rows), model.predict(rows)
     np.testing.assert_allclose(got[:, 0], raw[:, 0] * 0.5, atol=1e-3)
     np.testing.assert_allclose(got[:, 1:], raw[:, 1:], atol=1e-3)
     assert model.features == NAMES
     assert model.heads == HEADS
 
 
+def test_a_surface_with_a_curve_of_its_own_is_calibrated_by_it(
+    network: Fitted, rows: Floats, tmp_path: Path
+) -> None:
+    own = {"shelf": {"click": Knots((0.0, 1.0), (0.0, 0.25))}}
+    means = (0.0,) * WIDTH
+    facts = RankerFacts(features=NAMES, means=means, knots={}, surfaces=own, heads=HEADS)
+    export_ranker(tmp_path, network, facts)
+    model = RankerModel.load(tmp_path)
+    home, shelf = model.predict(rows), model.predict(rows, surface="shelf")
+    np.testing.assert_allclose(shelf[:, 0], home[:, 0] * 0.25, atol=1e-3)
+
+
 def test_a_feature_that_never_varied_in_training_says_nothing_in_life(rows: Floats) -> None:
     constant = rows.copy()
     constant[:, 2] = 7.0
-    torch.manual_seed(0)
-    network = RankerNetwork(constant).eval()
+    gauss = spread_of(constant)
     varied = constant.copy()
     varied[:, 2] = np.linspace(-100, 100, len(rows))
-    with torch.no_grad():
-        before, after = (network(torch.from_numpy(x)) for x in (constant, varied))
-    assert torch.equal(before, after)
+    np.testing.assert_array_equal(gauss(constant), gauss(varied))
+
+
+def test_the_history_moves_what_is_like_it(rows: Floats, tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    dim = 8
+    network = Fitted(RankerNetwork(Shape(WIDTH, dim)).eval(), spread_of(rows), rows[:, :0])
+    torch.nn.init.normal_(network.network.body.crossed.weight)
+    means = (0.0,) * WIDTH
+    facts = RankerFacts(
+        features=NAMES, means=means, knots={}, heads=HEADS, vectors="content", history=5
+    )
+    export_ranker(tmp_path, network, facts)
+    model = RankerModel.load(tmp_path)
+    dice = np.random.Generator(np.random.PCG64(2))
+    items = unit(dice.normal(size=(len(rows), dim)).astype(np.float32))
+    past = Taste(items, items[:3], np.array([0, 1, 2]))
+    nobody = Taste(items, items[:0], np.zeros(0, np.int64))
+    assert np.abs(model.predict(rows, past) - model.predict(rows, nobody)).max() > 1e-4
+    np.testing.assert_allclose(model.predict(rows, nobody), model.predict(rows), atol=1e-6)
 
 
 def test_no_rows_no_predictions(model: RankerModel) -> None:
@@ -77,7 +114,7 @@ def test_calibration_keeps_the_order_even_on_its_flat_steps() -> None:
 def test_the_value_is_the_weighted_sum_of_the_heads(model: RankerModel, rows: Floats) -> None:
     value = model.value(rows, {"click": 1.0, "negative": -0.5})
     heads = model.predict(rows)
-    np.testing.assert_allclose(value, heads[:, 0] - 0.5 * heads[:, 2], rtol=1e-5)
+    np.testing.assert_allclose(value, heads[:, 0] - 0.5 * heads[:, 3], rtol=1e-5)
 
 
 def test_a_feature_contributes_what_changes_when_it_is_replaced_by_its_mean(

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from palate.arrays import Floats
 from palate.errors import BadInput
 from palate.funnel.types import Pool
+from palate.models.ranker import HEADS, RankerFacts, RankerModel, Taste
 from palate.ranking.fusion import SENSIBLE, Fusion
 from palate.ranking.network import Network, best_ranker
 from palate.ranking.value import weights_of
@@ -30,14 +32,17 @@ class Learnt:
         self.fusion, self.ranker, self.two_tower = fusion, ranker, None
 
 
-class Heads:
-    """A ranker model that answers what it is told to."""
+FACTS = RankerFacts(
+    features=("item_age_days",),
+    means=(0.0,),
+    knots={},
+    heads=("click", "positive", "negative"),
+)
 
-    features = ("item_age_days",)
-    heads = ("click", "positive", "negative")
 
-    def predict(self, features: Any) -> Any:
-        return np.tile(np.array([[0.5, 0.2, 0.1]], np.float32), (len(features), 1))
+def told(features: Floats, _: Taste | None) -> Floats:
+    """A ranker that answers what it is told to."""
+    return np.tile(np.array([[0.5, 0.2, 0.1]], np.float32), (len(features), 1))
 
 
 def test_fusion_weighs_a_vote_by_who_gives_it_and_at_which_rank() -> None:
@@ -53,12 +58,12 @@ def test_fusion_takes_the_weights_that_were_learnt() -> None:
 
 
 def test_the_value_formula_weighs_the_heads() -> None:
-    learnt: Any = Learnt({}, Heads())
+    learnt: Any = Learnt({}, RankerModel(FACTS, told))
     ranker = best_ranker(with_release(tiny_stores(), learnt))
     assert isinstance(ranker, Network)
     assert ranker.reads == ("item_age_days",)
     scores = ranker.score(tiny_world().query(), POOL, np.zeros((2, 1), np.float32))
-    np.testing.assert_allclose(scores, [0.5 + 0.2 - 0.5 * 0.1] * 2, rtol=1e-6)
+    np.testing.assert_allclose(scores, [0.5 + 0.3 * 0.2 - 0.3 * 0.1] * 2, rtol=1e-6)
 
 
 def test_without_a_learnt_ranker_fusion_ranks() -> None:
@@ -69,5 +74,5 @@ def test_without_a_learnt_ranker_fusion_ranks() -> None:
 
 @pytest.mark.parametrize("formula", [{"clicks": 1.0}, {}, {"click": 0.0}])
 def test_a_formula_that_names_no_head_says_which_there_are(formula: dict[str, float]) -> None:
-    with pytest.raises(BadInput, match="click, positive, negative"):
-        weights_of(formula, ("click", "positive", "negative"))
+    with pytest.raises(BadInput, match="click, view, positive, negative"):
+        weights_of(formula, HEADS)

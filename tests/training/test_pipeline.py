@@ -201,7 +201,7 @@ def test_moments_are_spread_over_the_end_of_the_log_and_know_what_came_next(site
         assert row in moment.labels
         assert all(head[0] for head in moment.labels.values())
         positive = bool(data.events.signal[moment.at] & Signal.POSITIVE)
-        assert moment.labels[row][1] is positive
+        assert moment.labels[row][1:3] == (True, positive)
         assert len(moment.labels) <= 10
 
 
@@ -223,7 +223,6 @@ def test_rows_know_nothing_of_the_moment_they_predict(site: Stores) -> None:
     data = read_dataset(site, quietly)
     moments = sample_moments(data.events, data.part(0.8), 20, 50)
     asked: list[tuple[float, int]] = []
-    features = ("user_acts", "taken_before")
 
     def spying(stores: Stores) -> tuple[object, ...]:
         class Spy:
@@ -235,14 +234,16 @@ def test_rows_know_nothing_of_the_moment_they_predict(site: Stores) -> None:
         return (Spy(),)
 
     stores = replace(site, columns=current_columns(site))
-    lists = reconstruct(RowSource(stores, spying, None, features), data, moments, 15, quietly)  # type: ignore[arg-type]
+    source = RowSource(stores, spying, None)  # type: ignore[arg-type]
+    lists = reconstruct(source, data, moments, 15, quietly)
     assert len(asked) == len(moments)
     for moment, (last, total) in zip(moments, asked, strict=True):
         before = data.events.take(slice(0, moment.at))
         own = before.user == moment.user
         assert last < moment.now
         assert total == own.sum()
-    assert all(not each.features[:, 1].any() for each in lists)
+    before = source.features.index("taken_before")
+    assert all(not each.features[:, before].any() for each in lists)
 
 
 def test_training_lists_are_sampled_and_judging_lists_are_whole(site: Stores) -> None:

@@ -25,7 +25,7 @@ from palate.surfaces.home import generators
 try:
     from palate.training.pipeline import train as run_training
 except ModuleNotFoundError as error:
-    if error.name not in {"torch", "sklearn", "scipy", "onnx"}:
+    if error.name not in {"torch", "sklearn", "scipy", "onnx", "lightgbm"}:
         raise
     run_training = None  # type: ignore[assignment]
 

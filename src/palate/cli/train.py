@@ -27,7 +27,7 @@ from palate.training.schedule import Schedule, wait
 try:
     from palate.training.pipeline import train as run_training
 except ModuleNotFoundError as error:
-    if error.name not in {"torch", "sklearn", "scipy", "onnx"}:
+    if error.name not in {"torch", "sklearn", "scipy", "onnx", "lightgbm"}:
         raise
     raise MissingExtra(f"training needs {error.name}: pip install 'palate[train]'") from error
 

@@ -1,20 +1,29 @@
 """The ranker, serving side: features in, calibrated probabilities out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Self
+from typing import Literal, NamedTuple, Self, TypeAlias
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from palate.arrays import Floats
+from palate.models.gauss import Gauss
 from palate.models.onnx import session
+from palate.models.trees import FILE as TREES
+from palate.models.trees import Trees
 
-HEADS = ("click", "positive", "negative")
-"""What the network predicts of a shown item, in this order."""
+HEADS = ("click", "view", "positive", "negative")
+"""What is predicted of a shown item, in this order: taken in; taken in for good (a long view, or
+more than looking); liked, saved, bought; turned down."""
+FIRST_HEADS = ("click", "positive", "negative")
+"""Those of releases that do not name theirs."""
 
 SLOPE = 1e-4
-"""Calibration has flat steps; this much of the raw probability keeps the order in them."""
+"""Calibration may have flat steps; this much of the raw probability keeps the order in them."""
+
+VectorsOf: TypeAlias = Literal["", "two_tower", "content"]
 
 
 class Knots(msgspec.Struct, frozen=True):
@@ -38,30 +47,63 @@ class RankerFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Mean of each feature over the training rows: what it is replaced by to see its effect."""
     knots: dict[str, Knots]
     """Calibration by head."""
+    surfaces: dict[str, dict[str, Knots]] = {}
+    """Calibration by surface and head, where a surface has shown enough to have its own."""
+    heads: tuple[str, ...] = FIRST_HEADS
+    vectors: VectorsOf = ""
+    """Whose item vectors the network compares with the visitor's last items; "" for none."""
+    history: int = 0
+    """How many of the last items."""
+
+
+class Taste(NamedTuple):
+    """What the network compares: the candidates and what the visitor did last, as vectors."""
+
+    candidates: Floats
+    """(n, dim) of unit length, 0 where unknown."""
+    history: Floats
+    """(m, dim) of unit length, oldest first; m may be 0."""
+    outcomes: NDArray[np.int64]
+    """(m,): how each of them went, see `two_tower.outcome_codes`."""
+
+
+def unit(vectors: Floats) -> Floats:
+    """(n, dim) at length 1; what is 0 stays 0."""
+    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
+    return np.asarray(vectors / np.maximum(lengths, 1e-9), np.float32)
+
+
+Scorer: TypeAlias = Callable[[Floats, Taste | None], Floats]
+"""Raw probabilities (n, heads)."""
 
 
 class RankerModel:
-    """The network of one release."""
+    """The ranker of one release, a network or trees."""
 
-    def __init__(self, facts: RankerFacts, network: Path) -> None:
-        self.features = facts.features
-        self.heads = HEADS
+    def __init__(self, facts: RankerFacts, scorer: Scorer) -> None:
+        self.facts, self.features, self.heads = facts, facts.features, facts.heads
         self._means = np.array(facts.means, np.float32)
-        self._knots = [facts.knots.get(head, Knots()) for head in HEADS]
-        self._session = session(network)
+        self._scorer = scorer
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Open ``ranker.json`` and ``ranker.onnx``. Raises OSError or ValueError."""
+        """Open ``ranker.json`` and the network or trees beside it. Raises OSError or ValueError."""
         facts = msgspec.json.decode((folder / "ranker.json").read_bytes(), type=RankerFacts)
-        return cls(facts, folder / "ranker.onnx")
+        if (folder / TREES).is_file():
+            return cls(facts, _grown(Trees.load(folder), len(facts.heads)))
+        return cls(facts, _Network(folder))
 
-    def predict(self, features: Floats) -> Floats:
-        """Calibrated probabilities (n, heads) for a matrix (n, features)."""
+    def predict(self, features: Floats, taste: Taste | None = None, surface: str = "") -> Floats:
+        """Calibrated probabilities (n, heads) for a matrix (n, features).
+
+        Without `taste` the visitor counts as one without a history.
+        """
         if not len(features):
             return np.empty((0, len(self.heads)), np.float32)
-        raw = self._session.run(None, {"features": np.ascontiguousarray(features, np.float32)})[0]
-        return np.stack([k.apply(raw[:, i]) for i, k in enumerate(self._knots)], axis=1)
+        raw = self._scorer(np.ascontiguousarray(features, np.float32), taste)
+        own = self.facts.surfaces.get(surface, self.facts.knots)
+        curves = [own.get(head, Knots()) for head in self.heads]
+        return np.stack([curve.apply(raw[:, i]) for i, curve in enumerate(curves)], axis=1)
 
     def value(self, features: Floats, weights: Mapping[str, float]) -> Floats:
         """Apply the value formula to the heads: Σ weight·probability, (n,)."""
@@ -78,3 +120,39 @@ class RankerModel:
         without[:, np.arange(width), np.arange(width)] = self._means
         replaced = self.value(without.reshape(n * width, width), weights).reshape(n, width)
         return self.value(features, weights)[:, None] - replaced
+
+
+class _Network:
+    """An ONNX network, fed what it asks for."""
+
+    def __init__(self, folder: Path) -> None:
+        self._session = session(folder / "ranker.onnx")
+        self._gauss = Gauss.load(folder)
+        asked = {each.name: each.shape for each in self._session.get_inputs()}
+        self._asked = frozenset(asked)
+        self._dim = int(asked["candidates"][1]) if "candidates" in asked else 0
+
+    def __call__(self, features: Floats, taste: Taste | None) -> Floats:
+        feed = {"features": features}
+        if self._gauss is not None:
+            feed["scaled"] = self._gauss(features)
+        if self._dim:
+            feed |= (taste or _nobody(len(features), self._dim))._asdict()
+        asked = {name: array for name, array in feed.items() if name in self._asked}
+        raw: Floats = self._session.run(None, asked)[0]
+        return raw
+
+
+def _nobody(n: int, dim: int) -> Taste:
+    nothing = np.zeros((0, dim), np.float32)
+    return Taste(np.zeros((n, dim), np.float32), nothing, np.zeros(0, np.int64))
+
+
+def _grown(trees: Trees, heads: int) -> Scorer:
+    """Trees order; every head's calibration makes its probability of the same score."""
+
+    def score(features: Floats, _: Taste | None) -> Floats:
+        raw = 1.0 / (1.0 + np.exp(-trees(features)))
+        return np.repeat(raw[:, None], heads, axis=1)
+
+    return score

@@ -5,10 +5,11 @@ from typing import Self
 
 import numpy as np
 
-from palate.arrays import Floats
+from palate.arrays import Floats, Rows
 from palate.funnel.stages import Ranker
 from palate.funnel.types import Pool, Query
-from palate.models.ranker import RankerModel
+from palate.models.ranker import HEADS, RankerModel, Taste, unit
+from palate.models.two_tower import outcome_codes
 from palate.ranking.fusion import Fusion
 from palate.ranking.value import weights_of
 from palate.stores import Stores
@@ -21,6 +22,7 @@ class Network:
     model: RankerModel | None
     value: Floats
     """(heads,): the value formula."""
+    stores: Stores
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -29,14 +31,35 @@ class Network:
     @classmethod
     def default(cls, stores: Stores) -> Self:
         model = stores.release.ranker if stores.release else None
-        formula = stores.settings.ranking.value
-        return cls(model, weights_of(formula, model.heads if model else tuple(formula)))
+        formula, heads = stores.settings.ranking.value, model.heads if model else HEADS
+        told = {h: w for h, w in formula.items() if h in heads or h not in HEADS}
+        return cls(model, weights_of(told, heads), stores)
 
     def score(self, query: Query, pool: Pool, features: Floats) -> Floats:
         if self.model is None:
             return np.zeros(len(pool), np.float32)
-        scores: Floats = self.model.predict(features) @ self.value
+        heads = self.model.predict(features, self._taste(query, pool), query.surface)
+        scores: Floats = heads @ self.value
         return scores
+
+    def _taste(self, query: Query, pool: Pool) -> Taste | None:
+        """What the network compares: candidates and last items, as unit vectors."""
+        facts, release = self.model.facts if self.model else None, self.stores.release
+        if facts is None or release is None or not facts.vectors:
+            return None
+        last = slice(-facts.history, None)
+        rows, signals = query.user.history[last], query.user.signals[last]
+        candidates, history = self._vectors(pool.rows), self._vectors(rows)
+        known = history.any(axis=1)
+        return Taste(candidates, history[known], outcome_codes(signals[known]))
+
+    def _vectors(self, rows: Rows) -> Floats:
+        release, columns = self.stores.release, self.stores.columns
+        if release is not None and release.two_tower is not None:
+            vectors = release.two_tower.vectors(rows, columns)
+        else:
+            vectors = columns.read(rows, ("content",))["content"]
+        return unit(vectors)
 
 
 def best_ranker(stores: Stores) -> Ranker:

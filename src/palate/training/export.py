@@ -3,13 +3,11 @@
 import warnings
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from palate.models.ranker import RankerFacts
 from palate.models.two_tower import TowerFacts, save_table
 from palate.training.towers import LastStep
 from palate.training.two_tower import Towers
@@ -33,14 +31,6 @@ def export_tower(folder: Path, towers: Towers, names: tuple[str, ...], seed: int
     )
     axes = {"vectors": {1: "steps"}, "outcomes": {1: "steps"}, "spans": {1: "steps", 2: "steps"}}
     write_network(folder / "user.onnx", LastStep(towers.users), example, axes)
-
-
-def export_ranker(folder: Path, network: nn.Module, facts: RankerFacts) -> None:
-    """Write the ranker's network and its facts into `folder`."""
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "ranker.json").write_bytes(msgspec.json.encode(facts))
-    example = (torch.zeros(3, len(facts.features)),)
-    write_network(folder / "ranker.onnx", network, example, {"features": {0: "items"}})
 
 
 def write_network(

@@ -1,11 +1,14 @@
 """The gate: a learnt part ships only where it beats what serves without it."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from palate.arrays import Doubles, Keys
 from palate.releases.manifest import Verdict
+
+K = TypeVar("K", bound=str)
 
 FLOOR = 0.0
 """What the lower end of the 90 % interval has to exceed."""
@@ -46,25 +49,41 @@ def level(values: Doubles, users: Keys) -> float:
     return float((np.bincount(who, values) / np.bincount(who)).mean())
 
 
-def judge_ranker(ranker: Doubles, fusion: Doubles, users: Keys, seed: int) -> Verdict:
-    """Compare NDCG@10 (what was taken counts 1) of the served order with that of weighted fusion.
+COUNTED = ("covisit", "popular", "popular_in_segment", "popular_in_genre", "trending")
+"""Generators that only count: what learns has to do better than the best of them."""
 
-    One value per list, on parts of the log that neither side has seen.
+
+def judge_ranker(
+    tried: Mapping[K, Doubles], against: Mapping[str, Doubles], users: Keys, seed: int
+) -> tuple[K, Verdict]:
+    """Choose the best kind of ranker, and say whether it may ship.
+
+    All are NDCG@10 by list (what was taken counts 1), of parts of the log that nobody has seen;
+    `against` has at least `fusion`. The best kind has to beat fusion whichever users had been
+    asked, and to be above the best counted generator.
     """
-    gain = paired(ranker, fusion, users, seed)
-    ours, theirs = level(ranker, users), level(fusion, users)
+    levels = {name: level(each, users) for name, each in against.items()}
+    levels |= {str(kind): level(each, users) for kind, each in tried.items()}
+    best = max(tried, key=lambda kind: levels[kind])
+    gain = paired(tried[best], against["fusion"], users, seed)
+    counted = max((n for n in against if n in COUNTED), key=levels.__getitem__, default="fusion")
+    shipped = gain.sure and levels[best] >= levels[counted]
     said = (
-        f"The ranker reaches NDCG@10 {ours:.4f} against {theirs:.4f} of weighted fusion on"
-        f" {len(users):,} held-out moments of {len(np.unique(users)):,} users: {gain}. "
+        f"The ranker ({best}) reaches NDCG@10 {levels[best]:.4f} against {levels['fusion']:.4f} of"
+        f" weighted fusion and {levels[counted]:.4f} of {counted} on {len(users):,} held-out"
+        f" moments of {len(np.unique(users)):,} users: {gain} over fusion. "
     )
+    rivals = [f"{kind} {levels[kind]:.4f}" for kind in tried if kind != best]
+    said += f"Its challenger: {', '.join(rivals)}. " if rivals else ""
     verdict = (
         "It ships."
-        if gain.sure
-        else f"It stays behind (the interval must lie above {FLOOR:g}): the release ranks by"
-        " weighted fusion."
+        if shipped
+        else f"It stays behind (the interval must lie above {FLOOR:g}, and the level above what"
+        " only counts): the release ranks by weighted fusion."
     )
-    numbers = {"ranker": ours, "fusion": theirs, **gain._asdict(), "users": len(np.unique(users))}
-    return Verdict(part="ranker", shipped=gain.sure, sentence=said + verdict, numbers=numbers)
+    numbers = {str(name): round(each, 6) for name, each in levels.items()}
+    numbers |= {"ranker": levels[best], **gain._asdict(), "users": float(len(np.unique(users)))}
+    return best, Verdict(part="ranker", shipped=shipped, sentence=said + verdict, numbers=numbers)
 
 
 def judge_tower(tower: float, popularity: float, events: int) -> Verdict:

@@ -28,9 +28,10 @@ from palate.releases.manifest import Manifest
 from palate.releases.release import RANKER, TOWER, Release
 from palate.stores import Stores
 from palate.training.dataset import Dataset, current_columns, read_dataset
-from palate.training.export import export_ranker, export_tower
+from palate.training.export import export_tower
 from palate.training.lock import training_lock
 from palate.training.progress import Timed
+from palate.training.ranking.export import export_ranker
 from palate.training.ranking.rows import GeneratorsOf, RowSource
 from palate.training.ranking.stage import RankerOutcome, learn_ranker
 from palate.training.report import Report, TrainingReport
@@ -151,8 +152,8 @@ class _Run:
     def _write(
         self, staging: Path, data: Dataset, tower: TowerOutcome, ranker: RankerOutcome
     ) -> None:
-        if ranker.network is not None and ranker.facts is not None:
-            export_ranker(staging / RANKER, ranker.network, ranker.facts)
+        if ranker.learnt is not None and ranker.facts is not None:
+            export_ranker(staging / RANKER, ranker.learnt, ranker.facts)
         if tower.towers is None:
             return
         columns = self.stores.columns
@@ -163,7 +164,7 @@ class _Run:
     def _manifest(
         self, data: Dataset, solved: Solved, tower: TowerOutcome, ranker: RankerOutcome
     ) -> Manifest:
-        features = ranker.facts.features if ranker.network and ranker.facts else ()
+        features = ranker.facts.features if ranker.learnt and ranker.facts else ()
         whole = self.stores.settings
         return Manifest(
             created=self.clock.now(),

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
+from palate.models.ranker import HEADS
 from palate.training.gate import judge_ranker, judge_tower, paired
 from palate.training.ranking.calibration import calibrate, reliability
+from palate.training.ranking.fitting import lay_out, row_weights
 from palate.training.ranking.fusion import fit_fusion, fusion_scores, sensible
 from palate.training.ranking.lists import RankedList, ndcg
-from palate.training.ranking.network import lay_out, row_weights
+from palate.training.ranking.network import spread_of
 
 NAMES = ("good", "bad")
 
@@ -16,7 +18,7 @@ def listed(
     labels: list[int], ranks: list[tuple[int, int]], user: int = 1, relevant: int | None = None
 ) -> RankedList:
     n = len(labels)
-    heads = np.zeros((n, 3), np.float32)
+    heads = np.zeros((n, len(HEADS)), np.float32)
     heads[:, 0] = labels
     return RankedList(
         user,
@@ -80,7 +82,9 @@ def test_weights_that_only_suit_the_rows_they_were_fitted_on_are_not_taken() -> 
 def test_the_gate_passes_a_clear_gain_and_says_so() -> None:
     users = np.repeat(np.arange(40, dtype=np.uint64), 3)
     better = np.full(120, 0.30)
-    verdict = judge_ranker(better, better - 0.05, users, 1)
+    against = {"fusion": better - 0.05, "popular": better - 0.1}
+    best, verdict = judge_ranker({"trees": better - 0.01, "network": better}, against, users, 1)
+    assert best == "network"
     assert verdict.shipped
     assert "It ships" in verdict.sentence
     assert "40 users" in verdict.sentence
@@ -90,14 +94,23 @@ def test_the_gate_refuses_a_gain_that_may_be_luck_and_says_what_happens_instead(
     dice = np.random.default_rng(3)
     users = np.arange(40, dtype=np.uint64)
     fusion = np.full(40, 0.3)
-    verdict = judge_ranker(fusion + dice.normal(0, 0.2, 40) + 0.001, fusion, users, 1)
+    lucky = fusion + dice.normal(0, 0.2, 40) + 0.001
+    _, verdict = judge_ranker({"network": lucky}, {"fusion": fusion}, users, 1)
     assert not verdict.shipped
     assert "weighted fusion" in verdict.sentence
 
 
 def test_the_gate_refuses_a_tie() -> None:
     users, level = np.arange(40, dtype=np.uint64), np.full(40, 0.3)
-    assert not judge_ranker(level, level, users, 1).shipped
+    assert not judge_ranker({"network": level}, {"fusion": level}, users, 1)[1].shipped
+
+
+def test_a_ranker_that_what_only_counts_outdoes_does_not_ship() -> None:
+    users, level = np.arange(40, dtype=np.uint64), np.full(40, 0.3)
+    against = {"fusion": level - 0.05, "covisit": level + 0.01}
+    _, verdict = judge_ranker({"network": level}, against, users, 1)
+    assert not verdict.shipped
+    assert "of covisit" in verdict.sentence
 
 
 def test_users_count_equally_however_many_moments_they_have() -> None:
@@ -169,6 +182,8 @@ def test_a_head_with_hardly_any_positives_is_only_scaled() -> None:
 
 
 def test_lists_of_unequal_length_are_padded_with_rows_that_weigh_nothing() -> None:
-    batch = lay_out([listed([1, 0, 0], [(1, 0)] * 3), listed([1], [(1, 0)])])
+    lists = [listed([1, 0, 0], [(1, 0)] * 3), listed([1], [(1, 0)])]
+    curves = spread_of(np.concatenate([each.features for each in lists]))
+    batch = lay_out(lists, curves, np.zeros((0, 0), np.float32))
     assert batch.weights.tolist() == [[1, 1, 1], [1, 0, 0]]
     assert row_weights(listed([1, 0], [(1, 0)] * 2)).tolist() == [1, 1]

@@ -1,5 +1,7 @@
 """The ranker's network: where it starts from, what it listens to, what it promises."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -8,18 +10,21 @@ from palate.arrays import Floats
 from palate.features.vector import offered
 from palate.funnel.types import Pool
 from palate.funnel.worth import SENSIBLE, worth
-from palate.models.ranker import HEADS, RankerFacts, RankerModel
+from palate.models.ranker import HEADS, RankerFacts, RankerModel, unit
 from palate.settings import TrainingSettings
-from palate.training.export import export_ranker
 from palate.training.ranking.calibration import calibrate
-from palate.training.ranking.lists import RankedList
-from palate.training.ranking.network import RankerNetwork, fit_ranker
+from palate.training.ranking.export import export_ranker
+from palate.training.ranking.fitting import Recipe, fit_ranker
+from palate.training.ranking.lambdamart import fit_trees, raw_of_trees
+from palate.training.ranking.lists import RankedList, ndcg, thinned
+from palate.training.ranking.network import RankerNetwork, Served, Shape, rows_of, spread_of
 
 GENERATORS = tuple(name for name, weight in SENSIBLE.items() if weight > 0)
 NAMES = offered(GENERATORS)
 VOTES = {NAMES.index(f"{name}_rank"): SENSIBLE[name] for name in GENERATORS}
 UNSEEN = ("shown_before", "shown_in_vain", "item_click_rate_7d", "user_shown_30d", "trending_rank")
 """Features that a history of ratings alone does not move."""
+NOTHING = np.zeros((0, 0), np.float32)
 
 
 def quietly(phase: str, fraction: float, text: str) -> None:
@@ -56,23 +61,23 @@ def history(lists: int = 60) -> list[RankedList]:
 def served(tmp_path_factory: pytest.TempPathFactory) -> RankerModel:
     lists = history()
     settings = TrainingSettings(ranker_epochs=5)
-    network = fit_ranker(lists[:50], lists[50:], VOTES, settings, quietly).network
+    learnt = fit_ranker(lists[:50], lists[50:], Recipe(VOTES, NOTHING), settings, quietly)
     means = np.concatenate([each.features for each in lists]).mean(axis=0)
-    facts = RankerFacts(features=NAMES, means=tuple(map(float, means)), knots={})
+    facts = RankerFacts(features=NAMES, means=tuple(map(float, means)), knots={}, heads=HEADS)
     folder = tmp_path_factory.mktemp("ranker")
-    export_ranker(folder, network, facts)
+    export_ranker(folder, learnt, facts)
     return RankerModel.load(folder)
 
 
 def test_before_it_has_learnt_anything_it_orders_as_fusion_does() -> None:
     ranks, features = ranked(np.random.default_rng(1))
-    network = RankerNetwork(features, VOTES).eval()
+    network = RankerNetwork(Shape(len(NAMES)), VOTES).eval()
     torch.nn.init.zeros_(network.heads.weight)
     with torch.inference_mode():
-        scores = network(torch.from_numpy(features)).numpy()
+        scores = Served(network)(*rows_of(features, spread_of(features))).numpy()
     pool = Pool(np.arange(len(ranks), dtype=np.int32), np.zeros_like(features), ranks, GENERATORS)
     fused = worth(pool, SENSIBLE).sum(axis=1)
-    for head in range(len(HEADS)):
+    for head in map(HEADS.index, ("click", "view", "positive")):
         assert (
             np.argsort(-scores[:, head], kind="stable").tolist()
             == np.argsort(-fused, kind="stable").tolist()
@@ -117,3 +122,53 @@ def test_a_head_that_foresees_the_contrary_is_only_scaled() -> None:
     knots = calibrate(raw, labels, np.ones(len(raw), np.float32))
     assert knots.apply(raw).mean() == pytest.approx(labels.mean(), abs=1e-3)
     assert (np.diff(knots.apply(raw)) > 0).all()
+
+
+def test_trees_serve_what_they_learnt_without_the_library_that_grew_them(
+    tmp_path: Path,
+) -> None:
+    lists = history()
+    trees = fit_trees(lists[:50], TrainingSettings(ranker_candidates=30))
+    facts = RankerFacts(features=NAMES, means=(0.0,) * len(NAMES), knots={}, heads=HEADS)
+    export_ranker(tmp_path, trees, facts)
+    model = RankerModel.load(tmp_path)
+    late = lists[50:]
+    raw = raw_of_trees(trees, late, len(HEADS))
+    rows = np.concatenate([each.features for each in late])
+    np.testing.assert_allclose(model.predict(rows), raw, atol=1e-3)
+    hits = np.concatenate([each.labels[:, 0] for each in late]) > 0
+    assert raw[hits, 0].mean() > raw[~hits, 0].mean() + 0.1
+
+
+def test_the_attention_learns_that_people_go_on_with_what_they_began() -> None:
+    """Features are noise; what was taken is near to the history."""
+    dice = np.random.default_rng(11)
+    items = unit(dice.normal(size=(200, 8)).astype(np.float32))
+    made = []
+    for user in range(160):
+        past = dice.choice(200, 3, replace=False).astype(np.int32)
+        rows = dice.permutation(200)[:40].astype(np.int32)
+        near = (items[rows] @ items[past].T).max(axis=1)
+        labels = np.zeros((40, len(HEADS)), np.float32)
+        labels[np.argsort(-near)[:4], 0] = 1.0
+        noise = dice.normal(size=(40, 4)).astype(np.float32)
+        ranks, codes = np.ones((40, 1), np.int16), np.zeros(3, np.int64)
+        made.append(
+            RankedList(user, 0.0, rows, ranks, labels, 4, np.arange(40), noise, 1.0, past, codes)
+        )
+    settings = TrainingSettings(ranker_epochs=30)
+    with_past = fit_ranker(made[:120], [], Recipe({}, items), settings, quietly)
+    without = fit_ranker(made[:120], [], Recipe({}, NOTHING), settings, quietly)
+    judged = made[120:]
+    levels = [ndcg(judged, each.raw(judged)[:, 0]).mean() for each in (with_past, without)]
+    assert levels[0] > levels[1] + 0.2
+
+
+def test_thinning_keeps_what_was_taken_and_weighs_what_stands_for_others() -> None:
+    one = history(1)[0]
+    few = thinned(one, 15, np.random.default_rng(1))
+    hits = int(one.labels[:, 0].sum())
+    assert len(few.kept) == 15
+    assert few.labels[few.kept, 0].sum() == hits
+    assert few.weight * (15 - hits) == pytest.approx(30 - hits)
+    np.testing.assert_array_equal(few.features, one.features[few.kept])

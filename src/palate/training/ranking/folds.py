@@ -7,20 +7,20 @@ that has learnt from everything before it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
-import torch
 
 from palate.arrays import Doubles, Floats, Keys
 from palate.models.ranker import HEADS, Knots
+from palate.models.trees import Trees
 from palate.ranking.value import weights_of
-from palate.settings import Settings
-from palate.training.export import as_tensor
+from palate.settings import Settings, TrainingSettings
 from palate.training.ranking.calibration import calibrate
+from palate.training.ranking.fitting import Fitted, Recipe, fit_ranker, row_weights
 from palate.training.ranking.fusion import fit_fusion, fusion_scores
+from palate.training.ranking.lambdamart import fit_trees, raw_of_trees
 from palate.training.ranking.lists import RankedList, ndcg
-from palate.training.ranking.network import RankerNetwork, fit_ranker, row_weights
 from palate.training.report import Report
 
 FOLDS = ((0.25, 0.4, 0.55), (0.4, 0.55, 0.7), (0.55, 0.7, 0.85), (0.7, 0.85, 1.0))
@@ -30,35 +30,48 @@ JUDGED = FOLDS[0][1]
 """From here on lists keep every candidate."""
 
 
+Kind: TypeAlias = Literal["network", "lambdamart"]
+Learnt: TypeAlias = Fitted | Trees
+
+
 class Layout(NamedTuple):
-    """Names that a fold's arrays are in order of."""
+    """What a fold's arrays are in order of, and what its networks compare."""
 
     features: tuple[str, ...]
     generators: tuple[str, ...]
+    vectors: Floats
+    """(rows, dim) item vectors of unit length; (0, 0) for none."""
 
-    def votes(self, fusion: Mapping[str, float]) -> dict[int, float]:
-        """Fusion's weights by the feature that holds 1 / the generator's rank."""
+    def recipe(self, fusion: Mapping[str, float]) -> Recipe:
+        """A network's, with fusion's weights by the feature that holds 1 / the generator's rank."""
         columns = {f"{name}_rank": weight for name, weight in fusion.items() if weight > 0}
-        return {at: columns[name] for at, name in enumerate(self.features) if name in columns}
+        votes = {at: columns[name] for at, name in enumerate(self.features) if name in columns}
+        return Recipe(votes, self.vectors)
+
+
+class Answer(NamedTuple):
+    """What one kind of ranker said of the judged lists."""
+
+    raw: Floats
+    """(rows, heads): its own probabilities."""
+    predicted: Floats
+    """(rows, heads): calibrated on the part before."""
+    ndcg: Doubles
+    """(lists,): NDCG@10 of the order that would be served."""
+    epochs: int
+    """After how many passes its training was best."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """What one ranker said of lists that came after everything it had learnt from."""
+    """What rankers said of lists that came after everything they had learnt from."""
 
-    fusion: Mapping[str, float]
-    """The weights that it had to beat."""
-    epochs: int
-    """After how many passes its training was best."""
     judge: Sequence[RankedList]
-    raw: Floats
-    """(rows, heads): the network's own probabilities."""
-    predicted: Floats
-    """(rows, heads): calibrated on the part before."""
-    ranker: Doubles
-    """(lists,): NDCG@10 of the served order."""
-    baseline: Doubles
-    """(lists,): NDCG@10 of weighted fusion."""
+    fusion: Mapping[str, float]
+    """The weights that they had to beat."""
+    baselines: Mapping[str, Doubles]
+    """(lists,) NDCG@10 of weighted fusion, of plain reciprocal ranks, and of each generator."""
+    answers: Mapping[Kind, Answer]
 
     @property
     def users(self) -> Keys:
@@ -77,36 +90,67 @@ def run_fold(
     first, second, third = (int(len(lists) * share) for share in shares)
     train, held, judge = lists[:first], lists[first:second], lists[second:third]
     fusion = fit_fusion(train, held, layout.generators, settings.training.seed)
-    fitted = fit_ranker(
-        learnable(train), learnable(held), layout.votes(fusion), settings.training, report
-    )
-    before = raw_of(fitted.network, held)
-    knots = [curves(before, held)[head] for head in HEADS]
-    raw = raw_of(fitted.network, judge)
-    predicted = np.stack([curve.apply(raw[:, i]) for i, curve in enumerate(knots)], axis=1)
+    answers = {}
+    for kind in kinds(settings.training):
+        learnt = learn(kind, train, held, layout.recipe(fusion), settings.training, report)
+        answers[kind] = _answer(learnt, held, judge, settings)
+    return Fold(judge, fusion, _baselines(judge, layout.generators, fusion), answers)
+
+
+def kinds(settings: TrainingSettings) -> tuple[Kind, ...]:
+    """What is tried: the wish, and its challenger."""
+    return ("network", "lambdamart") if settings.ranker == "auto" else (settings.ranker,)
+
+
+def learn(
+    kind: Kind,
+    train: Sequence[RankedList],
+    held: Sequence[RankedList],
+    recipe: Recipe,
+    settings: TrainingSettings,
+    report: Report,
+) -> Learnt:
+    """A network, stopped where `held` says, or trees."""
+    if kind == "network":
+        return fit_ranker(learnable(train), learnable(held), recipe, settings, report)
+    report("ranker", 1.0, f"growing trees on {len(train) + len(held):,} lists")
+    return fit_trees(learnable([*train, *held]), settings)
+
+
+def raw_of(learnt: Learnt, lists: Sequence[RankedList]) -> Floats:
+    """(rows, heads): what a ranker says of the kept rows, end to end."""
+    if isinstance(learnt, Fitted):
+        return learnt.raw(lists)
+    return raw_of_trees(learnt, lists, len(HEADS))
+
+
+def _answer(
+    learnt: Learnt, held: Sequence[RankedList], judge: Sequence[RankedList], settings: Settings
+) -> Answer:
+    before = curves(raw_of(learnt, held), held)
+    raw = raw_of(learnt, judge)
+    columns = [before[head].apply(raw[:, i]) for i, head in enumerate(HEADS)]
+    predicted = np.stack(columns, axis=1)
     served = predicted @ weights_of(settings.ranking.value, HEADS)
-    return Fold(
-        fusion,
-        fitted.epochs,
-        judge,
-        raw,
-        predicted,
-        ndcg(judge, served),
-        ndcg(judge, fusion_scores(judge, layout.generators, fusion)),
-    )
+    epochs = learnt.epochs if isinstance(learnt, Fitted) else 0
+    return Answer(raw, predicted, ndcg(judge, served), epochs)
+
+
+def _baselines(
+    judge: Sequence[RankedList], names: tuple[str, ...], fusion: Mapping[str, float]
+) -> dict[str, Doubles]:
+    ranks = np.concatenate([each.ranks for each in judge]).astype(np.float32)
+    alone = np.divide(1.0, ranks, out=np.zeros_like(ranks), where=ranks > 0)
+    return {
+        "fusion": ndcg(judge, fusion_scores(judge, names, fusion)),
+        "rrf": ndcg(judge, fusion_scores(judge, names, dict.fromkeys(names, 1.0))),
+        **{name: ndcg(judge, alone[:, at]) for at, name in enumerate(names)},
+    }
 
 
 def learnable(lists: Sequence[RankedList]) -> Sequence[RankedList]:
     """Lists with something right in them; all, where there is none."""
     return [each for each in lists if each.labels.any()] or lists
-
-
-def raw_of(network: RankerNetwork, lists: Sequence[RankedList]) -> Floats:
-    """(rows, heads): what a network says of the kept rows, end to end."""
-    features = np.concatenate([each.features for each in lists])
-    with torch.inference_mode():
-        raw: Floats = network.eval()(as_tensor(features)).numpy()
-    return raw
 
 
 def curves(raw: Floats, lists: Sequence[RankedList]) -> dict[str, Knots]:

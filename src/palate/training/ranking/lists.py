@@ -1,7 +1,7 @@
 """Ranked lists to learn from and to be judged by: one per replayed moment."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from math import inf
 
 import numpy as np
@@ -38,6 +38,27 @@ class RankedList:
     """How many items of the pool each kept one that is not positive stands for."""
     known: float = inf
     """Acts of the user at that moment: fusion leans by them."""
+    history: Rows = field(default_factory=lambda: np.empty(0, np.int32))
+    """What the user did last, oldest first."""
+    outcomes: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    """How each of these went, see `two_tower.outcome_codes`."""
+    place: NDArray[np.int16] | None = None
+    """(pool,): where each item stood, of what was really shown; None of what is reconstructed."""
+
+
+def thinned(each: RankedList, most: int, dice: np.random.Generator) -> RankedList:
+    """At most `most` kept rows: everything taken, and a sample of the others with its weight."""
+    if len(each.kept) <= most:
+        return each
+    taken = each.labels[each.kept].any(axis=1)
+    others = np.flatnonzero(~taken)
+    room = max(most - int(taken.sum()), 1)
+    if len(others) <= room:
+        return each
+    drawn = dice.choice(others, room, replace=False)
+    chosen = np.sort(np.concatenate([np.flatnonzero(taken), drawn]))
+    weight = each.weight * len(others) / room
+    return replace(each, kept=each.kept[chosen], features=each.features[chosen], weight=weight)
 
 
 @kernel

@@ -15,14 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats, Keys, Mask, Rows
+from palate.errors import GateRefused
 from palate.events.batch import EventBatch
-from palate.events.kinds import Signal
+from palate.events.kinds import Kind, Signal
+from palate.features.record import UserState
 from palate.features.vector import offered
 from palate.funnel.facts import features_of, heard
 from palate.funnel.merge import merge
 from palate.funnel.stages import Generator, name_of
 from palate.funnel.types import Pool, Query
 from palate.models.ranker import HEADS
+from palate.models.two_tower import outcome_codes
 from palate.releases.release import Release
 from palate.stores import Stores
 from palate.streaming.replay import Replay
@@ -37,6 +40,8 @@ STEPS = np.array([0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987,
 """Which of a user's engagements are moments: close together when the user is new to the window,
 then ever wider apart, so that a few busy people do not become what everybody is ranked by."""
 POOL = 500
+HISTORY = 50
+"""Acts of a user that the network compares the candidates with."""
 SURFACE = "home"
 STRETCHES = 100
 """Leaderboards are computed anew this often over the window; live it is several times a second."""
@@ -84,10 +89,19 @@ def _labels(
     events: EventBatch, users: Keys, ahead: NDArray[np.int64]
 ) -> dict[int, tuple[bool, ...]]:
     same = ahead[users[ahead] == users[ahead[0]]]
-    return {
-        int(row): (True, bool(signal & Signal.POSITIVE), bool(signal & Signal.NEGATIVE))
-        for row, signal in zip(events.item[same], events.signal[same], strict=True)
-    }
+    said = zip(events.item[same], events.kind[same], events.signal[same], strict=True)
+    return {int(row): outcome(int(kind), int(signal)) for row, kind, signal in said}
+
+
+def outcome(kind: int, signal: int) -> tuple[bool, ...]:
+    """What an act makes true, in the order of `HEADS`."""
+    viewed, positive = kind == Kind.VIEW, bool(signal & Signal.POSITIVE)
+    return (
+        bool(signal & (Signal.ENGAGED | Signal.CLICKED)),
+        bool(signal & Signal.ENGAGED and signal & Signal.TAKEN) and (positive or not viewed),
+        positive and not viewed,
+        bool(signal & Signal.NEGATIVE),
+    )
 
 
 def _number(users: Keys) -> NDArray[np.int64]:
@@ -184,12 +198,14 @@ class _Walk:
         self, moment: Moment, generators: tuple[Generator, ...], names: tuple[str, ...], number: int
     ) -> RankedList:
         query = self._query(moment)
+        _check(query.user, moment)
         proposals = [await g.generate(query, POOL) for g in generators]
         quotas = self.stores.settings.retrieval.quotas
         pool = merge(names, proposals, POOL, query.known, quotas)
         pool = pool.take(query.allows(pool.rows))
         labels = _aligned(pool.rows, moment.labels)
         kept, weight = self._sample(labels, everything=number >= self.full)
+        last = slice(max(len(query.user.history) - HISTORY, 0), None)
         return RankedList(
             moment.user,
             moment.now,
@@ -201,6 +217,8 @@ class _Walk:
             self._features(query, pool.take(kept)),
             weight,
             query.known,
+            query.user.history[last].copy(),
+            outcome_codes(query.user.signals[last]),
         )
 
     def _query(self, moment: Moment) -> Query:
@@ -219,6 +237,16 @@ class _Walk:
 
     def _features(self, query: Query, pool: Pool) -> Floats:
         return features_of(self.stores, query, pool, self.features)
+
+
+def _check(user: UserState, moment: Moment) -> None:
+    """See that the state knows nothing of what it is to foresee."""
+    engaged = user.seen[(user.seen_signals & Signal.ENGAGED) > 0]
+    if np.isin(engaged, np.array(list(moment.labels), np.int32)).any():
+        raise GateRefused(
+            "the rows for the ranker know what happened after their moment: the state was folded"
+            f" too far (at {moment.at:,} of the log). Nothing was released; this is a fault of ours"
+        )
 
 
 def _aligned(rows: Rows, labels: dict[int, tuple[bool, ...]]) -> Floats:

@@ -1,30 +1,38 @@
 """The ranker's part of a run: rows out of history, training, calibration, and the gate."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 import numpy as np
 
 from palate.arrays import Floats
-from palate.models.ranker import HEADS, RankerFacts
+from palate.models.ranker import HEADS, RankerFacts, VectorsOf, unit
 from palate.releases.manifest import Verdict
 from palate.settings import TrainingSettings
 from palate.training.dataset import Dataset
 from palate.training.gate import judge_ranker, refused
 from palate.training.ranking.calibration import reliability
+from palate.training.ranking.canary import watch
 from palate.training.ranking.folds import (
     FOLDS,
     JUDGED,
     Fold,
+    Kind,
     Layout,
+    Learnt,
     curves,
-    learnable,
+    learn,
     run_fold,
 )
-from palate.training.ranking.lists import RankedList, ndcg
-from palate.training.ranking.network import RankerNetwork, fit_ranker
-from palate.training.ranking.rows import RowSource, generator_names, reconstruct, sample_moments
+from palate.training.ranking.lists import RankedList
+from palate.training.ranking.rows import (
+    HISTORY,
+    RowSource,
+    generator_names,
+    reconstruct,
+    sample_moments,
+)
 from palate.training.report import Report
 
 FEWEST_MOMENTS, FEWEST_USERS = 100, 10
@@ -33,10 +41,10 @@ FEWEST_MOMENTS, FEWEST_USERS = 100, 10
 
 @dataclass(frozen=True, slots=True)
 class RankerOutcome:
-    """A judged ranker; `network` is None where it stays behind."""
+    """A judged ranker; `learnt` is None where it stays behind."""
 
     verdict: Verdict
-    network: RankerNetwork | None = None
+    learnt: Learnt | None = None
     facts: RankerFacts | None = None
     fusion: Mapping[str, float] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
@@ -45,9 +53,8 @@ class RankerOutcome:
 
 def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -> RankerOutcome:
     """Live through the moments after the cut, learn from them, and judge most of them."""
-    settings = source.stores.settings
-    count, horizon = settings.training.ranker_queries, settings.training.horizon
-    moments = sample_moments(data.events, data.part(cut), count, horizon)
+    settings = source.stores.settings.training
+    moments = sample_moments(data.events, data.part(cut), settings.ranker_queries, settings.horizon)
     late = moments[int(len(moments) * JUDGED) :]
     if len(moments) < FEWEST_MOMENTS or len({m.user for m in late}) < FEWEST_USERS:
         why = f"Too little for a ranker: {len(moments):,} moments after the cut."
@@ -57,63 +64,95 @@ def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -
     if sum(each.labels.any() for each in lists) < FEWEST_MOMENTS // 2:
         why = "Too little for a ranker: the generators hardly ever found what was taken."
         return RankerOutcome(refused("ranker", f"{why} The release ranks by weighted fusion."))
-    report("ranker", 0.0, f"{len(lists):,} lists, {settings.training.ranker_candidates} items each")
-    layout = Layout(source.features, generator_names(source))
+    watch(lists, source.features)
+    report("ranker", 0.0, f"{len(lists):,} lists, {settings.ranker_candidates} items each")
+    return _judged(source, lists, report)
+
+
+def _judged(source: RowSource, lists: Sequence[RankedList], report: Report) -> RankerOutcome:
+    settings = source.stores.settings
+    kind, vectors = _vectors(source)
+    layout = Layout(source.features, generator_names(source), vectors)
     folds = [run_fold(lists, shares, layout, settings, report) for shares in FOLDS]
-    verdict = _judged(folds, settings.training.seed)
-    network = (
-        _whole(lists, layout, folds[-1], settings.training, report) if verdict.shipped else None
-    )
-    return RankerOutcome(
+    best, verdict = _verdict(folds, settings.training.seed)
+    outcome = RankerOutcome(
         verdict,
-        network,
-        _facts(layout, lists, folds) if network else None,
-        folds[-1].fusion,
-        _metrics(layout.generators, folds),
-        {"moments": len(lists), "rows": sum(len(each.kept) for each in lists)},
+        fusion=folds[-1].fusion,
+        metrics=_metrics(layout.generators, folds, best),
+        data={"moments": len(lists), "rows": sum(len(each.kept) for each in lists)},
     )
+    if not verdict.shipped:
+        return outcome
+    learnt = _whole(best, lists, layout, folds[-1], settings.training, report)
+    facts = _facts(best, layout, lists, folds)
+    if best == "network" and kind:
+        facts = msgspec.structs.replace(facts, vectors=kind, history=HISTORY)
+    return replace(outcome, learnt=learnt, facts=facts)
 
 
-def _judged(folds: Sequence[Fold], seed: int) -> Verdict:
+def _vectors(source: RowSource) -> tuple[VectorsOf, Floats]:
+    """What a network compares: the tower's vectors, content where there is no tower."""
+    columns, release = source.stores.columns, source.release
+    rows = np.arange(columns.size, dtype=np.int32)
+    if release is not None and release.two_tower is not None:
+        return "two_tower", unit(release.two_tower.vectors(rows, columns))
+    content = columns.read(rows, ("content",))["content"]
+    return ("content", unit(content)) if content.any() else ("", np.zeros((0, 0), np.float32))
+
+
+def _verdict(folds: Sequence[Fold], seed: int) -> tuple[Kind, Verdict]:
     """All parts together: the more people, the surer the verdict."""
     users = np.concatenate([fold.users for fold in folds])
-    ranker = np.concatenate([fold.ranker for fold in folds])
-    return judge_ranker(ranker, np.concatenate([fold.baseline for fold in folds]), users, seed)
+    tried = {
+        kind: np.concatenate([fold.answers[kind].ndcg for fold in folds])
+        for kind in folds[0].answers
+    }
+    against = {
+        name: np.concatenate([fold.baselines[name] for fold in folds])
+        for name in folds[0].baselines
+    }
+    return judge_ranker(tried, against, users, seed)
 
 
 def _whole(
+    kind: Kind,
     lists: Sequence[RankedList],
     layout: Layout,
     last: Fold,
     settings: TrainingSettings,
     report: Report,
-) -> RankerNetwork:
+) -> Learnt:
     """What ships: the judged recipe over every moment, for as many passes as were best."""
-    planned = msgspec.structs.replace(settings, ranker_epochs=last.epochs)
-    return fit_ranker(learnable(lists), [], layout.votes(last.fusion), planned, report).network
+    epochs = max(last.answers[kind].epochs, 1)
+    planned = msgspec.structs.replace(settings, ranker_epochs=epochs)
+    return learn(kind, lists, [], layout.recipe(last.fusion), planned, report)
 
 
-def _facts(layout: Layout, lists: Sequence[RankedList], folds: Sequence[Fold]) -> RankerFacts:
+def _facts(
+    kind: Kind, layout: Layout, lists: Sequence[RankedList], folds: Sequence[Fold]
+) -> RankerFacts:
     """Calibrated on what the folds said of lists they had not learnt from."""
     judge = [each for fold in folds for each in fold.judge]
-    knots = curves(np.concatenate([fold.raw for fold in folds]), judge)
+    knots = curves(np.concatenate([fold.answers[kind].raw for fold in folds]), judge)
     means = np.concatenate([each.features for each in lists]).mean(axis=0)
-    return RankerFacts(features=layout.features, means=tuple(map(float, means)), knots=knots)
+    return RankerFacts(
+        features=layout.features, means=tuple(map(float, means)), knots=knots, heads=HEADS
+    )
 
 
-def _metrics(names: tuple[str, ...], folds: Sequence[Fold]) -> dict[str, float]:
+def _metrics(names: tuple[str, ...], folds: Sequence[Fold], kind: Kind) -> dict[str, float]:
     """Per generator: NDCG@10 alone and recall of its list; and the heads' calibration."""
     judge = [each for fold in folds for each in fold.judge]
     labels = np.concatenate([each.labels for each in judge])
-    ranks = np.concatenate([each.ranks for each in judge]).astype(np.float32)
+    ranks = np.concatenate([each.ranks for each in judge])
     wanted = max(sum(each.relevant for each in judge), 1)
     out: dict[str, float] = {"union/recall": float(labels[:, 0].sum()) / wanted}
     for i, name in enumerate(names):
-        found = ranks[:, i] > 0
-        alone = np.where(found, 1.0 / np.maximum(ranks[:, i], 1.0), 0.0).astype(np.float32)
-        out[f"{name}/ndcg@10"] = float(ndcg(judge, alone).mean())
-        out[f"{name}/recall"] = float(labels[found, 0].sum()) / wanted
-    return out | _calibration(np.concatenate([fold.predicted for fold in folds]), labels)
+        alone = np.concatenate([fold.baselines[name] for fold in folds])
+        out[f"{name}/ndcg@10"] = float(alone.mean())
+        out[f"{name}/recall"] = float(labels[ranks[:, i] > 0, 0].sum()) / wanted
+    predicted = np.concatenate([fold.answers[kind].predicted for fold in folds])
+    return out | _calibration(predicted, labels)
 
 
 def _calibration(predicted: Floats, labels: Floats) -> dict[str, float]:
