@@ -193,8 +193,7 @@ class TrainingSettings(_Part, frozen=True):
     ranker_queries: Count = 2_500
     """Moments of the history that are replayed into training rows."""
     horizon: Positive = 50
-    """Engagements from a moment on that count as what the user wanted then: 1 learns what comes
-    right next, 50 what people take over the coming weeks (which a page is for)."""
+    """Engagements ahead that count as wanted: 1 learns what comes next, 50 the coming weeks."""
     ranker_candidates: Positive = 100
     """Candidates kept for each of them."""
     ranker: Literal["network", "lambdamart", "auto"] = "auto"

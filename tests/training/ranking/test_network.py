@@ -154,7 +154,19 @@ def test_the_attention_learns_that_people_go_on_with_what_they_began() -> None:
         noise = dice.normal(size=(40, 4)).astype(np.float32)
         ranks, codes = np.ones((40, 1), np.int16), np.zeros(3, np.int64)
         made.append(
-            RankedList(user, 0.0, rows, ranks, labels, 4, np.arange(40), noise, 1.0, past, codes)
+            RankedList(
+                user,
+                0.0,
+                rows,
+                ranks,
+                labels,
+                4,
+                np.arange(40),
+                noise,
+                1.0,
+                history=past,
+                outcomes=codes,
+            )
         )
     settings = TrainingSettings(ranker_epochs=30)
     with_past = fit_ranker(made[:120], [], Recipe({}, items), settings, quietly)
