@@ -73,8 +73,6 @@ def judge_ranker(
         f" weighted fusion and {levels[counted]:.4f} of {counted} on {len(users):,} held-out"
         f" moments of {len(np.unique(users)):,} users: {gain} over fusion. "
     )
-    rivals = [f"{kind} {levels[kind]:.4f}" for kind in tried if kind != best]
-    said += f"Its challenger: {', '.join(rivals)}. " if rivals else ""
     verdict = (
         "It ships."
         if shipped
@@ -84,6 +82,17 @@ def judge_ranker(
     numbers = {str(name): round(each, 6) for name, each in levels.items()}
     numbers |= {"ranker": levels[best], **gain._asdict(), "users": float(len(np.unique(users)))}
     return best, Verdict(part="ranker", shipped=shipped, sentence=said + verdict, numbers=numbers)
+
+
+def challenged(verdict: Verdict, best: str, levels: Mapping[str, float]) -> Verdict:
+    """Say how the other kinds of ranker did on the last part."""
+    rivals = {kind: each for kind, each in levels.items() if kind != best}
+    if not rivals:
+        return verdict
+    told = ", ".join(f"{each:.4f} of {kind}" for kind, each in rivals.items())
+    said = f"{verdict.sentence} On the last part alone: {levels[best]:.4f} against {told}."
+    numbers = verdict.numbers | {f"last/{kind}": each for kind, each in levels.items()}
+    return Verdict(part=verdict.part, shipped=verdict.shipped, sentence=said, numbers=numbers)
 
 
 def judge_tower(tower: float, popularity: float, events: int) -> Verdict:

@@ -163,6 +163,8 @@ class _Reader:
             return
         self._heads, self._head_names = network.predict(self._features), network.heads
         self._parts = network.contributions(self._features, weights)
+        if network.facts.vectors:
+            self.remarks = ("heads and contributions leave out what the last items moved",)
 
     def item(self, i: int, row: int, names: Mapping[int, Named]) -> TracedItem:
         """The i-th item shown."""

@@ -16,11 +16,12 @@ from palate.models.ranker import HEADS, Knots
 from palate.models.trees import Trees
 from palate.ranking.value import weights_of
 from palate.settings import Settings, TrainingSettings
+from palate.training.gate import level
 from palate.training.ranking.calibration import calibrate
 from palate.training.ranking.fitting import Fitted, Recipe, fit_ranker, row_weights
 from palate.training.ranking.fusion import fit_fusion, fusion_scores
 from palate.training.ranking.lambdamart import fit_trees, raw_of_trees
-from palate.training.ranking.lists import RankedList, ndcg
+from palate.training.ranking.lists import RankedList, ndcg, thinned
 from palate.training.report import Report
 
 FOLDS = ((0.25, 0.4, 0.55), (0.4, 0.55, 0.7), (0.55, 0.7, 0.85), (0.7, 0.85, 1.0))
@@ -78,6 +79,10 @@ class Fold:
         """Who each list is of."""
         return np.array([each.user for each in self.judge], np.uint64)
 
+    def levels(self) -> dict[str, float]:
+        """NDCG@10 of each kind of ranker, mean over users."""
+        return {kind: level(answer.ndcg, self.users) for kind, answer in self.answers.items()}
+
 
 def run_fold(
     lists: Sequence[RankedList],
@@ -90,16 +95,21 @@ def run_fold(
     first, second, third = (int(len(lists) * share) for share in shares)
     train, held, judge = lists[:first], lists[first:second], lists[second:third]
     fusion = fit_fusion(train, held, layout.generators, settings.training.seed)
+    dice = np.random.Generator(np.random.PCG64(settings.training.seed))
+    few = settings.training.ranker_candidates
+    train, held = ([thinned(x, few, dice) for x in part] for part in (train, held))
     answers = {}
-    for kind in kinds(settings.training):
+    for kind in kinds(settings.training, last=shares == FOLDS[-1]):
         learnt = learn(kind, train, held, layout.recipe(fusion), settings.training, report)
         answers[kind] = _answer(learnt, held, judge, settings)
     return Fold(judge, fusion, _baselines(judge, layout.generators, fusion), answers)
 
 
-def kinds(settings: TrainingSettings) -> tuple[Kind, ...]:
-    """What is tried: the wish, and its challenger."""
-    return ("network", "lambdamart") if settings.ranker == "auto" else (settings.ranker,)
+def kinds(settings: TrainingSettings, *, last: bool) -> tuple[Kind, ...]:
+    """What is tried: the wish; on the last part its challenger too, for the report."""
+    if settings.ranker == "auto" or last:
+        return ("network", "lambdamart")
+    return (settings.ranker,)
 
 
 def learn(
@@ -144,7 +154,7 @@ def _baselines(
     return {
         "fusion": ndcg(judge, fusion_scores(judge, names, fusion)),
         "rrf": ndcg(judge, fusion_scores(judge, names, dict.fromkeys(names, 1.0))),
-        **{name: ndcg(judge, alone[:, at]) for at, name in enumerate(names)},
+        **{name: ndcg(judge, alone[:, at], alone[:, at] > 0) for at, name in enumerate(names)},
     }
 
 

@@ -12,7 +12,7 @@ from palate.training.ranking.lists import RankedList, ndcg
 
 CHOICES = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
 ROUNDS = 2
-FITTED = 600
+FITTED = 300
 """Lists that the fusion is fitted on; more change nothing but the time it takes."""
 
 

@@ -7,7 +7,7 @@ from math import inf
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Doubles, Floats, Rows
+from palate.arrays import Doubles, Floats, Mask, Rows
 from palate.jit import kernel
 
 DEPTH = 10
@@ -79,9 +79,14 @@ def _gains(scores: Floats, hits: Floats, starts: NDArray[np.int64], ideal: Doubl
     return out
 
 
-def ndcg(lists: Sequence[RankedList], scores: Floats) -> Doubles:
-    """NDCG@10 of each list, whatever was taken counting 1; `scores` are of all pools end to end."""
+def ndcg(lists: Sequence[RankedList], scores: Floats, given: Mask | None = None) -> Doubles:
+    """NDCG@10 of each list, whatever was taken counting 1; `scores` are of all pools end to end.
+
+    Where not everything in a pool was `given`, the rest stands behind and hits nothing.
+    """
     starts = np.cumsum([0, *(len(each.rows) for each in lists)]).astype(np.int64)
     hits = np.concatenate([each.labels[:, 0] for each in lists])
+    if given is not None:
+        hits = np.where(given, hits, np.float32(0.0))
     ideal = IDEAL[[min(each.relevant, DEPTH) for each in lists]]
     return _gains(scores.astype(np.float32), hits, starts, ideal)

@@ -11,7 +11,7 @@ from palate.models.ranker import HEADS, RankerFacts, VectorsOf, unit
 from palate.releases.manifest import Verdict
 from palate.settings import TrainingSettings
 from palate.training.dataset import Dataset
-from palate.training.gate import judge_ranker, refused
+from palate.training.gate import challenged, judge_ranker, refused
 from palate.training.ranking.calibration import reliability
 from palate.training.ranking.canary import watch
 from palate.training.ranking.folds import (
@@ -111,7 +111,8 @@ def _verdict(folds: Sequence[Fold], seed: int) -> tuple[Kind, Verdict]:
         name: np.concatenate([fold.baselines[name] for fold in folds])
         for name in folds[0].baselines
     }
-    return judge_ranker(tried, against, users, seed)
+    best, verdict = judge_ranker(tried, against, users, seed)
+    return best, challenged(verdict, best, folds[-1].levels())
 
 
 def _whole(
