@@ -3,16 +3,14 @@
 Each goes before the one before it; `palate tune` writes what it found into `tuned.toml`.
 
 `PALATE_SERVING__PORT=8701` overrides ``port`` of ``[serving]``; a list or a table is written as in
-the file (``PALATE_SERVING__API_KEYS='["k1", "k2"]'``). `template` writes the commented file of a
-new site from this very text, so a setting and its meaning stand in one place.
+the file (``PALATE_SERVING__API_KEYS='["k1", "k2"]'``). `palate.template` writes the commented
+file of a new site from this very text, so a setting and its meaning stand in one place.
 """
 
-import ast
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from textwrap import wrap
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -22,7 +20,6 @@ from palate.errors import BadInput, Problem
 
 FILE = "palate.toml"
 TUNED = "tuned.toml"
-WIDTH = 88
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 Positive: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 Port: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
@@ -30,11 +27,11 @@ Share: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Amount: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]
 
 
-class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A table of the file: unknown names are refused, so that a typo cannot pass for a setting."""
 
 
-class SiteSettings(_Part, frozen=True):
+class SiteSettings(Part, frozen=True):
     """``[site]``: the tenant."""
 
     name: str = "site"
@@ -49,7 +46,7 @@ class SiteSettings(_Part, frozen=True):
     """What a visitor did who took one in: "Because you viewed …", "Viewed it"."""
 
 
-class StoreSettings(_Part, frozen=True):
+class StoreSettings(Part, frozen=True):
     """``[stores]``: one URL per back-end; relative paths are below the site's folder."""
 
     catalog: str = "sqlite:catalog.db"
@@ -70,7 +67,7 @@ class StoreSettings(_Part, frozen=True):
     """Upper bound of the LMDB map (address space, not memory)."""
 
 
-class ServingSettings(_Part, frozen=True):
+class ServingSettings(Part, frozen=True):
     """``[serving]``: the HTTP edge."""
 
     host: str = "127.0.0.1"
@@ -101,7 +98,7 @@ class ServingSettings(_Part, frozen=True):
     """How often a worker looks for a new release."""
 
 
-class StreamingSettings(_Part, frozen=True):
+class StreamingSettings(Part, frozen=True):
     """``[streaming]``: from the log to the state."""
 
     poll_milliseconds: Annotated[float, msgspec.Meta(gt=0)] = 15.0
@@ -116,7 +113,7 @@ class StreamingSettings(_Part, frozen=True):
     """Items a user's record remembers as seen."""
 
 
-class CovisitSettings(_Part, frozen=True):
+class CovisitSettings(Part, frozen=True):
     """``[covisit]``: which items follow which.
 
     Where one of the first six settings changes, the stream worker counts the whole log again when
@@ -145,7 +142,7 @@ class CovisitSettings(_Part, frozen=True):
     """Newest items of the history that are read."""
 
 
-class RetrievalSettings(_Part, frozen=True):
+class RetrievalSettings(Part, frozen=True):
     """``[retrieval]``: who proposes how much on Home."""
 
     quotas: dict[str, Count] = {}
@@ -153,7 +150,7 @@ class RetrievalSettings(_Part, frozen=True):
     rest of the pool goes by worth. A generator that Home does not ask is passed over."""
 
 
-class FeatureSettings(_Part, frozen=True):
+class FeatureSettings(Part, frozen=True):
     """``[features]``: what segments users."""
 
     segment_by: tuple[str, ...] = ("country", "age_band", "gender")
@@ -164,7 +161,7 @@ class FeatureSettings(_Part, frozen=True):
     """How many regions have their own popularity (the user's `country`, hashed); 0 for none."""
 
 
-class TrainingSettings(_Part, frozen=True):
+class TrainingSettings(Part, frozen=True):
     """``[training]``: how a release is made."""
 
     seed: Count = 1
@@ -190,17 +187,18 @@ class TrainingSettings(_Part, frozen=True):
     ease_items: Count = 5_000
     """Catalogues up to this size may get a dense item filter (EASE); its time grows with the
     cube. 20,000 takes a minute and 5 GB."""
-    ranker_queries: Count = 2_500
+    ranker_queries: Count = 2_000
     """Moments of the history that are replayed into training rows."""
     horizon: Positive = 50
-    """Engagements ahead that count as wanted: 1 learns what comes next, 50 the coming weeks."""
+    """Engagements from a moment on that count as what the user wanted then: 1 learns what comes
+    right next, 50 what people take over the coming weeks (which a page is for)."""
     ranker_candidates: Positive = 100
     """Candidates kept for each of them."""
     ranker: Literal["network", "lambdamart", "auto"] = "network"
     """What learns to rank; `auto` ships what orders held-out moments better, at twice the time."""
     ranker_width: Positive = 128
     """Width of the network's layers; large logs repay 256."""
-    ranker_epochs: Positive = 3
+    ranker_epochs: Positive = 5
     """At most this many passes over those rows."""
     ranker_seconds: Amount = 30.0
     """Time limit of one ranker training."""
@@ -210,7 +208,7 @@ class TrainingSettings(_Part, frozen=True):
     """`palate up`: a new release is trained this often, when there are new events."""
 
 
-class RankingSettings(_Part, frozen=True):
+class RankingSettings(Part, frozen=True):
     """``[ranking]``: from the ranker's heads to one number."""
 
     value: dict[str, float] = msgspec.field(
@@ -219,14 +217,27 @@ class RankingSettings(_Part, frozen=True):
     """Value formula: the weight of each calibrated probability."""
 
 
-class ExploreSettings(_Part, frozen=True):
+class GateSettings(Part, frozen=True):
+    """``[gate]``: what a learnt ranker has to keep besides its hits."""
+
+    coverage: Share = 0.5
+    """Different items it puts on first pages, as a share of what weighted fusion does."""
+    diversity: Share = 0.7
+    """How unlike the items of a page are, as a share of fusion's."""
+    fresh: Share = 0.3
+    """Items new within 30 days on its pages, as a share of fusion's."""
+    calibration: Share = 0.02
+    """Largest expected calibration error of any head."""
+
+
+class ExploreSettings(Part, frozen=True):
     """``[explore]``: slots given to items in order to learn about them."""
 
     epsilon: Share = 0.1
     """Probability with which a slot that may explore does so."""
 
 
-class PluginSettings(_Part, frozen=True):
+class PluginSettings(Part, frozen=True):
     """``[plugins]``: parts of other packages, by the names of their entry points."""
 
     generators: tuple[str, ...] = ()
@@ -235,7 +246,7 @@ class PluginSettings(_Part, frozen=True):
     """Ranks Home instead of what training made (entry points ``palate.rankers``)."""
 
 
-class Settings(_Part, frozen=True):
+class Settings(Part, frozen=True):
     """The whole tree. `home` is the site's folder."""
 
     home: Path = Path()
@@ -248,6 +259,7 @@ class Settings(_Part, frozen=True):
     features: FeatureSettings = FeatureSettings()
     training: TrainingSettings = TrainingSettings()
     ranking: RankingSettings = RankingSettings()
+    gate: GateSettings = GateSettings()
     explore: ExploreSettings = ExploreSettings()
     plugins: PluginSettings = PluginSettings()
     surfaces: dict[str, dict[str, Any]] = {}
@@ -296,7 +308,7 @@ def write_tuned(home: Path, found: Mapping[str, Mapping[str, Any]]) -> Path:
         tree[table] = {**tree.get(table, {}), **values}
     lines = [f"# Found by `palate tune`; whatever {FILE} says goes before it."]
     for table, values in sorted(tree.items()):
-        lines += ["", f"[{table}]", *(f"{name} = {_toml(value)}" for name, value in values.items())]
+        lines += ["", f"[{table}]", *(f"{name} = {toml(value)}" for name, value in values.items())]
     aside = file.with_suffix(".new")
     aside.write_text("\n".join(lines) + "\n", "utf-8")
     aside.replace(file)
@@ -338,63 +350,10 @@ def _given(value: str) -> Any:
     return value
 
 
-def template(site: SiteSettings | None = None) -> str:
-    """The commented `palate.toml` of a new site: every setting, its meaning and its default.
-
-    Where `site` differs from the defaults of ``[site]``, the file says so.
-    """
-    lines = [
-        f"# {FILE}: the settings of this site. A line that begins with #name = shows a default:",
-        "# take the # away to change it. PALATE_TABLE__NAME in the environment overrides both.",
-        f"# What `palate tune` finds is in {TUNED} and counts where this file says nothing.",
-    ]
-    source = Path(__file__).read_text("utf-8")
-    classes = {node.name: node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)}
-    for table in msgspec.structs.fields(Settings):
-        if isinstance(table.default, _Part):
-            text = classes[type(table.default).__name__]
-            given = site if site is not None and table.name == "site" else table.default
-            lines += ["", *_table(table.name, table.default, given, text)]
-    lines += [
-        "",
-        "# Numbers of a surface's parts, by dotted name; a table per surface, for example:",
-        "#[surfaces.home]",
-        '#"at_most.cap" = 3',
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _table(name: str, part: _Part, given: _Part, source: ast.ClassDef) -> Iterator[str]:
-    about = (ast.get_docstring(source) or "").partition(": ")[2]
-    yield from _comment(about[:1].upper() + about[1:])
-    yield f"[{name}]"
-    meanings = _meanings(source)
-    for field in part.__struct_fields__:
-        yield from _comment(meanings.get(field, ""))
-        value = getattr(given, field)
-        yield f"{'#' if value == getattr(part, field) else ''}{field} = {_toml(value)}"
-
-
-def _meanings(source: ast.ClassDef) -> dict[str, str]:
-    """The docstring under each field."""
-    return {
-        field.target.id: " ".join(text.value.value.split())
-        for field, text in zip(source.body, source.body[1:], strict=False)
-        if isinstance(field, ast.AnnAssign)
-        and isinstance(field.target, ast.Name)
-        and isinstance(text, ast.Expr)
-        and isinstance(text.value, ast.Constant)
-        and isinstance(text.value.value, str)
-    }
-
-
-def _comment(text: str) -> list[str]:
-    return [f"# {line}" for line in wrap(text.replace("``", "`"), WIDTH)]
-
-
-def _toml(value: object) -> str:
+def toml(value: object) -> str:
+    """A value as the file has it."""
     if isinstance(value, tuple):
-        return f"[{', '.join(_toml(each) for each in value)}]"
+        return f"[{', '.join(toml(each) for each in value)}]"
     if isinstance(value, dict):
-        return f"{{ {', '.join(f'{k} = {_toml(v)}' for k, v in value.items())} }}"
+        return f"{{ {', '.join(f'{k} = {toml(v)}' for k, v in value.items())} }}"
     return json.dumps(value, ensure_ascii=False)

@@ -2,7 +2,8 @@ from pathlib import Path
 
 from tests.cli.running import palate
 
-from palate.settings import load, template
+from palate.settings import load
+from palate.template import template
 
 
 def test_a_new_site_is_a_folder_with_a_commented_file(tmp_path: Path) -> None:

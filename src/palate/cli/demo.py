@@ -21,8 +21,9 @@ from palate.intake.datasets.dataset import locate, store
 from palate.intake.datasets.movielens_100k import DATASET
 from palate.serving.launch import check_port
 from palate.serving.supervisor import Supervisor, site_roles
-from palate.settings import FILE, Settings, SiteSettings, template
+from palate.settings import FILE, Settings, SiteSettings
 from palate.stores import open_sources
+from palate.template import template
 from palate.testing.demo.run import check_demo
 
 CheckOption = Annotated[

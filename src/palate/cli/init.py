@@ -7,7 +7,8 @@ import typer
 
 from palate.cli.output import console
 from palate.errors import BadInput, Conflict
-from palate.settings import FILE, template
+from palate.settings import FILE
+from palate.template import template
 
 app = typer.Typer()
 

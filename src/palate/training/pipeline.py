@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 
 import palate
 from palate.clock import Clock, SystemClock
+from palate.errors import PalateError
 from palate.features.vector import layout_hash, meanings
 from palate.models.two_tower import TwoTower
 from palate.releases.directory import ReleaseDirectory
@@ -74,6 +75,15 @@ def train(
         return report
 
 
+def live_in(releases: ReleaseDirectory) -> Release | None:
+    """What is served now; None where nothing is, or it cannot be read."""
+    name = releases.current()
+    try:
+        return releases.load(name) if name else None
+    except PalateError:
+        return None
+
+
 class _Run:
     def __init__(
         self, stores: Stores, generators_of: GeneratorsOf, progress: Report, clock: Clock
@@ -95,17 +105,19 @@ class _Run:
             )
         tower = learn_tower(data, self.stores.columns, self.settings, CUT, self.progress)
         solved = learn_solved(data, self.stores.columns, self.settings, CUT, self.progress)
-        ranker = self._ranker(data, tower, solved)
+        ranker = self._ranker(data, tower, solved, live_in(releases))
         if tower.towers is None and not ranker.fusion:
             return self._nothing(
                 f"{tower.verdict.sentence} {ranker.verdict.sentence} There is nothing to release."
             )
         return self._release(releases, data, solved, tower, ranker)
 
-    def _ranker(self, data: Dataset, tower: TowerOutcome, solved: Solved) -> RankerOutcome:
+    def _ranker(
+        self, data: Dataset, tower: TowerOutcome, solved: Solved, live: Release | None
+    ) -> RankerOutcome:
         with tempfile.TemporaryDirectory() as folder:
             candidate = solved.within(self._candidate(Path(folder), tower))
-            source = RowSource(self.stores, self.generators_of, candidate)
+            source = RowSource(self.stores, self.generators_of, candidate, live)
             return learn_ranker(source, data, CUT, self.progress)
 
     def _candidate(self, folder: Path, tower: TowerOutcome) -> Release:
@@ -134,16 +146,14 @@ class _Run:
             name = releases.publish(staging, manifest)
         finally:
             releases.discard(staging)
-        releases.promote(name)
+        if ranker.promote:
+            releases.promote(name)
         releases.prune()
-        sentences = (
-            tower.verdict.sentence,
-            ranker.verdict.sentence,
-            f"Release {name} is live.",
-        )
+        last = f"Release {name} is live." if ranker.promote else f"Release {name} was not promoted."
+        sentences = (tower.verdict.sentence, ranker.verdict.sentence, last)
         return TrainingReport(
             name=name,
-            promoted=True,
+            promoted=ranker.promote,
             sentences=sentences,
             seconds=perf_counter() - self.started,
             manifest=releases.manifest(name),

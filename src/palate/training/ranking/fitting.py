@@ -24,9 +24,9 @@ from palate.training.report import Report
 
 LISTS = 32
 """Lists in a batch."""
-RATE = 2e-3
+RATE = 4e-3
 DECAY = 1e-2
-PATIENCE = 1
+PATIENCE = 2
 AVERAGING = 0.98
 ABSENT = -1e9
 ODDS, AFTER = 10.0, 0.3

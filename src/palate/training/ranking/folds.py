@@ -57,8 +57,10 @@ class Answer(NamedTuple):
     """(rows, heads): its own probabilities."""
     predicted: Floats
     """(rows, heads): calibrated on the part before."""
+    served: Floats
+    """(rows,): the value that orders."""
     ndcg: Doubles
-    """(lists,): NDCG@10 of the order that would be served."""
+    """(lists,): NDCG@10 of that order."""
     epochs: int
     """After how many passes its training was best."""
 
@@ -143,7 +145,7 @@ def _answer(
     predicted = np.stack(columns, axis=1)
     served = predicted @ weights_of(settings.ranking.value, HEADS)
     epochs = learnt.epochs if isinstance(learnt, Fitted) else 0
-    return Answer(raw, predicted, ndcg(judge, served), epochs)
+    return Answer(raw, predicted, served, ndcg(judge, served), epochs)
 
 
 def _baselines(

@@ -42,6 +42,8 @@ class RankedList:
     """What the user did last, oldest first."""
     outcomes: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     """How each of these went, see `two_tower.outcome_codes`."""
+    position: int = 0
+    """Of the log, at which all of this was not yet known."""
     place: NDArray[np.int16] | None = None
     """(pool,): where each item stood, of what was really shown; None of what is reconstructed."""
 
@@ -90,3 +92,12 @@ def ndcg(lists: Sequence[RankedList], scores: Floats, given: Mask | None = None)
         hits = np.where(given, hits, np.float32(0.0))
     ideal = IDEAL[[min(each.relevant, DEPTH) for each in lists]]
     return _gains(scores.astype(np.float32), hits, starts, ideal)
+
+
+def firsts(lists: Sequence[RankedList], scores: Floats) -> list[Rows]:
+    """The ten rows that each list would show first."""
+    ends = np.cumsum([0, *(len(each.rows) for each in lists)])
+    return [
+        each.rows[np.argsort(-scores[start:end], kind="stable")[:DEPTH]]
+        for each, start, end in zip(lists, ends, ends[1:], strict=False)
+    ]

@@ -130,6 +130,8 @@ class RowSource:
     generators_of: GeneratorsOf
     release: Release | None
     """With the tower that the generators ask; trained on events before the moments."""
+    live: Release | None = None
+    """What is served while this one is made."""
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -219,6 +221,7 @@ class _Walk:
             query.known,
             query.user.history[last].copy(),
             outcome_codes(query.user.signals[last]),
+            int(self.events.position[moment.at]),
         )
 
     def _query(self, moment: Moment) -> Query:

@@ -25,7 +25,10 @@ from palate.training.ranking.folds import (
     learn,
     run_fold,
 )
+from palate.training.ranking.fusion import fusion_scores
+from palate.training.ranking.guards import Breadth, Items, breadth, guarded, items_of
 from palate.training.ranking.lists import RankedList
+from palate.training.ranking.live import Window, compared
 from palate.training.ranking.rows import (
     HISTORY,
     RowSource,
@@ -44,6 +47,8 @@ class RankerOutcome:
     """A judged ranker; `learnt` is None where it stays behind."""
 
     verdict: Verdict
+    promote: bool = True
+    """False where the live release is surely better on what happened since it was made."""
     learnt: Learnt | None = None
     facts: RankerFacts | None = None
     fusion: Mapping[str, float] = field(default_factory=dict)
@@ -66,19 +71,27 @@ def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -
         return RankerOutcome(refused("ranker", f"{why} The release ranks by weighted fusion."))
     watch(lists, source.features)
     report("ranker", 0.0, f"{len(lists):,} lists, {settings.ranker_candidates} items each")
-    return _judged(source, lists, report)
+    return _judged(source, data, lists, report)
 
 
-def _judged(source: RowSource, lists: Sequence[RankedList], report: Report) -> RankerOutcome:
+def _judged(
+    source: RowSource, data: Dataset, lists: Sequence[RankedList], report: Report
+) -> RankerOutcome:
     settings = source.stores.settings
     kind, vectors = _vectors(source)
     layout = Layout(source.features, generator_names(source), vectors)
     folds = [run_fold(lists, shares, layout, settings, report) for shares in FOLDS]
     best, verdict = _verdict(folds, settings.training.seed)
+    metrics = _metrics(layout.generators, folds, best)
+    rows = np.arange(source.stores.columns.size, dtype=np.int32)
+    items = items_of(data, source.stores.columns.read(rows, ("content",))["content"])
+    verdict = guarded(verdict, _breadths(folds, best, layout, items), metrics, settings.gate)
+    verdict, promote = _since(verdict, folds, best, layout, source)
     outcome = RankerOutcome(
         verdict,
+        promote=promote,
         fusion=folds[-1].fusion,
-        metrics=_metrics(layout.generators, folds, best),
+        metrics=metrics,
         data={"moments": len(lists), "rows": sum(len(each.kept) for each in lists)},
     )
     if not verdict.shipped:
@@ -113,6 +126,28 @@ def _verdict(folds: Sequence[Fold], seed: int) -> tuple[Kind, Verdict]:
     }
     best, verdict = judge_ranker(tried, against, users, seed)
     return best, challenged(verdict, best, folds[-1].levels())
+
+
+def _breadths(
+    folds: Sequence[Fold], kind: Kind, layout: Layout, items: Items
+) -> tuple[Breadth, Breadth]:
+    """What the first pages of the ranker and of weighted fusion are made of."""
+    judge = [each for fold in folds for each in fold.judge]
+    served = np.concatenate([fold.answers[kind].served for fold in folds])
+    fused = [fusion_scores(fold.judge, layout.generators, fold.fusion) for fold in folds]
+    return breadth(judge, served, items), breadth(judge, np.concatenate(fused), items)
+
+
+def _since(
+    verdict: Verdict, folds: Sequence[Fold], kind: Kind, layout: Layout, source: RowSource
+) -> tuple[Verdict, bool]:
+    """Compare what would ship with the live release, where there is one."""
+    if source.live is None:
+        return verdict, True
+    new = [f.answers[kind].ndcg if verdict.shipped else f.baselines["fusion"] for f in folds]
+    judge = [each for fold in folds for each in fold.judge]
+    window = Window(judge, np.concatenate(new), layout.features, layout.generators)
+    return compared(verdict, window, source.live, source.stores)
 
 
 def _whole(

@@ -1,0 +1,104 @@
+"""The live release, judged on what happened since it was made: its follower must be no worse."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from palate.arrays import Doubles, Floats
+from palate.catalog.columns import ItemColumns
+from palate.models.ranker import RankerModel, Taste, unit
+from palate.models.two_tower import TwoTower
+from palate.ranking.value import weights_of
+from palate.releases.manifest import Verdict
+from palate.releases.release import Release
+from palate.stores import Stores
+from palate.training.gate import level, paired
+from palate.training.ranking.fusion import fusion_scores
+from palate.training.ranking.lists import RankedList, ndcg
+
+FEWEST_USERS = 20
+"""People who came since: with fewer, nobody can tell."""
+
+
+class Window(NamedTuple):
+    """Judged lists, and how the new order did on them."""
+
+    lists: Sequence[RankedList]
+    new: Doubles
+    """(lists,): NDCG@10 of what would ship."""
+    features: tuple[str, ...]
+    generators: tuple[str, ...]
+
+
+def compared(
+    verdict: Verdict,
+    window: Window,
+    live: Release,
+    stores: Stores,
+) -> tuple[Verdict, bool]:
+    """Say how the live release orders what it has not learnt from; False where it is surely better.
+
+    Both order what today's generators found; the live ranker reads the words of today's towers.
+    """
+    since = np.array([each.position > live.manifest.log_position for each in window.lists])
+    late = [each for each, new in zip(window.lists, since, strict=True) if new]
+    users = np.array([each.user for each in late], np.uint64)
+    if len(np.unique(users)) < FEWEST_USERS:
+        return verdict, True
+    scores = _scores(live, late, window, stores)
+    if scores is None:
+        return verdict, True
+    old, new = ndcg(late, scores), window.new[since]
+    gain = paired(new, old, users, stores.settings.training.seed)
+    worse = gain.high < 0
+    said = (
+        f" On {len(late):,} moments since the live release {live.name} was made, the new one"
+        f" reaches {level(new, users):.4f} against its {level(old, users):.4f}: {gain}."
+        + (" The live one stays." if worse else "")
+    )
+    numbers = verdict.numbers | {"live": level(old, users), "over_live": gain.mean}
+    sentence = verdict.sentence + said
+    told = Verdict(part=verdict.part, shipped=verdict.shipped, sentence=sentence, numbers=numbers)
+    return told, not worse
+
+
+def _scores(
+    live: Release,
+    lists: Sequence[RankedList],
+    window: Window,
+    stores: Stores,
+) -> Floats | None:
+    """The live order, end to end; None where it reads what is no longer computed."""
+    if live.ranker is None:
+        return fusion_scores(lists, window.generators, live.fusion)
+    if not set(live.ranker.features) <= set(window.features):
+        return None
+    which = [window.features.index(name) for name in live.ranker.features]
+    value = stores.settings.ranking.value
+    told = {head: weight for head, weight in value.items() if head in live.ranker.heads}
+    weights = weights_of(told, live.ranker.heads)
+    tastes = _Tastes(live.ranker, live.two_tower, stores.columns)
+    orders = [
+        live.ranker.predict(each.features[:, which], tastes.of(each)) @ weights for each in lists
+    ]
+    return np.concatenate(orders)
+
+
+class _Tastes:
+    """Vectors as the live release knows them."""
+
+    def __init__(self, ranker: RankerModel, tower: TwoTower | None, columns: ItemColumns) -> None:
+        rows = np.arange(columns.size, dtype=np.int32)
+        self.wanted = bool(ranker.facts.vectors)
+        content = columns.read(rows, ("content",))["content"]
+        self.vectors = unit(tower.vectors(rows, columns) if tower else content)
+
+    def of(self, each: RankedList) -> Taste | None:
+        """What the network compares on one list."""
+        if not self.wanted:
+            return None
+        known = each.history < len(self.vectors)
+        return Taste(
+            self.vectors[each.rows], self.vectors[each.history[known]], each.outcomes[known]
+        )

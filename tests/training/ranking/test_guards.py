@@ -1,0 +1,99 @@
+"""Beyond hits: what a ranker may not give up, and the live release that it has to follow."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from palate.models.ranker import HEADS
+from palate.releases.manifest import Manifest, Verdict
+from palate.releases.release import Release
+from palate.settings import GateSettings
+from palate.testing.tiny import tiny_stores
+from palate.training.ranking.guards import Breadth, Items, breadth, guarded
+from palate.training.ranking.lists import RankedList, firsts, ndcg
+from palate.training.ranking.live import Window, compared
+
+PASSED = Verdict(part="ranker", shipped=True, sentence="It is better. It ships.")
+DAY = 86_400.0
+
+
+def listed(user: int, hit: int, position: int = 10) -> RankedList:
+    """Twelve items; two generators rank them, one the other way round; one item was taken."""
+    labels = np.zeros((12, len(HEADS)), np.float32)
+    labels[hit, 0] = 1.0
+    ranks = np.stack([np.arange(12) + 1, 12 - np.arange(12)], axis=1).astype(np.int16)
+    every = np.arange(12)
+    none = np.zeros((12, 2), np.float32)
+    rows = every.astype(np.int32)
+    return RankedList(user, 100 * DAY, rows, ranks, labels, 1, every, none, 1.0, position=position)
+
+
+def test_first_pages_are_the_ten_best_of_each_list() -> None:
+    lists = [listed(1, 0), listed(2, 0)]
+    scores = np.concatenate([np.arange(12), -np.arange(12)]).astype(np.float32)
+    pages = firsts(lists, scores)
+    assert [page.tolist() for page in pages] == [list(range(11, 1, -1)), list(range(10))]
+
+
+def test_breadth_counts_items_their_unlikeness_and_news() -> None:
+    born = np.zeros(12)
+    born[:4], born[4] = 90 * DAY, np.inf
+    alike = Items(np.ones((12, 1), np.float32), born)
+    found = breadth([listed(1, 0)], -np.arange(12, dtype=np.float32), alike)
+    assert found == Breadth(coverage=10.0, diversity=0.0, fresh=0.5)
+    apart = Items(np.eye(12, dtype=np.float32), born)
+    assert breadth([listed(1, 0)], np.zeros(12, np.float32), apart).diversity == 1.0
+
+
+def test_a_ranker_that_shows_everybody_the_same_is_held_back_in_plain_words() -> None:
+    limits, fusion = GateSettings(), Breadth(100.0, 0.8, 0.2)
+    kept = guarded(PASSED, (Breadth(90.0, 0.8, 0.2), fusion), {"ranker/click/ece": 0.01}, limits)
+    assert kept.shipped
+    assert kept.numbers["fusion/coverage"] == 100.0
+    narrow = guarded(PASSED, (Breadth(20.0, 0.8, 0.2), fusion), {}, limits)
+    assert not narrow.shipped
+    assert "coverage 20 of at least 50" in narrow.sentence
+    assert "weighted fusion" in narrow.sentence
+    boastful = guarded(PASSED, (fusion, fusion), {"ranker/view/ece": 0.2}, limits)
+    assert not boastful.shipped
+    assert "ranker/view/ece 0.200" in boastful.sentence
+
+
+@dataclass(frozen=True)
+class World:
+    """Lists on which the first generator is right, and what a live release made of them."""
+
+    users: int = 30
+    position: int = 10
+
+    def window(self, *, new: str) -> Window:
+        lists = [listed(user, 1, self.position) for user in range(self.users)]
+        place = 0 if new == "right" else 1
+        ranks = np.concatenate([each.ranks[:, place] for each in lists])
+        return Window(lists, ndcg(lists, -ranks.astype(np.float32)), (), ("right", "wrong"))
+
+
+def live(fusion: dict[str, float], position: int = 5) -> Any:
+    manifest = Manifest(created=0.0, version="test", log_position=position)
+    return Release("before", manifest, fusion=fusion)
+
+
+RIGHT, WRONG = {"right": 1.0, "wrong": 0.0}, {"right": 0.0, "wrong": 1.0}
+
+
+def test_a_release_that_is_surely_worse_than_the_live_one_is_not_promoted() -> None:
+    stores = tiny_stores()
+    told, promote = compared(PASSED, World().window(new="wrong"), live(RIGHT), stores)
+    assert not promote
+    assert "The live one stays" in told.sentence
+    told, promote = compared(PASSED, World().window(new="right"), live(WRONG), stores)
+    assert promote
+    assert told.numbers["over_live"] > 0.1
+
+
+def test_the_live_release_is_not_judged_by_what_it_learnt_from() -> None:
+    stores, window = tiny_stores(), World(position=4).window(new="wrong")
+    assert compared(PASSED, window, live(RIGHT), stores) == (PASSED, True)
+    few = World(users=5).window(new="wrong")
+    assert compared(PASSED, few, live(RIGHT), stores) == (PASSED, True)
