@@ -148,6 +148,9 @@ def _grow(pair: Doubles, grows: int, rate: float, weight: float, time: float) ->
     elif value == 0.0:
         pair[0] = weight
         pair[1] = time
+    elif rate == 0.0:  # a total: nothing fades
+        pair[0] = value + weight
+        pair[1] = max(time, as_of)
     elif time >= as_of:
         pair[0] = value * np.exp2((as_of - time) * rate) + weight
         pair[1] = time

@@ -120,8 +120,16 @@ def _double(told: Floats, f: int) -> None:
 @kernel
 def _write(out: Floats, mine: Floats, told: Floats, slots: NDArray[np.int64]) -> None:
     """Lay all into the matrix, a candidate a row."""
+    count, first = len(slots), slots[0, 0] if len(slots) else 0
+    together = True
+    for f in range(count):
+        together = together and slots[f, 0] == first + f
     for j in range(len(out)):
         for column in range(len(mine)):
             out[j, column] = mine[column]
-        for f in range(len(slots)):
-            out[j, slots[f, 0]] = told[f, j]
+        if together:
+            for f in range(count):
+                out[j, first + f] = told[f, j]
+        else:
+            for f in range(count):
+                out[j, slots[f, 0]] = told[f, j]
