@@ -40,6 +40,7 @@ MAY_FORGIVE_ANYTHING = {
     "serving/": "the edge turns whatever went wrong into an answer",
 }
 MAY_START_WITH_GET = {
+    "get_next": "ONNX Runtime's reader of calibration rows asks for it",
     "get_command": "Click calls it so",
 }
 ONLY_IN = {

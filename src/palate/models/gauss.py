@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from palate.arrays import Floats
-from palate.jit import kernel
+from palate.jit import swift
 
 KNOTS = 16
 """Points of a feature's curve; straight lines between them."""
@@ -39,23 +39,25 @@ class Gauss(NamedTuple):
     def __call__(self, features: Floats) -> Floats:
         """(n, features) on the common scale."""
         out = np.empty_like(features)
-        _spread(features, self.places, self.values, out)
+        runs = np.diff(self.places, axis=1)
+        slopes = np.divide(np.diff(self.values, axis=1), runs, np.zeros_like(runs), where=runs > 0)
+        slopes = np.hstack((slopes, np.zeros((len(slopes), 1), np.float32)))
+        _spread(features, self.places, self.values, slopes, out)
         return out
 
 
-@kernel
-def _spread(features: Floats, places: Floats, values: Floats, out: Floats) -> None:
-    for i in range(features.shape[0]):
-        for f in range(features.shape[1]):
-            x, low = features[i, f], 0
-            step = KNOTS >> 1
-            while step:
-                if places[f, low + step] <= x:
-                    low += step
-                step >>= 1
-            high = min(low + 1, KNOTS - 1)
-            left, right = places[f, low], places[f, high]
-            share = np.float32(0.0)
-            if right > left:
-                share = min(max((x - left) / (right - left), np.float32(0.0)), np.float32(1.0))
-            out[i, f] = values[f, low] + share * (values[f, high] - values[f, low])
+@swift
+def _spread(features: Floats, places: Floats, values: Floats, slopes: Floats, out: Floats) -> None:
+    column = np.empty(features.shape[0], np.float32)
+    low = np.empty(features.shape[0], np.int32)
+    for f in range(features.shape[1]):
+        for i in range(len(column)):
+            column[i] = min(max(features[i, f], places[f, 0]), places[f, KNOTS - 1])
+            low[i] = 0
+        for k in range(1, KNOTS):
+            place = places[f, k]
+            for i in range(len(column)):
+                low[i] += np.int32(place <= column[i])
+        for i in range(len(column)):
+            at = low[i]
+            out[i, f] = values[f, at] + (column[i] - places[f, at]) * slopes[f, at]

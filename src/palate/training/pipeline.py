@@ -33,6 +33,8 @@ from palate.training.export import export_tower
 from palate.training.lock import training_lock
 from palate.training.progress import Timed
 from palate.training.ranking.export import export_ranker
+from palate.training.ranking.fitting import Fitted
+from palate.training.ranking.quantise import quantise
 from palate.training.ranking.rows import GeneratorsOf, RowSource
 from palate.training.ranking.stage import RankerOutcome, learn_ranker
 from palate.training.report import Report, TrainingReport
@@ -140,7 +142,7 @@ class _Run:
         try:
             columns = self.stores.columns
             refit_solved(solved, data, columns, self.settings, self.progress).save(staging)
-            self._write(staging, data, tower, ranker)
+            ranker = self._write(staging, data, tower, ranker)
             manifest = self._manifest(data, solved, tower, ranker)
             self.progress("publish", 0.5, "sealing the release")
             name = releases.publish(staging, manifest)
@@ -161,15 +163,21 @@ class _Run:
 
     def _write(
         self, staging: Path, data: Dataset, tower: TowerOutcome, ranker: RankerOutcome
-    ) -> None:
+    ) -> RankerOutcome:
+        """Write what was learnt; the outcome, with what quantisation said of the ranker."""
         if ranker.learnt is not None and ranker.facts is not None:
             export_ranker(staging / RANKER, ranker.learnt, ranker.facts)
+        if isinstance(ranker.learnt, Fitted):
+            value = self.stores.settings.ranking.value
+            lost = quantise(staging / RANKER, ranker.learnt, ranker.judge, value)
+            ranker = replace(ranker, metrics={**ranker.metrics, **lost})
         if tower.towers is None:
-            return
+            return ranker
         columns = self.stores.columns
         towers = refit_tower(tower.towers, data, columns, self.settings, self.progress)
         names = tuple(columns.category_names())
         export_tower(staging / TOWER, towers, names, self.settings.seed)
+        return ranker
 
     def _manifest(
         self, data: Dataset, solved: Solved, tower: TowerOutcome, ranker: RankerOutcome

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from palate.arrays import Floats
 from palate.models.gauss import Gauss
-from palate.models.ranker import HEADS
+from palate.models.ranker import HEADS, Taste
 from palate.settings import TrainingSettings
 from palate.training.export import as_tensor
 from palate.training.ranking.lists import RankedList, thinned
@@ -55,6 +55,14 @@ class Fitted:
     """Passes until then."""
     loss: float = math.inf
     """On the lists held out."""
+
+    def taste(self, each: RankedList) -> Taste | None:
+        """What the network compares on one list, as serving has it."""
+        if not self.vectors.shape[1]:
+            return None
+        known = each.history < len(self.vectors)
+        rows, past = each.rows[each.kept], each.history[known]
+        return Taste(self.vectors[rows], self.vectors[past], each.outcomes[known])
 
     def raw(self, lists: Sequence[RankedList]) -> Floats:
         """(rows, heads): raw probabilities of the kept rows, end to end."""

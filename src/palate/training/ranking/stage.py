@@ -54,6 +54,8 @@ class RankerOutcome:
     fusion: Mapping[str, float] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     data: Mapping[str, float] = field(default_factory=dict)
+    judge: Sequence[RankedList] = ()
+    """The last lists that were judged, whole."""
 
 
 def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -> RankerOutcome:
@@ -100,7 +102,7 @@ def _judged(
     facts = _facts(best, layout, lists, folds)
     if best == "network" and kind:
         facts = msgspec.structs.replace(facts, vectors=kind, history=HISTORY)
-    return replace(outcome, learnt=learnt, facts=facts)
+    return replace(outcome, learnt=learnt, facts=facts, judge=folds[-1].judge)
 
 
 def _vectors(source: RowSource) -> tuple[VectorsOf, Floats]:

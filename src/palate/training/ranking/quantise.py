@@ -1,0 +1,112 @@
+"""The network in whole numbers: weights by channel and activations in 8 bits.
+
+Static quantisation (ONNX Runtime): the ranges of the activations are those of training rows. It
+ships only where the order that it makes loses next to nothing against the network as it was.
+"""
+
+import contextlib
+import io
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from onnxruntime.quantization import (
+    CalibrationDataReader,
+    QuantFormat,
+    QuantType,
+    quantize_static,
+)
+
+from palate.arrays import Floats
+from palate.models.ranker import RankerModel
+from palate.ranking.value import weights_of
+from palate.training.ranking.fitting import Fitted
+from palate.training.ranking.lists import RankedList, ndcg
+
+LOSS = 0.002
+"""Share of NDCG@10 that may be lost."""
+FEW, SHOWN = 200, 60
+"""Lists that are judged, and those whose rows set the ranges."""
+NETWORK, WHOLE = "ranker.onnx", "ranker.int8.onnx"
+
+
+def quantise(
+    folder: Path, fitted: Fitted, lists: Sequence[RankedList], value: Mapping[str, float]
+) -> dict[str, float]:
+    """Put the 8-bit network in the place of the one in `folder` where it orders `lists` as well.
+
+    Gives what was lost, and whether it shipped.
+    """
+    lists = [each for each in lists if each.labels.any()][-FEW:]
+    if not lists:
+        return {}
+    model = RankerModel.load(folder)
+    before = _level(model, fitted, lists, value)
+    plain, small = folder / NETWORK, folder / WHOLE
+    _reduce(plain, small, _Rows(fitted, lists[:SHOWN]))
+    kept = plain.read_bytes()
+    small.replace(plain)
+    lost = (before - _level(RankerModel.load(folder), fitted, lists, value)) / max(before, 1e-9)
+    shipped = lost <= LOSS
+    if not shipped:
+        plain.write_bytes(kept)
+    return {"ranker/int8/loss": round(lost, 6), "ranker/int8/shipped": float(shipped)}
+
+
+def _reduce(plain: Path, small: Path, rows: CalibrationDataReader) -> None:
+    with _quietly():
+        quantize_static(
+            str(plain),
+            str(small),
+            rows,
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            op_types_to_quantize=["MatMul", "Gemm"],
+        )
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """The tool prints every shape that it meets, and warns of what it was not asked to do."""
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        root.setLevel(level)
+
+
+class _Rows(CalibrationDataReader):  # type: ignore[misc]
+    """Training rows as the network reads them, list by list."""
+
+    def __init__(self, fitted: Fitted, lists: Sequence[RankedList]) -> None:
+        self._feeds = _feeds(fitted, lists)
+
+    def get_next(self) -> dict[str, Any] | None:
+        """The next list's inputs; None after the last."""
+        return next(self._feeds, None)
+
+
+def _feeds(fitted: Fitted, lists: Sequence[RankedList]) -> Iterator[dict[str, Any]]:
+    for each in lists:
+        feed: dict[str, Any] = {"scaled": fitted.gauss(each.features)}
+        if fitted.network.learnt < 1.0:
+            feed["features"] = each.features
+        taste = fitted.taste(each)
+        yield feed | (taste._asdict() if taste else {})
+
+
+def _level(
+    model: RankerModel, fitted: Fitted, lists: Sequence[RankedList], value: Mapping[str, float]
+) -> float:
+    weights = weights_of({h: w for h, w in value.items() if h in model.heads}, model.heads)
+    served: list[Floats] = [
+        model.predict(each.features, fitted.taste(each)) @ weights for each in lists
+    ]
+    return float(ndcg(lists, np.concatenate(served)).mean())
