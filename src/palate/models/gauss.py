@@ -16,6 +16,9 @@ from palate.jit import swift
 KNOTS = 16
 """Points of a feature's curve; straight lines between them."""
 
+TINY = 1e-30
+"""Values nearer than this are one."""
+
 
 class Gauss(NamedTuple):
     """Curves of all features."""
@@ -39,15 +42,17 @@ class Gauss(NamedTuple):
     def __call__(self, features: Floats) -> Floats:
         """(n, features) on the common scale."""
         out = np.empty_like(features)
-        runs = np.diff(self.places, axis=1)
-        slopes = np.divide(np.diff(self.values, axis=1), runs, np.zeros_like(runs), where=runs > 0)
-        slopes = np.hstack((slopes, np.zeros((len(slopes), 1), np.float32)))
-        _spread(features, self.places, self.values, slopes, out)
+        runs = np.diff(self.places, axis=1, append=self.places[:, -1:])
+        told = runs > TINY
+        inverse = np.divide(np.float32(1.0), runs, np.zeros_like(runs), where=told)
+        rises = np.diff(self.values, axis=1, append=self.values[:, -1:])
+        _spread(features, self, inverse, rises, out)
         return out
 
 
 @swift
-def _spread(features: Floats, places: Floats, values: Floats, slopes: Floats, out: Floats) -> None:
+def _spread(features: Floats, curves: Gauss, inverse: Floats, rises: Floats, out: Floats) -> None:
+    places, values = curves
     column = np.empty(features.shape[0], np.float32)
     low = np.empty(features.shape[0], np.int32)
     for f in range(features.shape[1]):
@@ -60,4 +65,5 @@ def _spread(features: Floats, places: Floats, values: Floats, slopes: Floats, ou
                 low[i] += np.int32(place <= column[i])
         for i in range(len(column)):
             at = low[i]
-            out[i, f] = values[f, at] + (column[i] - places[f, at]) * slopes[f, at]
+            share = (column[i] - places[f, at]) * inverse[f, at]
+            out[i, f] = values[f, at] + share * rises[f, at]

@@ -2,7 +2,7 @@
 
 1. The log is cut at 70 % of its engagements. The tower learns from what came before, and the last
    twentieth of that says when to stop and whether the tower is worth shipping.
-2. The log is lived through again; the moments after the cut become lists for the ranker. Four
+2. The log is lived through again; the moments after the cut become lists for the ranker. Three
    times, ever later, one part of them trains it, the next calibrates it, the one after judges it;
    all the judgements together are the gate. What ships has then learnt from every list.
 3. The tower goes on to learn from everything, so that what is served knows the newest events. It

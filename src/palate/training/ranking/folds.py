@@ -24,7 +24,7 @@ from palate.training.ranking.lambdamart import fit_trees, raw_of_trees
 from palate.training.ranking.lists import RankedList, ndcg, thinned
 from palate.training.report import Report
 
-FOLDS = ((0.25, 0.4, 0.55), (0.4, 0.55, 0.7), (0.55, 0.7, 0.85), (0.7, 0.85, 1.0))
+FOLDS = ((0.3, 0.45, 0.65), (0.45, 0.65, 0.85), (0.65, 0.85, 1.0))
 """Shares of the moments: what comes first trains, the next part stops the training and calibrates,
 the last is judged."""
 JUDGED = FOLDS[0][1]

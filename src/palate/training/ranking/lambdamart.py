@@ -14,8 +14,8 @@ from palate.models.trees import Trees
 from palate.settings import TrainingSettings
 from palate.training.ranking.lists import RankedList, thinned
 
-TREES, LEAVES = 120, 15
-RATE = 0.05
+TREES, LEAVES = 60, 15
+RATE = 0.1
 LEAST = 50
 """Rows in a leaf."""
 PULL = 5.0

@@ -99,7 +99,7 @@ class Body(nn.Module):
         super().__init__()
         self.deep = nn.Sequential(
             nn.Linear(width, wide), nn.ReLU(), nn.Dropout(dropout),
-            nn.Linear(wide, wide), nn.ReLU(), nn.Dropout(dropout),
+            nn.Linear(wide, wide), nn.ReLU(),
             nn.Linear(wide, SHARED),
         )  # fmt: skip
         self.down = nn.ModuleList([nn.Linear(width, RANK, bias=False) for _ in range(CROSSES)])
