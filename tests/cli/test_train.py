@@ -29,7 +29,8 @@ def make_site(home: Path) -> Path:
     close(checkerboard(home))
     fields = msgspec.to_builtins(QUICK)
     (home / FILE).write_text(
-        "[training]\n" + "".join(f"{name} = {value}\n" for name, value in fields.items())
+        "[training]\n"
+        + "".join(f"{name} = {json.dumps(value)}\n" for name, value in fields.items())
     )
     return home
 
