@@ -5,6 +5,7 @@ the compiler runs them on whole vectors (numba's own go to libm, one number at a
 """
 
 from collections.abc import Callable
+from hashlib import blake2b
 from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
 
 import numba
@@ -28,8 +29,9 @@ ROOT_HALF = 0x3F3504F3
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a loop over arrays; releases the GIL while it runs."""
-    compiled = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
-    return cast("Callable[P, R]", compiled)
+    return cast(
+        "Callable[P, R]", _kept(numba.njit(cache=True, nogil=True, error_model="numpy")(function))
+    )
 
 
 def swift(function: Callable[P, R]) -> Callable[P, R]:
@@ -37,10 +39,32 @@ def swift(function: Callable[P, R]) -> Callable[P, R]:
 
     The order is the compiled code's: the same numbers give the same sum, each time.
     """
-    compiled = numba.njit(
-        cache=True, nogil=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"}
-    )(function)
-    return cast("Callable[P, R]", compiled)
+    flags = {"reassoc", "contract", "nsz"}
+    made = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=flags)(function)
+    return cast("Callable[P, R]", _kept(made))
+
+
+def _kept(compiled: Any) -> Any:
+    """Let what is kept on disk hang on everything that was compiled into it.
+
+    Numba looks at the function's own file alone. A kernel also holds the constants of its module,
+    wherever they come from, and the kernels that it calls.
+    """
+    told = blake2b(digest_size=16)
+    for name, value in sorted(compiled.py_func.__globals__.items()):
+        if hasattr(value, "py_func"):
+            told.update(repr((name, _stamp(value))).encode())
+        elif isinstance(value, np.ndarray):
+            told.update(name.encode() + value.tobytes())
+        elif isinstance(value, int | float | np.generic):
+            told.update(repr((name, value)).encode())
+    file = compiled._cache._cache_file  # noqa: SLF001  numba has no other door
+    file._source_stamp = (file._source_stamp, told.hexdigest())  # noqa: SLF001
+    return compiled
+
+
+def _stamp(compiled: Any) -> Any:
+    return compiled._cache._cache_file._source_stamp  # noqa: SLF001
 
 
 def _of_float(build: Callable[[Any, Any], Any]) -> Callable[[Single], Single]:
