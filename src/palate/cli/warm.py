@@ -24,7 +24,7 @@ def main() -> None:
 
     `make setup` does this at the end of an installation. Running it again takes a second or two.
     """
-    with console.status("compiling the kernels (once, about a minute)"), TemporaryDirectory() as folder:
+    with console.status("compiling the kernels (once, a minute)"), TemporaryDirectory() as folder:
         world = TinyWorld(Settings(home=Path(folder)), Path(folder))
         _fold(world.stores.settings)
         _answer(world)
