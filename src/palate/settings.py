@@ -192,6 +192,8 @@ class TrainingSettings(Part, frozen=True):
     horizon: Positive = 50
     """Engagements from a moment on that count as what the user wanted then: 1 learns what comes
     right next, 50 what people take over the coming weeks (which a page is for)."""
+    attribution_hours: Annotated[float, msgspec.Meta(gt=0)] = 24.0
+    """After a page was shown, acts on its items count as its outcome for so long."""
     ranker_candidates: Positive = 100
     """Candidates kept for each of them."""
     ranker: Literal["network", "lambdamart", "auto"] = "network"

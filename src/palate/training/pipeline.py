@@ -45,8 +45,8 @@ CUT = 0.7
 """Share of the engagements that the towers know when the ranker's rows are made."""
 
 RECONSTRUCTED = (
-    "Ranker rows are reconstructed from history, not logged when they were shown: what was on the"
-    " screen is unknown, and an item that nobody took counts as 0."
+    "Ranker rows are reconstructed from history where no page is logged (`pages_shown` are): what"
+    " was on the screen is unknown there, and an item that nobody took counts as 0."
 )
 REFITTED = (
     "The ranker's rows were made with a tower that knew the log up to their beginning; the served"

@@ -42,6 +42,17 @@ class Layout(NamedTuple):
     generators: tuple[str, ...]
     vectors: Floats
     """(rows, dim) item vectors of unit length; (0, 0) for none."""
+    logged: Sequence[RankedList] = ()
+    """Pages that were really shown: learnt from, never judged by."""
+
+    def learnable(self, lists: Sequence[RankedList], until: int) -> Sequence[RankedList]:
+        """Of `lists` and of what was shown before the log position `until`: what says something.
+
+        Where a page is known from which something was taken, the reconstruction gives way to it.
+        """
+        shown = [each for each in self.logged if each.position < until]
+        both = [*(each for each in lists if not each.told), *shown]
+        return [each for each in both if each.labels.any()] or lists
 
     def recipe(self, fusion: Mapping[str, float]) -> Recipe:
         """A network's, with fusion's weights by the feature that holds 1 / the generator's rank."""
@@ -100,9 +111,11 @@ def run_fold(
     dice = np.random.Generator(np.random.PCG64(settings.training.seed))
     few = settings.training.ranker_candidates
     train, held = ([thinned(x, few, dice) for x in part] for part in (train, held))
+    past = layout.learnable(train, held[0].position)
     answers = {}
     for kind in kinds(settings.training, last=shares == FOLDS[-1]):
-        learnt = learn(kind, train, held, layout.recipe(fusion), settings.training, report)
+        recipe = layout.recipe(fusion)
+        learnt = learn(kind, past, held, recipe, settings.training, report)
         answers[kind] = _answer(learnt, held, judge, settings)
     return Fold(judge, fusion, _baselines(judge, layout.generators, fusion), answers)
 
@@ -124,9 +137,9 @@ def learn(
 ) -> Learnt:
     """A network, stopped where `held` says, or trees."""
     if kind == "network":
-        return fit_ranker(learnable(train), learnable(held), recipe, settings, report)
+        return fit_ranker(train, held, recipe, settings, report)
     report("ranker", 1.0, f"growing trees on {len(train) + len(held):,} lists")
-    return fit_trees(learnable([*train, *held]), settings)
+    return fit_trees([*train, *held], settings)
 
 
 def raw_of(learnt: Learnt, lists: Sequence[RankedList]) -> Floats:
@@ -158,11 +171,6 @@ def _baselines(
         "rrf": ndcg(judge, fusion_scores(judge, names, dict.fromkeys(names, 1.0))),
         **{name: ndcg(judge, alone[:, at], alone[:, at] > 0) for at, name in enumerate(names)},
     }
-
-
-def learnable(lists: Sequence[RankedList]) -> Sequence[RankedList]:
-    """Lists with something right in them; all, where there is none."""
-    return [each for each in lists if each.labels.any()] or lists
 
 
 def curves(raw: Floats, lists: Sequence[RankedList]) -> dict[str, Knots]:

@@ -46,6 +46,8 @@ class RankedList:
     """Of the log, at which all of this was not yet known."""
     place: NDArray[np.int16] | None = None
     """(pool,): where each item stood, of what was really shown; None of what is reconstructed."""
+    told: bool = False
+    """What was taken first had been shown, and is learnt from there."""
 
 
 def thinned(each: RankedList, most: int, dice: np.random.Generator) -> RankedList:

@@ -56,6 +56,10 @@ class Moment(NamedTuple):
     now: float
     labels: dict[int, tuple[bool, ...]]
     """Row -> came true, by head."""
+    shown: Rows | None = None
+    """What was really on the page, in order; None of what is reconstructed."""
+    places: NDArray[np.int16] | None = None
+    """(shown,): where each stood, from 1."""
 
 
 def sample_moments(events: EventBatch, since: int, count: int, horizon: int) -> list[Moment]:
@@ -149,8 +153,9 @@ def reconstruct(
 ) -> list[RankedList]:
     """One list per moment, in log order; from number `full` on every pool entry has features.
 
-    The others keep their positives and a sample of the rest, `settings.training.ranker_candidates`
-    in all, with the sampling's weight.
+    Pages that were really shown (`shown.showings`) have exactly their items, and do not count in
+    that number. The others keep their positives and a sample of the rest,
+    `settings.training.ranker_candidates` in all, with the sampling's weight.
     """
     return asyncio.run(_Walk(source, data, full).run(moments, report))
 
@@ -166,12 +171,13 @@ class _Walk:
 
     async def run(self, moments: list[Moment], report: Report) -> list[RankedList]:
         lists: list[RankedList] = []
+        number = 0
         for stretch in _stretches(moments):
             generators, names = self._generators(stretch[0])
             for moment in stretch:
                 self._catch_up(moment)
-                number = len(lists)
                 lists.append(await self._list(moment, generators, names, number))
+                number += moment.shown is None
             done = len(lists) / len(moments)
             report("rows", done, f"replayed {len(lists):,} of {len(moments):,} moments")
         return lists
@@ -200,13 +206,19 @@ class _Walk:
         self, moment: Moment, generators: tuple[Generator, ...], names: tuple[str, ...], number: int
     ) -> RankedList:
         query = self._query(moment)
-        _check(query.user, moment)
+        if moment.shown is None:
+            _check(query.user, moment)
         proposals = [await g.generate(query, POOL) for g in generators]
         quotas = self.stores.settings.retrieval.quotas
         pool = merge(names, proposals, POOL, query.known, quotas)
-        pool = pool.take(query.allows(pool.rows))
+        if moment.shown is None:
+            pool = pool.take(query.allows(pool.rows))
+        else:
+            pool = _only(pool, moment.shown)
         labels = _aligned(pool.rows, moment.labels)
-        kept, weight = self._sample(labels, everything=number >= self.full)
+        kept, weight = self._sample(
+            labels, everything=number >= self.full or moment.shown is not None
+        )
         last = slice(max(len(query.user.history) - HISTORY, 0), None)
         return RankedList(
             moment.user,
@@ -214,7 +226,7 @@ class _Walk:
             pool.rows,
             pool.ranks,
             labels,
-            len(moment.labels),
+            sum(told[0] for told in moment.labels.values()),
             kept,
             self._features(query, pool.take(kept)),
             weight,
@@ -222,6 +234,7 @@ class _Walk:
             query.user.history[last].copy(),
             outcome_codes(query.user.signals[last]),
             int(self.events.position[moment.at]),
+            moment.places,
         )
 
     def _query(self, moment: Moment) -> Query:
@@ -250,6 +263,19 @@ def _check(user: UserState, moment: Moment) -> None:
             "the rows for the ranker know what happened after their moment: the state was folded"
             f" too far (at {moment.at:,} of the log). Nothing was released; this is a fault of ours"
         )
+
+
+def _only(pool: Pool, rows: Rows) -> Pool:
+    """The pool's word on these rows; of what no generator found, that it was not found."""
+    if not len(pool):
+        width = (len(rows), len(pool.generators))
+        nothing = np.full(width, np.nan, np.float32), np.zeros(width, np.int16)
+        return Pool(rows, *nothing, pool.generators)
+    order = np.argsort(pool.rows, kind="stable")
+    at = order[np.minimum(np.searchsorted(pool.rows[order], rows), len(order) - 1)]
+    found = (pool.rows[at] == rows)[:, None]
+    scores = np.where(found, pool.scores[at], np.float32(np.nan))
+    return Pool(rows, scores, np.where(found, pool.ranks[at], np.int16(0)), pool.generators)
 
 
 def _aligned(rows: Rows, labels: dict[int, tuple[bool, ...]]) -> Floats:

@@ -1,5 +1,6 @@
 """The ranker's part of a run: rows out of history, training, calibration, and the gate."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -36,6 +37,7 @@ from palate.training.ranking.rows import (
     reconstruct,
     sample_moments,
 )
+from palate.training.ranking.shown import parted, showings
 from palate.training.report import Report
 
 FEWEST_MOMENTS, FEWEST_USERS = 100, 10
@@ -67,21 +69,29 @@ def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -
         why = f"Too little for a ranker: {len(moments):,} moments after the cut."
         return RankerOutcome(refused("ranker", f"{why} The release ranks by weighted fusion."))
     report("rows", 0.0, f"replaying the log with {len(moments):,} moments")
-    lists = reconstruct(source, data, moments, int(len(moments) * JUDGED), report)
+    hours = settings.attribution_hours
+    pages = showings(data.events, data.part(cut), settings.ranker_queries, 3_600.0 * hours)
+    both = sorted((*moments, *pages), key=lambda each: each.at)
+    made = reconstruct(source, data, both, int(len(moments) * JUDGED), report)
+    lists, logged = parted(both, made)
     if sum(each.labels.any() for each in lists) < FEWEST_MOMENTS // 2:
         why = "Too little for a ranker: the generators hardly ever found what was taken."
         return RankerOutcome(refused("ranker", f"{why} The release ranks by weighted fusion."))
     watch(lists, source.features)
     report("ranker", 0.0, f"{len(lists):,} lists, {settings.ranker_candidates} items each")
-    return _judged(source, data, lists, report)
+    return _judged(source, data, lists, logged, report)
 
 
 def _judged(
-    source: RowSource, data: Dataset, lists: Sequence[RankedList], report: Report
+    source: RowSource,
+    data: Dataset,
+    lists: Sequence[RankedList],
+    logged: Sequence[RankedList],
+    report: Report,
 ) -> RankerOutcome:
     settings = source.stores.settings
     kind, vectors = _vectors(source)
-    layout = Layout(source.features, generator_names(source), vectors)
+    layout = Layout(source.features, generator_names(source), vectors, logged)
     folds = [run_fold(lists, shares, layout, settings, report) for shares in FOLDS]
     best, verdict = _verdict(folds, settings.training.seed)
     metrics = _metrics(layout.generators, folds, best)
@@ -94,7 +104,11 @@ def _judged(
         promote=promote,
         fusion=folds[-1].fusion,
         metrics=metrics,
-        data={"moments": len(lists), "rows": sum(len(each.kept) for each in lists)},
+        data={
+            "moments": len(lists),
+            "pages_shown": len(logged),
+            "rows": sum(len(each.kept) for each in (*lists, *logged)),
+        },
     )
     if not verdict.shipped:
         return outcome
@@ -163,7 +177,9 @@ def _whole(
     """What ships: the judged recipe over every moment, for as many passes as were best."""
     epochs = max(last.answers[kind].epochs, 1)
     planned = msgspec.structs.replace(settings, ranker_epochs=epochs)
-    return learn(kind, lists, [], layout.recipe(last.fusion), planned, report)
+    return learn(
+        kind, layout.learnable(lists, sys.maxsize), [], layout.recipe(last.fusion), planned, report
+    )
 
 
 def _facts(
