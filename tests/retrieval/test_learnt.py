@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from palate.funnel.types import Query
+from palate.funnel.types import Matching, Query
 from palate.models.ials import IalsFacts
 from palate.releases.manifest import Manifest
 from palate.releases.release import Release
@@ -93,3 +93,14 @@ def test_an_item_that_nobody_took_is_found_through_its_content() -> None:
     unseen = replace(romance, excluded=np.setdiff1d(romance.user.seen, [NEW]).astype(np.int32))
     assert "romance-3" in names(Ials, unseen, 12)
     assert "romance-3" not in names(Ials, COMEDY, 12)
+
+
+@LEARNT
+def test_the_requests_filter_is_obeyed_before_the_limit(part: type[Linear | Ials]) -> None:
+    columns = tiny_stores().columns
+    everything = names(part, COMEDY)
+    passed = np.array([tiny_row(everything[-1])], np.int32)
+    mask = np.zeros(columns.capacity, np.bool_)
+    mask[passed] = True
+    for rows in (passed, None):
+        assert names(part, replace(COMEDY, matching=Matching(mask, rows)), 1) == [everything[-1]]

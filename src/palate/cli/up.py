@@ -46,8 +46,8 @@ def main(
         **given,
     )
     check_binding(serving)
-    check_alone(settings)
     check_port(serving.host, serving.port)
+    check_alone(settings)
     asyncio.run(_run(msgspec.structs.replace(settings, serving=serving), api_only=api_only))
 
 

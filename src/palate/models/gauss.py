@@ -12,6 +12,7 @@ import numpy as np
 
 from palate.arrays import Floats
 from palate.jit import swift
+from palate.models.tables import write_table
 
 KNOTS = 16
 """Points of a feature's curve; straight lines between them."""
@@ -36,8 +37,7 @@ class Gauss(NamedTuple):
 
     def save(self, folder: Path) -> None:
         """Write the curves into `folder`."""
-        for name, array in self._asdict().items():
-            np.save(folder / f"{name}.npy", array)
+        write_table(folder, self)
 
     def __call__(self, features: Floats) -> Floats:
         """(n, features) on the common scale."""

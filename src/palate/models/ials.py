@@ -17,13 +17,12 @@ import numpy as np
 
 from palate.arrays import Floats, Mask, Rows
 from palate.catalog.columns import ItemColumns
-from palate.index.exact import ExactIndex, best
+from palate.index.growing import GrowingIndex
 from palate.index.opening import build_index, open_index
 from palate.index.protocol import Index
+from palate.models.tables import read_table, write_table
 
 FACTS = "ials.json"
-SPARE = 50
-"""Items asked for beyond what is wanted, for those that may not be shown."""
 
 
 class IalsFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +60,7 @@ class Ials:
 
     def __init__(self, facts: IalsFacts, table: IalsTable, index: Index) -> None:
         self.facts, self.table, self._index = facts, table, index
-        self._late = _Late(-1, -1, np.empty(0, np.int32), np.empty((0, facts.dim), np.float32))
+        self._items = GrowingIndex(index, table.known, self.from_content)
 
     @classmethod
     def of(cls, facts: IalsFacts, table: IalsTable, seed: int = 0) -> Self:
@@ -73,8 +72,7 @@ class Ials:
     def load(cls, folder: Path) -> Self:
         """Map what `save` wrote. Raises OSError or ValueError."""
         facts = msgspec.json.decode((folder / FACTS).read_bytes(), type=IalsFacts)
-        arrays = (np.load(folder / f"{n}.npy", mmap_mode="r") for n in IalsTable._fields)
-        table = IalsTable(*map(np.asarray, arrays))
+        table = read_table(folder, IalsTable)
         rows = np.flatnonzero(table.known).astype(np.int32)
         return cls(facts, table, open_index(folder, rows, table.vectors[rows]))
 
@@ -86,8 +84,7 @@ class Ials:
         """Write facts, arrays and index into `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / FACTS).write_bytes(msgspec.json.encode(self.facts))
-        for name, array in self.table._asdict().items():
-            np.save(folder / f"{name}.npy", array)
+        write_table(folder, self.table)
         self._index.save(folder)
 
     def user_vector(self, history: Rows, columns: ItemColumns | None = None) -> Floats | None:
@@ -112,22 +109,22 @@ class Ials:
         return scores
 
     def candidates(
-        self, history: Rows, columns: ItemColumns, excluded: Rows, limit: int
+        self,
+        history: Rows,
+        columns: ItemColumns,
+        excluded: Rows,
+        limit: int,
+        allowed: Mask | None = None,
     ) -> tuple[Rows, Floats]:
-        """The `limit` servable items nearest to the taste, best first; `excluded` is sorted."""
+        """The `limit` servable items nearest to the taste, best first; `excluded` is sorted.
+
+        With `allowed` only rows where it is True.
+        """
         vector = self.user_vector(history, columns)
         if vector is None:
             return np.empty(0, np.int32), np.empty(0, np.float32)
-        wanted = limit + len(excluded) + SPARE
-        found = [self._index.search(vector, wanted)]
-        late = self._arrived(columns)
-        if len(late.rows):
-            found.append(ExactIndex(late.rows, late.vectors).search(vector, wanted))
-        rows = np.concatenate([r for r, _ in found])
-        scores = np.concatenate([s for _, s in found]).astype(np.float32)
-        kept = (columns.read(rows, ("servable",))["servable"] != 0) & (scores > 0)
-        kept &= ~np.isin(rows, excluded)
-        return best(rows[kept], scores[kept], limit)
+        rows, scores = self._items.nearest(vector, columns, excluded, limit, allowed)
+        return rows[scores > 0], scores[scores > 0]
 
     def item_vectors(self, rows: Rows, columns: ItemColumns | None = None) -> tuple[Floats, Mask]:
         """Vectors by row, and which of them mean anything."""
@@ -146,25 +143,6 @@ class Ials:
         content = columns.read(rows, ("content",))["content"]
         vectors: Floats = content @ self.table.content[:-1] + self.table.content[-1]
         return vectors.astype(np.float32, copy=False), np.asarray(content.any(axis=1))
-
-    def _arrived(self, columns: ItemColumns) -> "_Late":
-        """Items that came after the training; gathered anew when the catalogue changed."""
-        version, size = columns.version, columns.size
-        if (self._late.version, self._late.size) != (version, size):
-            known = self.table.known
-            after = np.arange(len(known), max(size, len(known)))
-            rows = np.concatenate([np.flatnonzero(~known), after]).astype(np.int32)
-            vectors, told = self.from_content(rows, columns)
-            told &= columns.read(rows, ("servable",))["servable"] != 0
-            self._late = _Late(version, size, rows[told], vectors[told])
-        return self._late
-
-
-class _Late(NamedTuple):
-    version: int
-    size: int
-    rows: Rows
-    vectors: Floats
 
 
 def penalty_of(facts: IalsFacts, taken: int, others: int) -> float:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from palate.arrays import Floats, Mask, Rows
 from palate.index.exact import best
 from palate.jit import kernel
+from palate.models.tables import read_table, write_table
 
 FACTS = "linear.json"
 
@@ -56,15 +57,13 @@ class Linear:
     def load(cls, folder: Path) -> Self:
         """Map what `save` wrote. Raises OSError or ValueError."""
         facts = msgspec.json.decode((folder / FACTS).read_bytes(), type=LinearFacts)
-        arrays = (np.load(folder / f"{n}.npy", mmap_mode="r") for n in LinearTable._fields)
-        return cls(facts, LinearTable(*map(np.asarray, arrays)))
+        return cls(facts, read_table(folder, LinearTable))
 
     def save(self, folder: Path) -> None:
         """Write facts and arrays into `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / FACTS).write_bytes(msgspec.json.encode(self.facts))
-        for name, array in self.table._asdict().items():
-            np.save(folder / f"{name}.npy", array)
+        write_table(folder, self.table)
 
     @property
     def items(self) -> int:

@@ -10,7 +10,6 @@ was added a second ago has a usable vector through its content alone.
     score: u·v
 """
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -22,10 +21,12 @@ from palate.arrays import Floats, Mask, Rows, Times
 from palate.catalog.columns import ItemColumns
 from palate.events.kinds import Signal
 from palate.features.record import UserState
-from palate.index.exact import ExactIndex, best
+from palate.index.exact import best
+from palate.index.growing import GrowingIndex
 from palate.index.opening import build_index, open_index
 from palate.index.protocol import Index
 from palate.models.onnx import session
+from palate.models.tables import read_table, write_table
 
 TIME_BUCKETS = 32
 """Powers of two of seconds: the last one is beyond 60 years."""
@@ -77,19 +78,6 @@ def span_buckets(times: Times, now: float) -> NDArray[np.int64]:
     return time_buckets(asked[:, None] - times[None, :])
 
 
-@dataclass(slots=True)
-class _Fresh:
-    """Items that came after the training, scored through their content."""
-
-    version: int = -1
-    size: int = -1
-    index: ExactIndex = field(
-        default_factory=lambda: ExactIndex(np.empty(0, np.int32), np.empty((0, 1), np.float32))
-    )
-    rows: Rows = field(default_factory=lambda: np.empty(0, np.int32))
-    vectors: Floats = field(default_factory=lambda: np.empty((0, 1), np.float32))
-
-
 class TwoTower:
     """Both towers of one release."""
 
@@ -97,16 +85,13 @@ class TwoTower:
         self.facts = facts
         self._table = table
         self._session = session(user)
-        self._index = index
-        self._fresh = _Fresh()
+        self._items = GrowingIndex(index, table.known, self._from_content)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Open what `save_table` and the exporter wrote. Raises OSError or ValueError."""
         facts = msgspec.json.decode((folder / "tower.json").read_bytes(), type=TowerFacts)
-        table = ItemTable(
-            *(np.load(folder / f"{name}.npy", mmap_mode="r") for name in ItemTable._fields)
-        )
+        table = read_table(folder, ItemTable)
         rows = np.flatnonzero(table.known).astype(np.int32)
         index = open_index(folder, rows, table.vectors[rows])
         return cls(facts, table, folder / "user.onnx", index)
@@ -156,7 +141,7 @@ class TwoTower:
         vector = self.user_vector(user, now, columns)
         if vector is None:
             return np.empty(0, np.int32), np.empty(0, np.float32)
-        return self._near(vector, columns, excluded, limit, allowed)
+        return self._items.nearest(vector, columns, excluded, limit, allowed)
 
     def similar(
         self, row: int, columns: ItemColumns, limit: int, allowed: Mask | None = None
@@ -166,28 +151,10 @@ class TwoTower:
         if not usable[0]:
             return np.empty(0, np.int32), np.empty(0, np.float32)
         own = np.array([row], np.int32)
-        rows, _ = self._near(vectors[0], columns, own, 4 * limit + 50, allowed)
+        rows, _ = self._items.nearest(vectors[0], columns, own, 4 * limit + 50, allowed)
         others, _ = self._vectors(rows, columns)
         norms = np.linalg.norm(others, axis=1) * np.linalg.norm(vectors[0])
         return best(rows, (others @ vectors[0] / np.maximum(norms, 1e-9)).astype(np.float32), limit)
-
-    def _near(
-        self,
-        vector: Floats,
-        columns: ItemColumns,
-        excluded: Rows,
-        limit: int,
-        allowed: Mask | None = None,
-    ) -> tuple[Rows, Floats]:
-        wanted = limit + len(excluded) + 50
-        found = [self._index.search(vector, wanted, allowed)]
-        fresh = self._segment(columns)
-        if len(fresh.rows):
-            found.append(fresh.index.search(vector, wanted, allowed))
-        rows = np.concatenate([r for r, _ in found])
-        scores = np.concatenate([s for _, s in found]).astype(np.float32)
-        keep = columns.servable[rows].astype(bool) & ~_among(rows, excluded)
-        return best(rows[keep], scores[keep], limit)
 
     def vectors(self, rows: Rows, columns: ItemColumns) -> Floats:
         """(n, dim): item vectors by row, 0 where nothing is known."""
@@ -202,7 +169,7 @@ class TwoTower:
         vectors = self._table.vectors[np.where(usable, rows, 0)]
         if columns is None or usable.all():
             return vectors, usable
-        fresh = self._segment(columns)
+        fresh = self._items.newcomers(columns)
         if len(fresh.rows):
             at = np.minimum(np.searchsorted(fresh.rows, rows), len(fresh.rows) - 1)
             late = ~usable & (fresh.rows[at] == rows)
@@ -210,30 +177,13 @@ class TwoTower:
             usable = usable | late
         return vectors, usable
 
-    def _segment(self, columns: ItemColumns) -> _Fresh:
-        """Gather the fresh items; computed anew when the catalogue's columns changed."""
-        version, size = columns.version, columns.size
-        if (self._fresh.version, self._fresh.size) != (version, size):
-            rows = self._late_rows(size)
-            rows = rows[columns.servable[rows].astype(bool)]
-            vectors = self._content_vectors(rows, columns)
-            self._fresh = _Fresh(version, size, ExactIndex(rows, vectors), rows, vectors)
-        return self._fresh
-
-    def _late_rows(self, size: int) -> Rows:
-        known = self._table.known
-        after = np.arange(len(known), max(size, len(known)))
-        return np.concatenate([np.flatnonzero(~known), after]).astype(np.int32)
-
-    def _content_vectors(self, rows: Rows, columns: ItemColumns) -> Floats:
+    def _from_content(self, rows: Rows, columns: ItemColumns) -> tuple[Floats, Mask]:
         names = columns.category_names()
         known = {name: code for code, name in enumerate(self.facts.categories)}
         codes = np.array([known.get(name, -1) for name in names] + [-1], np.int64)
-        return content_vectors(
-            columns.content[rows],
-            codes[columns.categories[rows].astype(np.int64)],
-            self._table,
-        )
+        held = codes[columns.categories[rows].astype(np.int64)]
+        vectors = content_vectors(columns.content[rows], held, self._table)
+        return vectors, np.ones(len(rows), np.bool_)
 
 
 def content_vectors(content: Floats, categories: NDArray[np.int64], table: ItemTable) -> Floats:
@@ -250,14 +200,6 @@ def content_vectors(content: Floats, categories: NDArray[np.int64], table: ItemT
 def save_table(folder: Path, facts: TowerFacts, table: ItemTable, seed: int = 0) -> None:
     """Write everything but the user tower, and build the index."""
     (folder / "tower.json").write_bytes(msgspec.json.encode(facts))
-    for name, array in table._asdict().items():
-        np.save(folder / f"{name}.npy", array)
+    write_table(folder, table)
     rows = np.flatnonzero(table.known).astype(np.int32)
     build_index(rows, table.vectors[rows], seed).save(folder)
-
-
-def _among(rows: Rows, excluded: Rows) -> Mask:
-    if not len(excluded):
-        return np.zeros(len(rows), bool)
-    at = np.minimum(np.searchsorted(excluded, rows), len(excluded) - 1)
-    return np.asarray(excluded[at] == rows)

@@ -68,7 +68,7 @@ class Brought:
         scores = np.full(size, -np.inf, np.float32)
         found = np.asarray(self.model.score(history), np.float32)[:size]
         scores[: len(found)] = found
-        scores[self.columns.servable[:size] == 0] = -np.inf
+        scores[query.servable(self.columns)[:size] == 0] = -np.inf
         scores[query.excluded[query.excluded < size]] = -np.inf
         rows = np.argsort(-scores, kind="stable")[:limit].astype(np.int32)
         rows = rows[np.isfinite(scores[rows])]

@@ -31,7 +31,9 @@ class Ials:
         if self.model is None:
             return Candidates.none()
         history = query.about(self.history)
-        return Candidates(*self.model.candidates(history, self.columns, query.excluded, limit))
+        allowed = query.matching.mask if query.matching else None
+        found = self.model.candidates(history, self.columns, query.excluded, limit, allowed)
+        return Candidates(*found)
 
     def explain(self, query: Query, row: int) -> Reason:
         if query.seed_item >= 0:

@@ -27,7 +27,7 @@ class Linear:
         if self.model is None:
             return Candidates.none()
         history = query.about(self.history)
-        servable = self.columns.servable
+        servable = query.servable(self.columns)
         return Candidates(*self.model.candidates(history, servable, query.excluded, limit))
 
     def explain(self, query: Query, row: int) -> Reason:

@@ -1,0 +1,73 @@
+"""A release's index and the items that came after it, searched as one."""
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+
+from palate.arrays import Floats, Mask, Rows
+from palate.catalog.columns import ItemColumns
+from palate.index.exact import ExactIndex, best
+from palate.index.protocol import Index
+
+Place: TypeAlias = Callable[[Rows, ItemColumns], tuple[Floats, Mask]]
+"""Where content alone puts items, and which of them say anything of themselves."""
+SPARE = 50
+"""Items asked for beyond what is wanted, for those that may not be shown."""
+
+
+class Newcomers(NamedTuple):
+    """Servable items that the release does not know."""
+
+    rows: Rows
+    """Sorted where the release knows all rows up to its end."""
+    vectors: Floats
+    near: ExactIndex
+
+
+class GrowingIndex:
+    """An index over the rows that are `known`, and exact search among those that came later."""
+
+    def __init__(self, index: Index, known: Mask, place: Place) -> None:
+        self._index, self._known, self._place = index, known, place
+        self._seen = (-1, -1)
+        self._newcomers = _gathered(np.empty(0, np.int32), np.empty((0, 1), np.float32))
+
+    def newcomers(self, columns: ItemColumns) -> Newcomers:
+        """What came later; gathered anew when the catalogue's columns changed."""
+        seen = columns.version, columns.size
+        if self._seen != seen:
+            first = len(self._known)
+            after = np.arange(first, max(columns.size, first))
+            rows = np.concatenate([np.flatnonzero(~self._known), after]).astype(np.int32)
+            rows = rows[columns.servable[rows] != 0]
+            vectors, told = self._place(rows, columns)
+            self._newcomers = _gathered(rows[told], vectors[told])
+            self._seen = seen
+        return self._newcomers
+
+    def nearest(
+        self,
+        vector: Floats,
+        columns: ItemColumns,
+        excluded: Rows,
+        limit: int,
+        allowed: Mask | None = None,
+    ) -> tuple[Rows, Floats]:
+        """The `limit` servable rows with the largest dot products, best first.
+
+        `excluded` is sorted; with `allowed` only rows where it is True.
+        """
+        wanted = limit + len(excluded) + SPARE
+        found = [self._index.search(vector, wanted, allowed)]
+        late = self.newcomers(columns)
+        if len(late.rows):
+            found.append(late.near.search(vector, wanted, allowed))
+        rows = np.concatenate([r for r, _ in found])
+        scores = np.concatenate([s for _, s in found]).astype(np.float32)
+        keep = (columns.servable[rows] != 0) & ~np.isin(rows, excluded)
+        return best(rows[keep], scores[keep], limit)
+
+
+def _gathered(rows: Rows, vectors: Floats) -> Newcomers:
+    return Newcomers(rows, vectors, ExactIndex(rows, vectors))
