@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from palate.catalog.item import Item
 from palate.catalog.vocabulary import Vocabulary
-from palate.expressions.tree import Kind
+from palate.expressions.tree import Kind, kind_of
 from palate.mapped import Column, Layout, MappedArrays
 
 MOST = 64
@@ -73,7 +73,7 @@ class AttributeColumns:
             held["data"][list(cleared)] = held.layout.columns["data"].fill
         for row, item in known:
             for name, value in _values(item).items():
-                if kinds.get(name) == _kind(value):
+                if kinds.get(name) == kind_of(value):
                     self._put(self._held[name]["data"], row, value)
 
     def cut(self) -> bool:
@@ -93,7 +93,7 @@ class AttributeColumns:
         known, kinds, texts = set(self.kinds()), [], []
         for item in items:
             for name, value in _values(item).items():
-                kind = _kind(value)
+                kind = kind_of(value)
                 if kind and name not in known:
                     known.add(name)
                     kinds.append(f"{kind}:{name}")
@@ -129,23 +129,10 @@ def _values(item: Item) -> dict[str, Any]:
     return {name: value for name, value in (fixed | free).items() if value is not None}
 
 
-def _kind(value: Any) -> Kind | None:
-    match value:
-        case bool():
-            return "flag"
-        case int() | float():
-            return "number"
-        case str():
-            return "text"
-        case list() | tuple() if all(isinstance(each, str) for each in value):
-            return "texts"
-    return None
-
-
 def _texts(value: Any) -> list[str]:
     if isinstance(value, str):
         return [value]
-    return list(value[:PLACES]) if _kind(value) == "texts" else []
+    return list(value[:PLACES]) if kind_of(value) == "texts" else []
 
 
 def _split(field: str) -> tuple[str, Kind]:

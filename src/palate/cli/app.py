@@ -20,7 +20,7 @@ from palate.errors import PalateError
 HERE = Path(__file__).parent
 INTERRUPTED = 130
 STOPPED = "palate: stopped; what was done is kept, and the same command goes on from there"
-NOT_COMMANDS = {"__init__", "__main__", "app", "output", "site"}
+NOT_COMMANDS = {"__init__", "__main__", "app", "listening", "output", "site"}
 
 
 class LazyCommands(TyperGroup):

@@ -1,14 +1,19 @@
 """Answer requests over HTTP (serving only; `palate up` runs every role)."""
 
 from pathlib import Path
-from typing import Annotated
 
-import msgspec
 import typer
 
+from palate.cli.listening import (
+    ApiOnlyOption,
+    HostOption,
+    PortOption,
+    WorkersOption,
+    listening,
+)
 from palate.cli.output import console
 from palate.cli.site import SiteOption, settings_of
-from palate.serving.launch import API_ONLY, check_binding, check_port, serve
+from palate.serving.launch import API_ONLY, serve
 from palate.settings import ServingSettings
 
 CONSOLE = "palate.console.app:create"
@@ -23,14 +28,10 @@ app = typer.Typer()
 @app.command()
 def main(
     site: SiteOption = Path(),
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; else the settings'.", show_default=False)
-    ] = "",
-    port: Annotated[
-        int | None, typer.Option(min=0, max=65_535, help="Port to listen on; else the settings'.")
-    ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Worker processes.")] = None,
-    api_only: Annotated[bool, typer.Option("--api-only", help="Without the storefront.")] = False,  # noqa: FBT002  Typer's form
+    host: HostOption = "",
+    port: PortOption = None,
+    workers: WorkersOption = None,
+    api_only: ApiOnlyOption = False,  # noqa: FBT002  Typer's form
 ) -> None:
     """Answer requests over HTTP, until Ctrl-C.
 
@@ -39,11 +40,7 @@ def main(
     Without an API key (`api_keys` in palate.toml) only loopback addresses are allowed.
     """
     settings = settings_of(site)
-    named = {"host": host or None, "port": port, "workers": workers}
-    given = {name: value for name, value in named.items() if value is not None}
-    wanted = msgspec.structs.replace(settings.serving, **given)
-    check_binding(wanted)
-    check_port(wanted.host, wanted.port)
+    wanted = listening(settings.serving, host, port, workers)
     console.print(f"serving {settings.site.name} on http://{wanted.host}:{wanted.port}")
     target, remark = front(wanted, api_only=api_only)
     if remark:

@@ -3,14 +3,19 @@
 import asyncio
 import signal
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
 import typer
 
+from palate.cli.listening import (
+    ApiOnlyOption,
+    HostOption,
+    PortOption,
+    WorkersOption,
+    listening,
+)
 from palate.cli.output import console
 from palate.cli.site import SiteOption, settings_of
-from palate.serving.launch import check_binding, check_port
 from palate.serving.supervisor import Supervisor, ready, site_roles
 from palate.settings import Settings
 from palate.streaming.lock import check_alone
@@ -23,30 +28,17 @@ app = typer.Typer()
 @app.command()
 def main(
     site: SiteOption = Path(),
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; else the settings'.", show_default=False)
-    ] = "",
-    port: Annotated[
-        int | None, typer.Option(min=0, max=65_535, help="Port to listen on; else the settings'.")
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Worker processes that answer.")
-    ] = None,
-    api_only: Annotated[bool, typer.Option("--api-only", help="Without the storefront.")] = False,  # noqa: FBT002  Typer's form
+    host: HostOption = "",
+    port: PortOption = None,
+    workers: WorkersOption = None,
+    api_only: ApiOnlyOption = False,  # noqa: FBT002  Typer's form
 ) -> None:
     """Run every role of a site (serve, stream, train) until Ctrl-C; what dies is started again.
 
     Example: **palate up --port 8700**
     """
     settings = settings_of(site)
-    named = {"host": host or None, "port": port, "workers": workers}
-    given = {name: value for name, value in named.items() if value is not None}
-    serving = msgspec.structs.replace(
-        settings.serving,
-        **given,
-    )
-    check_binding(serving)
-    check_port(serving.host, serving.port)
+    serving = listening(settings.serving, host, port, workers)
     check_alone(settings)
     asyncio.run(_run(msgspec.structs.replace(settings, serving=serving), api_only=api_only))
 

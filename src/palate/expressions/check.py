@@ -1,11 +1,10 @@
 """Does every name exist, and does every comparison make sense? Told before anything runs."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import NoReturn
 
-from palate.expressions.parse import parse, refused
+from palate.expressions.parse import parse, refused, seconds
 from palate.expressions.tree import (
     VISITOR,
     All,
@@ -120,9 +119,7 @@ class _Checker:
 
     def _date(self, value: Constant) -> Constant:
         try:
-            moment = datetime.fromisoformat(str(value.value))
-            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-            return Constant(moment.timestamp(), "time", value.at)
+            return Constant(seconds(str(value.value)), "time", value.at)
         except (ValueError, OverflowError):
             return self.refuse("a time is wanted here, like 2026-01-31", value.at)
 

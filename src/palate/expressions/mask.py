@@ -26,6 +26,7 @@ from palate.expressions.tree import (
     Shift,
     Truth,
     Value,
+    kind_of,
 )
 
 MINUTE = 60.0
@@ -195,16 +196,12 @@ class _Evaluator:
 
 def _given(value: Any) -> _Side:
     """A value that came with the request."""
-    match value:
-        case bool():
-            return _Side("flag", float(value))
-        case int() | float():
-            return _Side("number", float(value))
-        case str():
-            return _Side("text", value)
-        case list() | tuple() if all(isinstance(each, str) for each in value):
-            return _Side("texts", tuple(value))
-    return _MISSING
+    kind = kind_of(value)
+    if kind is None:
+        return _MISSING
+    if kind in NUMERIC:
+        return _Side(kind, float(value))
+    return _Side(kind, value if kind == "text" else tuple(value))
 
 
 def _element(kind: Kind) -> Kind:

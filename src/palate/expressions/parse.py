@@ -197,8 +197,7 @@ class _Reader:
         """``date("2026-01-31")`` and spans of time."""
         if name == "date" and isinstance(given.value, str):
             try:
-                moment = datetime.fromisoformat(given.value)
-                return Constant(_utc(moment).timestamp(), "time", self._at(node))
+                return Constant(seconds(given.value), "time", self._at(node))
             except (ValueError, OverflowError):
                 self.refuse('a date is written date("2026-01-31") or with a time', given)
         if name in SPANS and _is_number(given.value):
@@ -211,5 +210,10 @@ def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
 
 
-def _utc(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def seconds(text: str) -> float:
+    """A date or time in seconds since the epoch; UTC where it names no zone.
+
+    Raises ValueError or OverflowError.
+    """
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -141,3 +141,17 @@ def parts(part: Part) -> Iterator[Part]:
 def fields(part: Part) -> Iterator[Field]:
     """Every field that is read, in the order of the text."""
     return (each for each in parts(part) if isinstance(each, Field))
+
+
+def kind_of(value: object) -> Kind | None:
+    """What a value of a document is; None where a condition has no use for it."""
+    match value:
+        case bool():
+            return "flag"
+        case int() | float():
+            return "number"
+        case str():
+            return "text"
+        case list() | tuple() if all(isinstance(each, str) for each in value):
+            return "texts"
+    return None

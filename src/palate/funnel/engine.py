@@ -112,8 +112,9 @@ class Funnel:
         columns = self.stores.columns.read(rows, self._filter_reads)
         kept = query.matches(rows)
         _note(log, "filter", rows, kept)
-        kept &= query.allows(rows)
-        _note(log, "excluded", rows, kept)
+        welcome = query.welcomes(rows)
+        _note(log, "excluded", rows, welcome)
+        kept &= welcome
         for each in self.filters:
             name = name_of(each)
             with log.part(f"filter.{name}", int(kept.sum())) as part:

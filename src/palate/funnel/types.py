@@ -81,11 +81,15 @@ class Query:
 
     def allows(self, rows: Rows) -> Mask:
         """True where a row is not among `excluded` and passes the request's filter."""
-        kept = self.matches(rows)
+        kept = self.welcomes(rows)
+        return kept if self.matching is None else kept & self.matches(rows)
+
+    def welcomes(self, rows: Rows) -> Mask:
+        """True where a row is not among `excluded`."""
         if not len(self.excluded):
-            return kept
+            return np.ones(len(rows), np.bool_)
         at = np.searchsorted(self.excluded, rows)
-        return np.asarray(kept & (self.excluded.take(at, mode="clip") != rows))
+        return np.asarray(self.excluded.take(at, mode="clip") != rows)
 
     def matches(self, rows: Rows) -> Mask:
         """True where a row passes the request's filter."""

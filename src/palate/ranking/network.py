@@ -6,10 +6,11 @@ from typing import Self
 import numpy as np
 
 from palate.arrays import Floats, Rows
+from palate.catalog.columns import ItemColumns
 from palate.funnel.stages import Ranker
 from palate.funnel.types import Pool, Query
 from palate.models.ranker import HEADS, RankerModel, Taste, unit
-from palate.models.two_tower import outcome_codes
+from palate.models.two_tower import TwoTower, outcome_codes
 from palate.ranking.fusion import Fusion
 from palate.ranking.value import weights_of
 from palate.stores import Stores
@@ -54,12 +55,15 @@ class Network:
         return Taste(candidates, history[known], outcome_codes(signals[known]))
 
     def _vectors(self, rows: Rows) -> Floats:
-        release, columns = self.stores.release, self.stores.columns
-        if release is not None and release.two_tower is not None:
-            vectors = release.two_tower.vectors(rows, columns)
-        else:
-            vectors = columns.read(rows, ("content",))["content"]
-        return unit(vectors)
+        release = self.stores.release
+        return compared_vectors(release.two_tower if release else None, rows, self.stores.columns)
+
+
+def compared_vectors(tower: TwoTower | None, rows: Rows, columns: ItemColumns) -> Floats:
+    """(n, dim) of unit length, 0 where unknown: by the tower, by content where there is none."""
+    if tower is not None:
+        return unit(tower.vectors(rows, columns))
+    return unit(columns.read(rows, ("content",))["content"])
 
 
 def best_ranker(stores: Stores) -> Ranker:

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from typing import Self
 
-import numpy as np
-
-from palate.catalog.columns import ItemColumns
 from palate.funnel.types import Candidates, Query, Reason
+from palate.retrieval.anything import Anything
 from palate.stores import Stores
 
 
@@ -17,20 +15,16 @@ class Eligible:
     Other generators know a few hundred items each, of which a narrow filter may leave none.
     """
 
-    columns: ItemColumns
+    anything: Anything
 
     @classmethod
     def default(cls, stores: Stores) -> Self:
-        return cls(stores.columns)
+        return cls(Anything.default(stores))
 
     async def generate(self, query: Query, limit: int) -> Candidates:
         if query.matching is None or query.matching.rows is None:
             return Candidates.none()
-        rows = query.matching.rows
-        rows = rows[query.allows(rows) & (self.columns.servable[rows] != 0)]
-        if len(rows) > limit:
-            rows = query.dice("eligible").choice(rows, limit, replace=False)
-        return Candidates(rows, np.linspace(1, 0, len(rows), dtype=np.float32))
+        return await self.anything.generate(query, limit)
 
     def explain(self, query: Query, row: int) -> Reason:
-        return Reason("explore")
+        return self.anything.explain(query, row)

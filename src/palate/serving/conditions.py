@@ -10,13 +10,23 @@ from palate.catalog.columns import ItemColumns
 from palate.catalog.filterable import Filterable
 from palate.expressions.check import checked
 from palate.expressions.mask import MINUTE, Scope, mask
-from palate.expressions.tree import Condition, Now, fields, parts
+from palate.expressions.tree import VISITOR, Condition, Now, fields, kind_of, parts
 from palate.funnel.types import Matching
 
 COMPILED, KEPT = 256, 16
 """Conditions, and answers, that are remembered."""
 FEW = 50_000
 """Up to so many items are told row by row."""
+
+
+class Compiled(NamedTuple):
+    """A condition, and what of a request it asks for."""
+
+    condition: Condition
+    names: tuple[str, ...]
+    """``user.*`` and ``context.*`` that it reads."""
+    timed: bool
+    """Whether it goes by the time."""
 
 
 class Asked(NamedTuple):
@@ -43,16 +53,17 @@ class Conditions:
         Raises BadInput that points at the character.
         """
         columns = self._columns
-        condition = self._compiled(text, columns.version)
-        names = sorted({field.name for field in fields(condition)} & visitor.keys())
-        values = tuple((name, _frozen(visitor[name])) for name in names)
-        timed = any(isinstance(each, Now) for each in parts(condition))
+        condition, names, timed = self._compiled(text, columns.version)
+        values = tuple((name, _frozen(visitor[name])) for name in names if name in visitor)
         minute = now // MINUTE * MINUTE if timed else 0.0
         return self._answered(Asked(condition, columns.version, columns.size, minute, values))
 
-    def _compile(self, text: str, _: int) -> Condition:
+    def _compile(self, text: str, _: int) -> Compiled:
         """Fields come with the catalogue, so each of its versions is checked anew."""
-        return checked(text, self._fields.schema())
+        condition = checked(text, self._fields.schema())
+        names = {each.name for each in fields(condition) if each.name.startswith(VISITOR)}
+        timed = any(isinstance(each, Now) for each in parts(condition))
+        return Compiled(condition, tuple(sorted(names)), timed)
 
     def _answer(self, asked: Asked) -> Matching:
         columns, size = self._columns, asked.size
@@ -65,6 +76,7 @@ class Conditions:
 
 def _frozen(value: Any) -> Hashable:
     """The value where a condition can use it, else None: missing."""
-    if isinstance(value, list | tuple):
-        return tuple(value) if all(isinstance(each, str) for each in value) else None
-    return value if isinstance(value, str | float | int) else None
+    kind = kind_of(value)
+    if kind is None:
+        return None
+    return tuple(value) if kind == "texts" else value

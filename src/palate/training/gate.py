@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+from msgspec.structs import replace
 
 from palate.arrays import Doubles, Keys
 from palate.releases.manifest import Verdict
@@ -92,7 +93,7 @@ def challenged(verdict: Verdict, best: str, levels: Mapping[str, float]) -> Verd
     told = ", ".join(f"{each:.4f} of {kind}" for kind, each in rivals.items())
     said = f"{verdict.sentence} On the last part alone: {levels[best]:.4f} against {told}."
     numbers = verdict.numbers | {f"last/{kind}": each for kind, each in levels.items()}
-    return Verdict(part=verdict.part, shipped=verdict.shipped, sentence=said, numbers=numbers)
+    return replace(verdict, sentence=said, numbers=numbers)
 
 
 def judge_tower(tower: float, popularity: float, events: int) -> Verdict:

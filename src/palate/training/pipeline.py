@@ -21,13 +21,12 @@ from threadpoolctl import threadpool_limits
 
 import palate
 from palate.clock import Clock, SystemClock
-from palate.errors import PalateError
 from palate.features.vector import layout_hash, meanings
 from palate.models.two_tower import TwoTower
 from palate.releases.directory import ReleaseDirectory
 from palate.releases.manifest import Manifest
 from palate.releases.release import RANKER, TOWER, Release
-from palate.stores import Stores
+from palate.stores import Stores, current_release
 from palate.training.dataset import Dataset, current_columns, read_dataset
 from palate.training.export import export_tower
 from palate.training.lock import training_lock
@@ -77,15 +76,6 @@ def train(
         return report
 
 
-def live_in(releases: ReleaseDirectory) -> Release | None:
-    """What is served now; None where nothing is, or it cannot be read."""
-    name = releases.current()
-    try:
-        return releases.load(name) if name else None
-    except PalateError:
-        return None
-
-
 class _Run:
     def __init__(
         self, stores: Stores, generators_of: GeneratorsOf, progress: Report, clock: Clock
@@ -107,7 +97,7 @@ class _Run:
             )
         tower = learn_tower(data, self.stores.columns, self.settings, CUT, self.progress)
         solved = learn_solved(data, self.stores.columns, self.settings, CUT, self.progress)
-        ranker = self._ranker(data, tower, solved, live_in(releases))
+        ranker = self._ranker(data, tower, solved, current_release(self.stores.settings))
         if tower.towers is None and not ranker.fusion:
             return self._nothing(
                 f"{tower.verdict.sentence} {ranker.verdict.sentence} There is nothing to release."

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from palate.arrays import Doubles, Floats
 from palate.catalog.columns import ItemColumns
-from palate.models.ranker import RankerModel, Taste, unit
+from palate.models.ranker import RankerModel, Taste
 from palate.models.two_tower import TwoTower
+from palate.ranking.network import compared_vectors
 from palate.ranking.value import weights_of
 from palate.releases.manifest import Verdict
 from palate.releases.release import Release
@@ -58,9 +60,7 @@ def compared(
         + (" The live one stays." if worse else "")
     )
     numbers = verdict.numbers | {"live": level(old, users), "over_live": gain.mean}
-    sentence = verdict.sentence + said
-    told = Verdict(part=verdict.part, shipped=verdict.shipped, sentence=sentence, numbers=numbers)
-    return told, not worse
+    return replace(verdict, sentence=verdict.sentence + said, numbers=numbers), not worse
 
 
 def _scores(
@@ -91,8 +91,7 @@ class _Tastes:
     def __init__(self, ranker: RankerModel, tower: TwoTower | None, columns: ItemColumns) -> None:
         rows = np.arange(columns.size, dtype=np.int32)
         self.wanted = bool(ranker.facts.vectors)
-        content = columns.read(rows, ("content",))["content"]
-        self.vectors = unit(tower.vectors(rows, columns) if tower else content)
+        self.vectors = compared_vectors(tower, rows, columns)
 
     def of(self, each: RankedList) -> Taste | None:
         """What the network compares on one list."""

@@ -8,7 +8,8 @@ import msgspec
 import numpy as np
 
 from palate.arrays import Floats
-from palate.models.ranker import HEADS, RankerFacts, VectorsOf, unit
+from palate.models.ranker import HEADS, RankerFacts, VectorsOf
+from palate.ranking.network import compared_vectors
 from palate.releases.manifest import Verdict
 from palate.settings import TrainingSettings
 from palate.training.dataset import Dataset
@@ -122,11 +123,11 @@ def _judged(
 def _vectors(source: RowSource) -> tuple[VectorsOf, Floats]:
     """What a network compares: the tower's vectors, content where there is no tower."""
     columns, release = source.stores.columns, source.release
-    rows = np.arange(columns.size, dtype=np.int32)
-    if release is not None and release.two_tower is not None:
-        return "two_tower", unit(release.two_tower.vectors(rows, columns))
-    content = columns.read(rows, ("content",))["content"]
-    return ("content", unit(content)) if content.any() else ("", np.zeros((0, 0), np.float32))
+    tower = release.two_tower if release else None
+    vectors = compared_vectors(tower, np.arange(columns.size, dtype=np.int32), columns)
+    if tower is not None:
+        return "two_tower", vectors
+    return ("content", vectors) if vectors.any() else ("", np.zeros((0, 0), np.float32))
 
 
 def _verdict(folds: Sequence[Fold], seed: int) -> tuple[Kind, Verdict]:

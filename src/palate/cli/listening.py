@@ -1,0 +1,33 @@
+"""Where a site listens: the options that `serve` and `up` share."""
+
+from typing import Annotated
+
+import msgspec
+import typer
+
+from palate.serving.launch import check_binding, check_port
+from palate.settings import ServingSettings
+
+HostOption = Annotated[
+    str, typer.Option(help="Address to listen on; else the settings'.", show_default=False)
+]
+PortOption = Annotated[
+    int | None, typer.Option(min=0, max=65_535, help="Port to listen on; else the settings'.")
+]
+WorkersOption = Annotated[int | None, typer.Option(min=1, help="Worker processes that answer.")]
+ApiOnlyOption = Annotated[bool, typer.Option("--api-only", help="Without the storefront.")]
+
+
+def listening(
+    serving: ServingSettings, host: str, port: int | None, workers: int | None
+) -> ServingSettings:
+    """The settings, with what the command line says over them.
+
+    Raises BadInput where an address that others reach has no API key, or the port is taken.
+    """
+    named = {"host": host or None, "port": port, "workers": workers}
+    given = {name: value for name, value in named.items() if value is not None}
+    wanted = msgspec.structs.replace(serving, **given)
+    check_binding(wanted)
+    check_port(wanted.host, wanted.port)
+    return wanted
