@@ -1,7 +1,7 @@
 """A site's log as histories and questions: what every peer learns from and is asked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +10,10 @@ from palate.arrays import Rows, Times
 from palate.evaluation.as_of import read_all
 from palate.evaluation.judging import Bench
 from palate.evaluation.split import Case, Places, Protocol, Split, people, split
+from palate.evaluation.tuning.inside import inside
 from palate.evaluation.workspace import Workspace
 from palate.events.batch import EventBatch
 from palate.stores import Stores
-
-TUNING = 0.9
-"""The time split made once more inside train: where tuning's questions begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +47,10 @@ def whole(batch: EventBatch, cut: Split, size: int) -> Questions:
     return Questions(_past(batch, at, cut.moment, size), cut.cases)
 
 
-def tuning(batch: EventBatch, cut: Split, test: Questions) -> Questions:
-    """Questions inside train. Under `loo` the same past, asked for the validation event."""
-    if cut.protocol == "time":
-        inner = batch.take(cut.train)
-        return whole(inner, split(inner, "time", TUNING), test.past.size)
-    cases = [
-        replace(case, history=case.history[:-1], relevant=case.history[-1:]) for case in cut.cases
-    ]
-    return Questions(test.past, cases)
+def tuning(batch: EventBatch, protocol: Protocol, size: int) -> Questions:
+    """Questions inside train, those that `palate tune` asks too."""
+    found = inside(batch, protocol)
+    return whole(found.batch, found.cut, size)
 
 
 def _past(batch: EventBatch, at: Places, now: float, size: int) -> Past:
@@ -85,4 +78,4 @@ def asked(site: Stores, protocol: Protocol, seed: int, folder: Path) -> Asked:
     size = space.stores.columns.size
     bench = Bench(cut.cases, space.world(batch, cut), seed)
     test = whole(batch, cut, size)
-    return Asked(test, tuning(batch, cut, test), bench)
+    return Asked(test, tuning(batch, protocol, size), bench)
