@@ -130,7 +130,7 @@ class Covisit:
         self, history: Rows, servable: NDArray[np.uint8] | Mask, excluded: Rows, limit: int
     ) -> tuple[Rows, Floats]:
         """Best `limit` servable rows for a history (newest first), without `excluded`."""
-        used, scales = self._scaled(history)
+        used, scales = self.scaled(history)
         rows, sums = tables.totals(used, self.table, scales)
         kept = np.flatnonzero((rows >= 0) & (rows < len(servable)) & (sums > 0.0))
         kept = kept[servable[rows[kept]] != 0]
@@ -140,7 +140,7 @@ class Covisit:
 
     def everything(self, history: Rows, size: int) -> Doubles:
         """(size,): the score of each of the first `size` rows for a history (newest first)."""
-        used, scales = self._scaled(history)
+        used, scales = self.scaled(history)
         found: Doubles = tables.everything(used, self.table, scales, size)
         seen = np.flatnonzero(found)
         seen = seen[seen < self.capacity]
@@ -149,9 +149,15 @@ class Covisit:
 
     def reasons(self, history: Rows, row: int, limit: int = 3) -> tuple[Rows, Floats]:
         """Which items of the history (newest first) gave `row` its score, and how much each."""
+        return self.reasons_of(self.scaled(history), row, limit)
+
+    def reasons_of(
+        self, scaled: tuple[Rows, Doubles], row: int, limit: int = 3
+    ) -> tuple[Rows, Floats]:
+        """The same for a history that is `scaled` already: for who asks about many rows."""
         if not 0 <= row < self.capacity:
             return np.empty(0, np.int32), np.empty(0, np.float32)
-        used, scales = self._scaled(history)
+        used, scales = scaled
         parts = tables.parts(used, row, self.table, scales) * self._damping(np.array([row]))
         order = np.lexsort((np.arange(len(parts)), -parts))[:limit]
         order = order[parts[order] > 0]
@@ -204,7 +210,7 @@ class Covisit:
         newest = max(self._arrays.scalar("newest"), float(times.max()))
         self._arrays.stamp(newest=newest if self._rate else 0.0)
 
-    def _scaled(self, history: Rows) -> tuple[Rows, Doubles]:
+    def scaled(self, history: Rows) -> tuple[Rows, Doubles]:
         """Items of the history that have neighbours, and what each one's pairs are worth."""
         s = self.settings
         newest = np.asarray(history[: s.history], np.int32)

@@ -34,7 +34,8 @@ class Covisit:
         if query.seed_item >= 0:
             return Reason("similar_to_item", (query.seed_item,), (1.0,))
         history = query.about(self.history)
-        rows, parts = self.counts.reasons(history, row, len(history))
+        scaled = query.once("covisit", lambda: self.counts.scaled(history))
+        rows, parts = self.counts.reasons_of(scaled, row, len(history))
         shares = parts / max(float(parts.sum()), 1e-12)
         told = slice(0, TOLD)
         return Reason("because_of_items", tuple(rows[told].tolist()), tuple(shares[told].tolist()))
