@@ -81,6 +81,8 @@ def test_users_read_and_write() -> None:
         ({"attributes": {"\ud800": 1}}, "/attributes", "not Unicode"),
         ({"embedding": [1, "2"]}, "/embedding", "a number is wanted, not a string"),
         ({"embedding": [float("inf")]}, "/embedding", "a finite number is wanted"),
+        ({"embedding": [0.5, float("nan")]}, "/embedding", "a finite number is wanted"),
+        ({"embedding": [0] * 16_385}, "/embedding", "a vector has at most 16384"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_cure(

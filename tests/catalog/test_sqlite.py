@@ -1,6 +1,7 @@
 import sqlite3
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
@@ -12,8 +13,14 @@ from msgspec.structs import replace
 from palate.catalog.item import Item
 from palate.catalog.sqlite import SqliteItems, SqliteUsers
 from palate.catalog.user import User
-from palate.errors import CorruptStore, Unavailable
-from palate.testing.catalog import EmptyItems, EmptyUsers, ItemCatalogContract, UserCatalogContract
+from palate.errors import BadInput, CorruptStore, Unavailable
+from palate.testing.catalog import (
+    EmptyItems,
+    EmptyUsers,
+    ItemCatalogContract,
+    UserCatalogContract,
+    vectored,
+)
 
 
 class TestSqliteItems(ItemCatalogContract):
@@ -130,6 +137,27 @@ def test_edits_from_several_processes_and_threads_lose_none(tmp_path: Path) -> N
     assert item
     assert user
     assert (item.min_age, len(user.language)) == (120, 120)
+
+
+def _embed(path: Path, width: int) -> None:
+    """Each of two processes would have the catalogue in its own width."""
+    items = SqliteItems(path)
+    for n in range(20):
+        with suppress(BadInput):
+            items.put([vectored(f"{width}-{n}", width)])
+
+
+def test_of_two_processes_only_one_sets_the_width(tmp_path: Path) -> None:
+    path = tmp_path / "c.db"
+    workers = [get_context("spawn").Process(target=_embed, args=(path, w)) for w in (2, 3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+        assert worker.exitcode == 0
+    held = [change.item for change in SqliteItems(path).changes(0, 999)]
+    assert len(held) == 20
+    assert len({len(item.embedding) for item in held if item}) == 1
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:

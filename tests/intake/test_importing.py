@@ -297,3 +297,21 @@ def test_an_event_that_has_not_happened_yet_is_left_out(site: Sources, tmp_path:
 def test_a_spreadsheet_is_refused_in_words(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="save it as CSV"):
         open_table(write(tmp_path / "items.XLSX", "item_id\n1\n"))
+
+
+def test_an_embedding_of_another_width_is_set_aside_and_the_rest_is_stored(
+    site: Sources, tmp_path: Path
+) -> None:
+    rows = "item_id,embedding\na,1|2\nb,1|2|3\nc,\nd,nan|1\ne,3|4\n"
+    file = write(tmp_path / "items.csv", rows)
+    done = run(site, file, "items", rejects=tmp_path / "out.jsonl")
+    assert (done.new, done.rejected) == (3, 2)
+    assert [item is not None for item in site.items.find(list("abcde"))] == [
+        True, False, True, False, True,
+    ]  # fmt: skip
+    told = {
+        each["line"]: (each["field"], each["problem"]) for each in rejected(tmp_path / "out.jsonl")
+    }
+    assert told[3][0] == told[5][0] == "embedding"
+    assert told[3][1].startswith("3 numbers, where the catalogue's embeddings have 2")
+    assert told[5][1] == "a finite number is wanted"

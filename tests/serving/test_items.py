@@ -44,6 +44,23 @@ def test_a_bulk_is_all_or_nothing(site: SmallSite) -> None:
     assert site.client.post("/v1/items", json=right).json() == {"accepted": 2, "changed": 2}
 
 
+def test_an_embedding_of_another_width_is_refused_wherever_it_comes_in(site: SmallSite) -> None:
+    right, wrong = {"embedding": [1, 2, 3]}, {"embedding": [1, 2]}
+    assert site.client.put("/v1/items/m1", json=right).status_code == 200
+    assert site.client.put("/v1/items/empty", json={"embedding": []}).status_code == 200
+    bulk = {"items": [right | {"item_id": "m2"}, wrong | {"item_id": "m3"}]}
+    answers = [
+        site.client.put("/v1/items/m3", json=wrong),
+        site.client.patch("/v1/items/empty", json=wrong),
+        site.client.post("/v1/items", json=bulk),
+    ]
+    told = [(each.status_code, each.json()["errors"][0]["pointer"]) for each in answers]
+    assert told == [(422, "/embedding"), (422, "/embedding"), (422, "/items/1/embedding")]
+    assert all("send 3 numbers or none" in each.json()["detail"] for each in answers)
+    assert site.client.get("/v1/items/m2").status_code == 404
+    assert site.client.put("/v1/items/m1", json=wrong).status_code == 200
+
+
 def test_too_many_items_are_refused_with_the_number(site_of: Callable[..., SmallSite]) -> None:
     site = site_of(max_items=1)
     answer = site.client.post("/v1/items", json={"items": [FILM, FILM]})

@@ -17,6 +17,8 @@ EARLIEST, LATEST = -2_208_988_800.0, 7_258_118_400.0
 """1900 and 2200: a time outside is a mistake of units, not a time."""
 MILLISECONDS = 1000.0
 LARGEST = 1e300
+WIDEST = 16_384
+"""Numbers of one vector."""
 WHOLE = 2**63
 """Whole numbers of free fields stay below this: 64 bits travel everywhere."""
 
@@ -182,11 +184,13 @@ def free(value: object) -> dict[str, Any]:
 
 
 def vector(value: object) -> tuple[float, ...]:
-    """A list of finite numbers."""
+    """A list of finite numbers; null and an empty one say nothing."""
     if value is None:
         return ()
     if not isinstance(value, list | tuple):
         raise WrongValueError(f"a list of numbers is wanted, not {named(value)}")
+    if len(value) > WIDEST:
+        raise WrongValueError(f"{len(value)} numbers; a vector has at most {WIDEST}")
     return tuple(number(each) for each in value)
 
 

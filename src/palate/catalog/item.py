@@ -26,4 +26,5 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     min_age: int = 0
     attributes: Attributes = {}
     embedding: tuple[float, ...] = ()
-    """A vector of the site's own, of any width."""
+    """A vector of the site's own. The first one's width is the catalogue's, as long as any item has
+    one; an item may go without."""

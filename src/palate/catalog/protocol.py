@@ -33,7 +33,10 @@ class ItemCatalog(ItemRows, Protocol):
     """The items of one site, and their rows."""
 
     def put(self, items: Sequence[Item]) -> int:
-        """Insert or replace, all or nothing; returns how many differed from what was held."""
+        """Insert or replace, all or nothing; returns how many differed from what was held.
+
+        Embeddings of two widths in one catalogue: BadInput, naming each as ``/items/n/embedding``.
+        """
         ...
 
     def find(self, item_ids: Sequence[str]) -> list[Item | None]:

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from palate.arrays import Rows
+from palate.catalog import embeddings
 from palate.catalog.database import Database, lookup, slices
 from palate.catalog.item import Item
 from palate.catalog.protocol import ItemChange
@@ -34,13 +35,14 @@ class SqliteItems:
     """Items with their rows. A row's version says when its item last changed or went."""
 
     def __init__(self, path: Path) -> None:
-        self._database = Database(path, SCHEMA)
+        self._database = Database(path, SCHEMA + ";" + embeddings.SCHEMA)
         self._row_of: dict[str, int] = {}
         self._id_of: dict[int, str] = {}
 
     def put(self, items: Sequence[Item]) -> int:
         latest = {item.item_id: _encode(item) for item in items}
         with self._database.writing() as db:
+            embeddings.hold(db, items, "/items/{}")
             held = lookup(
                 db, "select item_id, document from item where item_id in ({})", list(latest)
             )
@@ -63,6 +65,7 @@ class SqliteItems:
             if held is None:
                 return None
             item = change(self._item(held[0]))
+            embeddings.hold(db, [item], "")
             if _encode(item) != held[0]:
                 _change(db, [(item_id, _encode(item))])
         return item
@@ -72,6 +75,7 @@ class SqliteItems:
         with self._database.writing() as db:
             held = lookup(db, query, list(dict.fromkeys(item_ids)))
             _change(db, [(name, None) for name in held])
+            embeddings.drop(db, held)
         return len(held)
 
     def rows(self, item_ids: Sequence[str], *, create: bool) -> Rows:

@@ -84,9 +84,9 @@ def import_(  # noqa: PLR0913  one parameter per option is Typer's form
     event_id, surface, position. Ids, and an event's kind and time, are needed.
 
     A column that is called like a field is that field; **--map** names the others, and what is
-    left becomes free attributes (of events: properties). A list is written `a|b` in CSV. A time is
-    RFC 3339, a date, or a number: seconds since 1970 where that falls between 1900 and 2200, else
-    milliseconds. A time without a zone is UTC.
+    left becomes free attributes (of events: properties). A list is written `a|b` in CSV, an
+    embedding `0.5|-1`, all of one width. A time is RFC 3339, a date, or a number: seconds since
+    1970 where that falls between 1900 and 2200, else milliseconds. A time without a zone is UTC.
 
     **histories** is for files that say who took what in which order, and nothing else: `user,item`
     or `user,item,order` under a first line of names, `user item` a line, or a line a user, `user

@@ -8,11 +8,12 @@ from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
+from palate.catalog import embeddings
 from palate.catalog.decode import ITEM, USER, read_items, read_users
 from palate.catalog.fields import EARLIEST
 from palate.catalog.user import User
 from palate.clock import Clock
-from palate.errors import Problem
+from palate.errors import BadInput, Problem
 from palate.events.decode import EVENT, event_fields
 from palate.events.kinds import Event
 from palate.intake.listing import create, items_of, unlisted
@@ -71,7 +72,8 @@ class Import:
         """Put every item of the file; an id that comes twice is rejected the second time."""
         columns = columns_of(self.table, ITEM, self.pairs, extra="attributes", required=["item_id"])
         found = self._entities(columns, "item_id", read_items)
-        return self._stored("items", found, self._counted(self.sources.items, "item_id"))
+        held = self._counted(self.sources.items, "item_id")
+        return self._stored("items", found, held, columns)
 
     def users(self) -> Imported:
         """As `items`, with a PROFILE event for each user that changed."""
@@ -82,7 +84,8 @@ class Import:
             return store_users(users, to.users, to.log, features, received=self.clock.now())
 
         held = self._counted(to.users, "user_id", put)
-        return self._stored("users", self._entities(columns, "user_id", read_users), held)
+        found = self._entities(columns, "user_id", read_users)
+        return self._stored("users", found, held, columns)
 
     def events(self, kind: str | None, *, create_items: bool = False) -> Imported:
         """Append every event, oldest first; one that the log holds already is known, not new.
@@ -113,8 +116,8 @@ class Import:
         columns: Columns,
         id_: str,
         read: Callable[[Sequence[object], str], tuple[list[T | None], list[Problem]]],
-    ) -> Iterator[T]:
-        """The good rows, each id once."""
+    ) -> Iterator[tuple[Row, T]]:
+        """The good rows with what they say, each id once."""
         met: dict[str, int] = {}
         for row in self._rows("importing"):
             if row.problem:
@@ -124,7 +127,7 @@ class Import:
             if entity is not None:
                 name = getattr(entity, id_)
                 if met.setdefault(name, row.line) == row.line:
-                    yield entity
+                    yield row, entity
                     continue
                 problem = f"{name!r} was on line {met[name]} already; an id may come once"
                 problems = [Problem(f"/{id_}", problem)]
@@ -143,13 +146,35 @@ class Import:
         return both
 
     def _stored(
-        self, what: str, found: Iterator[T], put: Callable[[list[T]], tuple[int, int]]
+        self,
+        what: str,
+        found: Iterator[tuple[Row, T]],
+        put: Callable[[list[T]], tuple[int, int]],
+        columns: Columns,
     ) -> Imported:
         new = changed = good = 0
         while batch := list(islice(found, ENTITIES)):
-            counts = put(batch)
-            new, changed, good = new + counts[0], changed + counts[1], good + len(batch)
+            kept, counts = self._put(batch, put, columns)
+            new, changed, good = new + counts[0], changed + counts[1], good + kept
         return replace(self._imported(what, new, good - changed), changed=changed)
+
+    def _put(
+        self,
+        batch: list[tuple[Row, T]],
+        put: Callable[[list[T]], tuple[int, int]],
+        columns: Columns,
+    ) -> tuple[int, tuple[int, int]]:
+        """Put what the catalogue takes, and set the rest aside; (how many it took, its counts)."""
+        try:
+            return len(batch), put([entity for _, entity in batch])
+        except BadInput as wrong:
+            problems = embeddings.places_of(wrong)
+        for place, problem in problems.items():
+            _reject(
+                batch[place][0], columns, [Problem("/embedding", problem.problem)], self.rejects
+            )
+        rest = [each for place, each in enumerate(batch) if place not in problems]
+        return self._put(rest, put, columns)
 
     def _imported(self, what: str, new: int, good: int) -> Imported:
         table = self.table

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from palate.catalog.item import Item
 from palate.catalog.protocol import ItemCatalog, UserCatalog
 from palate.catalog.user import User
+from palate.errors import BadInput
 
 EmptyItems: TypeAlias = Callable[[], ItemCatalog]
 EmptyUsers: TypeAlias = Callable[[], UserCatalog]
@@ -50,6 +51,11 @@ FULL = Item(
     attributes={"a": [1, 2.5, "x", True], "b": {"c": None}},
     embedding=(0.5, -1.0),
 )
+
+
+def vectored(name: str, width: int) -> Item:
+    """An item with an embedding."""
+    return Item(item_id=name, embedding=(0.5,) * width)
 
 
 class _Yardstick:
@@ -174,6 +180,43 @@ class ItemCatalogContract:
             held.edit("full", lambda item: replace(item, min_age=1 // 0))
         assert held.changes(0, 10) == before
         assert held.put([Item(item_id="next")]) == 1
+
+    def test_an_embedding_of_another_width_is_refused_by_its_place_and_nothing_is_kept(
+        self, empty: EmptyItems
+    ) -> None:
+        held = empty()
+        held.put([Item(item_id="bare"), FULL])
+        before = held.changes(0, 10)
+        with pytest.raises(BadInput, match=r"3 numbers, where .* have 2") as told:
+            held.put([vectored("a", 2), vectored("b", 3), Item(item_id="c"), vectored("d", 1)])
+        assert [each.pointer for each in told.value.problems] == [
+            "/items/1/embedding",
+            "/items/3/embedding",
+        ]
+        with pytest.raises(BadInput) as told:
+            held.edit("bare", lambda item: replace(item, embedding=(1.0,)))
+        assert [each.pointer for each in told.value.problems] == ["/embedding"]
+        assert held.changes(0, 10) == before
+        assert held.put([vectored("a", 2)]) == 1
+
+    def test_the_first_embedding_of_the_first_batch_sets_the_width(self, empty: EmptyItems) -> None:
+        held = empty()
+        with pytest.raises(BadInput) as told:
+            held.put([Item(item_id="bare"), vectored("a", 4), vectored("b", 3)])
+        assert [each.pointer for each in told.value.problems] == ["/items/2/embedding"]
+        assert held.put([vectored("same", 4), vectored("same", 3)]) == 1
+        assert held.put([vectored("b", 3)]) == 1
+
+    def test_once_no_item_has_an_embedding_the_width_is_free_again(self, empty: EmptyItems) -> None:
+        held = empty()
+        held.put([vectored("a", 2), vectored("b", 2), vectored("c", 2)])
+        held.remove(["a"])
+        held.edit("b", lambda item: replace(item, embedding=()))
+        with pytest.raises(BadInput):
+            held.put([vectored("d", 3)])
+        held.put([Item(item_id="c")])
+        assert held.put([vectored("d", 3)]) == 1
+        assert held.put([vectored("d", 4)]) == 1
 
     def test_many_ids_at_once(self, empty: EmptyItems) -> None:
         held = empty()

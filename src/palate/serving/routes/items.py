@@ -9,7 +9,7 @@ from litestar import Request, delete, get, patch, post, put
 from litestar.params import FromPath, FromQuery
 from litestar.router import Router
 
-from palate.catalog import decode
+from palate.catalog import decode, embeddings
 from palate.catalog.item import Item
 from palate.errors import BadInput, Problem
 from palate.serving.routes.addressing import exact_id, known
@@ -24,7 +24,11 @@ ITEM = "item"
 async def put_item(request: Request[Any, Any, Any], item_id: FromPath[str]) -> Stored:
     """Insert or replace an item. It can be recommended within two seconds."""
     runtime = runtime_of(request)
-    return await _store(runtime, [decode.item(await request.body(), item_id)])
+    found = decode.item(await request.body(), item_id)
+    try:
+        return await _store(runtime, [found])
+    except BadInput as wrong:
+        raise embeddings.alone(wrong) from wrong
 
 
 @post("/", operation_id="put_items", status_code=200)
