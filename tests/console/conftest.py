@@ -15,7 +15,7 @@ from litestar.testing import TestClient
 from palate.clock import FixedClock
 from palate.console.app import front
 from palate.serving.app import create
-from palate.settings import ServingSettings, Settings
+from palate.settings import ServingSettings, Settings, SiteSettings
 from palate.stores import Stores, close
 from palate.streaming.worker import StreamWorker
 from palate.testing.tiny import NOW, tiny_site
@@ -68,13 +68,13 @@ def links(page: str, start: str) -> list[tuple[str, dict[str, list[str]]]]:
 
 @pytest.fixture
 def shop_of(tmp_path: Path) -> Iterator[Callable[..., Shop]]:
-    """Opens the tiny world with other settings of [serving]."""
+    """Opens the tiny world with other words or other settings of [serving]."""
     opened: list[Shop] = []
 
-    def make(**serving: Any) -> Shop:
+    def make(site: SiteSettings | None = None, **serving: Any) -> Shop:
         (tmp_path / "palate.toml").touch()
         settings = msgspec.structs.replace(
-            Settings(home=tmp_path), serving=ServingSettings(**serving)
+            Settings(home=tmp_path), site=site or SiteSettings(), serving=ServingSettings(**serving)
         )
         stores, worker = tiny_site(settings)
         clock = FixedClock(NOW + 1)

@@ -1,6 +1,14 @@
 import pytest
 
-from palate.console.cards import FORM_COUNT, HUE_COUNT, card_of, hue_of, row_of, title_and_year
+from palate.console.cards import (
+    FORM_COUNT,
+    HUE_COUNT,
+    Heading,
+    card_of,
+    hue_of,
+    row_of,
+    title_and_year,
+)
 
 
 def test_the_year_comes_from_the_attribute_the_title_or_the_date() -> None:
@@ -39,6 +47,6 @@ def test_a_title_is_set_as_large_as_it_fits(title: str, size: str) -> None:
 def test_a_row_leaves_out_what_the_catalogue_forgot() -> None:
     entry = {"position": 1, "score": 0.5, "reason": {"text": "Because", "item_ids": ["2"]}}
     slate = {"surface": "home", "items": [entry | {"item_id": "1"}, entry | {"item_id": "gone"}]}
-    row = row_of(slate, {"1": {"item_id": "1"}}, ("For you", ""), "")
+    row = row_of(slate, {"1": {"item_id": "1"}}, Heading("For you"))
     assert [card.item_id for card in row.cards] == ["1"]
     assert row.cards[0].because == ("2",)

@@ -1,12 +1,15 @@
 import json
 import re
 from collections.abc import Callable
+from html import unescape
 
 import pytest
 from tests.console.conftest import Shop, cards, links
 
+from palate.console.shelves import HOME, TRENDING, note
 from palate.console.window import STATIC
 from palate.events.kinds import Kind
+from palate.settings import SiteSettings
 
 
 def test_the_front_page_shows_a_newcomer_a_home_and_what_is_trending(shop: Shop) -> None:
@@ -30,7 +33,9 @@ def test_one_can_be_a_real_user_and_gets_because_you_watched(shop: Shop) -> None
     page = shop.page("/")
     assert "Hello, user u2." in page
     assert len(cards(page, "because_you_watched")) > 0
-    assert re.search(r"<h2[^>]*>Because you watched Drama", page, re.IGNORECASE)
+    heading = re.search(r"<h2[^>]*>Because you (liked|viewed) <a href=.([^\"]+)", page)
+    assert heading is not None
+    assert heading[2].startswith("/item/drama-"), "it leads to what the row is about"
 
 
 def test_a_user_nobody_knows_is_refused_in_a_sentence(shop: Shop) -> None:
@@ -46,26 +51,26 @@ def test_surprise_me_picks_a_user_and_new_visitor_forgets_them(shop: Shop) -> No
     assert "Hello, stranger" in shop.page("/")
 
 
-def test_opening_a_film_from_a_card_counts_one_click_however_often_it_loads(shop: Shop) -> None:
-    path, query = links(shop.page("/"), "/film/")[0]
+def test_opening_an_item_from_a_card_counts_one_click_however_often_it_loads(shop: Shop) -> None:
+    path, query = links(shop.page("/"), "/item/")[0]
     address = f"{path}?" + "&".join(f"{name}={value[0]}" for name, value in query.items())
     for _ in range(2):
         assert "Your click was counted" in shop.page(address)
     [click] = shop.logged("click")
-    assert click.item_id == path.removeprefix("/film/")
+    assert click.item_id == path.removeprefix("/item/")
     assert click.recommendation_id == query["recommendation_id"][0]
     assert (click.surface, click.position) == ("home", 1)
 
 
-def test_a_film_opened_by_its_address_counts_nothing_and_offers_the_click(shop: Shop) -> None:
-    page = shop.page("/film/drama-1")
+def test_an_item_opened_by_its_address_counts_nothing_and_offers_the_click(shop: Shop) -> None:
+    page = shop.page("/item/drama-1")
     assert "Click-through" in page
     assert not shop.logged("click")
     assert len(cards(page, "more_like_this")) > 0
     assert "drama-1" not in cards(page, "more_like_this")
 
 
-def test_watching_a_film_without_script_takes_it_from_home(shop: Shop) -> None:
+def test_viewing_an_item_without_script_takes_it_from_home(shop: Shop) -> None:
     shop.page("/")
     first = cards(shop.page("/"))[0]
     back = shop.act(kind="view", item_id=first, surface="home", position="1", back="/")
@@ -80,7 +85,7 @@ def test_three_clicks_of_a_genre_are_named_in_the_reasons(shop: Shop) -> None:
     for number in range(3):
         shop.act(kind="click", item_id=f"space-{number}")
     page = shop.page("/")
-    assert re.search(r"Because you watched [^<]*space", page, re.IGNORECASE)
+    assert re.search(r"<h2[^>]*>Because you opened <a [^>]*>Space", page)
     assert "Hello again" in page
 
 
@@ -95,7 +100,7 @@ def test_a_button_with_a_kind_that_is_none_says_so(shop: Shop) -> None:
     assert "applaud" in answer.text
 
 
-def test_why_tells_who_proposed_the_film_as_panel_and_as_page(shop: Shop) -> None:
+def test_why_tells_who_proposed_the_item_as_panel_and_as_page(shop: Shop) -> None:
     path, _ = links(shop.page("/"), "/why/")[0]
     panel = shop.page(f"{path}?panel=1")
     assert "Who proposed it" in panel
@@ -104,7 +109,7 @@ def test_why_tells_who_proposed_the_film_as_panel_and_as_page(shop: Shop) -> Non
     assert "<html" in shop.page(path)
 
 
-def test_why_of_a_film_that_was_not_there_is_a_page_that_says_so(shop: Shop) -> None:
+def test_why_of_an_item_that_was_not_there_is_a_page_that_says_so(shop: Shop) -> None:
     path, _ = links(shop.page("/"), "/why/")[0]
     page = shop.page(path.rpartition("/")[0] + "/nothing", status=404)
     assert "There is no such page" in page
@@ -144,10 +149,10 @@ def test_the_policy_allows_no_inline_script_or_style_and_the_pages_have_none(sho
     assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=", answer.text)
 
 
-def test_what_a_site_says_of_its_films_is_never_markup(shop: Shop) -> None:
+def test_what_a_site_says_of_its_items_is_never_markup(shop: Shop) -> None:
     item = {"item_id": "bad", "title": "<script>alert(1)</script>", "categories": ["<b>"]}
     shop.client.put("/v1/items/bad", json=item).raise_for_status()
-    page = shop.page("/film/bad")
+    page = shop.page("/item/bad")
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert" in page
 
@@ -162,7 +167,7 @@ def test_a_site_with_keys_has_no_storefront_that_would_act_for_strangers(
     shop_of: Callable[..., Shop],
 ) -> None:
     shop = shop_of(api_keys=("secret",))
-    for path in ("/", "/film/drama-1", "/pulse", "/row/home"):
+    for path in ("/", "/item/drama-1", "/pulse", "/row/home"):
         assert shop.client.get(path).status_code == 404
     assert shop.client.post("/act", data={"kind": "like", "item_id": "drama-1"}).status_code == 404
     assert shop.client.get("/v1/items/drama-1").status_code == 401
@@ -174,3 +179,38 @@ def test_everything_else_is_the_apis(shop: Shop, path: str) -> None:
     answer = shop.client.get(path)
     assert answer.status_code == 200
     assert "content-security-policy" not in answer.headers
+
+
+def test_the_item_on_screen_is_in_none_of_its_pages_rows(shop: Shop) -> None:
+    shop.be(user_id="u2")
+    home = cards(shop.page("/"))
+    page = shop.page(f"/item/{home[0]}")
+    assert len(cards(page, "home")) > 5
+    assert home[0] not in cards(page, "home") + cards(page, "more_like_this")
+    sources = re.findall(r'data-source="([^"]+)"', page)
+    assert len(sources) == 2
+    for source in sources:
+        row = shop.page(unescape(source))
+        assert home[0] not in re.findall(r'data-item="([^"]+)"', row), "nor when it is asked anew"
+
+
+def test_a_site_says_in_its_own_words_what_it_shows_and_what_people_did(
+    shop_of: Callable[..., Shop],
+) -> None:
+    words = SiteSettings(noun="article", nouns="articles", viewed="read")
+    shop = shop_of(site=words)
+    page = shop.page("/")
+    assert "Open some articles" in page
+    assert "Read it" in page
+    shop.act(kind="view", item_id="space-1")
+    page = shop.page("/")
+    assert re.search(r"<h2[^>]*>Because you read <a [^>]*>Space", page)
+    assert "film" not in page.lower()
+
+
+def test_the_note_of_trending_says_whether_anything_rises() -> None:
+    slate = {"items": [{"reason": {"kind": kind}} for kind in ("trending", "popular")]}
+    assert note(TRENDING, slate) == "What is rising just now, then what most people take in"
+    quiet = {"items": slate["items"][1:]}
+    assert note(TRENDING, quiet).startswith("Nothing is rising just now")
+    assert note(HOME, quiet) == "What others take in, for a start"

@@ -144,7 +144,7 @@ def test_one_can_become_a_real_user_and_sees_because_you_watched(page: Page) -> 
 def test_it_fits_a_small_phone_and_every_control_has_a_name(browser: Browser, url: str) -> None:
     context = browser.new_context(base_url=url, viewport={"width": 360, "height": 740})
     page = context.new_page()
-    for path in ("/", "/film/drama-1"):
+    for path in ("/", "/item/drama-1"):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         unnamed = "[...document.querySelectorAll('button, a')].filter((e) => !e.innerText.trim()"

@@ -14,6 +14,7 @@ Json: TypeAlias = dict[str, Any]
 
 REMEMBERED_SECONDS = 10.0
 REMEMBERED_ITEMS = 5_000
+REMEMBERED_DEEDS = 200
 
 
 @dataclass(slots=True)
@@ -25,13 +26,24 @@ class Api:
     """Items by id with the time they were read: a page asks for the same titles again and again."""
 
     async def slate(
-        self, surface: str, visitor: Visitor, *, limit: int = 20, item_id: str = ""
+        self,
+        surface: str,
+        visitor: Visitor,
+        *,
+        limit: int = 20,
+        item_id: str = "",
+        without: Sequence[str] = (),
     ) -> Json:
-        """One surface's recommendations for a visitor."""
-        query = visitor.query() | {"limit": str(limit)}
+        """One surface's recommendations for a visitor, about `item_id` and never `without`."""
+        ask: Json = visitor.query() | {"limit": limit, "exclude": list(without)}
         if item_id:
-            query["item_id"] = item_id
-        return await self._call("GET", f"/v1/recommendations/{surface}", params=query)
+            ask["item_id"] = item_id
+        return await self._call("POST", f"/v1/recommendations/{surface}", json=ask)
+
+    async def history(self, visitor: Visitor) -> list[Json]:
+        """What the visitor did, newest first: all that is remembered."""
+        query = visitor.query() | {"limit": str(REMEMBERED_DEEDS)}
+        return list((await self._call("GET", "/v1/history", params=query))["events"])
 
     async def item(self, item_id: str, now: float) -> Json:
         """One item's public form, at most ten seconds old."""

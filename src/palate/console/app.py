@@ -26,7 +26,7 @@ from palate.serving import app as serving
 from palate.serving.environment import SITE
 from palate.settings import Settings, load
 
-OURS = ("/film/", "/row/", "/why/", "/static/", "/act", "/visitor", "/pulse")
+OURS = ("/item/", "/row/", "/why/", "/static/", "/act", "/visitor", "/pulse")
 """Paths of the storefront, besides "/" itself; everything else is the API's."""
 LOST = 404
 
@@ -66,7 +66,7 @@ def storefront(api: ASGIApp, settings: Settings, clock: Clock) -> Litestar:
         transport=httpx.ASGITransport(cast("Any", api)),  # two spellings of ASGI
         base_url="http://storefront",
     )
-    window = Window.onto(Api(client), clock, settings.home)
+    window = Window.onto(Api(client), clock, settings)
     return Litestar(
         [*routes(), create_static_files_router("/static", [STATIC], cache_control=None)],
         dependencies={

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
 from re import fullmatch
-from typing import Any
+from typing import Any, NamedTuple
 
 from palate.console.api import Json
 
@@ -38,7 +38,7 @@ LONG_TITLE, VERY_LONG_TITLE = 18, 34
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One film as it is printed."""
+    """One item as it is printed."""
 
     item_id: str
     title: str
@@ -47,7 +47,7 @@ class Card:
     hue: int
     second_hue: int
     form: int
-    """Which of the poster's geometric forms it wears; always the same for the same film."""
+    """Which of the poster's geometric forms it wears; always the same for the same item."""
     size: str
     """How large its title can be set: short, long or very-long."""
     position: int = 0
@@ -64,13 +64,26 @@ class Row:
 
     surface: str
     title: str
+    about: str
+    """The title of the item that the row is about, after the heading; "" where it is about none."""
     note: str
     recommendation_id: str
     release: str
     step: str
     cards: tuple[Card, ...]
     item_id: str = ""
-    """The film that the row was asked for, if it was asked for one."""
+    """The item that the row is about."""
+    on_screen: str = ""
+    """The item whose page the row stands on, which is never in it."""
+
+
+class Heading(NamedTuple):
+    """What stands above a row."""
+
+    title: str
+    about: str = ""
+    note: str = ""
+    item_id: str = ""
 
 
 def card_of(item: Json, entry: Json | None = None) -> Card:
@@ -97,18 +110,20 @@ def card_of(item: Json, entry: Json | None = None) -> Card:
     )
 
 
-def row_of(slate: Json, items: Mapping[str, Json], heading: tuple[str, str], item_id: str) -> Row:
-    """Print a slate under `heading` (title, note); entries the catalogue forgot are left out."""
+def row_of(slate: Json, items: Mapping[str, Json], heading: Heading, on_screen: str = "") -> Row:
+    """Print a slate under `heading`; entries the catalogue forgot are left out."""
     entries = [e for e in slate.get("items", ()) if e["item_id"] in items]
     return Row(
         surface=str(slate.get("surface", "")),
-        title=heading[0],
-        note=heading[1],
+        title=heading.title,
+        about=heading.about,
+        note=heading.note,
         recommendation_id=str(slate.get("recommendation_id", "")),
         release=str(slate.get("release") or ""),
         step=str(slate.get("step") or ""),
         cards=tuple(card_of(items[e["item_id"]], e) for e in entries),
-        item_id=item_id,
+        item_id=heading.item_id,
+        on_screen=on_screen,
     )
 
 

@@ -11,7 +11,7 @@ STEPS = {
     "full": "full funnel",
     "retrieval": "retrieval scores only",
     "last_slate": "your last page, kept",
-    "popular": "popular films",
+    "popular": "what is popular",
     "static": "a fixed list",
 }
 TRAINING = "training.json"

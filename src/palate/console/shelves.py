@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from palate.console.cards import Row, row_of, title_and_year
+from palate.console.api import Json
+from palate.console.cards import Heading, Row, row_of, title_and_year
+from palate.console.deeds import strongest
 from palate.console.visitor import Visitor
 from palate.console.window import Window
 from palate.errors import NotFound, PalateError
@@ -11,37 +13,69 @@ HOME, TRENDING = "home", "trending"
 MORE, BECAUSE = "more_like_this", "because_you_watched"
 SURFACES = (HOME, BECAUSE, TRENDING, MORE)
 SIZE = 20
+TITLES = {
+    HOME: "For you",
+    TRENDING: "Trending",
+    BECAUSE: "Because of what you did",
+    MORE: "More like this",
+}
+FOR_ALL = frozenset({"trending", "popular", "fresh", "explore"})
+"""Kinds of reasons that say nothing of the visitor."""
 
 
-async def shelf(window: Window, surface: str, visitor: Visitor, item_id: str = "") -> Row:
-    """One surface as a row. Raises NotFound for a surface the storefront does not show."""
+async def shelf(window: Window, surface: str, visitor: Visitor, on_screen: str = "") -> Row:
+    """One surface as a row; the item `on_screen` is never in it.
+
+    Raises NotFound for a surface the storefront does not show.
+    """
     if surface not in SURFACES:
         raise NotFound(f"the storefront has no row {surface!r}; it shows {', '.join(SURFACES)}")
-    asked = item_id if surface == MORE else ""
-    slate = await window.api.slate(surface, visitor, limit=SIZE, item_id=asked)
-    anchor = str(slate.get("anchor") or "")
+    about = on_screen if surface == MORE else ""
+    without = [on_screen] if on_screen else []
+    slate = await window.api.slate(surface, visitor, limit=SIZE, item_id=about, without=without)
+    anchor = str(slate.get("anchor") or about)
     wanted = [e["item_id"] for e in slate.get("items", ())] + ([anchor] if anchor else [])
     items = await window.api.items(wanted, window.clock.now())
-    title = title_and_year(items[anchor])[0] if anchor in items else ""
-    return row_of(slate, items, _heading(surface, title), item_id if surface == MORE else "")
+    heading = Heading(TITLES[surface], note=note(surface, slate), item_id=anchor)
+    if surface == BECAUSE and anchor in items:
+        heading = await _because(window, visitor, items[anchor])
+    return row_of(slate, items, heading, on_screen)
 
 
 async def shelves(window: Window, surfaces: Sequence[str], visitor: Visitor) -> list[Row]:
     """Several rows; one that cannot be had is empty, the others stand."""
-    return [await _shelf_or_empty(window, surface, visitor) for surface in surfaces]
+    return [await shelf_or_empty(window, surface, visitor) for surface in surfaces]
 
 
-async def _shelf_or_empty(window: Window, surface: str, visitor: Visitor) -> Row:
+async def shelf_or_empty(
+    window: Window, surface: str, visitor: Visitor, on_screen: str = ""
+) -> Row:
+    """A row, empty where it cannot be had."""
     try:
-        return await shelf(window, surface, visitor)
+        return await shelf(window, surface, visitor, on_screen)
     except PalateError:
-        return row_of({"surface": surface}, {}, _heading(surface, ""), "")
+        return row_of({"surface": surface}, {}, Heading(TITLES[surface]), on_screen)
 
 
-def _heading(surface: str, anchor: str) -> tuple[str, str]:
-    return {
-        HOME: ("For you", "From every generator, ranked together"),
-        TRENDING: ("Trending", "What is rising just now, whoever you are"),
-        BECAUSE: (f"Because you watched {anchor}" if anchor else "Because of what you watched", ""),
-        MORE: ("More like this", ""),
-    }[surface]
+def note(surface: str, slate: Json) -> str:
+    """What a row is made of, as far as its reasons say so."""
+    kinds = [str(entry["reason"]["kind"]) for entry in slate.get("items", ())]
+    if surface == HOME and kinds:
+        unknown = FOR_ALL.issuperset(kinds)
+        return "What others take in, for a start" if unknown else "Picked and ranked for you alone"
+    if surface == TRENDING and kinds:
+        rising = kinds.count("trending")
+        if rising == len(kinds):
+            return "What is rising just now, whoever you are"
+        if rising:
+            return "What is rising just now, then what most people take in"
+        return "Nothing is rising just now, so this is what most people take in"
+    return ""
+
+
+async def _because(window: Window, visitor: Visitor, anchor: Json) -> Heading:
+    """Because you liked Heat, or opened it: by what the visitor really did with the anchor."""
+    name = str(anchor["item_id"])
+    did = strongest(await window.api.history(visitor), name, window.site.viewed)
+    title = f"Because you {did}" if did else "Because of"
+    return Heading(title, title_and_year(anchor)[0], item_id=name)

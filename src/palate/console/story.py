@@ -1,4 +1,4 @@
-"""Why one film stood where it stood: a trace, told for one item."""
+"""Why one item stood where it stood: a trace, told for one item."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class Story:
     recommendation_id: str
 
 
-def story(trace: Json, item_id: str) -> Story:
+def story(trace: Json, item_id: str, nouns: str = "items") -> Story:
     """Tell `trace` for one item. Raises NotFound where the item was not in that slate."""
     item = next((e for e in trace["items"] if e["item_id"] == item_id), None)
     if item is None:
@@ -60,7 +60,7 @@ def story(trace: Json, item_id: str) -> Story:
     return Story(
         title=title_and_year({"item_id": item_id, "title": item.get("title")})[0],
         sentence=str(item["reason"]["text"]),
-        path=_path(trace, item),
+        path=_path(trace, item, nouns),
         found_by=tuple(
             (
                 _words(f["generator"]),
@@ -85,9 +85,9 @@ def story(trace: Json, item_id: str) -> Story:
     )
 
 
-def _path(trace: Json, item: Json) -> tuple[tuple[str, str], ...]:
+def _path(trace: Json, item: Json, nouns: str) -> tuple[tuple[str, str], ...]:
     steps = [
-        (str(trace["candidates"]), "films were proposed for this page"),
+        (str(trace["candidates"]), f"{nouns} were proposed for this page"),
         (str(len(item["found_by"])), "generators proposed this one"),
     ]
     if item.get("ranker_rank"):

@@ -16,6 +16,7 @@ from palate.console.api import Api, Json
 from palate.console.pulse import Pulse, pulse_of
 from palate.console.visitor import COOKIE, YEAR, Visitor
 from palate.errors import PalateError
+from palate.settings import Settings, SiteSettings
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -40,12 +41,14 @@ class Window:
     clock: Clock
     home: Path
     """The site's folder: where training says how far it is."""
+    site: SiteSettings
+    """What the site calls its things."""
     templates: Environment
     stamp: str
     """Changes with the static files, so that a browser never keeps an old one."""
 
     @classmethod
-    def onto(cls, api: Api, clock: Clock, home: Path) -> "Window":
+    def onto(cls, api: Api, clock: Clock, settings: Settings) -> "Window":
         """Build it with the package's own templates."""
         templates = Environment(
             loader=FileSystemLoader(HERE / "templates"),
@@ -54,7 +57,9 @@ class Window:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        return cls(api, clock, home, templates, _stamp())
+        stamp = _stamp()
+        templates.globals |= {"site": settings.site, "stamp": stamp}
+        return cls(api, clock, settings.home, settings.site, templates, stamp)
 
     async def pulse(self) -> Pulse:
         """How the engine is."""
@@ -82,7 +87,6 @@ class Window:
             "profile": profile,
             "users": users,
             "pulse": await self.pulse(),
-            "stamp": self.stamp,
             "here": here(request),
         }
         response = self.fragment(template, frame | dict(facts), status)

@@ -91,9 +91,17 @@ def deeds(user: UserState, rows: Collection[int], viewed: str = VIEWED) -> dict[
     said = zip(user.history.tolist(), user.kinds.tolist(), user.signals.tolist(), strict=True)
     for row, kind, signal in said:
         if row in rows:
-            strongest[row] = max(strongest.get(row, -1), _strength(kind, signal))
-    words = SAID | {Kind.VIEW: viewed}
-    return {row: words[STRENGTH[at]] for row, at in strongest.items() if at >= 0}
+            strongest[row] = max(strongest.get(row, -1), strength(kind, signal))
+    return {row: deed_word(at, viewed) for row, at in strongest.items() if at >= 0}
+
+
+def deed_word(at: int, viewed: str = VIEWED) -> str:
+    """The word for a place in `STRENGTH`: what the visitor did.
+
+    >>> deed_word(STRENGTH.index(Kind.LIKE))
+    'liked'
+    """
+    return (SAID | {Kind.VIEW: viewed})[STRENGTH[at]]
 
 
 def sentence(kind: ReasonKind, titles: list[str], trait: str, verb: str = "") -> str:
@@ -124,7 +132,7 @@ def _text(reason: Reason, titles: list[str], verb: str) -> str:
     return sentence(reason.kind, titles, reason.trait, verb)
 
 
-def _strength(kind: int, signal: int) -> int:
+def strength(kind: int, signal: int) -> int:
     """Its place in `STRENGTH`; -1 for what gives no reason."""
     if signal & Signal.NEGATIVE:
         return -1

@@ -48,8 +48,8 @@ async def _words(window: Window, visitor: Visitor, *, met: bool) -> tuple[str, s
         )
     if not visitor.user_id:
         return "Hello, stranger.", (
-            "Open a film, like one, wave one away: what you do is all that is known of you, "
-            "and the rows below answer within a second."
+            f"Open some {window.site.nouns}, like a few, wave others away: what you do is all "
+            "that is known of you, and the rows below answer within a second."
         )
     try:
         profile = describe(await window.api.user(visitor.user_id))

@@ -1,4 +1,4 @@
-"""Why a film was on a page: the reason in a sentence, then everything the funnel did."""
+"""Why an item was on a page: the reason in a sentence, then everything the funnel did."""
 
 from typing import Any
 
@@ -21,7 +21,8 @@ async def why(
     panel: FromQuery[int] = 0,
 ) -> Response[str]:
     """A page of its own, or with `panel=1` what fits into a dialog."""
-    told = story(await window.api.trace(recommendation_id), item_id.removeprefix("/"))
+    trace = await window.api.trace(recommendation_id)
+    told = story(trace, item_id.removeprefix("/"), window.site.nouns)
     facts = {"story": told, "panel": bool(panel)}
     if panel:
         return window.fragment("story.html", facts)

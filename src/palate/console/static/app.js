@@ -2,7 +2,7 @@
 const who = JSON.parse(document.body.dataset.who);
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const PAUSE = 100, PATIENCE = 5000, PULSE = 2000;
-const SAID = { like: "Liked", dislike: "Noted: not for you", view: "Marked as watched", click: "Click counted" };
+const SAID = { like: "Liked", dislike: "Noted: not for you", view: `Marked as ${document.body.dataset.viewed}`, click: "Click counted" };
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const $ = (selector, root = document) => root.querySelector(selector);
 const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
@@ -82,7 +82,7 @@ async function react(started, item, leaves) {
 }
 
 // Chance alone also changes a row (slots are given to it), so a reaction is what an event brings about:
-// the film left, a reason names it, or other films' scores moved.
+// the item left, a reason names it, or other items' scores moved.
 function reacted(old, fresh, item, leaves) {
   const find = (row, id) => $(`.card[data-item="${CSS.escape(id)}"]`, row);
   if (leaves && find(old, item)) return !find(fresh, item);
@@ -130,7 +130,7 @@ function swap(old, fresh) {
   }
   if (focus) ($(focus, fresh) ?? cards)?.focus({ preventScroll: true });
   const words = [["new", "new"], ["up", "moved up"], ["down", "moved down"]];
-  return words.filter(([kind]) => counts[kind]).map(([kind, word]) => `${counts[kind]} ${word}`).join(", ") || "same films, new reasons";
+  return words.filter(([kind]) => counts[kind]).map(([kind, word]) => `${counts[kind]} ${word}`).join(", ") || `same ${document.body.dataset.nouns}, new reasons`;
 }
 
 function address(element) {

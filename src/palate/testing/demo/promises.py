@@ -132,13 +132,13 @@ def explains(visit: Visit, users: list[str]) -> Check:
 
 
 def shows(visit: Visit, users: list[str]) -> Check:
-    """The storefront's front page and a film's page answer, with rows on them."""
+    """The storefront's front page and an item's page answer, with rows on them."""
     cookie = {"cookie": f"{COOKIE}={Visitor(user_id=users[0]).cookie()}"}
     page = visit.client.get("/", headers=cookie)
     first = ids(visit.slate(user_id=users[0], limit=1))[0]
-    film = visit.client.get(f"/film/{first}", headers=cookie)
+    item = visit.client.get(f"/item/{first}", headers=cookie)
     rows, cards = page.text.count('class="row"'), page.text.count('class="card"')
-    ok = page.is_success and film.is_success and rows > 1 and cards > SIZE
+    ok = page.is_success and item.is_success and rows > 1 and cards > SIZE
     return Check(
         "the storefront shows its rows", ok, f"{page.status_code}: {rows} rows, {cards} cards"
     )

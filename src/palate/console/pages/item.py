@@ -1,4 +1,4 @@
-"""A film's own page: what it is, what to do with it, and what is like it."""
+"""An item's own page: what it is, what to do with it, and what is like it."""
 
 from typing import Any
 from urllib.parse import quote
@@ -8,17 +8,16 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
 from palate.console.api import Json
-from palate.console.cards import Row, card_of
-from palate.console.shelves import HOME, MORE, shelf, shelves
+from palate.console.cards import card_of
+from palate.console.shelves import HOME, MORE, shelf_or_empty
 from palate.console.visitor import Visitor
 from palate.console.window import Window
-from palate.errors import PalateError
 
 SHOWN_BY_ITSELF = {"year"}
 
 
-@get("/film/{item_id:path}")
-async def film(  # noqa: PLR0913, PLR0917  one argument a parameter of the address
+@get("/item/{item_id:path}")
+async def item(  # noqa: PLR0913, PLR0917  one argument a parameter of the address
     request: Request[Any, Any, Any],
     window: NamedDependency[Window],
     visitor: NamedDependency[Visitor],
@@ -29,23 +28,23 @@ async def film(  # noqa: PLR0913, PLR0917  one argument a parameter of the addre
 ) -> Response[str]:
     """The page; coming from a card it counts one click, however often it is loaded again."""
     name = item_id.removeprefix("/")
-    item = await window.api.item(name, window.clock.now())
+    shown = await window.api.item(name, window.clock.now())
     if recommendation_id:
         await window.api.send(
             click(visitor, name, recommendation_id)
             | {"surface": surface, "position": max(0, position)}
         )
     facts = {
-        "card": card_of(item),
-        "text": item.get("text", ""),
-        "details": details(item),
+        "card": card_of(shown),
+        "text": shown.get("text", ""),
+        "details": details(shown),
         "opened": recommendation_id,
         "surface": surface,
         "position": position,
         "why": f"/why/{quote(recommendation_id)}/{quote(name)}" if recommendation_id else "",
-        "rows": await _rows(window, visitor, name),
+        "rows": [await shelf_or_empty(window, each, visitor, name) for each in (MORE, HOME)],
     }
-    return await window.page("film.html", request, visitor, facts)
+    return await window.page("item.html", request, visitor, facts)
 
 
 def click(visitor: Visitor, item_id: str, recommendation_id: str) -> Json:
@@ -82,12 +81,4 @@ def _plain(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
-async def _rows(window: Window, visitor: Visitor, item_id: str) -> list[Row]:
-    rows = await shelves(window, (HOME,), visitor)
-    try:
-        return [await shelf(window, MORE, visitor, item_id), *rows]
-    except PalateError:
-        return rows
-
-
-ROUTES = [film]
+ROUTES = [item]
