@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from palate.cli.demo import Demo, _site
+from palate.cli.demo import Demo, _say, _site
+from palate.cli.output import console
 from palate.console.pulse import Training
 from palate.settings import FILE, Settings, load
 
@@ -40,6 +41,21 @@ def test_the_end_of_a_training_is_told_once_and_only_if_it_was_seen_to_run(tmp_p
     assert demo._ended(over, None) is None, "that was another run's"
     assert demo._ended(Training("tower", 0.1, "epoch 1", 2.0), None) is None
     assert demo._ended(over, None) == "Release r1 is live."
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_verdict_is_printed_once_with_a_bar_and_without(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    terminal: bool,  # noqa: FBT001  a case of the test
+) -> None:
+    monkeypatch.setattr(console, "_force_terminal", terminal)
+    _say("train", "Release r1 is live.")
+    demo = Demo(Settings(home=tmp_path), 0.0, as_json=False)
+    told = demo._ended(Training("tower", 0.1, "epoch 1", 1.0), None)
+    demo._ended(Training("done", 1.0, "Release r1 is live.", 1.0), told)
+    assert capsys.readouterr().err.count("is live.") == 1
 
 
 def test_with_json_the_facts_are_one_object_a_line(

@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from palate.arrays import Rows
+from palate.catalog.fields import moment
 from palate.catalog.user import user_key
 from palate.errors import BadInput, Conflict
 from palate.evaluation.as_of import ItemsAsOf, PastLog
@@ -129,7 +130,7 @@ def test_what_learns_sees_nothing_from_the_split_on() -> None:
     site = site_of(past() + future(np.random.default_rng(1)))
     found = answers(site, Wish(), home, learn, silent)
     assert len(seen) == 240
-    assert max(event.time for event in seen) < found.data["t1"]
+    assert max(event.time for event in seen) < moment(found.data["t1"])
 
 
 def test_cold_visitors_know_their_own_five_events_and_nobody_else_does(tmp_path: Path) -> None:

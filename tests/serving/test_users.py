@@ -3,6 +3,7 @@ from tests.serving.conftest import SmallSite
 from palate.catalog.columns import ItemColumns
 from palate.catalog.user import session_key, user_key
 from palate.events.kinds import Kind
+from palate.features.record import UserState
 from palate.streaming.replay import Replay
 
 ANNA = {"user_id": "anna", "country": "DE", "birth_year": 1990}
@@ -49,6 +50,28 @@ def test_a_deleted_user_is_nobody_and_nowhere_named(site: SmallSite) -> None:
     assert site.stores.online.user(user_key("u0")) is None
     assert site.logged(user_id="u0") == []
     assert site.client.delete("/v1/users/u0").status_code == 404
+
+
+def test_a_second_deletion_at_once_finds_nobody_and_the_first_is_done_all_the_same(
+    site: SmallSite,
+) -> None:
+    assert site.client.delete("/v1/users/u0").status_code == 204
+    assert site.client.delete("/v1/users/u0").status_code == 404
+    site.worker.drain()
+    site.settle()
+    assert site.stores.online.user(user_key("u0")) is None
+    assert site.logged(user_id="u0") == []
+
+
+def test_somebody_who_comes_back_at_once_begins_anew_under_their_name(site: SmallSite) -> None:
+    site.client.delete("/v1/users/u0")
+    site.send({"kind": "click", "user_id": "u0", "item_id": "drama-1"})
+    site.settle()
+    [event] = site.logged(user_id="u0")
+    assert event.kind is Kind.CLICK
+    raw = site.stores.online.user(user_key("u0"))
+    assert raw is not None
+    assert UserState.unpack(user_key("u0"), raw).total == 1
 
 
 def test_after_a_deletion_a_rebuild_from_the_log_gives_the_same_state(site: SmallSite) -> None:

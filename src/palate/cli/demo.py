@@ -170,13 +170,13 @@ class Demo:
         )
 
     def _ended(self, training: Training, told: str | None) -> str | None:
-        """Say once how a training ended that was seen to run."""
+        """Say once how a training ended that was seen to run; without a bar it says so itself."""
         self._learnt |= training.runs
         if training.runs or not self._learnt or not training.text or training.text == told:
             return told
-        console.print(
-            training.text, style="yellow" if training.phase == "failed" else "", markup=False
-        )
+        if console.is_terminal:
+            style = "yellow" if training.phase == "failed" else ""
+            console.print(training.text, style=style, markup=False)
         return training.text
 
     def _fact(self, fact: dict[str, object]) -> None:

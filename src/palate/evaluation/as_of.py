@@ -75,7 +75,7 @@ class PastLog:
     def count(self) -> int:
         return len(self.entries)
 
-    def pseudonymise(self, user_id: str, pseudonym: str) -> Renamed:
+    def pseudonymise(self, user_id: str, pseudonym: str, *, forgets: bool = False) -> Renamed:
         _refuse()
 
     def close(self) -> None:

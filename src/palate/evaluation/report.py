@@ -35,7 +35,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     protocol: str
     data: Mapping[str, Value]
-    """Counts of the data and of the split."""
+    """Counts of the data and of the split; `t1`, where the past ends, is a date."""
     rows: tuple[Row, ...]
     command: str
     seconds: float

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import numpy as np
 
 from palate.arrays import Rows
+from palate.catalog.fields import rfc3339
 from palate.errors import BadInput
 from palate.evaluation.as_of import read_all
 from palate.evaluation.asking import Models
@@ -145,6 +146,6 @@ def _counts(batch: EventBatch, cut: Split, bench: Bench) -> Mapping[str, Value]:
         "users": len(np.unique(batch.user[public])),
         "events": len(np.unique(batch.position[public])),
         "train_events": len(np.unique(batch.position[public & cut.train])),
-        "t1": cut.moment,
+        "t1": rfc3339(cut.moment),
         **{part: parts.count(part) for part in PARTS if part in parts},
     }

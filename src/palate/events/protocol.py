@@ -56,10 +56,11 @@ class EventLog(Protocol):
         """How many events are held."""
         ...
 
-    def pseudonymise(self, user_id: str, pseudonym: str) -> Renamed:
+    def pseudonymise(self, user_id: str, pseudonym: str, *, forgets: bool = False) -> Renamed:
         """Replace a user, and their sessions, by names that lead nowhere; drop events' context.
 
-        Item counts and co-visitation stay as they were.
+        Item counts and co-visitation stay as they were. FORGET events keep the name until they are
+        folded; with `forgets` it is taken from them, and from nothing that came since.
         """
         ...
 

@@ -25,6 +25,7 @@ COLUMNS = (
     "recommendation_id, rest"
 )
 INSERT = f"insert or ignore into event ({COLUMNS}) values (?,?,?,?,?,?,?,?,?,?,?,?)"
+ONLY_FORGETS, NO_FORGETS = (f"kind {sign} {int(Kind.FORGET)}" for sign in ("=", "<>"))
 READ = f"select position, {COLUMNS} from event where position > ? order by position limit ?"
 
 
@@ -81,11 +82,12 @@ class SqliteLog:
             (events,) = db.execute("select count(*) from event").fetchone()
         return int(events)
 
-    def pseudonymise(self, user_id: str, pseudonym: str) -> Renamed:
+    def pseudonymise(self, user_id: str, pseudonym: str, *, forgets: bool = False) -> Renamed:
+        which = ONLY_FORGETS if forgets else NO_FORGETS
         with self._database.writing() as db:
-            named = "select position, rest from event where user_id = ?"
+            named = f"select position, rest from event where user_id = ? and {which}"
             found = db.execute(named, (user_id,)).fetchall()
-            sessions = _rename_sessions(db, user_id, pseudonym)
+            sessions = _rename_sessions(db, user_id, pseudonym, which)
             db.executemany(
                 "update event set user_id = ?, rest = ? where position = ?",
                 [(pseudonym, _without_context(rest), position) for position, rest in found],
@@ -123,14 +125,17 @@ def _logged(row: tuple[Any, ...]) -> Logged:
 _NO_REST = _Rest()
 
 
-def _rename_sessions(db: sqlite3.Connection, user_id: str, pseudonym: str) -> dict[str, str]:
+def _rename_sessions(
+    db: sqlite3.Connection, user_id: str, pseudonym: str, which: str
+) -> dict[str, str]:
     """A session that the user claimed names their device: it goes too, the grouping stays."""
     claimed = db.execute(
-        "select distinct session_id from event where user_id = ? and session_id <> ''", (user_id,)
+        f"select distinct session_id from event where user_id = ? and session_id <> '' and {which}",
+        (user_id,),
     ).fetchall()
     names = {session: f"{pseudonym}/{n}" for n, (session,) in enumerate(claimed)}
     db.executemany(
-        "update event set session_id = ? where session_id = ?",
+        f"update event set session_id = ? where session_id = ? and {which}",
         [(new, old) for old, new in names.items()],
     )
     return names

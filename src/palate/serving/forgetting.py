@@ -3,7 +3,8 @@
 The log keeps what happened under a pseudonym that leads nowhere. FORGET events follow in pairs:
 one drops the state that lives now, one drops the state that a rebuild from the log would make for
 the pseudonym, so that both agree. Each session that the user claimed has a pair too, for it may
-have gone on without the user's name. Once these are folded, they lose the name as well.
+have gone on without the user's name. Once these are folded, they lose the name as well; until then
+they do not count as something that could be forgotten.
 """
 
 import asyncio
@@ -54,4 +55,4 @@ async def _blur(runtime: Runtime, user_id: str, pseudonym: str, end: int) -> Non
         await asyncio.sleep(PAUSE)
         waited += PAUSE
     if waited < LONGEST:
-        await asyncio.to_thread(runtime.stores.log.pseudonymise, user_id, pseudonym)
+        await asyncio.to_thread(runtime.stores.log.pseudonymise, user_id, pseudonym, forgets=True)

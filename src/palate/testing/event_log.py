@@ -6,6 +6,7 @@ from typing import TypeAlias
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from palate.events.kinds import Event, Kind, Shown
 from palate.events.protocol import Appended, EventLog
@@ -119,6 +120,19 @@ class EventLogContract:
         assert anonymous.session_id == changed.session_id != "s"
         assert kept == other
         assert log.pseudonymise("u", "nobody-2") == (0, {})
+
+    def test_a_forget_keeps_the_name_until_it_is_asked_for(self, empty: EmptyLog) -> None:
+        log = empty()
+        click = Event(
+            event_id="2", kind=Kind.CLICK, time=1.0, user_id="u", session_id="s", item_id="i"
+        )
+        log.append([replace(click, event_id="1", kind=Kind.FORGET, item_id="")], 1.0)
+        assert log.pseudonymise("u", "nobody-1") == (0, {})
+        log.append([click], 1.0)
+        assert log.pseudonymise("u", "nobody-1", forgets=True) == (1, {"s": "nobody-1/0"})
+        forgotten, back = [each.event for each in log.read(0, 10)]
+        assert (forgotten.user_id, forgotten.session_id) == ("nobody-1", "nobody-1/0")
+        assert back == click
 
     @shared
     @given(batches=st.lists(st.lists(events, max_size=4), max_size=4))
