@@ -38,10 +38,19 @@ def test_one_can_be_a_real_user_and_gets_because_you_watched(shop: Shop) -> None
     assert heading[2].startswith("/item/drama-"), "it leads to what the row is about"
 
 
-def test_a_user_nobody_knows_is_refused_in_a_sentence(shop: Shop) -> None:
-    answer = shop.client.post("/visitor", data={"user_id": "nobody"}, follow_redirects=False)
-    assert answer.status_code == 404
-    assert "there is no user &#39;nobody&#39;" in answer.text
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [("<nobody>", "There is no user “&lt;nobody&gt;”"), (" ", "Type an id first")],
+)
+def test_a_wrong_user_id_is_said_under_its_field(shop: Shop, typed: str, says: str) -> None:
+    before = shop.client.cookies.get("palate_visitor")
+    page = shop.client.post("/visitor", data={"user_id": typed}).text
+    assert re.search(rf'<p id="wrong-user"[^>]*role="alert">{re.escape(says)}', page)
+    assert 'aria-invalid="true" aria-describedby="wrong-user"' in page
+    assert re.search(r'<details class="who"[^>]* open>', page), "the form it came from is open"
+    assert "Hello, stranger." in page, "and nobody became somebody else"
+    assert "wrong=" not in "".join(re.findall(r'name="back" value="([^"]+)"', page))
+    assert shop.client.cookies.get("palate_visitor") != "user.nobody" != before
 
 
 def test_surprise_me_picks_a_user_and_new_visitor_forgets_them(shop: Shop) -> None:
@@ -62,9 +71,9 @@ def test_opening_an_item_from_a_card_counts_one_click_however_often_it_loads(sho
     assert (click.surface, click.position) == ("home", 1)
 
 
-def test_an_item_opened_by_its_address_counts_nothing_and_offers_the_click(shop: Shop) -> None:
+def test_an_item_opened_by_its_address_counts_nothing(shop: Shop) -> None:
     page = shop.page("/item/drama-1")
-    assert "Click-through" in page
+    assert 'value="click"' not in page
     assert not shop.logged("click")
     assert len(cards(page, "more_like_this")) > 0
     assert "drama-1" not in cards(page, "more_like_this")
@@ -115,6 +124,58 @@ def test_why_of_an_item_that_was_not_there_is_a_page_that_says_so(shop: Shop) ->
     assert "There is no such page" in page
 
 
+BROWSER = {"accept": "text/html,application/xhtml+xml"}
+
+
+@pytest.mark.parametrize(
+    ("path", "title"),
+    [
+        ("/nowhere/at/all", "There is no such page."),
+        ("/v1.0/items", "There is no such page."),
+        ("/item/nothing", "There is no such item."),
+        ("/row/secret", "There is no such page."),
+    ],
+)
+def test_a_lost_browser_finds_a_page_with_the_menu(shop: Shop, path: str, title: str) -> None:
+    shop.be(user_id="u2")
+    answer = shop.client.get(path, headers=BROWSER)
+    assert answer.status_code == 404
+    assert f"<h1>{title}</h1>" in answer.text
+    assert "<b>user u2</b>" in answer.text
+    assert 'href="/history"' in answer.text
+
+
+@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/items/nothing", "/metrics/x", "/livez/x"])
+def test_a_browser_lost_in_the_api_gets_the_apis_problem(shop: Shop, path: str) -> None:
+    answer = shop.client.get(path, headers=BROWSER)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_program_that_is_lost_gets_a_problem(shop: Shop) -> None:
+    answer = shop.client.get("/nowhere", headers={"accept": "*/*"})
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_what_you_did_is_listed_by_day_and_greets_who_comes_back(shop: Shop) -> None:
+    assert "Nothing yet." in shop.page("/history")
+    greeting = r'<div data-when="after" (\w*)>'
+    assert re.findall(greeting, shop.page("/")) == ["hidden"]
+    shop.act(kind="like", item_id="drama-1")
+    page = shop.page("/history")
+    assert ">Liked</span>" in page
+    assert 'href="/item/drama-1"' in page
+    assert '<h2 id="day-1">Today</h2>' in page
+    assert re.findall(greeting, shop.page("/")) == [""]
+
+
+def test_an_items_page_remembers_what_was_done_with_it(shop: Shop) -> None:
+    pressed = r'value="(\w+)"[^>]*aria-pressed="true"'
+    assert re.findall(pressed, shop.page("/item/drama-1")) == []
+    shop.act(kind="dislike", item_id="drama-1")
+    assert re.findall(pressed, shop.page("/item/drama-1")) == ["dislike"]
+
+
 def test_a_row_alone_is_what_the_page_would_show_now(shop: Shop) -> None:
     shop.page("/")
     row = shop.page("/row/home?back=/")
@@ -138,7 +199,18 @@ def test_a_refused_release_is_said_in_the_trainers_words(shop: Shop) -> None:
     (shop.stores.settings.home / "training.json").write_text(json.dumps(told))
     pulse = json.loads(shop.page("/pulse"))
     assert pulse["training"] is None
-    assert "The ranker lost" in pulse["says"]
+    assert (pulse["says"], pulse["lamp"]) == (
+        "Serves from counts: the last training shipped nothing",
+        "off",
+    )
+    assert pulse["verdict"] == ["The ranker lost: not shipped."]
+    assert re.search(r"<details class=\"verdict\".*The ranker lost", shop.page("/"), re.DOTALL)
+
+
+def test_the_lamp_is_grey_where_nothing_is_wrong_but_nothing_was_learnt(shop: Shop) -> None:
+    page = shop.page("/")
+    assert 'class="lamp off"' in page
+    assert "Serves from counts: nothing has been learnt yet" in page
 
 
 def test_the_policy_allows_no_inline_script_or_style_and_the_pages_have_none(shop: Shop) -> None:

@@ -95,17 +95,33 @@ def test_three_clicks_of_a_genre_change_home_and_a_reason_names_one(page: Page) 
     named = page.locator('[data-row="home"] .reason', has_text=reason)
     _reload_until(page, lambda: named.count() > 0)
     assert _home(page) != before
-    expect(page.get_by_role("heading", name="Because you watched")).to_be_visible()
+    expect(page.get_by_role("heading", name="Because you opened")).to_be_visible()
 
 
 def test_a_like_moves_the_row_in_place_and_says_how_long_it_took(page: Page) -> None:
     page.goto("/")
-    page.get_by_role("button", name="Like ").first.click()
+    page.get_by_role("button", name="Like: ").first.click()
     expect(page.locator('[data-fact="reaction"]')).to_have_text(
         re.compile(r"last reaction: \d+ ms")
     )
     expect(page.get_by_role("status")).to_contain_text("Home changed")
     expect(page.locator('[data-row="home"] .change:visible').first).to_be_visible()
+
+
+def test_a_like_by_keyboard_keeps_the_focus_on_the_row_and_is_what_you_did(page: Page) -> None:
+    page.goto("/")
+    like = page.locator('[data-row="home"] button[value="like"]').nth(1)
+    title = str(like.get_attribute("aria-label")).removeprefix("Like: ")
+    like.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#say")).to_contain_text("Home changed")
+    focused = page.locator(":focus")
+    expect(focused).to_have_attribute("value", "like")
+    place = "[...document.activeElement.closest('.cards').children].indexOf"
+    assert page.evaluate(f"{place}(document.activeElement.closest('.card'))") == 1
+    expect(page.get_by_role("heading", level=1)).to_have_text("Hello again.")
+    page.get_by_role("link", name="What you did").click()
+    expect(page.get_by_role("listitem").filter(has_text=title)).to_contain_text("Liked")
 
 
 def test_why_opens_by_keyboard_tells_the_trace_and_gives_the_focus_back(page: Page) -> None:
@@ -125,10 +141,11 @@ def test_why_opens_by_keyboard_tells_the_trace_and_gives_the_focus_back(page: Pa
 def test_an_open_page_upgrades_itself_when_a_release_is_promoted(page: Page) -> None:
     page.goto("/")
     page.evaluate("document.querySelector('[data-row=home]').dataset.old = 'yes'")
-    told = {"release": "r2", "says": "release r2 serves", "training": None, "steps": {}}
+    told = {"release": "r2", "says": "Serves r2", "lamp": "on", "verdict": ["It ships."]}
+    told |= {"training": None, "steps": {}}
     page.route("**/pulse", lambda route: route.fulfill(json=told))  # training one takes minutes
-    expect(page.locator('[data-fact="release"]')).to_have_text("release r2 serves")
-    expect(page.get_by_role("status")).to_contain_text("release r2 serves")
+    expect(page.locator('[data-fact="release"]')).to_have_text("Serves r2")
+    expect(page.get_by_role("status")).to_contain_text("A new release is live")
     expect(page.locator('[data-row="home"]:not([data-old]) .card').first).to_be_visible()
 
 
@@ -138,13 +155,25 @@ def test_one_can_become_a_real_user_and_sees_because_you_watched(page: Page) -> 
     page.get_by_label("Be one of the real users").fill("u5")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Hello, user u5.")
-    expect(page.get_by_role("heading", name="Because you watched")).to_be_visible()
+    heading = page.get_by_role("heading", name=re.compile("Because you (liked|viewed)"))
+    expect(heading).to_be_visible()
+
+
+def test_a_wrong_user_id_is_said_under_its_field_which_has_the_focus(page: Page) -> None:
+    page.goto("/item/drama-1")
+    page.locator(".who summary").click()
+    field = page.get_by_label("Be one of the real users")
+    field.fill("nobody")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("There is no user “nobody”")
+    expect(field).to_be_focused()
+    expect(field).to_have_value("nobody")
 
 
 def test_it_fits_a_small_phone_and_every_control_has_a_name(browser: Browser, url: str) -> None:
     context = browser.new_context(base_url=url, viewport={"width": 360, "height": 740})
     page = context.new_page()
-    for path in ("/", "/item/drama-1"):
+    for path in ("/", "/item/drama-1", "/history", "/nowhere"):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         unnamed = "[...document.querySelectorAll('button, a')].filter((e) => !e.innerText.trim()"

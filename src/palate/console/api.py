@@ -84,10 +84,11 @@ class Api:
         return await self._call("GET", f"/v1/traces/{quote(recommendation_id, safe='')}")
 
     async def ready(self) -> Json:
-        """What the server says of its own state; {} while it is not ready."""
+        """What the server says of its own state, ready or not; {} where it does not answer."""
         try:
-            return await self._call("GET", "/readyz")
-        except PalateError:
+            response = await self.client.get("/readyz")
+            return dict(response.json())
+        except (httpx.HTTPError, ValueError):
             return {}
 
     async def _call(self, method: str, path: str, **more: Any) -> Json:

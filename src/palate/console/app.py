@@ -20,14 +20,16 @@ from palate.clock import Clock, SystemClock
 from palate.console.api import Api
 from palate.console.pages import routes
 from palate.console.visitor import COOKIE, Visitor
-from palate.console.window import HEADERS, STATIC, Window
+from palate.console.window import STATIC, Window
 from palate.errors import PalateError
 from palate.serving import app as serving
 from palate.serving.environment import SITE
 from palate.settings import Settings, load
 
-OURS = ("/item/", "/row/", "/why/", "/static/", "/act", "/visitor", "/pulse")
-"""Paths of the storefront, besides "/" itself; everything else is the API's."""
+API = frozenset({"v1", "schema", "docs", "openapi.json", "livez", "readyz", "metrics"})
+"""Where the paths of the API begin."""
+OURS = frozenset({"", "item", "row", "why", "static", "act", "visitor", "pulse", "history"})
+"""Where the paths of the storefront begin; it also answers browsers that are lost."""
 LOST = 404
 
 
@@ -55,9 +57,17 @@ class Front:
         self._pages = storefront(api, settings, clock)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        path = scope.get("path", "")  # a lifespan has none, and is the API's
-        ours = path == "/" or path.startswith(OURS)
+        ours = "path" in scope and _for_people(scope)  # a lifespan has none, and is the API's
         await (self._pages if ours else self._api)(scope, receive, send)
+
+
+def _for_people(scope: Scope) -> bool:
+    """Whether the storefront answers: its own paths, and a browser's on paths that are nobody's."""
+    first = scope["path"].split("/", 2)[1] if scope["path"].startswith("/") else ""
+    if first in API or first in OURS:
+        return first in OURS
+    accept = dict(scope["headers"]).get(b"accept", b"")
+    return b"text/html" in accept
 
 
 def storefront(api: ASGIApp, settings: Settings, clock: Clock) -> Litestar:
@@ -88,8 +98,20 @@ def looking(request: Request[Any, Any, State]) -> Visitor:
 def _sorry(request: Request[Any, Any, State], error: PalateError | HTTPException) -> Response[str]:
     window: Window = request.app.state.window
     status = error.status if isinstance(error, PalateError) else error.status_code
-    title = "There is no such page" if status == LOST else "That did not work"
-    facts = {"title": title, "detail": error.detail, "status": status}
-    response = window.fragment("problem.html", facts, status)
-    response.headers.update(HEADERS)
-    return response
+    visitor = Visitor.of(request.cookies.get(COOKIE)) or Visitor()
+    return window.problem(visitor, _told(window, request.url.path, status, error.detail), status)
+
+
+def _told(window: Window, path: str, status: int, detail: str) -> dict[str, object]:
+    """Title and sentence of an error's page."""
+    if status != LOST:
+        return {"title": "That did not work", "detail": f"{_sentence(detail)}."}
+    if path.startswith("/item/"):
+        words = "It may have been taken out of the catalogue, or the address is mistyped."
+        return {"title": f"There is no such {window.site.noun}", "detail": words}
+    said = f"Nothing is at {path}" if detail.casefold() == "not found" else _sentence(detail)
+    return {"title": "There is no such page", "detail": f"{said}."}
+
+
+def _sentence(detail: str) -> str:
+    return f"{detail[:1].upper()}{detail[1:]}"

@@ -1,22 +1,30 @@
-"""How the engine is, in words: which release serves, which step answers, how far training is."""
+"""How the engine is, in plain words: what it serves from, what is wrong, how far training is."""
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Literal, TypeAlias
 
 import msgspec
 
-from palate.console.api import Api
+from palate.console.api import Api, Json
 
 STEPS = {
-    "full": "full funnel",
-    "retrieval": "retrieval scores only",
-    "last_slate": "your last page, kept",
-    "popular": "what is popular",
-    "static": "a fixed list",
+    "full": "",
+    "retrieval": "answered by retrieval scores alone",
+    "last_slate": "answered by your last page, kept",
+    "popular": "answered by what is popular",
+    "static": "answered by a fixed list",
 }
+"""What a page says of a step of the ladder; of the whole funnel there is nothing to say."""
 TRAINING = "training.json"
 NO_RELEASE = ("", "none")
 AT_REST = ("", "done", "failed", "waiting")
+SHORT = 18
+"""Letters of a sentence that gets no line of its own."""
+LEARNT, COUNTED = "Serves what it has learnt", "Serves from counts"
+
+Lamp: TypeAlias = Literal["on", "off", "warm", "bad"]
+"""Learnt; nothing learnt, nothing wrong; something to look at; it does not work."""
 
 
 class Training(msgspec.Struct, frozen=True):
@@ -39,19 +47,25 @@ class Pulse(msgspec.Struct, frozen=True):
     release: str
     """The release's name; "" before the first."""
     says: str
+    lamp: Lamp
+    verdict: tuple[str, ...]
+    """How the last training ended, sentence by sentence."""
     training: Training | None
     steps: dict[str, str] = msgspec.field(default_factory=lambda: dict(STEPS))
 
 
 async def pulse_of(api: Api, home: Path) -> Pulse:
     """Ask the server for its state, and read how far training is."""
-    release = release_of(await api.ready())
+    state = await api.ready()
     training = training_in(home)
+    release = release_of(state)
+    lamp, says = _state(state, release, training)
     running = training if training is not None and training.runs else None
-    return Pulse(release, _says(release, training), running)
+    ended = training.text if training is not None and not training.runs else ""
+    return Pulse(release, says, lamp, sentences(ended), running)
 
 
-def release_of(state: dict[str, Any]) -> str:
+def release_of(state: Json) -> str:
     """The release in the server's own words, "" where there is none yet."""
     name = str(state.get("release") or "")
     return "" if name in NO_RELEASE else name
@@ -65,11 +79,36 @@ def training_in(home: Path) -> Training | None:
         return None
 
 
-def _says(release: str, training: Training | None) -> str:
+def sentences(text: str) -> tuple[str, ...]:
+    """A text, sentence by sentence; a very short one stays with the one before it.
+
+    >>> sentences("It reaches 0.38. It ships. Release r1 is live.")
+    ('It reaches 0.38. It ships.', 'Release r1 is live.')
+    """
+    told: list[str] = []
+    for each in re.split(r"(?<=\.)\s+(?=[A-Z])", text.strip()):
+        if told and len(each) < SHORT:
+            told[-1] += f" {each}"
+        elif each:
+            told.append(each)
+    return tuple(told)
+
+
+def _state(state: Json, release: str, training: Training | None) -> tuple[Lamp, str]:
+    remarks = "; ".join(state.get("remarks", ()))
+    if not state.get("ready"):
+        return "bad", f"Not ready: {remarks or 'the engine does not answer'}"
+    source = LEARNT if release else COUNTED
+    if remarks:
+        return "warm", f"{source}, but {remarks}"
+    if training is not None and training.phase == "failed":
+        return "warm", f"{source}: the last training failed"
     if release:
-        return f"release {release} serves"
+        return "on", LEARNT
+    return "off", f"{COUNTED}{_not_yet(training)}"
+
+
+def _not_yet(training: Training | None) -> str:
     if training is None:
-        return "serving from counts: nothing has been trained yet"
-    if training.runs:
-        return "serving from counts while the first release is trained"
-    return f"serving from counts: {training.text}"
+        return ": nothing has been learnt yet"
+    return " while it learns" if training.runs else ": the last training shipped nothing"

@@ -88,10 +88,17 @@ class Window:
             "users": users,
             "pulse": await self.pulse(),
             "here": here(request),
+            "wrong": None,
         }
         response = self.fragment(template, frame | dict(facts), status)
         response.cookies.append(remembering(visitor))
         return response
+
+    def problem(self, visitor: Visitor, facts: Mapping[str, object], status: int) -> Response[str]:
+        """Print what went wrong, without asking the API anything: it may be what is wrong."""
+        frame: Json = {"profile": "", "users": [], "pulse": None, "here": "/", "wrong": None}
+        shown = frame | {"visitor": visitor, "status": status} | dict(facts)
+        return self.fragment("problem.html", shown, status)
 
     async def _people(self, visitor: Visitor) -> tuple[str, list[Json]]:
         try:

@@ -9,6 +9,7 @@ from litestar.params import FromPath, FromQuery
 
 from palate.console.api import Json
 from palate.console.cards import card_of
+from palate.console.deeds import kinds_done
 from palate.console.shelves import HOME, MORE, shelf_or_empty
 from palate.console.visitor import Visitor
 from palate.console.window import Window
@@ -41,6 +42,7 @@ async def item(  # noqa: PLR0913, PLR0917  one argument a parameter of the addre
         "opened": recommendation_id,
         "surface": surface,
         "position": position,
+        "done": kinds_done(await window.api.history(visitor), name),
         "why": f"/why/{quote(recommendation_id)}/{quote(name)}" if recommendation_id else "",
         "rows": [await shelf_or_empty(window, each, visitor, name) for each in (MORE, HOME)],
     }
@@ -73,7 +75,7 @@ def details(item: Json) -> list[tuple[str, str]]:
         },
     }
     return [(name, _plain(value)) for name, value in listed.items() if value] + [
-        ("Item", str(item["item_id"]))
+        ("Id", str(item["item_id"]))
     ]
 
 

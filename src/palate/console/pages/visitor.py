@@ -1,7 +1,8 @@
 """Choosing who to be: a real user by id, any of them, or somebody new."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, NamedTuple
+from urllib.parse import urlencode
 
 from litestar import Response, post
 from litestar.di import NamedDependency
@@ -15,6 +16,13 @@ from palate.console.window import Window, remembering
 from palate.errors import BadInput, NotFound
 
 SURPRISES = 1_000
+SHOWN = 60
+"""So much of a wrong id is shown again."""
+MISTAKES = {
+    "empty": "Type an id first, or be a new visitor.",
+    "unknown": "There is no user “{}”. Ids are suggested as you type.",
+    "nobody": "The site has no users yet: import some, or be a new visitor.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,34 +33,49 @@ class Choice:
     choose: str = ""
 
 
+class Mistake(NamedTuple):
+    """What was wrong with a choice, for the form it came from."""
+
+    user_id: str
+    says: str
+
+    @classmethod
+    def of(cls, wrong: str, user_id: str) -> "Mistake | None":
+        """From the address that a wrong choice leads to; None where nothing was wrong."""
+        name = user_id[:SHOWN]
+        return cls(name, MISTAKES[wrong].format(name)) if wrong in MISTAKES else None
+
+
 @post("/visitor")
 async def choose(
     window: NamedDependency[Window],
     data: Annotated[Choice, Body(media_type=RequestEncodingType.URL_ENCODED)],
 ) -> Response[None]:
-    """Remember the choice and go to the front page."""
+    """Remember the choice and go to the front page; a wrong one is said there, under its field."""
+    chosen = await _chosen(window, data)
+    if isinstance(chosen, str):
+        wrong = urlencode({"wrong": chosen, "user_id": data.user_id.strip()})
+        return Redirect(f"/?{wrong}", status_code=303)
     answer = Redirect("/", status_code=303)
-    answer.cookies.append(remembering(await _chosen(window, data)))
+    answer.cookies.append(remembering(chosen))
     return answer
 
 
-async def _chosen(window: Window, choice: Choice) -> Visitor:
-    if choice.choose == "surprise":
-        return await _any_user(window)
+async def _chosen(window: Window, choice: Choice) -> Visitor | str:
+    """The visitor, or which of MISTAKES it was."""
     if choice.choose == "new":
         return Visitor.fresh(window.clock)
+    if choice.choose == "surprise":
+        users = await window.api.users("", SURPRISES)
+        return Visitor(users[_roll(window.clock, len(users))]["user_id"]) if users else "nobody"
     name = choice.user_id.strip()
     if not name:
-        raise BadInput("no user was named: type an id, or be a new visitor")
-    await window.api.user(name)
+        return "empty"
+    try:
+        await window.api.user(name)
+    except (NotFound, BadInput):
+        return "unknown"
     return Visitor(user_id=name)
-
-
-async def _any_user(window: Window) -> Visitor:
-    users = await window.api.users("", SURPRISES)
-    if not users:
-        raise NotFound("the site has no users yet: import some, or be a new visitor")
-    return Visitor(user_id=users[_roll(window.clock, len(users))]["user_id"])
 
 
 def _roll(clock: Clock, sides: int) -> int:

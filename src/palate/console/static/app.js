@@ -2,18 +2,21 @@
 const who = JSON.parse(document.body.dataset.who);
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const PAUSE = 100, PATIENCE = 5000, PULSE = 2000;
-const SAID = { like: "Liked", dislike: "Noted: not for you", view: `Marked as ${document.body.dataset.viewed}`, click: "Click counted" };
+const SAID = { like: "Liked", dislike: "Noted: not for you", view: `Marked as ${document.body.dataset.viewed}` };
+const pressed = new Map(); // item -> the kinds of events sent of it from this page
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const $ = (selector, root = document) => root.querySelector(selector);
 const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
 
-let toastEnds = 0;
+// What happened, in the strip; on a phone it takes the place of what the strip says otherwise.
+let spoken = 0;
 function say(text) {
-  const toast = $("#say");
-  toast.textContent = text;
-  toast.classList.add("on");
-  clearTimeout(toastEnds);
-  toastEnds = setTimeout(() => toast.classList.remove("on"), 4000);
+  const strip = $("#strip");
+  if (!strip) return;
+  $("#say").textContent = text;
+  strip.classList.add("talking");
+  clearTimeout(spoken);
+  spoken = setTimeout(() => strip.classList.remove("talking"), 5000);
 }
 
 // --- events --------------------------------------------------------------------------------------
@@ -41,12 +44,14 @@ document.addEventListener("submit", async (submitted) => {
   try {
     await send(form, button.value);
   } catch {
-    form.requestSubmit ? plain(form, button) : form.submit();
-    return;
+    return plain(form, button);
   }
+  const item = form.elements.item_id.value;
+  pressed.set(item, [...(pressed.get(item) ?? []), button.value]);
   button.setAttribute("aria-pressed", "true");
+  for (const words of $$("[data-when]")) words.hidden = words.dataset.when === "before";
   say(SAID[button.value]);
-  await react(started, form.elements.item_id.value, button.value !== "click");
+  await react(started, item, true, SAID[button.value]);
 });
 
 // The way without script, which is also the way out when a call fails.
@@ -65,14 +70,14 @@ async function fetched(row) {
 }
 
 // Ask for Home until it answers differently, then bring the other rows up to date.
-async function react(started, item, leaves) {
+async function react(started, item, leaves, said = "Your click counted") {
   const home = $('.row[data-row="home"]');
   if (!home) return;
   while (performance.now() - started < PATIENCE) {
     const fresh = await fetched(home).catch(() => null);
     if (fresh && reacted(home, fresh, item, leaves)) {
       const took = measured(started);
-      say(`Home changed ${took} ms later: ${swap(home, fresh)}`);
+      say(`${said}. Home changed in ${took} ms: ${swap(home, fresh)}`);
       await refresh((row) => row.dataset.row !== "home" && row.dataset.row !== "more_like_this");
       return;
     }
@@ -114,7 +119,7 @@ const placed = (row) => new Map($$(".card", row).map((card, place) => [card.data
 // Put the new row where the old one was: mark what is new or moved, and let it glide there.
 function swap(old, fresh) {
   const before = placed(old), scroll = $(".cards", old)?.scrollLeft ?? 0;
-  const focus = old.contains(document.activeElement) ? address(document.activeElement) : "";
+  const held = grip(old);
   old.replaceWith(fresh);
   const cards = $(".cards", fresh);
   if (cards) cards.scrollLeft = scroll;
@@ -128,16 +133,30 @@ function swap(old, fresh) {
     }
     if (!calm) glide(now, was);
   }
-  if (focus) ($(focus, fresh) ?? cards)?.focus({ preventScroll: true });
-  const words = [["new", "new"], ["up", "moved up"], ["down", "moved down"]];
-  return words.filter(([kind]) => counts[kind]).map(([kind, word]) => `${counts[kind]} ${word}`).join(", ") || `same ${document.body.dataset.nouns}, new reasons`;
+  for (const [item, kinds] of pressed)
+    for (const kind of kinds) $(`.card[data-item="${CSS.escape(item)}"] button[value="${kind}"]`, fresh)?.setAttribute("aria-pressed", "true");
+  if (held) regrip(fresh, held);
+  const told = [[counts.new, "new"], [counts.up + counts.down, "moved"]];
+  return told.filter(([count]) => count).map((each) => each.join(" ")).join(", ") || `same ${document.body.dataset.nouns}, new reasons`;
 }
 
-function address(element) {
+// Where the keyboard is in a row, and the same place in the row that comes after it: the card, or
+// where it has left, the one that has moved up into its place.
+function grip(row) {
+  const element = document.activeElement;
+  if (!row.contains(element)) return null;
   const card = element.closest(".card");
-  if (!card) return "";
+  if (!card) return { place: -1, own: element.matches("h2 a") ? "h2 a" : ".cards" };
   const own = element.matches("button") ? `button[value="${element.value}"]` : element.matches(".why") ? ".why" : ".poster";
-  return `.card[data-item="${CSS.escape(card.dataset.item)}"] ${own}`;
+  return { item: card.dataset.item, place: $$(".card", row).indexOf(card), own };
+}
+
+function regrip(row, { item, place, own }) {
+  const cards = $$(".card", row);
+  const card = place < 0 ? row : cards.find((each) => each.dataset.item === item) ?? cards[Math.min(place, cards.length - 1)];
+  const target = (card && $(own, card)) ?? $(".cards", row);
+  target?.focus({ preventScroll: true });
+  if (card && card !== row) card.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "instant" });
 }
 
 function mark(card, kind, places) {
@@ -167,33 +186,51 @@ document.addEventListener("click", async (clicked) => {
   const link = clicked.target.closest("a.why");
   if (!link || clicked.ctrlKey || clicked.metaKey || clicked.shiftKey) return;
   clicked.preventDefault();
-  const answer = await fetch(`${link.href}?panel=1`).catch(() => null);
-  if (!answer?.ok) return void (location.href = link.href);
-  $(".sheet", dialog).innerHTML = await answer.text();
+  const sheet = $(".sheet", dialog);
+  sheet.innerHTML = '<h2 id="why-title">Looking it up …</h2>';
   dialog.showModal();
+  const answer = await fetch(`${link.href}?panel=1`).catch(() => null);
+  if (!dialog.open) return;
+  if (!answer?.ok) return void (location.href = link.href);
+  sheet.innerHTML = await answer.text();
   dialog.scrollTop = 0;
 });
 
+// What hangs from the top closes with Escape, or by a click elsewhere.
+const hanging = () => $('details[name="top"][open]');
+document.addEventListener("click", (clicked) => hanging()?.contains(clicked.target) || hanging()?.removeAttribute("open"));
+document.addEventListener("keydown", (key) => {
+  const open = key.key === "Escape" && hanging();
+  if (open) $("summary", open).focus(), open.removeAttribute("open");
+});
+
 async function pulse() {
-  const answer = await fetch("/pulse").catch(() => null);
+  const strip = $("#strip"), answer = strip && (await fetch("/pulse").catch(() => null));
   if (!answer?.ok) return;
-  const now = await answer.json(), strip = $("#strip"), before = strip.dataset.release;
-  $('[data-fact="release"]').textContent = now.says;
-  $(".lamp").className = `lamp ${now.release ? "on" : "warm"}`;
+  const now = await answer.json(), before = strip.dataset.release;
+  tell("release", now.says);
+  tell("name", now.release ? `Release ${now.release}` : "");
+  $(".lamp", strip).className = `lamp ${now.lamp}`;
+  $(".verdict", strip).hidden = !now.release && !now.verdict.length;
+  $('[data-fact="verdict"]').replaceChildren(...now.verdict.map((each) => Object.assign(document.createElement("li"), { textContent: each })));
   const training = $('[data-fact="training"]');
   training.hidden = !now.training;
-  if (now.training) {
-    $("progress", training).value = now.training.fraction;
-    $("span", training).textContent = now.training.text;
-  }
+  $("progress", training).value = now.training?.fraction ?? 0;
+  $("span", training).textContent = now.training?.text ?? "";
   if (now.release !== before) {
     strip.dataset.release = now.release;
     await refresh(() => true);
-    say(`${now.says}: your rows are ranked by it from now on`);
+    say("A new release is live: your rows are ranked by it from now on");
   }
   const home = $('.row[data-row="home"]');
-  const step = $('[data-fact="step"]');
-  if (home && step) step.textContent = now.steps[home.dataset.step] ?? home.dataset.step;
+  if (home) tell("step", now.steps[home.dataset.step] ?? "");
+}
+
+// A fact of the strip that has nothing to say is not there.
+function tell(name, text) {
+  const fact = $(`[data-fact="${name}"]`);
+  if (fact.textContent !== text) fact.textContent = text;
+  fact.hidden = !text;
 }
 
 (async function beat() {
