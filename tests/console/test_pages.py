@@ -112,8 +112,9 @@ def test_a_button_with_a_kind_that_is_none_says_so(shop: Shop) -> None:
 def test_why_tells_who_proposed_the_item_as_panel_and_as_page(shop: Shop) -> None:
     path, _ = links(shop.page("/"), "/why/")[0]
     panel = shop.page(f"{path}?panel=1")
-    assert "Who proposed it" in panel
-    assert "popular" in panel
+    assert "How it was found" in panel
+    assert "<b>Popular</b>" in panel
+    assert "<code>popular</code>" in panel
     assert "<html" not in panel
     assert "<html" in shop.page(path)
 

@@ -131,8 +131,12 @@ def test_why_opens_by_keyboard_tells_the_trace_and_gives_the_focus_back(page: Pa
     page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_be_visible()
-    expect(dialog.get_by_role("heading", name="Who proposed it")).to_be_visible()
-    assert dialog.locator("table").first.locator("tbody tr").count() > 0
+    expect(dialog.get_by_role("heading", name="How it was found")).to_be_visible()
+    assert dialog.locator(".parts li").count() > 0
+    details = dialog.get_by_role("region", name="Stages")
+    expect(details).to_be_hidden()
+    dialog.get_by_text("All details").click()
+    expect(details).to_be_visible()
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
     expect(why).to_be_focused()

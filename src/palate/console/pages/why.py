@@ -22,7 +22,7 @@ async def why(
 ) -> Response[str]:
     """A page of its own, or with `panel=1` what fits into a dialog."""
     trace = await window.api.trace(recommendation_id)
-    told = story(trace, item_id.removeprefix("/"), window.site.nouns)
+    told = story(trace, item_id.removeprefix("/"), window.site)
     facts = {"story": told, "panel": bool(panel)}
     if panel:
         return window.fragment("story.html", facts)
