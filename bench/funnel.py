@@ -244,7 +244,8 @@ def _release(items: int, folder: Path, columns: ItemColumns, dice: np.random.Gen
         history=HISTORY,
     )
     nothing = np.zeros((0, 0), np.float32)
-    learnt = Fitted(RankerNetwork(Shape(len(names), DIM)), spread_of(rows), nothing)
+    network = RankerNetwork(Shape(len(names), DIM))
+    learnt = Fitted(network, spread_of(rows), nothing, np.arange(len(names)))
     export_ranker(folder / "ranker", learnt, ranker)
     manifest = Manifest(name="synthetic", created=NOW, version=palate.__version__)
     tower = _tower(items, folder, columns, dice)

@@ -172,11 +172,11 @@ class TrainingSettings(Part, frozen=True):
     """Width of the towers' vectors."""
     history: Positive = 50
     """Events of a user that the user tower reads."""
-    epochs: Positive = 6
+    epochs: Positive = 5
     """At most this many passes over the history."""
     batch_size: Positive = 512
     """Events in one step of the towers."""
-    learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 3e-3
+    learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 4e-3
     """Step size of the towers' optimiser."""
     weight_decay: Amount = 1e-4
     """Pull of the weights towards zero."""
@@ -198,9 +198,9 @@ class TrainingSettings(Part, frozen=True):
     """Candidates kept for each of them."""
     ranker: Literal["network", "lambdamart", "auto"] = "network"
     """What learns to rank; `auto` ships what orders held-out moments better, at twice the time."""
-    ranker_width: Positive = 128
-    """Width of the network's layers; large logs repay 256."""
-    ranker_epochs: Positive = 5
+    ranker_width: Positive = 96
+    """Numbers that the network brings its inputs down to; large logs repay 256."""
+    ranker_epochs: Positive = 3
     """At most this many passes over those rows."""
     ranker_seconds: Amount = 30.0
     """Time limit of one ranker training."""

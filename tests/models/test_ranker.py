@@ -10,7 +10,7 @@ from palate.arrays import Floats
 from palate.models.ranker import HEADS, Knots, RankerFacts, RankerModel, Taste, unit
 from palate.training.ranking.export import export_ranker
 from palate.training.ranking.fitting import Fitted
-from palate.training.ranking.network import RankerNetwork, Served, Shape, rows_of, spread_of
+from palate.training.ranking.network import RankerNetwork, Served, Shape, feed_of, spread_of
 
 WIDTH = 5
 NAMES = tuple("abcde")
@@ -29,11 +29,9 @@ def network(rows: Floats) -> Fitted:
     torch.nn.init.normal_(network.straight.weight)
     with torch.no_grad():
         network.straight.weight[:, 4] = 0
-        network.body.deep[0].weight[:, 4] = 0
-        network.body.crossed.weight[:, 4] = 0
-        for down in network.body.down:
-            down.weight[:, 4] = 0
-    return Fitted(network.eval(), spread_of(rows), np.zeros((0, 0), np.float32))
+        network.body.into.weight[:, 4] = 0
+    nothing = np.zeros((0, 0), np.float32)
+    return Fitted(network.eval(), spread_of(rows), nothing, np.arange(WIDTH))
 
 
 @pytest.fixture
@@ -47,7 +45,8 @@ def model(network: Fitted, rows: Floats, tmp_path: Path) -> RankerModel:
 
 def raw_of(network: Fitted, rows: Floats) -> Floats:
     with torch.no_grad():
-        raw: Floats = Served(network.network)(*rows_of(rows, network.gauss)).numpy()
+        feed = feed_of(network.network, rows, network.gauss)
+        raw: Floats = Served(network.network)(*map(torch.from_numpy, feed.values())).numpy()
     return raw
 
 
@@ -85,7 +84,8 @@ def test_a_feature_that_never_varied_in_training_says_nothing_in_life(rows: Floa
 def test_the_history_moves_what_is_like_it(rows: Floats, tmp_path: Path) -> None:
     torch.manual_seed(3)
     dim = 8
-    network = Fitted(RankerNetwork(Shape(WIDTH, dim)).eval(), spread_of(rows), rows[:, :0])
+    untrained = RankerNetwork(Shape(WIDTH, dim)).eval()
+    network = Fitted(untrained, spread_of(rows), rows[:, :0], np.arange(WIDTH))
     torch.nn.init.normal_(network.network.body.crossed.weight)
     means = (0.0,) * WIDTH
     facts = RankerFacts(

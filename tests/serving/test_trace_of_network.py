@@ -28,7 +28,8 @@ def ranked(site: SmallSite) -> SmallSite:
     facts = RankerFacts(features=FEATURES, means=(0.0,) * len(FEATURES), knots={}, heads=HEADS)
     network = RankerNetwork(Shape(len(FEATURES)))
     torch.nn.init.normal_(network.straight.weight)
-    learnt = Fitted(network, spread_of(rows), np.zeros((0, 0), np.float32))
+    nothing = np.zeros((0, 0), np.float32)
+    learnt = Fitted(network, spread_of(rows), nothing, np.arange(len(FEATURES)))
     export_ranker(staging / "ranker", learnt, facts)
     manifest = Manifest(
         created=1.0, version="test", features=FEATURES, layout=layout_hash(FEATURES)

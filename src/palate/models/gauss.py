@@ -42,20 +42,20 @@ class Gauss(NamedTuple):
     def __call__(self, features: Floats) -> Floats:
         """(n, features) on the common scale."""
         out = np.empty_like(features)
-        runs = np.diff(self.places, axis=1, append=self.places[:, -1:])
-        told = runs > TINY
-        inverse = np.divide(np.float32(1.0), runs, np.zeros_like(runs), where=told)
-        rises = np.diff(self.values, axis=1, append=self.values[:, -1:])
-        _spread(features, self, inverse, rises, out)
+        _spread(features, self, out)
         return out
 
 
 @swift
-def _spread(features: Floats, curves: Gauss, inverse: Floats, rises: Floats, out: Floats) -> None:
+def _spread(features: Floats, curves: Gauss, out: Floats) -> None:
     places, values = curves
     column = np.empty(features.shape[0], np.float32)
     low = np.empty(features.shape[0], np.int32)
+    slopes = np.zeros(KNOTS, np.float32)
     for f in range(features.shape[1]):
+        for k in range(KNOTS - 1):
+            run = places[f, k + 1] - places[f, k]
+            slopes[k] = (values[f, k + 1] - values[f, k]) / run if run > TINY else np.float32(0.0)
         for i in range(len(column)):
             column[i] = min(max(features[i, f], places[f, 0]), places[f, KNOTS - 1])
             low[i] = 0
@@ -65,5 +65,4 @@ def _spread(features: Floats, curves: Gauss, inverse: Floats, rises: Floats, out
                 low[i] += np.int32(place <= column[i])
         for i in range(len(column)):
             at = low[i]
-            share = (column[i] - places[f, at]) * inverse[f, at]
-            out[i, f] = values[f, at] + share * rises[f, at]
+            out[i, f] = values[f, at] + (column[i] - places[f, at]) * slopes[at]

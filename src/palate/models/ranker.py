@@ -50,6 +50,8 @@ class RankerFacts(msgspec.Struct, frozen=True, kw_only=True):
     surfaces: dict[str, dict[str, Knots]] = {}
     """Calibration by surface and head, where a surface has shown enough to have its own."""
     heads: tuple[str, ...] = FIRST_HEADS
+    close: tuple[int, ...] = ()
+    """Columns that fusion reads, its share in the network's answer."""
     vectors: VectorsOf = ""
     """Whose item vectors the network compares with the visitor's last items; "" for none."""
     history: int = 0
@@ -91,7 +93,7 @@ class RankerModel:
         facts = msgspec.json.decode((folder / "ranker.json").read_bytes(), type=RankerFacts)
         if (folder / TREES).is_file():
             return cls(facts, _grown(Trees.load(folder), len(facts.heads)))
-        return cls(facts, _Network(folder))
+        return cls(facts, _Network(folder, facts.close))
 
     def predict(self, features: Floats, taste: Taste | None = None, surface: str = "") -> Floats:
         """Calibrated probabilities (n, heads) for a matrix (n, features).
@@ -125,15 +127,16 @@ class RankerModel:
 class _Network:
     """An ONNX network, fed what it asks for."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, close: tuple[int, ...]) -> None:
         self._session = session(folder / "ranker.onnx")
+        self._close = np.array(close, np.intp)
         self._gauss = Gauss.load(folder)
         asked = {each.name: each.shape for each in self._session.get_inputs()}
         self._asked = frozenset(asked)
         self._dim = int(asked["candidates"][1]) if "candidates" in asked else 0
 
     def __call__(self, features: Floats, taste: Taste | None) -> Floats:
-        feed = {"features": features}
+        feed = {"features": features, "close": features.take(self._close, axis=1)}
         if self._gauss is not None:
             feed["scaled"] = self._gauss(features)
         if self._dim:

@@ -156,7 +156,8 @@ class _Run:
     ) -> RankerOutcome:
         """Write what was learnt; the outcome, with what quantisation said of the ranker."""
         if ranker.learnt is not None and ranker.facts is not None:
-            export_ranker(staging / RANKER, ranker.learnt, ranker.facts)
+            facts = export_ranker(staging / RANKER, ranker.learnt, ranker.facts)
+            ranker = replace(ranker, facts=facts)
         if isinstance(ranker.learnt, Fitted):
             value = self.stores.settings.ranking.value
             lost = quantise(staging / RANKER, ranker.learnt, ranker.judge, value)

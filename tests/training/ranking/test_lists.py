@@ -6,10 +6,10 @@ import pytest
 from palate.models.ranker import HEADS
 from palate.training.gate import judge_ranker, judge_tower, paired
 from palate.training.ranking.calibration import calibrate, reliability
-from palate.training.ranking.fitting import lay_out, row_weights
+from palate.training.ranking.fitting import Fitted, lay_out, row_weights
 from palate.training.ranking.fusion import fit_fusion, fusion_scores, sensible
 from palate.training.ranking.lists import RankedList, ndcg
-from palate.training.ranking.network import spread_of
+from palate.training.ranking.network import RankerNetwork, Shape, spread_of
 
 NAMES = ("good", "bad")
 
@@ -184,6 +184,8 @@ def test_a_head_with_hardly_any_positives_is_only_scaled() -> None:
 def test_lists_of_unequal_length_are_padded_with_rows_that_weigh_nothing() -> None:
     lists = [listed([1, 0, 0], [(1, 0)] * 3), listed([1], [(1, 0)])]
     curves = spread_of(np.concatenate([each.features for each in lists]))
-    batch = lay_out(lists, curves, np.zeros((0, 0), np.float32))
+    reads = np.arange(lists[0].features.shape[1])
+    network = RankerNetwork(Shape(len(reads)))
+    batch = lay_out(lists, Fitted(network, curves, np.zeros((0, 0), np.float32), reads))
     assert batch.weights.tolist() == [[1, 1, 1], [1, 0, 0]]
     assert row_weights(listed([1, 0], [(1, 0)] * 2)).tolist() == [1, 1]

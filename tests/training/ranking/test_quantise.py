@@ -29,9 +29,9 @@ def test_eight_bits_say_nearly_the_same_and_what_is_lost_is_told(
     monkeypatch.setattr(module, "LOSS", 1.0)
     fitted, lists = learnt(tmp_path), history()
     whole = (tmp_path / "ranker.onnx").read_bytes()
-    before = RankerModel.load(tmp_path).predict(lists[55].features)
+    before = RankerModel.load(tmp_path).predict(fitted.inputs(lists[55]))
     told = quantise(tmp_path, fitted, lists, VALUE)
-    after = RankerModel.load(tmp_path).predict(lists[55].features)
+    after = RankerModel.load(tmp_path).predict(fitted.inputs(lists[55]))
     assert told["ranker/int8/shipped"] == 1.0
     assert abs(told["ranker/int8/loss"]) < 0.1
     assert (tmp_path / "ranker.onnx").read_bytes() != whole

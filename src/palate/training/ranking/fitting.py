@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -50,7 +51,10 @@ class Fitted:
 
     network: RankerNetwork
     gauss: Gauss
+    """Of the columns that are read."""
     vectors: Floats
+    reads: NDArray[np.intp]
+    """Columns of the lists' features that say anything; the others were constant in training."""
     epochs: int = 0
     """Passes until then."""
     loss: float = math.inf
@@ -64,12 +68,16 @@ class Fitted:
         rows, past = each.rows[each.kept], each.history[known]
         return Taste(self.vectors[rows], self.vectors[past], each.outcomes[known])
 
+    def inputs(self, each: RankedList) -> Floats:
+        """(kept, reads): the features that are read, as serving has them."""
+        return np.ascontiguousarray(each.features[:, self.reads])
+
     def raw(self, lists: Sequence[RankedList]) -> Floats:
         """(rows, heads): raw probabilities of the kept rows, end to end."""
         out = []
         for at in range(0, len(lists), CHUNK):
             part = lists[at : at + CHUNK]
-            laid = lay_out(part, self.gauss, self.vectors)
+            laid = lay_out(part, self)
             with torch.inference_mode():
                 raw = self.network.eval().probabilities(laid.seen).numpy()
             out += [raw[i, : len(each.kept)] for i, each in enumerate(part)]
@@ -93,10 +101,11 @@ class ListBatch(NamedTuple):
         return ListBatch(seen, self.labels[which], self.weights[which], self.places[which])
 
 
-def lay_out(lists: Sequence[RankedList], gauss: Gauss, vectors: Floats) -> ListBatch:
-    """Lay lists side by side."""
+def lay_out(lists: Sequence[RankedList], fitted: Fitted) -> ListBatch:
+    """Lay lists side by side, as a network reads them."""
+    gauss, vectors = fitted.gauss, fitted.vectors
     size, longest = len(lists), max(len(each.kept) for each in lists)
-    features = np.zeros((size, longest, lists[0].features.shape[1]), np.float32)
+    features = np.zeros((size, longest, len(fitted.reads)), np.float32)
     labels = np.zeros((size, longest, len(HEADS)), np.float32)
     weights = np.zeros((size, longest), np.float32)
     places = np.zeros((size, longest), np.int64)
@@ -105,7 +114,7 @@ def lay_out(lists: Sequence[RankedList], gauss: Gauss, vectors: Floats) -> ListB
     outcomes = np.full((size, HISTORY), -1, np.int64)
     for i, each in enumerate(lists):
         n, m = len(each.kept), len(each.history)
-        features[i, :n], labels[i, :n] = each.features, each.labels[each.kept]
+        features[i, :n], labels[i, :n] = fitted.inputs(each), each.labels[each.kept]
         weights[i, :n], rows[i, :n] = row_weights(each), each.rows[each.kept]
         past[i, :m], outcomes[i, :m] = each.history, each.outcomes
         if each.place is not None:
@@ -113,8 +122,8 @@ def lay_out(lists: Sequence[RankedList], gauss: Gauss, vectors: Floats) -> ListB
     scaled = gauss(features.reshape(size * longest, -1)).reshape(features.shape)
     known = (past >= 0) & (past < len(vectors))
     seen = Seen(
-        as_tensor(features),
         as_tensor(scaled),
+        as_tensor(np.ascontiguousarray(features[..., fitted.network.close])),
         as_tensor(_picked(vectors, rows)),
         as_tensor(_picked(vectors, past)),
         torch.from_numpy(np.where(known, outcomes, -1)),
@@ -170,12 +179,14 @@ def fit_ranker(
     torch.manual_seed(settings.seed)
     dice = np.random.Generator(np.random.PCG64(settings.seed))
     train, held = ([thinned(x, settings.ranker_candidates, dice) for x in y] for y in (train, held))
-    gauss = spread_of(np.concatenate([each.features for each in train]))
-    told = {at: w for at, w in recipe.votes.items() if gauss.values[at].any()}
-    shape = Shape(train[0].features.shape[1], recipe.vectors.shape[1], settings.ranker_width)
-    best = Fitted(RankerNetwork(shape, told), gauss, recipe.vectors)
-    watched = lay_out(held, gauss, recipe.vectors) if held else None
-    run = _Run(best, lay_out(train, gauss, recipe.vectors), watched, settings, dice)
+    whole = spread_of(np.concatenate([each.features for each in train]))
+    reads = np.flatnonzero(whole.values.any(axis=1))
+    told = {at: recipe.votes[old] for at, old in enumerate(reads.tolist()) if old in recipe.votes}
+    shape = Shape(len(reads), recipe.vectors.shape[1], settings.ranker_width)
+    gauss = Gauss(whole.places[reads], whole.values[reads])
+    best = Fitted(RankerNetwork(shape, told), gauss, recipe.vectors, reads)
+    watched = lay_out(held, best) if held else None
+    run = _Run(best, lay_out(train, best), watched, settings, dice)
     run.learn(report)
     best.network.settle(run.batch.seen)
     return best

@@ -46,6 +46,7 @@ def _wishes(settings: TrainingSettings) -> dict[str, Any]:
         "bagging_freq": 1,
         "lambdarank_truncation_level": DEPTH,
         "max_bin": 63,
+        "bin_construct_sample_cnt": 20_000,
         "seed": settings.seed,
         "num_threads": settings.threads,
         "deterministic": True,

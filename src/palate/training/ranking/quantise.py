@@ -24,6 +24,7 @@ from palate.models.ranker import RankerModel
 from palate.ranking.value import weights_of
 from palate.training.ranking.fitting import Fitted
 from palate.training.ranking.lists import RankedList, ndcg
+from palate.training.ranking.network import feed_of
 
 LOSS = 0.002
 """Share of NDCG@10 that may be lost."""
@@ -95,9 +96,7 @@ class _Rows(CalibrationDataReader):  # type: ignore[misc]
 
 def _feeds(fitted: Fitted, lists: Sequence[RankedList]) -> Iterator[dict[str, Any]]:
     for each in lists:
-        feed: dict[str, Any] = {"scaled": fitted.gauss(each.features)}
-        if fitted.network.learnt < 1.0:
-            feed["features"] = each.features
+        feed: dict[str, Any] = dict(feed_of(fitted.network, fitted.inputs(each), fitted.gauss))
         taste = fitted.taste(each)
         yield feed | (taste._asdict() if taste else {})
 
@@ -107,6 +106,6 @@ def _level(
 ) -> float:
     weights = weights_of({h: w for h, w in value.items() if h in model.heads}, model.heads)
     served: list[Floats] = [
-        model.predict(each.features, fitted.taste(each)) @ weights for each in lists
+        model.predict(fitted.inputs(each), fitted.taste(each)) @ weights for each in lists
     ]
     return float(ndcg(lists, np.concatenate(served)).mean())
