@@ -43,15 +43,15 @@ def _table(name: str, part: Part, given: Part, source: ast.ClassDef) -> Iterator
     about = (ast.get_docstring(source) or "").partition(": ")[2]
     yield from _comment(about[:1].upper() + about[1:])
     yield f"[{name}]"
-    meanings = _meanings(source)
+    said = meanings(source)
     for field in part.__struct_fields__:
-        yield from _comment(meanings.get(field, ""))
+        yield from _comment(said.get(field, ""))
         value = getattr(given, field)
         yield f"{'#' if value == getattr(part, field) else ''}{field} = {toml(value)}"
 
 
-def _meanings(source: ast.ClassDef) -> dict[str, str]:
-    """The docstring under each field."""
+def meanings(source: ast.ClassDef) -> dict[str, str]:
+    """The docstring under each field of a class."""
     return {
         field.target.id: " ".join(text.value.value.split())
         for field, text in zip(source.body, source.body[1:], strict=False)

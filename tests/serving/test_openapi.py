@@ -74,6 +74,50 @@ def test_every_operation_says_what_it_does_in_a_sentence(site: SmallSite) -> Non
             assert operation["tags"], path
 
 
+def test_every_parameter_says_what_it_means_and_has_a_type(site: SmallSite) -> None:
+    told = [
+        (operation["operationId"], each)
+        for verbs in document(site.app)["paths"].values()
+        for operation in verbs.values()
+        for each in operation.get("parameters", ())
+    ]
+    assert len(told) > 20
+    for name, each in told:
+        assert len(each["description"]) >= 8, (name, each["name"])
+        assert each["schema"]["type"], (name, each["name"])
+    age = next(each for _, each in told if each["name"] == "age")
+    assert age["schema"] == {"type": "integer", "minimum": 0, "maximum": 150}
+
+
+@pytest.mark.parametrize(
+    ("name", "refusals"),
+    [
+        ("recommend", {"401", "404", "422"}),
+        ("send_events", {"401", "413", "422"}),
+        ("patch_item", {"401", "404", "413", "422"}),
+        ("put_item", {"401", "413", "422"}),
+        ("history", {"401", "422"}),
+        ("livez", set()),
+    ],
+)
+def test_an_operation_says_how_it_may_refuse(
+    site: SmallSite, name: str, refusals: set[str]
+) -> None:
+    verb, path = operations(site)[name]
+    answers = document(site.app)["paths"][path][verb]["responses"]
+    assert {code for code in answers if code.startswith("4")} == refusals
+    for code in refusals:
+        assert list(answers[code]["content"]) == ["application/problem+json"]
+
+
+def test_the_fields_of_documents_are_told_in_the_words_of_the_code(site: SmallSite) -> None:
+    schemas = document(site.app)["components"]["schemas"]
+    event = schemas["EventDocument"]["properties"]
+    assert event["event_id"]["description"].startswith("Idempotency key")
+    assert schemas["Ask"]["properties"]["exclude"]["description"].startswith("Item ids that")
+    assert schemas["TraceBody"]["properties"]["removed"]["description"]
+
+
 @pytest.mark.parametrize("path", ["/schema", "/schema/openapi.json", "/docs", "/openapi.json"])
 def test_it_is_found_where_people_look(site: SmallSite, path: str) -> None:
     found = site.client.get(path)
@@ -88,3 +132,16 @@ def test_the_docs_page_loads_nothing_from_elsewhere(site: SmallSite) -> None:
     assert "/v1/events" in page.text
     assert "Events, acknowledged only once they are durable." in page.text
     assert not re.search(r"<script|<link|src=|https?://|@import|url\(", page.text)
+
+
+def test_the_docs_page_tells_parameters_bodies_and_answers(site: SmallSite) -> None:
+    page = site.client.get("/docs").text
+    recommend = page.partition('<details id="recommend">')[2].partition("</details>")[0]
+    assert re.search(
+        r"<code>limit</code></td>\s*<td[^>]*>integer</td><td[^>]*><code>20</code>", recommend
+    )
+    assert "Name the visitor by <code>user_id</code>" in recommend
+    assert "<td><code>404</code></td><td>There is no such item" in recommend
+    sent = page.partition('<details id="send_events">')[2].partition("</details>")[0]
+    assert "<h3>Each of events</h3>" in sent
+    assert "Idempotency key" in sent

@@ -14,19 +14,28 @@ class ItemDocument(msgspec.Struct, frozen=True, kw_only=True):
 
     item_id: str
     kind: str = ""
+    """Film, article, product: a word of your own."""
     title: str = ""
     text: str = ""
+    """What it says or is about; likeness of content is read from it."""
     categories: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     creator_id: str = ""
+    """Who made it; what a user may follow."""
     published_at: str | None = None
+    """RFC 3339; before that it is not recommended."""
     expires_at: str | None = None
+    """RFC 3339; from then on it is not recommended."""
     hidden: bool = False
+    """Never recommended while it is so."""
     regions: tuple[str, ...] = ()
     """Where it may be shown; empty is everywhere."""
     min_age: int = 0
+    """In whole years."""
     attributes: dict[str, Any] = {}
+    """Anything else; filters can ask for it."""
     embedding: tuple[float, ...] = ()
+    """A vector of your own; likeness of content counts it in."""
 
 
 class UserDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,10 +43,13 @@ class UserDocument(msgspec.Struct, frozen=True, kw_only=True):
 
     user_id: str
     country: str = ""
+    """ISO code."""
     language: str = ""
     birth_year: int | None = None
     follows: tuple[str, ...] = ()
+    """Creators whose new items they want to see."""
     likes: tuple[str, ...] = ()
+    """What they said they like; filters can ask for it."""
     attributes: dict[str, Any] = {}
 
 
@@ -46,7 +58,9 @@ class ShownDocument(msgspec.Struct, frozen=True, kw_only=True):
 
     item_id: str
     position: int
+    """From 1."""
     propensity: float = 1.0
+    """With what probability it got its place."""
     score: float = 0.0
     explore: bool = False
 
@@ -87,10 +101,15 @@ class EventDocument(msgspec.Struct, frozen=True, kw_only=True):
     value: float | None = None
     """Rating 1 to 5, watched fraction of a view, price of a purchase."""
     surface: str = ""
+    """Where the item stood."""
     position: int = 0
+    """At which place, from 1."""
     recommendation_id: str = ""
+    """Of the slate that it stood in; training learns from it."""
     context: dict[str, Any] = {}
+    """Device, place, anything about the moment."""
     properties: dict[str, Any] = {}
+    """Anything else; of a follow, `creator_id` is read."""
 
 
 class EventsDocument(msgspec.Struct, frozen=True, kw_only=True):

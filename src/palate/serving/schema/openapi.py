@@ -24,6 +24,11 @@ from palate.serving.schema.documents import (
     UsersDocument,
 )
 from palate.serving.schema.page import page
+from palate.serving.schema.parameters import (
+    describe_answers,
+    describe_fields,
+    describe_parameters,
+)
 
 Json = dict[str, Any]
 REFERENCE = "#/components/schemas/{name}"
@@ -167,7 +172,7 @@ def document(app: Litestar) -> Json:
 
 
 def complete(generated: Json) -> Json:
-    """What Litestar generated, with bodies, examples, problems and security."""
+    """What Litestar generated, with meanings, bodies, examples, problems and security."""
     whole = deepcopy(generated)
     types: list[type] = [*{body.type for body in BODIES.values()}, ProblemBody]
     types.sort(key=lambda each: each.__name__)
@@ -178,6 +183,7 @@ def complete(generated: Json) -> Json:
         for operation in operations.values():
             if isinstance(operation, dict) and "responses" in operation:
                 _complete(path, operation)
+    describe_fields(components["schemas"])
     return whole
 
 
@@ -190,10 +196,8 @@ def _complete(path: str, operation: Json) -> None:
         [code] = [code for code in operation["responses"] if code.startswith("2")]
         operation["responses"][code]["content"]["application/json"]["example"] = ANSWERS[name]
     operation["responses"].pop("400", None)
-    operation["responses"]["default"] = {
-        "description": "What is wrong, where, and what to do.",
-        "content": {CONTENT_TYPE: {"schema": {"$ref": REFERENCE.format(name="ProblemBody")}}},
-    }
+    describe_parameters(operation)
+    describe_answers(path, operation, CONTENT_TYPE)
     if path not in OPEN:
         operation["security"] = [{}, {"bearer": []}, {"key": []}]
 

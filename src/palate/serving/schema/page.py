@@ -1,80 +1,144 @@
 """The API's docs page, rendered from the OpenAPI document: no script, nothing from elsewhere."""
 
-from typing import Any
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import msgspec
 from jinja2 import Environment, select_autoescape
+from markupsafe import Markup, escape
 
-STYLE = """
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
-body { max-width: 54rem; margin: 0 auto; padding: 1rem; }
-code, pre { font: 0.9em ui-monospace, monospace; }
-pre { overflow-x: auto; padding: 0.75rem; border: 1px solid #8886; border-radius: 0.4rem; }
-summary { cursor: pointer; padding: 0.4rem 0; }
-details { border-bottom: 1px solid #8884; }
-.verb { display: inline-block; min-width: 4.2rem; font-weight: 700; }
-td, th { text-align: left; padding: 0.15rem 1rem 0.15rem 0; vertical-align: top; }
-"""
-
-PAGE = """<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ doc.info.title }} API {{ doc.info.version }}</title><style>{{ style }}</style>
-</head>
-<body>
-<h1>{{ doc.info.title }} API <small>{{ doc.info.version }}</small></h1>
-<p>{{ doc.info.description }}</p>
-<p>The reference is <a href="/openapi.json">openapi.json</a> (OpenAPI {{ doc.openapi }}).</p>
-{% for tag, operations in groups.items() %}
-<h2>{{ tag }}</h2>
-{% for each in operations %}
-<details>
-<summary><span class="verb">{{ each.verb }}</span> <code>{{ each.path }}</code></summary>
-<p>{{ each.text }}</p>
-{% if each.parameters %}
-<table><thead><tr><th>Parameter</th><th>In</th><th>Type</th></tr></thead><tbody>
-{% for p in each.parameters %}
-<tr><td><code>{{ p.name }}</code>{% if p.required %} *{% endif %}</td><td>{{ p.in }}</td>
-<td>{{ p.schema.type or "" }}</td></tr>
-{% endfor %}
-</tbody></table>
-{% endif %}
-{% if each.example %}
-<pre>{{ each.example }}</pre>
-{% endif %}
-<p>Answers: {% for code in each.codes %}<code>{{ code }}</code> {% endfor %}</p>
-</details>
-{% endfor %}
-{% endfor %}
-</body>
-</html>
-"""
-
-_TEMPLATE = Environment(autoescape=select_autoescape(default=True)).from_string(PAGE)
+HERE = Path(__file__).parent
 Json = dict[str, Any]
+
+
+class Field(NamedTuple):
+    """A row of a table: a parameter, or a field of a body."""
+
+    name: str
+    where: str
+    type: str
+    default: str
+    text: str
+    required: bool = False
+
+
+def coded(text: str) -> Markup:
+    """Text in which `these` are code, and a blank line begins a paragraph.
+
+    >>> coded("Send `a < b`.")
+    Markup('Send <code>a &lt; b</code>.')
+    """
+    marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text)))
+    return Markup(marked.replace("\n\n", "</p><p>"))  # noqa: S704  escaped in the line above
+
+
+_ENVIRONMENT = Environment(
+    autoescape=select_autoescape(default=True), trim_blocks=True, lstrip_blocks=True
+)
+_ENVIRONMENT.filters["coded"] = coded
+_TEMPLATE = _ENVIRONMENT.from_string((HERE / "docs.html").read_text("utf-8"))
+_STYLE = (HERE / "docs.css").read_text("utf-8")
 
 
 def page(document: Json) -> str:
     """The page for an OpenAPI document."""
     groups: dict[str, list[Json]] = {}
+    schemas = document.get("components", {}).get("schemas", {})
     for path, operations in document["paths"].items():
         for verb, operation in operations.items():
             if isinstance(operation, dict) and "responses" in operation:
                 tag = (operation.get("tags") or ["Other"])[0]
-                groups.setdefault(tag, []).append(_described(path, verb, operation))
-    return _TEMPLATE.render(doc=document, groups=groups, style=STYLE)
+                groups.setdefault(tag, []).append(_described(path, verb, operation, schemas))
+    return _TEMPLATE.render(doc=document, groups=groups, style=_STYLE)
 
 
-def _described(path: str, verb: str, operation: Json) -> Json:
-    content = operation.get("requestBody", {}).get("content", {})
-    example = content.get("application/json", {}).get("example")
-    shown = msgspec.json.format(msgspec.json.encode(example), indent=2) if example else b""
+def _described(path: str, verb: str, operation: Json, schemas: Json) -> Json:
+    sent = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    answers = operation["responses"]
+    [good] = [code for code in answers if code.startswith("2")]
+    returned = answers[good].get("content", {}).get("application/json", {})
+    text = str(operation.get("description", ""))
     return {
+        "name": operation["operationId"],
         "path": path,
         "verb": verb.upper(),
-        "text": operation.get("description", operation.get("summary", "")),
-        "parameters": operation.get("parameters", []),
-        "example": shown.decode(),
-        "codes": list(operation["responses"]),
+        "short": re.split(r"(?<=[.:;])\s", text)[0].rstrip(".:;"),
+        "text": text,
+        "parameters": [_parameter(each) for each in operation.get("parameters", ())],
+        "bodies": list(_bodies(sent.get("schema", {}), schemas)),
+        "sent": _shown(sent.get("example")),
+        "returned": _shown(returned.get("example")),
+        "answers": {code: each.get("description", "") for code, each in answers.items()},
     }
+
+
+def _parameter(told: Json) -> Field:
+    schema = told["schema"]
+    return Field(
+        told["name"],
+        told["in"],
+        type_of(schema),
+        _default(schema),
+        told.get("description", ""),
+        bool(told.get("required")),
+    )
+
+
+def _bodies(
+    schema: Json, schemas: Json, heading: str = "Body"
+) -> Iterator[tuple[str, list[Field]]]:
+    """The fields of a body, then those of the documents in its lists, each under a heading."""
+    name = str(schema.get("$ref", "")).rpartition("/")[2] or str(schema.get("title", ""))
+    properties = schemas.get(name, {}).get("properties", {})
+    required = schemas.get(name, {}).get("required", ())
+    if not properties:
+        return
+    yield (
+        heading,
+        [
+            Field(
+                field,
+                "body",
+                type_of(each),
+                _default(each),
+                each.get("description", ""),
+                field in required,
+            )
+            for field, each in properties.items()
+        ],
+    )
+    for field, each in properties.items():
+        yield from _bodies(each.get("items", {}), schemas, f"Each of {field}")
+
+
+def type_of(schema: Json) -> str:
+    """The type in words.
+
+    >>> type_of({"type": "array", "items": {"type": "string"}})
+    'list of string'
+    >>> type_of({"anyOf": [{"type": "integer"}, {"type": "null"}]})
+    'integer or null'
+    """
+    if either := schema.get("anyOf") or schema.get("oneOf"):
+        return " or ".join(type_of(each) for each in either)
+    if "$ref" in schema:
+        return str(schema["$ref"]).rpartition("/")[2]
+    if "enum" in schema:
+        return " · ".join(map(str, schema["enum"]))
+    if schema.get("type") == "array":
+        return f"list of {type_of(schema.get('items', {}))}"
+    return str(schema.get("type", "any"))
+
+
+def _default(schema: Json) -> str:
+    """The default, where it says more than that there is none."""
+    found = schema.get("default")
+    return "" if found in ("", None, [], (), {}) else msgspec.json.encode(found).decode()
+
+
+def _shown(example: Any) -> str:
+    if not example:
+        return ""
+    return msgspec.json.format(msgspec.json.encode(example), indent=2).decode()

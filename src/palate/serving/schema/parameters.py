@@ -1,0 +1,124 @@
+"""What each parameter and field of the API means, and what each operation may answer.
+
+Fields are told by the docstrings under them, so that the document and the code cannot disagree.
+"""
+
+import ast
+import inspect
+from types import ModuleType
+from typing import Any
+
+import msgspec
+
+from palate.serving import bodies, problems
+from palate.serving.routes import health
+from palate.serving.schema import documents
+from palate.serving.tracing import view
+from palate.template import meanings
+
+Json = dict[str, Any]
+MODULES: tuple[ModuleType, ...] = (bodies, documents, problems, health, view)
+"""Where the documents of the API are defined."""
+PROBLEM = {"$ref": "#/components/schemas/ProblemBody"}
+
+PARAMETERS: dict[str, str] = {
+    "surface": "`home`, `trending`, `more_like_this`, `because_you_watched`, or one of your own.",
+    "user_id": "A user of the site. Goes before `session_id`.",
+    "session_id": "A visitor without an account.",
+    "item_id": "The item's id; all that follows in the path, slashes too.",
+    "limit": "How many.",
+    "cursor": "`next` of the page before.",
+    "region": "ISO country code; absent: the user's country.",
+    "age": "The visitor's age in whole years, 0 to 150; absent: reckoned from the birth year.",
+    "filter": 'A condition on items: `year >= 2000 and "drama" in categories`.',
+    "recommendation_id": "As the recommendation named it.",
+    "partial": "Store the right events of a batch and list the wrong ones in `rejected`.",
+    "after": "The last id of the page before.",
+}
+PARTICULAR: dict[tuple[str, str], str] = {
+    ("recommend", "item_id"): "The item on screen; `more_like_this` needs it.",
+    ("recommend", "limit"): "How many, from 1 to `serving.max_limit` (100).",
+    ("items", "item_id"): "An id to look up; may be given several times.",
+    ("users", "limit"): "How many, from 1 to 1,000.",
+    ("history", "limit"): "How many, from 1 to 200: so many are remembered.",
+    ("user", "user_id"): "The user's id; all that follows in the path, slashes too.",
+}
+"""Where a parameter means something else to one operation."""
+AGE = {"type": "integer", "minimum": 0, "maximum": 150}
+
+DONE = {
+    "200": "As asked for.",
+    "202": "What was accepted is on the disk.",
+    "204": "It is gone.",
+}
+REFUSALS = {
+    "401": "No API key, or a wrong one: the site has keys.",
+    "404": "There is no such item, user, trace or surface.",
+    "413": "The body is larger than `serving.max_body_bytes`, or the batch is too long.",
+    "422": "Something that was sent is wrong; `errors` names each field and how to mend it.",
+    "default": "Anything else that goes wrong, in the same form.",
+}
+FINDING = frozenset(
+    {"recommend", "recommend_with_context", "recommend_on_surface", "item", "patch_item"}
+    | {"delete_item", "user", "patch_user", "delete_user", "trace"}
+)
+"""Operations that answer 404 where what they are about is unknown."""
+
+
+def describe_parameters(operation: Json) -> None:
+    """Give every parameter of an operation its meaning, and `age` its type."""
+    name = operation.get("operationId", "")
+    for each in operation.get("parameters", ()):
+        known = each["name"]
+        owner = name.removeprefix("put_").removeprefix("patch_").removeprefix("delete_")
+        each["description"] = PARTICULAR.get((owner, known), PARAMETERS[known])
+        if known == "age":
+            each["schema"] = dict(AGE)
+        if each["schema"].get("default") == "":
+            del each["schema"]["default"]  # an empty string is the same as none
+
+
+def describe_answers(path: str, operation: Json, content_type: str) -> None:
+    """Say what an operation's answers mean: which errors there are, and in which form."""
+    for code, answer in operation["responses"].items():
+        answer["description"] = DONE.get(code, answer["description"])
+    name = operation.get("operationId", "")
+    answered = {
+        "401": path.startswith("/v1"),
+        "404": name in FINDING,
+        "413": "requestBody" in operation,
+        "422": path.startswith("/v1"),
+        "default": True,
+    }
+    for code, possible in answered.items():
+        if possible:
+            operation["responses"][code] = {
+                "description": REFUSALS[code],
+                "content": {content_type: {"schema": dict(PROBLEM)}},
+            }
+
+
+def describe_fields(schemas: Json) -> None:
+    """Give every field of every document the meaning that stands under it in the code."""
+    for name, kind in _documents().items():
+        schema = schemas.get(name)
+        if schema is None:
+            continue
+        schema["description"] = inspect.cleandoc(kind.__doc__ or "")
+        [source] = ast.parse(inspect.getsource(kind)).body
+        if isinstance(source, ast.ClassDef):
+            for field, meaning in meanings(source).items():
+                schema["properties"][field] = _said(schema["properties"][field], meaning)
+
+
+def _said(schema: Json, meaning: str) -> Json:
+    return schema | {"description": meaning.replace("``", "`")}
+
+
+def _documents() -> dict[str, type[msgspec.Struct]]:
+    return {
+        name: kind
+        for module in MODULES
+        for name, kind in vars(module).items()
+        if isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    }
