@@ -62,7 +62,11 @@ def note(surface: str, slate: Json) -> str:
     kinds = [str(entry["reason"]["kind"]) for entry in slate.get("items", ())]
     if surface == HOME and kinds:
         unknown = FOR_ALL.issuperset(kinds)
-        return "What others take in, for a start" if unknown else "Picked and ranked for you alone"
+        return (
+            "What others take in, for a start"
+            if unknown
+            else "Found and ranked for you, by what you did"
+        )
     if surface == TRENDING and kinds:
         rising = kinds.count("trending")
         if rising == len(kinds):

@@ -16,7 +16,7 @@ function say(text) {
   $("#say").textContent = text;
   strip.classList.add("talking");
   clearTimeout(spoken);
-  spoken = setTimeout(() => strip.classList.remove("talking"), 5000);
+  spoken = setTimeout(() => strip.classList.remove("talking"), 5000); // the words stay for who listens
 }
 
 // --- events --------------------------------------------------------------------------------------
