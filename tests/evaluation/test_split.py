@@ -155,7 +155,7 @@ def test_what_the_user_knows_already_is_not_relevant_again() -> None:
 
 @pytest.mark.parametrize("protocol", ["time", "loo"])
 def test_an_empty_log_is_refused_in_words(protocol: str) -> None:
-    with pytest.raises(BadInput, match=f"--split {protocol}"):
+    with pytest.raises(BadInput, match=f"too few events for the `{protocol}` split"):
         split(batch_of([]), protocol)  # type: ignore[arg-type]
 
 

@@ -156,6 +156,10 @@ def test_data_with_nothing_to_learn_ends_in_a_sentence(site: Stores, case: str) 
     close(stores)
     assert all(sentence.endswith(".") for sentence in report.sentences)
     if report.name is None:
+        [sentence] = report.sentences
+        assert sentence.startswith(
+            "Nothing was trained, and what is counted live goes on serving: "
+        )
         assert not report.promoted
         assert ReleaseDirectory(stores.settings.path("releases")).names() == []
 
@@ -174,7 +178,16 @@ def test_too_few_events_are_refused_with_the_number_that_is_needed(site: Stores)
     strict = changed(site.settings, training=patient)
     report = train(replace(site, settings=strict), generators, quietly, CLOCK)
     assert report.name is None
-    assert "100,000" in report.sentences[0]
+    assert "learning begins at 100,000 engagements" in report.sentences[0]
+
+
+def test_a_live_release_goes_on_serving_where_there_is_too_little_for_another(
+    trained: Trained,
+) -> None:
+    patient = changed(trained.site.settings.training, min_events=100_000)
+    strict = changed(trained.site.settings, training=patient)
+    report = train(replace(trained.site, settings=strict), generators, quietly, CLOCK)
+    assert f"release {trained.release.name} goes on serving" in report.sentences[0]
 
 
 def test_the_gate_keeps_a_ranker_back_that_is_no_better(

@@ -32,6 +32,11 @@ TRAIN_SHARE = 0.8
 COLD_HISTORY = 5
 LOO_EVENTS = 3
 """Users with fewer events only train: there is nothing to hide from them."""
+NEEDS = {
+    "time": "somebody who took items both before and after one moment",
+    "loo": f"somebody who took at least {LOO_EVENTS} different items",
+}
+"""Without which there is nothing to ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,10 @@ def split(batch: EventBatch, protocol: Protocol, share: float = TRAIN_SHARE) -> 
         made = _by_time(batch, line, share) if protocol == "time" else _leave_one_out(batch, line)
         if made.cases and made.train.any():
             return made
-    raise BadInput(f"{len(line.item)} events with items are too few for `--split {protocol}`")
+    raise BadInput(
+        f"too few events for the `{protocol}` split: it needs {NEEDS[protocol]}, and there are"
+        f" {len(line.item):,} items taken by {len(np.unique(line.user)):,} people"
+    )
 
 
 def _timeline(batch: EventBatch) -> _Timeline:

@@ -105,7 +105,7 @@ def judge_tower(tower: float, popularity: float, events: int) -> Verdict:
         if events
         else "There are no events to judge the two-tower by. "
     )
-    verdict = "It ships." if shipped else "It stays behind: the release does without it."
+    verdict = "It ships." if shipped else "It stays behind."
     return Verdict(
         part="two_tower",
         shipped=shipped,
@@ -114,6 +114,6 @@ def judge_tower(tower: float, popularity: float, events: int) -> Verdict:
     )
 
 
-def refused(part: str, why: str) -> Verdict:
-    """A part that was not tried."""
-    return Verdict(part=part, shipped=False, sentence=why)
+def refused(part: str, lacking: str, so: str = "") -> Verdict:
+    """A part that was not tried: what there is too little of, and what follows from that."""
+    return Verdict(part=part, shipped=False, sentence=f"{lacking[:1].upper()}{lacking[1:]}{so}.")

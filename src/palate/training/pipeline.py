@@ -91,17 +91,14 @@ class _Run:
         engaged = int(data.engaged.sum())
         if engaged < self.settings.min_events:
             return self._nothing(
-                f"Nothing was trained: {engaged:,} engagements, and learning begins at"
-                f" {self.settings.min_events:,} ([training] min_events); until then counting"
-                " serves better."
+                f"learning begins at {self.settings.min_events:,} engagements ([training]"
+                f" min_events), and there are {engaged:,} (clicks, views, likes, purchases …)"
             )
         tower = learn_tower(data, self.stores.columns, self.settings, CUT, self.progress)
         solved = learn_solved(data, self.stores.columns, self.settings, CUT, self.progress)
         ranker = self._ranker(data, tower, solved, current_release(self.stores.settings))
         if tower.towers is None and not ranker.fusion:
-            return self._nothing(
-                f"{tower.verdict.sentence} {ranker.verdict.sentence} There is nothing to release."
-            )
+            return self._nothing(f"{tower.lacking}; {ranker.lacking}")
         return self._release(releases, data, solved, tower, ranker)
 
     def _ranker(
@@ -204,6 +201,12 @@ class _Run:
             "items": int((data.counts(data.part(1.0)) > 0).sum()),
         }
 
-    def _nothing(self, sentence: str) -> TrainingReport:
-        spent = perf_counter() - self.started
-        return TrainingReport(name=None, promoted=False, sentences=(sentence,), seconds=spent)
+    def _nothing(self, lacking: str) -> TrainingReport:
+        live = current_release(self.stores.settings)
+        serves = f"release {live.name} goes on" if live else "what is counted live goes on"
+        return TrainingReport(
+            name=None,
+            promoted=False,
+            sentences=(f"Nothing was trained, and {serves} serving: {lacking}.",),
+            seconds=perf_counter() - self.started,
+        )

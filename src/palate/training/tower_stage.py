@@ -30,6 +30,8 @@ class TowerOutcome:
 
     towers: Towers | None
     verdict: Verdict
+    lacking: str = "the two-tower foresees what comes next no better than popularity"
+    """Where there are none: why, as part of a sentence."""
 
 
 def learn_tower(
@@ -40,10 +42,14 @@ def learn_tower(
     counts = data.counts(since)
     sequences = Sequences.of(data.events)
     steps = int((sequences.wanted & (sequences.positions < since)).sum())
-    if (counts > 0).sum() < FEWEST_ITEMS or steps < FEWEST_STEPS:
-        why = f"Too little for a two-tower: {steps:,} steps over {(counts > 0).sum():,} items."
-        return TowerOutcome(None, refused("two_tower", why))
-    report("tower", 0.0, f"{steps:,} steps over {(counts > 0).sum():,} items")
+    items = int((counts > 0).sum())
+    if items < FEWEST_ITEMS or steps < FEWEST_STEPS:
+        why = (
+            f"a two-tower needs {FEWEST_STEPS} steps of people from one item to the next, over"
+            f" {FEWEST_ITEMS} items, and there are {steps:,} over {items:,}"
+        )
+        return TowerOutcome(None, refused("two_tower", why), why)
+    report("tower", 0.0, f"{steps:,} steps over {items:,} items")
     plan = Plan(settings.epochs, settings.learning_rate, since, until)
     towers = fresh_towers(item_inputs(columns, data.rows, counts), settings)
     towers = fit(towers, sequences, settings, plan, report)

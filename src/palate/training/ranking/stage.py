@@ -41,7 +41,7 @@ from palate.training.ranking.rows import (
 from palate.training.ranking.shown import parted, showings
 from palate.training.report import Report
 
-FEWEST_MOMENTS, FEWEST_USERS = 100, 10
+FEWEST_MOMENTS, FEWEST_FOUND, FEWEST_USERS = 100, 50, 10
 """Below this no ranker is tried: the gate could not tell."""
 
 
@@ -59,6 +59,8 @@ class RankerOutcome:
     data: Mapping[str, float] = field(default_factory=dict)
     judge: Sequence[RankedList] = ()
     """The last lists that were judged, whole."""
+    lacking: str = ""
+    """Where none was tried: what there is too little of, as part of a sentence."""
 
 
 def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -> RankerOutcome:
@@ -66,21 +68,32 @@ def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -
     settings = source.stores.settings.training
     moments = sample_moments(data.events, data.part(cut), settings.ranker_queries, settings.horizon)
     late = moments[int(len(moments) * JUDGED) :]
-    if len(moments) < FEWEST_MOMENTS or len({m.user for m in late}) < FEWEST_USERS:
-        why = f"Too little for a ranker: {len(moments):,} moments after the cut."
-        return RankerOutcome(refused("ranker", f"{why} The release ranks by weighted fusion."))
+    people = len({m.user for m in late})
+    if len(moments) < FEWEST_MOMENTS or people < FEWEST_USERS:
+        return _untried(
+            f"a ranker needs {FEWEST_MOMENTS} moments in the last {1 - cut:.0%} of the log, and"
+            f" {FEWEST_USERS} people in the end of it, and there are {len(moments):,} and"
+            f" {people:,}"
+        )
     report("rows", 0.0, f"replaying the log with {len(moments):,} moments")
     hours = settings.attribution_hours
     pages = showings(data.events, data.part(cut), settings.ranker_queries, 3_600.0 * hours)
     both = sorted((*moments, *pages), key=lambda each: each.at)
     made = reconstruct(source, data, both, int(len(moments) * JUDGED), report)
     lists, logged = parted(both, made)
-    if sum(each.labels.any() for each in lists) < FEWEST_MOMENTS // 2:
-        why = "Too little for a ranker: the generators hardly ever found what was taken."
-        return RankerOutcome(refused("ranker", f"{why} The release ranks by weighted fusion."))
+    found = sum(bool(each.labels.any()) for each in lists)
+    if found < FEWEST_FOUND:
+        return _untried(
+            f"a ranker needs {FEWEST_FOUND} moments at which a generator knew what was taken next,"
+            f" and there are {found:,} of {len(lists):,}"
+        )
     watch(lists, source.features)
     report("ranker", 0.0, f"{len(lists):,} lists, {settings.ranker_candidates} items each")
     return _judged(source, data, lists, logged, report)
+
+
+def _untried(lacking: str) -> RankerOutcome:
+    return RankerOutcome(refused("ranker", lacking, ": weighted fusion ranks"), lacking=lacking)
 
 
 def _judged(
