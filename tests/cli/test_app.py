@@ -1,11 +1,15 @@
 import sys
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
 
 import pytest
 from tests.cli.running import palate
+from typer.main import get_command
 from typer.testing import CliRunner
 
 import palate as package
-from palate.cli.app import HERE, NOT_COMMANDS, app
+from palate.cli.app import HERE, NOT_COMMANDS, _framed, _modules, app
 
 
 def test_every_command_is_listed_with_its_summary() -> None:
@@ -22,11 +26,29 @@ def test_the_list_of_commands_imports_none_of_them() -> None:
     assert not {name for name in set(sys.modules) - before if name.startswith("palate.cli.")}
 
 
-@pytest.mark.parametrize("command", ["init", "import", "data"])
-def test_help_has_an_example(command: str) -> None:
-    done = palate(command, "--help")
-    assert done.returncode == 0
-    assert f"Example: palate {command}" in done.stdout
+def commands(name: str, command: Any) -> Iterator[tuple[str, Any]]:
+    """A command and those under it."""
+    yield name, command
+    for below, each in getattr(command, "commands", {}).items():
+        yield from commands(f"{name} {below}", each)
+
+
+@pytest.mark.parametrize("name", sorted(_modules()))
+def test_help_has_an_example_and_says_what_each_option_is_if_it_is_not_given(name: str) -> None:
+    whole = get_command(_framed(import_module(f"palate.cli.{_modules()[name]}").app))
+    for path, command in commands(name, whole):
+        told = CliRunner().invoke(app, [*path.split(), "--help"], env={"COLUMNS": "200"})
+        assert told.exit_code == 0
+        assert f"Example: palate {path}" in told.stdout
+        for option in (p for p in command.params if p.param_type_name == "option"):
+            assert option.help, f"{path} {option.name}"
+            lies_open = option.is_flag or option.default not in {None, ""}
+            assert lies_open or isinstance(option.show_default, str), f"{path} {option.name}"
+
+
+def test_help_is_told_by_the_command_itself() -> None:
+    done = palate("import", "--help")
+    assert (done.returncode, "Example: palate import" in done.stdout) == (0, True)
 
 
 def test_the_version_is_told() -> None:

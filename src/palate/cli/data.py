@@ -27,7 +27,9 @@ def data(
     *,
     from_: Annotated[
         Path | None,
-        typer.Option("--from", help="The folder with its files (else $PALATE_DATA, else fetched)."),
+        typer.Option(
+            "--from", help="The folder with its files.", show_default="$PALATE_DATA, else fetched"
+        ),
     ] = None,
     until_now: Annotated[
         bool, typer.Option("--until-now", help="Move all times by whole weeks, up to this week.")

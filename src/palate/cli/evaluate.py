@@ -47,7 +47,11 @@ SplitOption = Annotated[
 ]
 UsersOption = Annotated[int, typer.Option(min=0, help="Ask only so many users; 0 is all.")]
 ModelsOption = Annotated[
-    str, typer.Option(help="Judge only these, with commas between: `popularity,covisit,funnel`.")
+    str,
+    typer.Option(
+        help="Judge only these, with commas between: `popularity,covisit,funnel`.",
+        show_default="all",
+    ),
 ]
 SeedOption = Annotated[int, typer.Option(help="Of the draw of users and of the intervals.")]
 TrainOption = Annotated[

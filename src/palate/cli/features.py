@@ -18,7 +18,12 @@ from palate.testing.tiny import tiny_stores
 app = typer.Typer()
 MeasuredOption = Annotated[
     Path | None,
-    typer.Option("--site", "-s", help="A site whose live release tells what each is worth."),
+    typer.Option(
+        "--site",
+        "-s",
+        help="A site whose live release tells what each is worth.",
+        show_default="none",
+    ),
 ]
 PageOption = Annotated[bool, typer.Option("--page", help="Print it as Markdown: docs/features.md.")]
 

@@ -52,26 +52,42 @@ def import_(  # noqa: PLR0913  one parameter per option is Typer's form
     *,
     map_: Annotated[
         list[str] | None,
-        typer.Option("--map", "-m", help="field=column; give it once per field.", metavar="F=C"),
+        typer.Option(
+            "--map",
+            "-m",
+            help="field=column; give it once per field.",
+            metavar="F=C",
+            show_default="a field is the column of its name",
+        ),
     ] = None,
     kind: Annotated[
         str | None,
-        typer.Option(help=f"The kind of all events: {', '.join(PUBLIC)} (of histories: view)."),
+        typer.Option(
+            help=f"The kind of all events: {', '.join(PUBLIC)}.",
+            show_default="the column `kind`; of histories, view",
+        ),
     ] = None,
     create_items: Annotated[
         bool,
         typer.Option("--create-items", help="Put items that events name and nobody imported."),
     ] = False,
     format_: Annotated[
-        Format | None, typer.Option("--format", "-f", help="Told from the file's name if absent.")
+        Format | None,
+        typer.Option("--format", "-f", help="What the file is.", show_default="told by its name"),
     ] = None,
     separator: Annotated[
-        str, typer.Option(help="Between CSV cells: , or ; or tab or :: (absent: , or tab in .tsv).")
+        str,
+        typer.Option(
+            help="Between CSV cells: , or ; or tab or ::", show_default=", and in .tsv tab"
+        ),
     ] = "",
     encoding: Annotated[str, typer.Option(help="utf-8, latin-1, …")] = "utf-8",
     rejects: Annotated[
         Path | None,
-        typer.Option(help="Where rows that were left out go; absent: FILE.rejects.jsonl, if any."),
+        typer.Option(
+            help="Where rows that were left out go.",
+            show_default="FILE.rejects.jsonl, if there are any",
+        ),
     ] = None,
     site: SiteOption = Path(),
     as_json: JsonOption = False,

@@ -8,13 +8,14 @@ import typer
 from palate.serving.launch import check_binding, check_port
 from palate.settings import ServingSettings
 
-HostOption = Annotated[
-    str, typer.Option(help="Address to listen on; else the settings'.", show_default=False)
-]
+SETTINGS = "as palate.toml says"
+HostOption = Annotated[str, typer.Option(help="Address to listen on.", show_default=SETTINGS)]
 PortOption = Annotated[
-    int | None, typer.Option(min=0, max=65_535, help="Port to listen on; else the settings'.")
+    int | None, typer.Option(min=0, max=65_535, help="Port to listen on.", show_default=SETTINGS)
 ]
-WorkersOption = Annotated[int | None, typer.Option(min=1, help="Worker processes that answer.")]
+WorkersOption = Annotated[
+    int | None, typer.Option(min=1, help="Worker processes that answer.", show_default=SETTINGS)
+]
 ApiOnlyOption = Annotated[bool, typer.Option("--api-only", help="Without the storefront.")]
 
 

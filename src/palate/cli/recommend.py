@@ -26,7 +26,7 @@ from palate.surfaces.overrides import certain
 app = typer.Typer()
 SESSION = "session:"
 WHO = "Id of a user, or session:ID for a visitor without an account."
-UserOption = Annotated[str, typer.Option("--user", "-u", help=WHO)]
+UserOption = Annotated[str, typer.Option("--user", "-u", help=WHO, show_default="somebody new")]
 SurfaceOption = Annotated[str, typer.Option(help="Which page.")]
 
 
@@ -35,7 +35,9 @@ def main(
     site: SiteOption = Path(),
     user: UserOption = "",
     surface: SurfaceOption = "home",
-    item: Annotated[str, typer.Option(help="The item on screen, for more_like_this.")] = "",
+    item: Annotated[
+        str, typer.Option(help="The item on screen, for more_like_this.", show_default="none")
+    ] = "",
     limit: Annotated[int, typer.Option(min=1, max=100, help="Entries.")] = 10,
     as_json: JsonOption = False,  # noqa: FBT002  Typer's form
 ) -> None:

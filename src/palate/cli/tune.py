@@ -20,7 +20,9 @@ PARTS = ("covisit", "quotas")
 BudgetOption = Annotated[
     int, typer.Option(min=1, help="Settings of co-visitation that are tried at most.")
 ]
-OnlyOption = Annotated[str, typer.Option(help="Tune only these: `covisit`, `quotas`.")]
+OnlyOption = Annotated[
+    str, typer.Option(help="Tune only these: `covisit`, `quotas`.", show_default="both")
+]
 ProtocolOption = Annotated[
     Cut,
     typer.Option(
