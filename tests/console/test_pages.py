@@ -153,6 +153,20 @@ def test_a_browser_lost_in_the_api_gets_the_apis_problem(shop: Shop, path: str) 
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+def test_a_fault_of_ours_is_a_page_that_gives_nothing_away(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("palate.console.pages.history.by_day", lambda *_: 1 / 0)
+    page = shop.page("/history", status=500)
+    assert "<h1>That did not work.</h1>" in page
+    assert "ZeroDivisionError" not in page
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_way_that_does_not_go_is_a_page_too(shop: Shop) -> None:
+    assert "<h1>That did not work.</h1>" in shop.page("/act", status=405)
+
+
 def test_a_program_that_is_lost_gets_a_problem(shop: Shop) -> None:
     answer = shop.client.get("/nowhere", headers={"accept": "*/*"})
     assert answer.headers["content-type"] == "application/problem+json"

@@ -30,7 +30,9 @@ API = frozenset({"v1", "schema", "docs", "openapi.json", "livez", "readyz", "met
 """Where the paths of the API begin."""
 OURS = frozenset({"", "item", "row", "why", "static", "act", "visitor", "pulse", "history"})
 """Where the paths of the storefront begin; it also answers browsers that are lost."""
-LOST = 404
+LOST, FAULT = 404, 500
+FAULT_WORDS = "something went wrong here; the log knows what"
+log = logging.getLogger("palate.console")
 
 
 def create() -> ASGIApp:
@@ -83,7 +85,7 @@ def storefront(api: ASGIApp, settings: Settings, clock: Clock) -> Litestar:
             "window": Provide(lambda: window, sync_to_thread=False),
             "visitor": Provide(looking, sync_to_thread=False),
         },
-        exception_handlers={PalateError: _sorry, HTTPException: _sorry},
+        exception_handlers={PalateError: _sorry, HTTPException: _sorry, Exception: _fault},
         state=State({"window": window}),
         openapi_config=None,
     )
@@ -100,6 +102,12 @@ def _sorry(request: Request[Any, Any, State], error: PalateError | HTTPException
     status = error.status if isinstance(error, PalateError) else error.status_code
     visitor = Visitor.of(request.cookies.get(COOKIE)) or Visitor()
     return window.problem(visitor, _told(window, request.url.path, status, error.detail), status)
+
+
+def _fault(request: Request[Any, Any, State], error: Exception) -> Response[str]:
+    """A fault of ours: logged with its trace, and said without internals."""
+    log.error("fault in %s %s", request.method, request.url.path, exc_info=error)
+    return _sorry(request, HTTPException(status_code=FAULT, detail=FAULT_WORDS))
 
 
 def _told(window: Window, path: str, status: int, detail: str) -> dict[str, object]:

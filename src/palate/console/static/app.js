@@ -2,7 +2,7 @@
 const who = JSON.parse(document.body.dataset.who);
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const PAUSE = 100, PATIENCE = 5000, PULSE = 2000;
-const SAID = { like: "Liked", dislike: "Noted: not for you", view: `Marked as ${document.body.dataset.viewed}` };
+const SAID = { like: "Liked", dislike: "Noted: not for you", view: document.body.dataset.viewed.replace(/^./, (first) => first.toUpperCase()) };
 const pressed = new Map(); // item -> the kinds of events sent of it from this page
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const $ = (selector, root = document) => root.querySelector(selector);
