@@ -106,6 +106,7 @@ def history(count: int) -> EventBatch:
         times[order].astype(np.float64),
         values[order],
         np.zeros(count, np.int16),
+        np.zeros(count, np.int64),
     )
 
 

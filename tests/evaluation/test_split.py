@@ -179,6 +179,7 @@ def test_movielens_100k_is_cut_as_published_also_when_its_times_are_shifted(shif
         time=time + shift,
         value=np.full(count, np.nan, np.float32),
         place=np.zeros(count, np.int16),
+        about=np.zeros(count, np.int64),
     )
     made = split(batch, "time")
     parts = [case.part for case in made.cases]

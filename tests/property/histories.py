@@ -11,6 +11,7 @@ from palate.events.protocol import Logged
 from palate.settings import CovisitSettings, Settings, StreamingSettings
 
 ITEMS = tuple("abcdefgh")
+FOLLOWING = (Kind.FOLLOW, Kind.UNFOLLOW)
 TIGHT = Settings(
     streaming=StreamingSettings(seen_limit=3, batch=2, boards_seconds=0, session_gap_minutes=1),
     covisit=CovisitSettings(half_life_days=4 / 86_400),
@@ -28,6 +29,8 @@ shown = st.lists(st.sampled_from(ITEMS), max_size=4, unique=True).map(
 def events(draw: st.DrawFn) -> Event:
     user, session = draw(who)
     kind = draw(st.sampled_from(Kind))
+    maker = draw(st.sampled_from(["", "m", "n"])) if kind in FOLLOWING else ""
+    bare = {Kind.SEARCH, *(FOLLOWING if maker else ())}
     value = draw(st.none() | st.sampled_from([0.0, 0.5, 1.0, 2.0, 5.0]))
     return Event(
         event_id="",
@@ -35,9 +38,10 @@ def events(draw: st.DrawFn) -> Event:
         time=draw(times),
         user_id=user,
         session_id=session,
-        item_id="" if kind is Kind.SEARCH else draw(st.sampled_from(ITEMS)),
+        item_id="" if kind in bare else draw(st.sampled_from(ITEMS)),
         items=draw(shown) if kind is Kind.IMPRESSION else (),
         value=value,
+        properties={"creator_id": maker} if maker else {},
     )
 
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 from tests.serving.conftest import SmallSite
 
 from palate.catalog.columns import ItemColumns
@@ -91,6 +93,52 @@ def test_after_a_deletion_a_rebuild_from_the_log_gives_the_same_state(site: Smal
     names = {each.event.user_id for each in logged if each.event.user_id}
     again = {user_key(name) for name in names if replay.user(user_key(name)).total}
     assert again == {key for key in live if key in {user_key(name) for name in names}}
+
+
+def follow(kind: str, user: str = "anna", **what: Any) -> dict[str, Any]:
+    return {"kind": kind, "user_id": user, **what}
+
+
+def test_a_follow_brings_the_makers_items_at_once_and_an_unfollow_takes_them_away(
+    site: SmallSite,
+) -> None:
+    site.client.put("/v1/users/anna", json=ANNA)
+    site.client.put("/v1/items/sung", json={"title": "Aria", "creator_id": "maria"})
+    site.worker.drain()
+    site.tick()
+    of_maria = {"properties": {"creator_id": "maria"}}
+    assert followed_on(site) == set()
+    site.send(follow("follow", **of_maria))
+    assert followed_on(site) == {"sung"}
+    site.send(follow("unfollow", item_id="sung"))
+    assert followed_on(site) == set()
+
+
+def test_an_unfollow_wins_over_the_profile(site: SmallSite) -> None:
+    site.client.put("/v1/items/sung", json={"title": "Aria", "creator_id": "maria"})
+    site.client.put("/v1/users/anna", json=ANNA | {"follows": ["maria"]})
+    site.worker.drain()
+    site.tick()
+    assert followed_on(site) == {"sung"}
+    site.send(follow("unfollow", properties={"creator_id": "maria"}))
+    assert followed_on(site) == set()
+
+
+def test_what_a_session_followed_is_the_users_once_they_log_in(site: SmallSite) -> None:
+    site.client.put("/v1/items/sung", json={"title": "Aria", "creator_id": "maria"})
+    site.worker.drain()
+    site.tick()
+    site.send({"kind": "follow", "session_id": "s9", "item_id": "sung"})
+    assert followed_on(site, session_id="s9") == {"sung"}
+    site.send({"kind": "search", "session_id": "s9", "user_id": "anna"})
+    assert followed_on(site) == {"sung"}
+    assert followed_on(site, session_id="s9") == set()
+
+
+def followed_on(site: SmallSite, **who: str) -> set[str]:
+    """What stands on the whole of Home because its maker is followed."""
+    page = site.slate("home", limit=100, **(who or {"user_id": "anna"}))
+    return {e["item_id"] for e in page["items"] if e["reason"]["kind"] == "followed"}
 
 
 def test_an_unknown_user_cannot_be_deleted(site: SmallSite) -> None:

@@ -13,6 +13,7 @@ from palate.catalog.user import session_key, user_key
 from palate.errors import CorruptStore
 from palate.events.kinds import Event, Kind
 from palate.events.sqlite import SqliteLog
+from palate.features.online.protocol import StateChange
 from palate.features.record import UserState
 from palate.settings import CovisitSettings
 from palate.stores import close, open_stores
@@ -218,6 +219,21 @@ def test_other_covisit_settings_count_the_log_again(tmp_path: Path) -> None:
     assert kept == [replay.covisit.pack(row) for row in range(ITEMS)]
     assert dict(stores.online.scan("users")) == replay.record().users
     assert stores.covisit.position == stores.states.position == 100
+    assert not again.recover()
+
+
+def test_records_of_another_form_count_the_log_again(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path)
+    fill(settings, some_events(100))
+    worker, stores = worker_at(settings)
+    worker.drain()
+    whole = dict(stores.online.scan("users"))
+    old = {key: raw[:28] + b"\x01\x02\x03\x00" + raw[36:] for key, raw in whole.items()}
+    stores.online.commit(StateChange(stores.online.position(), users=old))
+    close(stores)
+    again, stores = worker_at(settings)
+    assert again.recover()
+    assert dict(stores.online.scan("users")) == whole
     assert not again.recover()
 
 

@@ -5,7 +5,7 @@ A projection: the catalogue is the truth, these files may be deleted at any time
 
 import fcntl
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +17,7 @@ from palate.arrays import Floats, Rows, Times
 from palate.catalog.attributes import HEADER as FIELDS
 from palate.catalog.attributes import AttributeColumns, forget
 from palate.catalog.content import CONTENT_DIM, content_vectors
-from palate.catalog.item import Item
+from palate.catalog.item import Item, creator_key
 from palate.catalog.protocol import ItemChange
 from palate.catalog.vocabulary import Vocabulary
 from palate.errors import Conflict
@@ -165,6 +165,10 @@ class ItemColumns:
         """Code of a creator; -1 where no item has them."""
         return self._creator.code(name)
 
+    def creator_of(self, key: int) -> int:
+        """Code of the creator with this `creator_key`; -1 where no item has them."""
+        return self._creator.code_of_key(key)
+
     def creator_names(self) -> list[str]:
         """Creators by code."""
         return self._creator.names()
@@ -191,7 +195,7 @@ class ItemColumns:
             return
         self._epoch = epoch
         self._category = self._vocabulary("categories")
-        self._creator = self._vocabulary("creators")
+        self._creator = self._vocabulary("creators", creator_key)
         self._region = self._vocabulary("regions")
         self.attributes = AttributeColumns(held, self._directory, epoch)
 
@@ -221,11 +225,11 @@ class ItemColumns:
         forget(self._directory)
         return 1 + max((int(file.stem.partition("-")[0]) for file in old), default=0)
 
-    def _vocabulary(self, name: str) -> Vocabulary:
+    def _vocabulary(self, name: str, key_of: Callable[[str], int] | None = None) -> Vocabulary:
         file = None
         if self._directory is not None:
             file = self._directory / f"{self._held.scalar('epoch')}-{name}.jsonl"
-        return Vocabulary(file, lambda: int(self._held.scalar(name)))
+        return Vocabulary(file, lambda: int(self._held.scalar(name)), key_of)
 
     def _name(self, items: Sequence[Item]) -> None:
         categories = self._category.learn(

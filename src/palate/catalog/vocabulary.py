@@ -13,10 +13,16 @@ class Vocabulary:
     writer's number in a shared header), so that a reader never takes a half-written line.
     """
 
-    def __init__(self, file: Path | None, published: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        file: Path | None,
+        published: Callable[[], int],
+        key_of: Callable[[str], int] | None = None,
+    ) -> None:
         self._file, self._published = file, published
         self._names: list[str] = []
         self._codes: dict[str, int] = {}
+        self._key_of, self._keyed = key_of, dict[int, int]()
         self._offset = 0
 
     def code(self, name: str) -> int:
@@ -26,6 +32,11 @@ class Vocabulary:
             self._catch_up()
             found = self._codes.get(name, -1)
         return found
+
+    def code_of_key(self, key: int) -> int:
+        """The code of the name with this key, by `key_of`; -1 where there is none."""
+        self._catch_up()
+        return self._keyed.get(key, -1)
 
     def names(self) -> list[str]:
         """All names by code."""
@@ -69,4 +80,6 @@ class Vocabulary:
     def _add(self, names: Iterable[str]) -> None:
         for name in names:
             self._codes[name] = len(self._names)
+            if self._key_of is not None:
+                self._keyed[self._key_of(name)] = len(self._names)
             self._names.append(name)

@@ -15,6 +15,7 @@ from palate.evaluation.slates import World
 from palate.evaluation.split import Case, Split, people
 from palate.events.batch import EventBatch
 from palate.events.protocol import Logged
+from palate.features.follows import followed
 from palate.features.online.memory import MemoryOnline
 from palate.features.record import UserState
 from palate.funnel.types import Query
@@ -80,13 +81,15 @@ class Workspace:
 
     def query(self, case: Case, seed: int) -> Query:
         """The question of one user; the history is excluded whatever the surface would hide."""
+        user = self.user(case)
         return Query(
             SURFACE,
-            self.user(case),
+            user,
             SIZE,
             self.moment,
             draw=(case.user ^ seed) % DRAWS,
             excluded=case.taken,
+            follows=followed(user, self.stores.columns),
         )
 
     def world(self, batch: EventBatch, cut: Split) -> World:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats, Keys, Rows, Times
+from palate.catalog.item import creator_key
 from palate.catalog.user import session_key, user_key
 from palate.events.kinds import Event, Kind, signals_of
 from palate.events.protocol import Logged
@@ -34,6 +35,9 @@ class EventBatch:
     """NaN where not given."""
     place: NDArray[np.int16]
     """Position on the surface, from 1; 0 where unknown."""
+    about: NDArray[np.int64]
+    """Whom a follow or an unfollow is about: the creator's key, or -1 - row of an item of theirs;
+    0 of all else."""
 
     def __len__(self) -> int:
         return len(self.position)
@@ -67,6 +71,7 @@ class EventBatch:
             np.array([e.time for e in events], np.float64),
             np.array([np.nan if e.value is None else e.value for e in events], np.float32),
             np.array([place for _, _, place in flat], np.int16),
+            np.array([_about(each.event, row.get(item, -1)) for each, item, _ in flat], np.int64),
         )
 
 
@@ -75,6 +80,15 @@ def _flatten(logged: Logged) -> list[tuple[Logged, str, int]]:
     if event.kind is Kind.IMPRESSION and event.items:
         return [(logged, shown.item_id, shown.position) for shown in event.items]
     return [(logged, event.item_id, event.position)]
+
+
+def _about(event: Event, row: int) -> int:
+    if event.kind not in {Kind.FOLLOW, Kind.UNFOLLOW}:
+        return 0
+    creator = event.properties.get("creator_id")
+    if creator and isinstance(creator, str):
+        return creator_key(creator)
+    return -1 - row if row >= 0 else 0
 
 
 class _Keys:

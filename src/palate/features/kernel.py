@@ -14,7 +14,7 @@ from palate.events.kinds import Kind, Signal
 from palate.features.folds import SEGMENT_HALF_LIFE, FoldTable
 from palate.jit import kernel
 
-PROFILE, FORGET = int(Kind.PROFILE), int(Kind.FORGET)
+PROFILE, FORGET, FOLLOW = int(Kind.PROFILE), int(Kind.FORGET), int(Kind.FOLLOW)
 SHOWN, ENGAGED = int(Signal.SHOWN), int(Signal.ENGAGED)
 BEYOND_SHOWN = 255 & ~SHOWN
 SEGMENT_RATE = 1.0 / SEGMENT_HALF_LIFE
@@ -38,6 +38,8 @@ class Batch(NamedTuple):
     item: Rows
     time: Times
     value: Floats
+    about: NDArray[np.int64]
+    """Whom a follow is about; 0 of all else."""
 
 
 class Users(NamedTuple):
@@ -50,11 +52,13 @@ class Users(NamedTuple):
     """first_time, last_time, session_start."""
     counters: Doubles
     sizes: NDArray[np.int64]
-    """history, shown, seen."""
+    """history, shown, seen, follows."""
     history: Doubles
     """(users, places, 5): time, row, value, kind, signals of each act, oldest first."""
     shown: Doubles
     """(users, places, 2): time, row of each impression, oldest first."""
+    follows: Doubles
+    """(users, places, 3): time, whom, 1 where followed; the newest word on each, oldest first."""
     seen_at: NDArray[np.int64]
     """Where a user's seen list begins in the arena."""
     seen: Rows
@@ -89,7 +93,7 @@ class Found(NamedTuple):
 
 SEGMENT, TOTAL, SESSIONS, SESSION_EVENTS = 0, 1, 2, 3
 FIRST_TIME, LAST_TIME, SESSION_START = 0, 1, 2
-HISTORY_SIZE, SHOWN_SIZE, SEEN_SIZE = 0, 1, 2
+HISTORY_SIZE, SHOWN_SIZE, SEEN_SIZE, FOLLOWS_SIZE = 0, 1, 2, 3
 
 
 @kernel
@@ -111,6 +115,7 @@ def fold(batch: Batch, users: Users, items: Items, rules: Rules, found: Found) -
         _count(users.counters[user], rules.user_folds, event)
         if batch.signal[e] & SHOWN == 0:
             _touch(users.numbers[user], users.moments[user], batch.time[e], rules.session_gap)
+        _follow(users, user, batch.time[e], batch.about[e], kind == FOLLOW)
         item = batch.item[e]
         if item < 0:
             continue
@@ -237,6 +242,24 @@ def _see(users: Users, user: int, item: int, signal: np.uint32, limit: int) -> n
 
 
 @kernel
+def _follow(users: Users, user: int, time: float, whom: float, on: float) -> None:
+    """Let the newest word on somebody stand, by the time at which it was said; 0 is nobody."""
+    if whom == 0.0:
+        return
+    table, size = users.follows[user], users.sizes[user, FOLLOWS_SIZE]
+    for at in range(size):
+        if table[at, 1] == whom:
+            if table[at, 0] > time:
+                return
+            size -= 1
+            _move(table, at, size, 1)
+            break
+    entry = np.empty(3)
+    entry[0], entry[1], entry[2] = time, whom, on
+    users.sizes[user, FOLLOWS_SIZE] = _insert(table, size, entry)
+
+
+@kernel
 def _look_back(
     history: Doubles, size: int, item: int, time: float, window: NDArray[np.int32]
 ) -> None:
@@ -294,6 +317,7 @@ def _blank(users: Users, user: int) -> None:
         users.numbers[user, at] = 0
     for at in range(users.moments.shape[1]):
         users.moments[user, at] = 0.0
+    for at in range(users.sizes.shape[1]):
         users.sizes[user, at] = 0
     for at in range(users.counters.shape[1]):
         users.counters[user, at, 0] = 0.0
@@ -318,6 +342,9 @@ def _merge(users: Users, user: int, session: int, rules: Rules) -> None:
     for at in range(theirs[HISTORY_SIZE]):
         entry = users.history[session, at]
         mine[HISTORY_SIZE] = _insert(users.history[user], mine[HISTORY_SIZE], entry)
+    for at in range(theirs[FOLLOWS_SIZE]):
+        time, whom, on = users.follows[session, at]
+        _follow(users, user, time, whom, on)
     start = users.seen_at[session]
     for at in range(start, start + theirs[SEEN_SIZE]):
         _see(users, user, users.seen[at], users.seen_signals[at], rules.seen_limit)

@@ -22,6 +22,9 @@ HISTORY = 200
 SHOWN = 96
 """Impressions a record keeps."""
 
+FOLLOWS = 64
+"""Creators of whom a record keeps the newest word."""
+
 USER_DTYPE = np.dtype(
     [
         ("segment", "i4"),
@@ -32,20 +35,25 @@ USER_DTYPE = np.dtype(
         ("shown", "i4"),
         ("seen", "i4"),
         ("layout", "i4"),
+        ("follows", "i8"),
         ("first_time", "f8"),
         ("last_time", "f8"),
         ("session_start", "f8"),
         ("counters", "f8", (len(USER_FOLDS), 2)),
     ]
 )
-"""The head of a packed record; `history`, `shown` and `seen` are the lists' lengths."""
+"""The head of a packed record; `history`, `shown`, `seen`, `follows` are the lists' lengths."""
 
-LAYOUT = layout_of(USER_FOLDS)
+FORM = 1
+"""Counted up where the record changes but not its folds."""
+LAYOUT = layout_of(USER_FOLDS) ^ FORM
 """Told in each record: one written by another layout is refused instead of misread."""
 
 LISTS: tuple[tuple[str, str, str], ...] = (
     ("times", "f8", "history"),
     ("shown_times", "f8", "shown"),
+    ("follow_times", "f8", "follows"),
+    ("follows", "i8", "follows"),
     ("history", "i4", "history"),
     ("values", "f4", "history"),
     ("shown", "i4", "shown"),
@@ -53,6 +61,7 @@ LISTS: tuple[tuple[str, str, str], ...] = (
     ("seen_signals", "u4", "seen"),
     ("kinds", "u1", "history"),
     ("signals", "u1", "history"),
+    ("following", "u1", "follows"),
 )
 """The lists behind the head, in order, widest first so that each begins aligned: name, dtype, and
 which length it has."""
@@ -91,6 +100,12 @@ class UserState:
     """Distinct rows the user acted upon, by first sight; bounded, the oldest are dropped."""
     seen_signals: NDArray[np.uint32]
     """OR of the signals of each."""
+    follow_times: Times
+    follows: NDArray[np.int64]
+    """Whom the last ≤ 64 follows and unfollows were about, oldest first: a creator's key, or
+    -1 - row of an item of theirs. See `features.follows`."""
+    following: NDArray[np.uint8]
+    """1 where the last word was to follow them."""
 
     @classmethod
     def nobody(cls, segment: int = 0) -> Self:
@@ -128,9 +143,15 @@ class UserState:
         return engaged_rows(self.history, self.signals, limit)
 
 
+def readable(raw: bytes) -> bool:
+    """Whether a packed record has the form that is read here."""
+    whole = len(raw) >= USER_DTYPE.itemsize
+    return whole and bool(np.frombuffer(raw, USER_DTYPE, 1)["layout"][0] == LAYOUT)
+
+
 def unpack_lists(head: Any, raw: bytes, who: str) -> dict[str, NDArray[Any]]:
     """Lists behind a head, by name, as views of `raw`."""
-    sizes = {name: int(head[name]) for name in ("history", "shown", "seen")}
+    sizes = {name: int(head[name]) for name in ("history", "shown", "seen", "follows")}
     whole = sum(np.dtype(dtype).itemsize * sizes[of] for _, dtype, of in LISTS)
     if head["layout"] != LAYOUT or USER_DTYPE.itemsize + whole != len(raw):
         raise CorruptStore(f"the record of {who} is of another layout; run `palate rebuild`")

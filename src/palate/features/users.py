@@ -10,7 +10,7 @@ from palate.arrays import Keys
 from palate.events.batch import EventBatch
 from palate.features.folds import USER_FOLDS
 from palate.features.kernel import Users
-from palate.features.record import HISTORY, LAYOUT, LISTS, SHOWN, USER_DTYPE, unpack_lists
+from palate.features.record import FOLLOWS, HISTORY, LAYOUT, LISTS, SHOWN, USER_DTYPE, unpack_lists
 
 T = TypeVar("T", bound=np.generic)
 
@@ -21,14 +21,15 @@ SHAPES: dict[str, tuple[str, tuple[int, ...]]] = {
     "numbers": ("i8", (4,)),
     "moments": ("f8", (3,)),
     "counters": ("f8", (len(USER_FOLDS), 2)),
-    "sizes": ("i8", (3,)),
+    "sizes": ("i8", (4,)),
     "history": ("f8", (HISTORY, 5)),
     "shown": ("f8", (SHOWN, 2)),
+    "follows": ("f8", (FOLLOWS, 3)),
     "seen_at": ("i8", ()),
 }
 NUMBERS = ("segment", "total", "sessions", "session_events")
 MOMENTS = ("first_time", "last_time", "session_start")
-SIZES = ("history", "shown", "seen")
+SIZES = ("history", "shown", "seen", "follows")
 ENTRIES: dict[str, tuple[str, int]] = {
     "times": ("history", 0),
     "history": ("history", 1),
@@ -37,6 +38,9 @@ ENTRIES: dict[str, tuple[str, int]] = {
     "signals": ("history", 4),
     "shown_times": ("shown", 0),
     "shown": ("shown", 1),
+    "follow_times": ("follows", 0),
+    "follows": ("follows", 1),
+    "following": ("follows", 2),
 }
 """Lists of a record, and the column of the working set that each one is."""
 

@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from palate.arrays import Rows
 from palate.catalog.columns import ItemColumns
 from palate.catalog.protocol import UserCatalog
 from palate.catalog.user import User, session_key, user_key
 from palate.clock import Clock
+from palate.features.follows import followed
 from palate.features.online.protocol import OnlineStore
 from palate.features.record import UserState
 from palate.features.segments import profile_code
@@ -51,12 +50,11 @@ class Visitor:
     values: Mapping[str, Any] = field(default_factory=dict)
     """What filters may ask of the profile."""
     follows: tuple[str, ...] = ()
-    """Creators, by id."""
+    """Creators that the profile names, by id."""
 
     def creators(self, columns: ItemColumns) -> Rows:
-        """Codes of the creators that the visitor follows; those without items have none."""
-        codes = (columns.creator_code(name) for name in self.follows)
-        return np.array([code for code in codes if code >= 0], np.int32)
+        """Codes of the creators that the visitor follows, by profile and by what they did."""
+        return followed(self.state, columns, self.follows)
 
 
 class Visitors:

@@ -82,6 +82,7 @@ class LiveState:
             np.ascontiguousarray(batch.item),
             np.ascontiguousarray(batch.time),
             np.ascontiguousarray(batch.value),
+            np.ascontiguousarray(batch.about),
         )
         items = Items(self.states.counters, self.states.segments)
         fold(events, self.users.columns(), items, rules, found)

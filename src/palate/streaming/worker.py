@@ -20,6 +20,7 @@ from palate.features.boards import Leaderboards
 from palate.features.folds import ITEM_SLOT
 from palate.features.items import ItemStates
 from palate.features.online.protocol import OnlineStore, StateChange
+from palate.features.record import readable
 from palate.features.users import UserTable
 from palate.models.covisit import Covisit
 from palate.settings import Settings
@@ -84,7 +85,8 @@ class StreamWorker:
     def recover(self) -> bool:
         """Read the projections anew from the online store where they do not show what it holds.
 
-        Where it was counted with other settings of [covisit], the whole log is folded first.
+        Where it was counted with other settings of [covisit], or records have another form, the
+        whole log is folded first.
         Returns whether that was needed. Raises CorruptStore where the state is ahead of the log.
         """
         position = self.online.position()
@@ -94,7 +96,7 @@ class StreamWorker:
                 " another log's; run `palate rebuild`"
             )
         if self._counted_otherwise():
-            log.warning("the settings of [covisit] changed: the whole log is counted again")
+            log.warning("[covisit] or the form of records changed: the whole log is counted again")
             recount(self.settings, self.log, self.online, partial(self.items.rows, create=True))
             self.reload()
             return True
@@ -105,9 +107,10 @@ class StreamWorker:
         return True
 
     def _counted_otherwise(self) -> bool:
-        """Whether the online store counted with other settings of [covisit]; one record tells."""
+        """Whether the online store holds what we would not have made; one record of each tells."""
         _, raw = next(iter(self.online.scan("covisit")), (0, b""))
-        return bool(raw) and not self.covisit.counted(raw)
+        _, user = next(iter(self.online.scan("users")), (0, b""))
+        return bool(raw and not self.covisit.counted(raw)) or bool(user and not readable(user))
 
     def reload(self) -> None:
         """Read the projections anew from the online store."""

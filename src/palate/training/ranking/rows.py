@@ -18,6 +18,7 @@ from palate.arrays import Floats, Keys, Mask, Rows
 from palate.errors import GateRefused
 from palate.events.batch import EventBatch
 from palate.events.kinds import Kind, Signal
+from palate.features.follows import followed
 from palate.features.record import UserState
 from palate.features.vector import offered
 from palate.funnel.facts import features_of, heard
@@ -240,7 +241,8 @@ class _Walk:
     def _query(self, moment: Moment) -> Query:
         user = self.replay.user(moment.user)
         seen = np.sort(user.seen[(user.seen_signals & Signal.TAKEN) > 0])
-        return Query(SURFACE, user, 10, moment.now, draw=moment.at, excluded=seen)
+        follows = followed(user, self.replay.columns)
+        return Query(SURFACE, user, 10, moment.now, draw=moment.at, excluded=seen, follows=follows)
 
     def _sample(self, labels: Floats, *, everything: bool) -> tuple[NDArray[np.intp], float]:
         taken = labels.any(axis=1)
