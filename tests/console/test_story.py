@@ -15,7 +15,7 @@ from palate.testing.tiny import tiny_stores
 SITE = SiteSettings(nouns="films", viewed="watched")
 
 
-def trace(**item: Any) -> dict[str, Any]:
+def trace(surface: str = "home", **item: Any) -> dict[str, Any]:
     entry = {
         "item_id": "1",
         "title": "The Matrix",
@@ -33,6 +33,7 @@ def trace(**item: Any) -> dict[str, Any]:
     }
     return {
         "recommendation_id": "r",
+        "surface": surface,
         "release": "none",
         "total_ms": 3.21,
         "candidates": 500,
@@ -63,6 +64,13 @@ def test_generators_rules_and_features_are_told_in_words() -> None:
     assert (feature.label, feature.says) == ("How high “Chosen together” ranked it", "-5 %")
     assert [(head.label, head.says) for head in told.heads] == [("Watched", "12 %")]
     assert told.remarks == ("a remark",)
+
+
+def test_a_row_about_one_item_says_what_goes_with_that_item() -> None:
+    [found] = story(trace("more_like_this"), "1", SITE).found_by
+    assert found.looks_for == "close to the one the row is about, in what was learnt"
+    [found] = story(trace("home"), "1", SITE).found_by
+    assert found.looks_for == "close to your latest acts in what was learnt"
 
 
 def test_a_slot_given_to_chance_says_so_with_its_probability() -> None:

@@ -28,7 +28,7 @@ from palate.settings import Settings, load
 
 API = frozenset({"v1", "schema", "docs", "openapi.json", "livez", "readyz", "metrics"})
 """Where the paths of the API begin."""
-OURS = frozenset({"", "item", "row", "why", "static", "act", "visitor", "pulse", "history"})
+OURS = frozenset({"static"} | {path.split("/")[1] for route in routes() for path in route.paths})
 """Where the paths of the storefront begin; it also answers browsers that are lost."""
 LOST, FAULT = 404, 500
 FAULT_WORDS = "something went wrong here; the log knows what"

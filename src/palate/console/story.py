@@ -8,12 +8,15 @@ from typing import Any, NamedTuple
 from palate.console import words
 from palate.console.api import Json
 from palate.console.cards import title_and_year
+from palate.console.shelves import BECAUSE, MORE
 from palate.errors import NotFound
 from palate.settings import SiteSettings
 
 SMALL = 0.01
 """A part of less than so much is told among the details alone."""
 TINY, LARGE = 1e-4, 100.0
+ABOUT_ONE = frozenset({MORE, BECAUSE})
+"""Rows about one item."""
 
 
 class Found(NamedTuple):
@@ -74,7 +77,7 @@ def story(trace: Json, item_id: str, site: SiteSettings) -> Story:
         title=title_and_year({"item_id": item_id, "title": item.get("title")})[0],
         sentence=str(item["reason"]["text"]),
         path=_path(trace, item, site.nouns),
-        found_by=tuple(_found(each) for each in item["found_by"]),
+        found_by=tuple(_found(each, trace["surface"]) for each in item["found_by"]),
         score=number(item.get("ranker_score")),
         heads=tuple(
             Share(words.head(name, site.viewed), float(p), percent(p), name, f"{p:.4f}")
@@ -119,8 +122,8 @@ def percent(part: float, sign: str = "") -> str:
     return f"{part * 100:{sign}.0f} %"
 
 
-def _found(told: Json) -> Found:
-    label, looks_for = words.generator(told["generator"])
+def _found(told: Json, surface: str) -> Found:
+    label, looks_for = words.generator(told["generator"], beside=surface in ABOUT_ONE)
     return Found(label, looks_for, told["rank"], number(told["score"]), told["generator"])
 
 

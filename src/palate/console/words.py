@@ -28,6 +28,14 @@ GENERATORS = {
 }
 """What each generator looks for; one that is not here goes by its name."""
 
+BESIDE = {
+    "covisit": "others chose both",
+    "two_tower": "close to the one the row is about, in what was learnt",
+    "content": "described like the one the row is about",
+    "popular_in_genre": "popular in the same categories",
+}
+"""What they look for in a row about one item."""
+
 RULES = {
     "boost_fresh": "The push for what is new",
     "diversify": "Variety on the page",
@@ -47,9 +55,10 @@ HEADS = {"click": "Opened", "positive": "Liked", "negative": "Turned down"}
 """What the ranker expects to become of an item; a view goes by the site's word."""
 
 
-def generator(name: str) -> Part:
-    """Label and purpose of a generator."""
-    return GENERATORS.get(name) or Part(spaced(name).capitalize(), "")
+def generator(name: str, *, beside: bool = False) -> Part:
+    """Label and purpose of a generator; `beside` in a row about one item."""
+    part = GENERATORS.get(name) or Part(spaced(name).capitalize(), "")
+    return Part(part.label, BESIDE.get(name, part.looks_for)) if beside else part
 
 
 def rule(name: str) -> str:
