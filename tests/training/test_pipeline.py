@@ -22,6 +22,9 @@ from palate.catalog.user import user_key
 from palate.clock import FixedClock
 from palate.errors import Conflict, CorruptRelease
 from palate.events.kinds import Event, Signal
+from palate.features.measured import read_measured
+from palate.features.vector import offered
+from palate.funnel.facts import heard
 from palate.releases.directory import ReleaseDirectory
 from palate.releases.release import Release
 from palate.settings import Settings
@@ -179,6 +182,14 @@ def test_too_few_events_are_refused_with_the_number_that_is_needed(site: Stores)
     report = train(replace(site, settings=strict), generators, quietly, CLOCK)
     assert report.name is None
     assert "learning begins at 100,000 engagements" in report.sentences[0]
+
+
+def test_a_release_tells_what_each_feature_is_worth(trained: Trained) -> None:
+    releases = ReleaseDirectory(trained.site.settings.path("releases"))
+    told = read_measured(releases.folder(trained.release.name))
+    assert set(told) == set(offered(heard(generators(trained.site))))
+    assert all(each.importance is not None for each in told.values())
+    assert any(each.importance for each in told.values())
 
 
 def test_a_live_release_goes_on_serving_where_there_is_too_little_for_another(

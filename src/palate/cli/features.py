@@ -16,6 +16,11 @@ from palate.surfaces.home import generators
 from palate.testing.tiny import tiny_stores
 
 app = typer.Typer()
+ABOUT = """*Missing*: share of held-out candidates for which there was nothing to go by.
+*Importance*: what NDCG@10 lost on held-out moments when the number was shuffled among their
+candidates; a few thousandths either way are chance. Numbers that say the same stand in for each
+other, so each of them is worth little by itself. The page in the repository tells them of
+MovieLens-100K."""
 MeasuredOption = Annotated[
     Path | None,
     typer.Option(
@@ -65,7 +70,4 @@ def _measured(site: Path | None) -> tuple[str | None, dict[str, Measured]]:
 def _about(measured: dict[str, Measured]) -> str:
     if not measured:
         return ""
-    return (
-        "*Missing*: share of a training's rows in which there was nothing to go by. *Importance*:"
-        " what NDCG@10 on held-out moments lost\nwhen the number was shuffled among them."
-    )
+    return ABOUT

@@ -19,7 +19,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     missing: float | None = None
     """Share of the rows in which it said what it says where there is nothing to go by."""
     importance: float | None = None
-    """What the held-out rows lost in NDCG@10 when it was shuffled among them."""
+    """What NDCG@10 lost on held-out moments when it was shuffled among their candidates."""
 
 
 def missing(names: Sequence[str], rows: Floats) -> dict[str, float]:

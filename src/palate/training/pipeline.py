@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 
 import palate
 from palate.clock import Clock, SystemClock
+from palate.features.measured import write_measured
 from palate.features.vector import layout_hash, meanings
 from palate.models.two_tower import TwoTower
 from palate.releases.directory import ReleaseDirectory
@@ -155,6 +156,7 @@ class _Run:
         if ranker.learnt is not None and ranker.facts is not None:
             facts = export_ranker(staging / RANKER, ranker.learnt, ranker.facts)
             ranker = replace(ranker, facts=facts)
+        write_measured(staging, ranker.measured)
         if isinstance(ranker.learnt, Fitted):
             value = self.stores.settings.ranking.value
             lost = quantise(staging / RANKER, ranker.learnt, ranker.judge, value)

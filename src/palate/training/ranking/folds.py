@@ -74,6 +74,7 @@ class Answer(NamedTuple):
     """(lists,): NDCG@10 of that order."""
     epochs: int
     """After how many passes its training was best."""
+    learnt: Learnt
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ def _answer(
     predicted = np.stack(columns, axis=1)
     served = predicted @ weights_of(settings.ranking.value, HEADS)
     epochs = learnt.epochs if isinstance(learnt, Fitted) else 0
-    return Answer(raw, predicted, served, ndcg(judge, served), epochs)
+    return Answer(raw, predicted, served, ndcg(judge, served), epochs, learnt)
 
 
 def _baselines(

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from palate.arrays import Floats
+from palate.features.measured import Measured
 from palate.models.ranker import HEADS, RankerFacts, VectorsOf
 from palate.ranking.network import compared_vectors
 from palate.releases.manifest import Verdict
@@ -29,6 +30,7 @@ from palate.training.ranking.folds import (
 )
 from palate.training.ranking.fusion import fusion_scores
 from palate.training.ranking.guards import Breadth, Items, breadth, guarded, items_of
+from palate.training.ranking.importance import measure
 from palate.training.ranking.lists import RankedList
 from palate.training.ranking.live import Window, compared
 from palate.training.ranking.rows import (
@@ -57,6 +59,8 @@ class RankerOutcome:
     fusion: Mapping[str, float] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     data: Mapping[str, float] = field(default_factory=dict)
+    measured: Mapping[str, Measured] = field(default_factory=dict)
+    """What each feature was worth on the last part that was judged."""
     judge: Sequence[RankedList] = ()
     """The last lists that were judged, whole."""
     lacking: str = ""
@@ -123,6 +127,9 @@ def _judged(
             "pages_shown": len(logged),
             "rows": sum(len(each.kept) for each in (*lists, *logged)),
         },
+        measured=measure(
+            folds[-1].answers[best].learnt, folds[-1].judge, layout.features, settings
+        ),
     )
     if not verdict.shipped:
         return outcome
