@@ -18,7 +18,7 @@ from palate.testing.tiny import tiny_stores
 app = typer.Typer()
 ABOUT = """*Missing*: share of held-out candidates for which there was nothing to go by.
 *Importance*: what NDCG@10 lost on held-out moments when the number was shuffled among their
-candidates; a few thousandths either way are chance. Numbers that say the same stand in for each
+candidates; a thousandth or two either way is chance. Numbers that say the same stand in for each
 other, so each of them is worth little by itself. The page in the repository tells them of
 MovieLens-100K."""
 MeasuredOption = Annotated[

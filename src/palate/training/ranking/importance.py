@@ -1,21 +1,31 @@
 """What each feature is worth to a ranker: how much worse it orders when the feature is shuffled."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from palate.arrays import Floats
 from palate.features.measured import Measured, missing
 from palate.models.ranker import HEADS
+from palate.models.trees import Trees
 from palate.ranking.value import weights_of
 from palate.settings import Settings
-from palate.training.ranking.folds import Learnt, raw_of
+from palate.training.ranking.fitting import Fitted, lay_out
+from palate.training.ranking.folds import Learnt
 from palate.training.ranking.lists import RankedList, ndcg, thinned
 
-LISTS, ITEMS = 50, 30
-"""How many moments are ordered anew for each feature, and candidates of each: two seconds for
-all of them together. Many moments of few candidates tell more than the reverse."""
+Order: TypeAlias = NDArray[np.int64]
+Scored: TypeAlias = Callable[[int, Order], Floats]
+"""(rows,) what orders, with one feature's column in another order."""
+
+LISTS, ITEMS = 150, 30
+"""How many moments are ordered anew for each feature, and candidates of each: two seconds for all
+of them together. Many moments of few candidates tell more than the reverse."""
 
 
 def measure(
@@ -32,16 +42,16 @@ def measure(
     dice = np.random.Generator(np.random.PCG64(settings.training.seed))
     spread = np.unique(np.linspace(0, len(right) - 1, LISTS).astype(int))
     small = [_cut(thinned(right[at], ITEMS, dice)) for at in spread.tolist()]
-    value = weights_of(settings.ranking.value, HEADS)
     rows = np.concatenate([each.features for each in small])
-    whole, told = _reached(learnt, small, rows, value), missing(features, rows)
-    found = {}
+    scored = (
+        _network(learnt, small, settings) if isinstance(learnt, Fitted) else _trees(learnt, rows)
+    )
+    whole = ndcg(small, scored(0, np.arange(len(rows)))).mean()
+    told, found = missing(features, rows), {}
     for at, name in enumerate(features):
-        lost, shuffled = 0.0, dice.permutation(rows[:, at])
-        if (shuffled != shuffled[0]).any():
-            changed = rows.copy()
-            changed[:, at] = shuffled
-            lost = whole - _reached(learnt, small, changed, value)
+        lost, order = 0.0, dice.permutation(len(rows))
+        if (rows[:, at] != rows[0, at]).any():
+            lost = float(whole - ndcg(small, scored(at, order)).mean())
         found[name] = Measured(missing=told[name], importance=round(lost, 6))
     return found
 
@@ -59,10 +69,38 @@ def _cut(each: RankedList) -> RankedList:
     )
 
 
-def _reached(learnt: Learnt, lists: Sequence[RankedList], rows: Floats, value: Floats) -> float:
-    """NDCG@10 of these lists with their features in `rows`, end to end."""
-    ends = np.cumsum([len(each.kept) for each in lists])[:-1]
-    told = [
-        replace(each, features=part) for each, part in zip(lists, np.split(rows, ends), strict=True)
-    ]
-    return float(ndcg(lists, raw_of(learnt, told) @ value).mean())
+def _network(fitted: Fitted, lists: Sequence[RankedList], settings: Settings) -> Scored:
+    """The lists are laid out once: a column that is shuffled is so on whatever scale."""
+    laid, network = lay_out(lists, fitted), fitted.network.eval()
+    seen, present = laid.seen, laid.weights > 0
+    own = {feature: at for at, feature in enumerate(fitted.reads.tolist())}
+    value = weights_of(settings.ranking.value, HEADS)
+
+    def scored(at: int, order: Order) -> Floats:
+        mine, changed = own.get(at, -1), seen
+        if mine >= 0:
+            changed = changed._replace(scaled=_shuffled(seen.scaled, mine, present, order))
+        if mine in network.close:
+            vote = network.close.index(mine)
+            changed = changed._replace(close=_shuffled(seen.close, vote, present, order))
+        with torch.inference_mode():
+            scores: Floats = network.probabilities(changed)[present].numpy() @ value
+        return scores
+
+    return scored
+
+
+def _shuffled(table: Tensor, column: int, present: Tensor, order: Order) -> Tensor:
+    out = table.clone()
+    values = table[..., column][present]
+    out[..., column][present] = values[torch.from_numpy(order)]
+    return out
+
+
+def _trees(trees: Trees, rows: Floats) -> Scored:
+    def scored(at: int, order: Order) -> Floats:
+        changed = rows.copy()
+        changed[:, at] = rows[order, at]
+        return trees(changed)
+
+    return scored
