@@ -65,6 +65,15 @@ def test_a_second_deletion_at_once_finds_nobody_and_the_first_is_done_all_the_sa
     assert site.logged(user_id="u0") == []
 
 
+def test_a_page_that_was_just_shown_is_forgotten_too(site: SmallSite) -> None:
+    site.slate("home", user_id="u0")
+    assert site.client.delete("/v1/users/u0").status_code == 204
+    assert site.client.delete("/v1/users/u0").status_code == 404
+    site.worker.drain()
+    site.settle()
+    assert site.logged(user_id="u0") == []
+
+
 def test_somebody_who_comes_back_at_once_begins_anew_under_their_name(site: SmallSite) -> None:
     site.client.delete("/v1/users/u0")
     site.send({"kind": "click", "user_id": "u0", "item_id": "drama-1"})

@@ -20,6 +20,7 @@ async def forget(runtime: Runtime, user_id: str) -> bool:
     """Forget a user; False where neither catalogue nor log knew the name."""
     stores = runtime.stores
     pseudonym = f"forgotten-{uuid.uuid4().hex}"
+    await runtime.impressions.caught_up()  # a page just shown is not to be logged afterwards
     known = await asyncio.to_thread(stores.users.remove, [user_id])
     renamed = await asyncio.to_thread(stores.log.pseudonymise, user_id, pseudonym)
     runtime.visitors.forget(user_id)

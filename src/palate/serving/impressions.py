@@ -27,6 +27,8 @@ class Impressions:
     def __init__(self, commit: GroupCommit, meters: Meters) -> None:
         self._commit, self._meters = commit, meters
         self._waiting: asyncio.Queue[Event] = asyncio.Queue(MOST_WAITING)
+        self._noted = self._written = 0
+        self._progress = asyncio.Condition()
 
     def note(self, event: Event) -> None:
         """Log it soon. Never waits."""
@@ -34,6 +36,8 @@ class Impressions:
             self._waiting.put_nowait(event)
         except asyncio.QueueFull:
             self._meters.dropped("impression")
+        else:
+            self._noted += 1
 
     async def run(self) -> None:
         """Write until cancelled."""
@@ -42,8 +46,17 @@ class Impressions:
             await asyncio.sleep(LINGER)
             batch += [self._waiting.get_nowait() for _ in range(min(BATCH, self._waiting.qsize()))]
             await self._write(batch)
+            async with self._progress:
+                self._written += len(batch)
+                self._progress.notify_all()
             for _ in batch:
                 self._waiting.task_done()
+
+    async def caught_up(self) -> None:
+        """Wait until what was noted so far is written, whatever comes meanwhile."""
+        noted = self._noted
+        async with self._progress:
+            await self._progress.wait_for(lambda: self._written >= noted)
 
     async def settle(self) -> None:
         """Wait until all that was noted is written."""
