@@ -11,16 +11,21 @@ import asyncio
 import uuid
 
 from palate.events.kinds import Event, Kind
+from palate.serving.impressions import LINGER
 from palate.serving.runtime import Runtime
 
 PAUSE, LONGEST = 0.2, 600.0
+OTHERS = 3 * LINGER
+"""Seconds in which other workers have written what they showed."""
 
 
 async def forget(runtime: Runtime, user_id: str) -> bool:
     """Forget a user; False where neither catalogue nor log knew the name."""
     stores = runtime.stores
     pseudonym = f"forgotten-{uuid.uuid4().hex}"
-    await runtime.impressions.caught_up()  # a page just shown is not to be logged afterwards
+    # A page just shown, by this worker or another, is not to be logged afterwards.
+    await asyncio.sleep(OTHERS)
+    await runtime.impressions.caught_up()
     known = await asyncio.to_thread(stores.users.remove, [user_id])
     renamed = await asyncio.to_thread(stores.log.pseudonymise, user_id, pseudonym)
     runtime.visitors.forget(user_id)
