@@ -1,7 +1,6 @@
 """Why each item is in the slate: asked of the generator that gave most."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,7 +45,7 @@ def _reason(generator: Generator, query: Query, row: int, *, explored: bool) -> 
     if explored:
         return Reason("explore", generator=name)
     try:
-        return replace(generator.explain(query, row), generator=name)
+        return generator.explain(query, row).by(name)
     except Exception:
         log.warning("%s cannot explain item row %d", name, row, exc_info=True)
         return Reason("popular", generator=name)

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Floats, Mask, Rows
+from palate.arrays import Floats, Mask, Rows, outside
 from palate.catalog.columns import ItemColumns
 from palate.features.record import UserState
 
@@ -86,10 +86,7 @@ class Query:
 
     def welcomes(self, rows: Rows) -> Mask:
         """True where a row is not among `excluded`."""
-        if not len(self.excluded):
-            return np.ones(len(rows), np.bool_)
-        at = np.searchsorted(self.excluded, rows)
-        return np.asarray(self.excluded.take(at, mode="clip") != rows)
+        return outside(rows, self.excluded)
 
     def matches(self, rows: Rows) -> Mask:
         """True where a row passes the request's filter."""
@@ -216,6 +213,10 @@ class Reason:
     trait: str = ""
     """A genre, a segment, a creator."""
     generator: str = ""
+
+    def by(self, generator: str) -> "Reason":
+        """The same, with the name of the generator that gave it."""
+        return Reason(self.kind, self.rows, self.weights, self.trait, generator)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from palate.arrays import Floats, Mask, Rows
+from palate.arrays import Floats, Mask, Rows, outside
 from palate.catalog.columns import ItemColumns
 from palate.index.exact import ExactIndex, best
 from palate.index.protocol import Index
@@ -65,16 +65,8 @@ class GrowingIndex:
             found.append(late.near.search(vector, wanted, allowed))
         rows = np.concatenate([r for r, _ in found])
         scores = np.concatenate([s for _, s in found]).astype(np.float32)
-        keep = (columns.servable[rows] != 0) & ~_among(rows, excluded)
+        keep = (columns.servable[rows] != 0) & outside(rows, excluded)
         return best(rows[keep], scores[keep], limit)
-
-
-def _among(rows: Rows, excluded: Rows) -> Mask:
-    """True where a row is in the sorted `excluded`."""
-    if not len(excluded):
-        return np.zeros(len(rows), np.bool_)
-    at = np.searchsorted(excluded, rows)
-    return np.asarray(excluded.take(at, mode="clip") == rows)
 
 
 def _gathered(rows: Rows, vectors: Floats) -> Newcomers:

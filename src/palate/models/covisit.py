@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Doubles, Floats, Mask, Rows, Times
+from palate.arrays import Doubles, Floats, Mask, Rows, Times, outside
 from palate.errors import CorruptStore
+from palate.index.exact import best
 from palate.mapped import Layout, MappedArrays
 from palate.models import covisit_table as tables
 from palate.models.covisit_table import CELL_BYTES, EPOCH, Table
@@ -124,7 +125,7 @@ class Covisit:
         size = int(held.sizes[row])
         rows = held.rows[row, :size].copy()
         weights = held.weights[row, :size] * self._damping(rows)
-        return _best(rows, weights / max(float(weights.sum()), 1e-12), limit)
+        return best(rows, (weights / max(float(weights.sum()), 1e-12)).astype(np.float32), limit)
 
     def score(
         self, history: Rows, servable: NDArray[np.uint8] | Mask, excluded: Rows, limit: int
@@ -134,9 +135,9 @@ class Covisit:
         rows, sums = tables.totals(used, self.table, scales)
         kept = np.flatnonzero((rows >= 0) & (rows < len(servable)) & (sums > 0.0))
         kept = kept[servable[rows[kept]] != 0]
-        kept = kept[~np.isin(rows[kept], excluded)]
+        kept = kept[outside(rows[kept], excluded)]
         rows = rows[kept]
-        return _best(rows, sums[kept] * self._damping(rows), limit)
+        return best(rows, (sums[kept] * self._damping(rows)).astype(np.float32), limit)
 
     def everything(self, history: Rows, size: int) -> Doubles:
         """(size,): the score of each of the first `size` rows for a history (newest first)."""
@@ -149,19 +150,21 @@ class Covisit:
 
     def reasons(self, history: Rows, row: int, limit: int = 3) -> tuple[Rows, Floats]:
         """Which items of the history (newest first) gave `row` its score, and how much each."""
-        return self.reasons_of(self.scaled(history), row, limit)
-
-    def reasons_of(
-        self, scaled: tuple[Rows, Doubles], row: int, limit: int = 3
-    ) -> tuple[Rows, Floats]:
-        """The same for a history that is `scaled` already: for who asks about many rows."""
         if not 0 <= row < self.capacity:
             return np.empty(0, np.int32), np.empty(0, np.float32)
-        used, scales = scaled
+        used, scales = self.scaled(history)
         parts = tables.parts(used, row, self.table, scales) * self._damping(np.array([row]))
         order = np.lexsort((np.arange(len(parts)), -parts))[:limit]
         order = order[parts[order] > 0]
         return used[order], parts[order].astype(np.float32)
+
+    def shares_of(
+        self, scaled: tuple[Rows, Doubles], row: int, limit: int = 3
+    ) -> tuple[Rows, Doubles]:
+        """As `reasons`, in shares of the score, of a history that is `scaled`: for whole slates."""
+        if not 0 <= row < self.capacity:
+            return np.empty(0, np.int32), np.empty(0)
+        return tables.strongest(scaled[0], row, self.table, scaled[1], limit)
 
     def pack(self, row: int) -> bytes:
         """One item's record: its count, and its neighbours as far as they are filled."""
@@ -257,13 +260,3 @@ def _within(items: Rows, capacity: int, start: int) -> int:
     """End of the run from `start` whose rows all fit."""
     over = np.flatnonzero(items[start:] >= capacity)
     return start + int(over[0]) if len(over) else len(items)
-
-
-def _best(rows: Rows, totals: Doubles, limit: int) -> tuple[Rows, Floats]:
-    """The `limit` largest, equals by row."""
-    scores = totals.astype(np.float32)
-    if len(rows) > limit > 0:
-        cut = np.partition(scores, len(scores) - limit)[len(scores) - limit]
-        rows, scores = rows[scores >= cut], scores[scores >= cut]
-    order = np.lexsort((rows, -scores))[: max(limit, 0)]
-    return rows[order], scores[order]

@@ -313,4 +313,22 @@ def parts(history: Rows, wanted: int, table: Table, scales: Doubles) -> Doubles:
         for slot in range(table.sizes[row]):
             if table.rows[row, slot] == wanted:
                 found[step] = scales[step] * table.weights[row, slot]
+                break
     return found
+
+
+@kernel
+def strongest(
+    history: Rows, wanted: int, table: Table, scales: Doubles, limit: int
+) -> tuple[Rows, Doubles]:
+    """The `limit` items that give most to one neighbour, most first, and their shares of it all."""
+    found = parts(history, wanted, table, scales)
+    total = max(found.sum(), 1e-300)
+    rows, shares = np.empty(limit, np.int32), np.empty(limit)
+    for at in range(limit):
+        best = np.argmax(found) if len(found) else 0
+        if not len(found) or found[best] <= 0.0:
+            return rows[:at], shares[:at]
+        rows[at], shares[at] = history[best], found[best] / total
+        found[best] = 0.0
+    return rows, shares

@@ -122,6 +122,9 @@ def _parts(history: Rows, wanted: int, scales: Floats, rows: Rows, weights: Floa
     parts = np.zeros(len(history), np.float32)
     for at in range(len(history)):
         for slot in range(rows.shape[1]):
-            if rows[history[at], slot] == wanted:
+            other = rows[history[at], slot]
+            if other == wanted:
                 parts[at] = scales[at] * weights[history[at], slot]
+            if other == wanted or other < 0:
+                break
     return parts

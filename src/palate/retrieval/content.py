@@ -9,6 +9,7 @@ from palate.arrays import Floats, Rows
 from palate.catalog.columns import ItemColumns
 from palate.features.boards import Leaderboards
 from palate.funnel.types import Candidates, Query, Reason
+from palate.index.exact import best, dots
 from palate.stores import Stores
 
 HEADS = 4
@@ -40,9 +41,8 @@ class Content:
             return Candidates.none()
         rows = self._reachable(query, history, limit)
         scores = _likeness(self.columns, rows, wanted, query)
-        best = _best(scores, limit)
-        best = best[scores[best] > 0.0]  # at a right angle or beyond it is not like it at all
-        return Candidates(rows[best], scores[best])
+        found = Candidates(*best(rows, scores, limit))
+        return found.take(found.scores > 0.0)  # at a right angle or beyond it is not like it at all
 
     def explain(self, query: Query, row: int) -> Reason:
         history = query.about(self.history)
@@ -74,22 +74,13 @@ class Content:
 def _likeness(columns: ItemColumns, rows: Rows, wanted: Floats, query: Query) -> Floats:
     """Dot products; `NEVER` for what may not be proposed."""
     everything = len(rows) == columns.size
-    vectors = columns.content[: columns.size] if everything else columns.content[rows]
     excluded, servable = query.excluded, query.servable(columns)
     servable = servable[: columns.size] if everything else servable[rows]
-    scores: Floats = vectors @ wanted
+    vectors = columns.content
+    scores: Floats = vectors[: columns.size] @ wanted if everything else dots(vectors, rows, wanted)
     scores[servable == 0] = NEVER
     if everything:
         scores[excluded[excluded < len(scores)]] = NEVER
     else:
-        scores[np.isin(rows, excluded)] = NEVER
+        scores[~query.welcomes(rows)] = NEVER
     return scores
-
-
-def _best(scores: Floats, limit: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    """Places of the `limit` highest scores, best first, ties by place."""
-    if len(scores) > limit:
-        floor = np.partition(scores, len(scores) - limit)[len(scores) - limit]
-        places = np.flatnonzero(scores >= floor)
-        return places[np.argsort(-scores[places], kind="stable")[:limit]]
-    return np.argsort(-scores, kind="stable")[:limit]

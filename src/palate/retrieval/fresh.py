@@ -9,6 +9,7 @@ import numpy as np
 from palate.catalog.columns import ItemColumns
 from palate.features.boards import Leaderboards
 from palate.funnel.types import Candidates, Query, Reason
+from palate.index.exact import best, dots
 from palate.retrieval.boards import head
 from palate.stores import Stores
 
@@ -40,10 +41,8 @@ class Fresh:
         if len(history):
             taste = self.columns.read(history, ["content"])["content"].sum(axis=0)
             taste *= self.taste / max(float(np.linalg.norm(taste)), 1e-9)
-            newness = newness + self.columns.content[found.rows] @ taste
-        scores = newness.astype(np.float32)
-        best = np.argsort(-scores, kind="stable")[:limit]
-        return Candidates(found.rows, scores).take(best)
+            newness = newness + dots(self.columns.content, found.rows, taste)
+        return Candidates(*best(found.rows, newness.astype(np.float32), limit))
 
     def explain(self, query: Query, row: int) -> Reason:
         return Reason("fresh")

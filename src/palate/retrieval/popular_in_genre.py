@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from palate.arrays import Doubles
 from palate.catalog.columns import ItemColumns
 from palate.features.boards import Leaderboards
-from palate.funnel.merge import merge
 from palate.funnel.types import Candidates, Query, Reason
+from palate.index.exact import best
 from palate.jit import kernel
 from palate.retrieval.boards import head
 from palate.stores import Stores
@@ -36,10 +36,15 @@ class PopularInGenre:
     async def generate(self, query: Query, limit: int) -> Candidates:
         codes, shares = self._liked(query)
         heads = [head(partial(self.boards.category, int(code)), query, limit) for code in codes]
-        pool = merge([str(code) for code in codes], heads, limit)
-        votes = np.where(pool.ranks > 0, shares[None, :] / np.sqrt(1.0 + pool.ranks), 0.0)
-        scores = votes.sum(axis=1).astype(np.float32)
-        return Candidates(pool.rows, scores).take(np.argsort(-scores, kind="stable"))
+        if not heads:
+            return Candidates.none()
+        votes = [
+            share / np.sqrt(np.arange(2.0, 2.0 + len(each)))
+            for each, share in zip(heads, shares, strict=True)
+        ]
+        rows, places = np.unique(np.concatenate([each.rows for each in heads]), return_inverse=True)
+        scores = np.bincount(places, np.concatenate(votes)).astype(np.float32)
+        return Candidates(*best(rows, scores, limit))
 
     def explain(self, query: Query, row: int) -> Reason:
         of_item = self.columns.categories[row]

@@ -43,7 +43,10 @@ class Recommending:
             self._cursor = Cursor.decode(ask.cursor, self._owner, self._most, items)
 
     async def answer(self, draw: int) -> Recommendation:
-        """Run the funnel; impression and trace go to the background. Raises BadInput, NotFound."""
+        """Run the funnel; what is noted of it waits until the answer is out.
+
+        Raises BadInput, NotFound.
+        """
         refresh(self._live.stores)
         visitor = self._runtime.visitors.find(self._ask)
         query = await self._query(visitor, draw)
@@ -51,7 +54,7 @@ class Recommending:
         if answer.step == "full" and not self._cursor.given:
             self._live.kept.note(query, answer)
         body = await self._body(query, answer)
-        self._note(visitor, answer, body, draw)
+        asyncio.get_running_loop().call_soon(self._note, visitor, answer, body, draw)
         return body
 
     async def _query(self, visitor: Visitor, draw: int) -> Query:

@@ -27,6 +27,7 @@ def test_eight_bits_say_nearly_the_same_and_what_is_lost_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "LOSS", 1.0)
+    monkeypatch.setattr(module, "SLOWEST", float("inf"))
     fitted, lists = learnt(tmp_path), history()
     whole = (tmp_path / "ranker.onnx").read_bytes()
     before = RankerModel.load(tmp_path).predict(fitted.inputs(lists[55]))
@@ -39,10 +40,13 @@ def test_eight_bits_say_nearly_the_same_and_what_is_lost_is_told(
     assert sorted(p.name for p in tmp_path.iterdir() if p.suffix == ".onnx") == ["ranker.onnx"]
 
 
-def test_a_network_that_would_lose_hits_stays_as_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("missing", ["LOSS", "SLOWEST"])
+def test_a_network_that_would_lose_hits_or_win_no_time_stays_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
-    monkeypatch.setattr(module, "LOSS", -1.0)
+    monkeypatch.setattr(module, "LOSS", 1.0)
+    monkeypatch.setattr(module, "SLOWEST", float("inf"))
+    monkeypatch.setattr(module, missing, -1.0)
     fitted = learnt(tmp_path)
     whole = (tmp_path / "ranker.onnx").read_bytes()
     assert quantise(tmp_path, fitted, history(), VALUE)["ranker/int8/shipped"] == 0.0
