@@ -17,6 +17,7 @@ from palate.models.tables import write_table
 KNOTS = 16
 """Points of a feature's curve; straight lines between them."""
 
+ZERO = np.float32(0.0)
 TINY = 1e-30
 """Values nearer than this are one."""
 
@@ -48,21 +49,33 @@ class Gauss(NamedTuple):
 
 @swift
 def _spread(features: Floats, curves: Gauss, out: Floats) -> None:
+    """A curve is its first value and a ramp per stretch: no branch, all features side by side."""
+    width = features.shape[1]
+    starts, runs, slopes = _ramps(curves)
+    for i in range(len(features)):
+        for f in range(width):
+            out[i, f] = curves.values[f, 0]
+        for k in range(KNOTS - 1):
+            for f in range(width):
+                along = features[i, f] - starts[k, f]
+                along = along if along > ZERO else ZERO
+                out[i, f] += slopes[k, f] * (along if along < runs[k, f] else runs[k, f])
+
+
+@swift
+def _ramps(curves: Gauss) -> tuple[Floats, Floats, Floats]:
+    """(KNOTS - 1, features): where each stretch begins, how long it is, how steep."""
     places, values = curves
-    column = np.empty(features.shape[0], np.float32)
-    low = np.empty(features.shape[0], np.int32)
-    slopes = np.zeros(KNOTS, np.float32)
-    for f in range(features.shape[1]):
+    shape = (KNOTS - 1, len(places))
+    starts, runs, slopes = (
+        np.empty(shape, np.float32),
+        np.zeros(shape, np.float32),
+        np.zeros(shape, np.float32),
+    )
+    for f in range(len(places)):
         for k in range(KNOTS - 1):
             run = places[f, k + 1] - places[f, k]
-            slopes[k] = (values[f, k + 1] - values[f, k]) / run if run > TINY else np.float32(0.0)
-        for i in range(len(column)):
-            column[i] = min(max(features[i, f], places[f, 0]), places[f, KNOTS - 1])
-            low[i] = 0
-        for k in range(1, KNOTS):
-            place = places[f, k]
-            for i in range(len(column)):
-                low[i] += np.int32(place <= column[i])
-        for i in range(len(column)):
-            at = low[i]
-            out[i, f] = values[f, at] + (column[i] - places[f, at]) * slopes[at]
+            starts[k, f] = places[f, k]
+            if run > TINY:
+                runs[k, f], slopes[k, f] = run, (values[f, k + 1] - values[f, k]) / run
+    return starts, runs, slopes

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats
+from palate.jit import swift
 from palate.models.gauss import Gauss
 from palate.models.onnx import session
 from palate.models.trees import FILE as TREES
@@ -71,8 +72,20 @@ class Taste(NamedTuple):
 
 def unit(vectors: Floats) -> Floats:
     """(n, dim) at length 1; what is 0 stays 0."""
-    lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))[:, None]
-    return np.asarray(vectors / np.maximum(lengths, 1e-9), np.float32)
+    out = np.empty(vectors.shape, np.float32)
+    _shrink(vectors, out)
+    return out
+
+
+@swift
+def _shrink(vectors: Floats, out: Floats) -> None:
+    for at in range(len(vectors)):
+        total = np.float32(1e-18)
+        for i in range(vectors.shape[1]):
+            total += vectors[at, i] * vectors[at, i]
+        scale = np.float32(1.0) / np.sqrt(total)
+        for i in range(vectors.shape[1]):
+            out[at, i] = vectors[at, i] * scale
 
 
 Scorer: TypeAlias = Callable[[Floats, Taste | None], Floats]

@@ -159,7 +159,7 @@ class TwoTower:
     def vectors(self, rows: Rows, columns: ItemColumns) -> Floats:
         """(n, dim): item vectors by row, 0 where nothing is known."""
         vectors, usable = self._vectors(rows, columns)
-        return np.where(usable[:, None], vectors, np.float32(0.0))
+        return vectors if usable.all() else np.where(usable[:, None], vectors, np.float32(0.0))
 
     def _vectors(self, rows: Rows, columns: ItemColumns | None) -> tuple[Floats, Mask]:
         """Vectors by row, and which of them mean anything."""

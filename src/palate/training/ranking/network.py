@@ -135,16 +135,16 @@ class Attention(nn.Module):
         nn.init.zeros_(self.how.weight)
 
     def forward(self, seen: Seen) -> Tensor:
-        """(B, K, 2 · LOOKS): what was found, alone and multiplied with what was asked for."""
+        """(…, K, 2 · LOOKS): what was found, alone and multiplied with what was asked for."""
         codes = seen.outcomes.clamp(min=0)
         asked = self.ask(seen.candidates) * seen.candidates.shape[-1] ** 0.5
         keys = self.keys(seen.history)
-        fit = asked @ keys.transpose(1, 2) + self.how(codes).transpose(1, 2)
-        fit = fit + (seen.outcomes < 0).to(fit.dtype)[:, None, :] * -1e4
-        away = self.away.expand(fit.shape[0], fit.shape[1], 1)
-        share = torch.cat([fit, away], dim=2).softmax(dim=2)[:, :, :-1]
+        said = self.how(codes).squeeze(-1) + (seen.outcomes < 0).to(keys.dtype) * -1e4
+        fit = asked @ keys.transpose(-1, -2) + said.unsqueeze(-2)
+        away = self.away.expand(*fit.shape[:-1], 1)
+        share = torch.cat([fit, away], dim=-1).softmax(dim=-1)[..., :-1]
         found = share @ (self.tell(seen.history) + self.outcome(codes))
-        return torch.cat([found, found * asked], dim=2)
+        return torch.cat([found, found * asked], dim=-1)
 
 
 class RankerNetwork(nn.Module):
@@ -175,15 +175,15 @@ class RankerNetwork(nn.Module):
             self.straight.bias[[0, -1]] = RARE
 
     def logits(self, seen: Seen) -> Tensor:
-        """(B, K, heads): click, view and positive given a click, negative."""
+        """(…, K, heads): click, view and positive given a click, negative."""
         x = seen.scaled
         if self.attention is not None:
-            x = torch.cat([x, self.attention(seen)], dim=2)
+            x = torch.cat([x, self.attention(seen)], dim=-1)
         heads: Tensor = self.straight(seen.scaled) + self.heads(self.body(x))
         return heads
 
     def probabilities(self, seen: Seen) -> Tensor:
-        """(B, K, heads): raw probabilities."""
+        """(…, K, heads): raw probabilities."""
         own = self.logits(seen)
         click = own[..., :1]
         if self.learnt < 1.0:
@@ -217,9 +217,7 @@ class Served(nn.Module):
         votes = int(bool(self.network.close))
         close = more[0] if votes else torch.zeros(len(scaled), 0)
         taste = more[votes:] or nothing(len(scaled))
-        seen = Seen(*(each.unsqueeze(0) for each in (scaled, close, *taste)))
-        raw: Tensor = self.network.probabilities(seen)[0]
-        return raw
+        return self.network.probabilities(Seen(scaled, close, *taste))
 
 
 def nothing(n: int) -> tuple[Tensor, Tensor, Tensor]:
