@@ -58,8 +58,10 @@ def _spread(features: Floats, curves: Gauss, out: Floats) -> None:
         for k in range(KNOTS - 1):
             for f in range(width):
                 along = features[i, f] - starts[k, f]
-                along = along if along > ZERO else ZERO
-                out[i, f] += slopes[k, f] * (along if along < runs[k, f] else runs[k, f])
+                # max() and min() would ask for NaN, which keeps the loop off the vector unit
+                along = along if along > ZERO else ZERO  # noqa: FURB136
+                along = along if along < runs[k, f] else runs[k, f]  # noqa: FURB136
+                out[i, f] += slopes[k, f] * along
 
 
 @swift

@@ -18,7 +18,7 @@ from palate.training.validation import ndcg, next_item_ranks, popularity_ranks
 
 VALIDATE = 0.95
 """Share of the events before the cut that the tower learns from; the rest says when to stop."""
-REFIT_EPOCHS, REFIT_RATE = 0.34, 0.4
+REFIT_EPOCHS, REFIT_RATE = 0.2, 0.4
 """The last round over everything: share of the epochs, and of the learning rate."""
 FEWEST_ITEMS = 5
 FEWEST_STEPS = 100

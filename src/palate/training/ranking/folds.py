@@ -6,6 +6,7 @@ that has learnt from everything before it.
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -113,12 +114,21 @@ def run_fold(
     few = settings.training.ranker_candidates
     train, held = ([thinned(x, few, dice) for x in part] for part in (train, held))
     past = layout.learnable(train, held[0].position)
-    answers = {}
-    for kind in kinds(settings.training, last=shares == FOLDS[-1]):
-        recipe = layout.recipe(fusion)
-        learnt = learn(kind, past, held, recipe, settings.training, report)
-        answers[kind] = _answer(learnt, held, judge, settings)
+    kind, *others = kinds(settings.training, last=shares == FOLDS[-1])
+    recipe = layout.recipe(fusion)
+    with ThreadPoolExecutor(1) as aside:  # trees grow without the interpreter
+        grown = {
+            each: aside.submit(learn, each, past, held, recipe, settings.training, _silent)
+            for each in others
+        }
+        learnt = {kind: learn(kind, past, held, recipe, settings.training, report)}
+        learnt |= {each: found.result() for each, found in grown.items()}
+    answers = {each: _answer(found, held, judge, settings) for each, found in learnt.items()}
     return Fold(judge, fusion, _baselines(judge, layout.generators, fusion), answers)
+
+
+def _silent(phase: str, fraction: float, text: str) -> None:
+    """Progress of what runs beside the network, which tells its own."""
 
 
 def kinds(settings: TrainingSettings, *, last: bool) -> tuple[Kind, ...]:

@@ -73,10 +73,11 @@ def _gains(scores: Floats, hits: Floats, starts: NDArray[np.int64], ideal: Doubl
         for at in range(first, last):
             if hits[at] <= 0:
                 continue
-            above = 0
-            for other in range(first, last):
-                if scores[other] > scores[at] or (scores[other] == scores[at] and other < at):
-                    above += 1
+            above, own = 0, scores[at]
+            for other in range(first, at):
+                above += scores[other] >= own
+            for other in range(at + 1, last):
+                above += scores[other] > own
             if above < DEPTH:
                 out[q] += 1.0 / np.log2(above + 2.0)
         out[q] /= ideal[q]
