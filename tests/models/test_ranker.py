@@ -30,6 +30,7 @@ def network(rows: Floats) -> Fitted:
     with torch.no_grad():
         network.straight.weight[:, 4] = 0
         network.body.into.weight[:, 4] = 0
+        network.body.deep[0].weight[:, 4] = 0
     nothing = np.zeros((0, 0), np.float32)
     return Fitted(network.eval(), spread_of(rows), nothing, np.arange(WIDTH))
 

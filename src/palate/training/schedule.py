@@ -9,7 +9,7 @@ from palate.events.protocol import EventLog
 from palate.releases.directory import ReleaseDirectory
 from palate.settings import Settings
 
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 0.5
 """How often the log is looked at."""
 SETTLED = 2
 """Looks in a row that must find the log unchanged before the first training: imports end first."""

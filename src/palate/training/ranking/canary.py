@@ -18,7 +18,7 @@ TOO_GOOD = 0.99
 """AUC within lists, of one feature alone, that nothing honest reaches (the best here: .8)."""
 FEWEST = 50
 """Lists with hits and misses below which the AUC may be luck."""
-MOST = 400
+MOST = 200
 """Lists looked at."""
 
 

@@ -32,6 +32,8 @@ AVERAGING = 0.98
 ABSENT = -1e9
 ODDS, AFTER = 10.0, 0.3
 """Weight of the heads' cross-entropy beside the order, and of what follows a click."""
+SETTLED = 400
+"""Lists that tell how high fusion has to be lifted."""
 CHUNK = 64
 """Lists answered for at once."""
 
@@ -188,7 +190,7 @@ def fit_ranker(
     watched = lay_out(held, best) if held else None
     run = _Run(best, lay_out(train, best), watched, settings, dice)
     run.learn(report)
-    best.network.settle(run.batch.seen)
+    best.network.settle(run.batch.take(torch.arange(min(len(train), SETTLED))).seen)
     return best
 
 
