@@ -10,6 +10,7 @@
 """
 
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -37,7 +38,7 @@ from palate.training.ranking.fitting import Fitted
 from palate.training.ranking.quantise import quantise
 from palate.training.ranking.rows import GeneratorsOf, RowSource
 from palate.training.ranking.stage import RankerOutcome, learn_ranker
-from palate.training.report import Report, TrainingReport
+from palate.training.report import Report, TrainingReport, silent
 from palate.training.solved.stage import Solved, learn_solved, refit_solved
 from palate.training.tower_stage import TowerOutcome, learn_tower, refit_tower
 
@@ -95,8 +96,12 @@ class _Run:
                 f"learning begins at {self.settings.min_events:,} engagements ([training]"
                 f" min_events), and there are {engaged:,} (clicks, views, likes, purchases …)"
             )
-        tower = learn_tower(data, self.stores.columns, self.settings, CUT, self.progress)
-        solved = learn_solved(data, self.stores.columns, self.settings, CUT, self.progress)
+        known = data, self.stores.columns, self.settings, CUT
+        with ThreadPoolExecutor(1) as aside:  # numpy and scipy, while torch has the other core
+            solving = aside.submit(learn_solved, *known, silent)
+            tower = learn_tower(*known, self.progress)
+            self.progress("solved", 0.0, "waiting for the linear filter and the factors")
+            solved = solving.result()
         ranker = self._ranker(data, tower, solved, current_release(self.stores.settings))
         if tower.towers is None and not ranker.fusion:
             return self._nothing(f"{tower.lacking}; {ranker.lacking}")

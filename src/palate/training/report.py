@@ -12,7 +12,7 @@ class Progress(msgspec.Struct, frozen=True):
     """Where a run is: the contents of the site's ``training.json``."""
 
     phase: str
-    """`read`, `tower`, `rows`, `ranker`, `refit`, `publish`, `done`, `failed` or `waiting`."""
+    """`read`, `tower`, `solved`, `rows`, `ranker`, `refit`, `publish`; `done`, `failed`, `waiting`."""
     fraction: float
     """Of the whole run, 0 to 1; never goes back."""
     text: str
@@ -23,6 +23,10 @@ class Progress(msgspec.Struct, frozen=True):
 
 Report: TypeAlias = Callable[[str, float, str], None]
 """Called with a phase, how much of that phase is done (0 to 1) and a sentence."""
+
+
+def silent(phase: str, fraction: float, text: str) -> None:
+    """Progress of what runs beside something else, which tells its own."""
 
 
 class TrainingReport(msgspec.Struct, frozen=True, kw_only=True):

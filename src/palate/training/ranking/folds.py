@@ -23,7 +23,7 @@ from palate.training.ranking.fitting import Fitted, Recipe, fit_ranker, row_weig
 from palate.training.ranking.fusion import fit_fusion, fusion_scores
 from palate.training.ranking.lambdamart import fit_trees, raw_of_trees
 from palate.training.ranking.lists import RankedList, ndcg, thinned
-from palate.training.report import Report
+from palate.training.report import Report, silent
 
 FOLDS = ((0.3, 0.45, 0.65), (0.45, 0.65, 0.85), (0.65, 0.85, 1.0))
 """Shares of the moments: what comes first trains, the next part stops the training and calibrates,
@@ -118,17 +118,13 @@ def run_fold(
     recipe = layout.recipe(fusion)
     with ThreadPoolExecutor(1) as aside:  # trees grow without the interpreter
         grown = {
-            each: aside.submit(learn, each, past, held, recipe, settings.training, _silent)
+            each: aside.submit(learn, each, past, held, recipe, settings.training, silent)
             for each in others
         }
         learnt = {kind: learn(kind, past, held, recipe, settings.training, report)}
         learnt |= {each: found.result() for each, found in grown.items()}
     answers = {each: _answer(found, held, judge, settings) for each, found in learnt.items()}
     return Fold(judge, fusion, _baselines(judge, layout.generators, fusion), answers)
-
-
-def _silent(phase: str, fraction: float, text: str) -> None:
-    """Progress of what runs beside the network, which tells its own."""
 
 
 def kinds(settings: TrainingSettings, *, last: bool) -> tuple[Kind, ...]:
