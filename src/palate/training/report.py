@@ -12,7 +12,8 @@ class Progress(msgspec.Struct, frozen=True):
     """Where a run is: the contents of the site's ``training.json``."""
 
     phase: str
-    """`read`, `tower`, `solved`, `rows`, `ranker`, `refit`, `publish`; `done`, `failed`, `waiting`."""
+    """`read`, `tower`, `solved`, `rows`, `ranker`, `refit`, `publish`, or how it ended: `done`,
+    `failed`, `waiting`."""
     fraction: float
     """Of the whole run, 0 to 1; never goes back."""
     text: str
