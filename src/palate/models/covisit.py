@@ -153,10 +153,8 @@ class Covisit:
         if not 0 <= row < self.capacity:
             return np.empty(0, np.int32), np.empty(0, np.float32)
         used, scales = self.scaled(history)
-        parts = tables.parts(used, row, self.table, scales) * self._damping(np.array([row]))
-        order = np.lexsort((np.arange(len(parts)), -parts))[:limit]
-        order = order[parts[order] > 0]
-        return used[order], parts[order].astype(np.float32)
+        rows, gave, _ = tables.strongest(used, row, self.table, scales, limit)
+        return rows, (gave * self._damping(np.array([row]))).astype(np.float32)
 
     def shares_of(
         self, scaled: tuple[Rows, Doubles], row: int, limit: int = 3
@@ -164,7 +162,9 @@ class Covisit:
         """As `reasons`, in shares of the score, of a history that is `scaled`: for whole slates."""
         if not 0 <= row < self.capacity:
             return np.empty(0, np.int32), np.empty(0)
-        return tables.strongest(scaled[0], row, self.table, scaled[1], limit)
+        used, scales = scaled
+        rows, gave, total = tables.strongest(used, row, self.table, scales, limit)
+        return rows, gave / total
 
     def pack(self, row: int) -> bytes:
         """One item's record: its count, and its neighbours as far as they are filled."""

@@ -320,15 +320,15 @@ def parts(history: Rows, wanted: int, table: Table, scales: Doubles) -> Doubles:
 @kernel
 def strongest(
     history: Rows, wanted: int, table: Table, scales: Doubles, limit: int
-) -> tuple[Rows, Doubles]:
-    """The `limit` items that give most to one neighbour, most first, and their shares of it all."""
-    found = parts(history, wanted, table, scales)
-    total = max(found.sum(), 1e-300)
-    rows, shares = np.empty(limit, np.int32), np.empty(limit)
-    for at in range(limit):
-        best = np.argmax(found) if len(found) else 0
-        if not len(found) or found[best] <= 0.0:
-            return rows[:at], shares[:at]
-        rows[at], shares[at] = history[best], found[best] / total
-        found[best] = 0.0
-    return rows, shares
+) -> tuple[Rows, Doubles, float]:
+    """The `limit` items that give most to one neighbour, most first; how much, and what all do."""
+    left = parts(history, wanted, table, scales)
+    total, most = left.sum(), min(limit, len(left))
+    rows, gave = np.empty(most, np.int32), np.empty(most)
+    for at in range(most):
+        best = np.argmax(left)
+        if left[best] <= 0.0:
+            return rows[:at], gave[:at], total
+        rows[at], gave[at] = history[best], left[best]
+        left[best] = 0.0
+    return rows, gave, total

@@ -68,9 +68,9 @@ FINDING = frozenset(
 def describe_parameters(operation: Json) -> None:
     """Give every parameter of an operation its meaning, and `age` its type."""
     name = operation.get("operationId", "")
+    owner = name.removeprefix("put_").removeprefix("patch_").removeprefix("delete_")
     for each in operation.get("parameters", ()):
         known = each["name"]
-        owner = name.removeprefix("put_").removeprefix("patch_").removeprefix("delete_")
         each["description"] = PARTICULAR.get((owner, known), PARAMETERS[known])
         if known == "age":
             each["schema"] = dict(AGE)

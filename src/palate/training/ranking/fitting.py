@@ -72,7 +72,7 @@ class Fitted:
 
     def inputs(self, each: RankedList) -> Floats:
         """(kept, reads): the features that are read, as serving has them."""
-        return np.ascontiguousarray(each.features[:, self.reads])
+        return each.features.take(self.reads, axis=1)
 
     def raw(self, lists: Sequence[RankedList]) -> Floats:
         """(rows, heads): raw probabilities of the kept rows, end to end."""
@@ -125,7 +125,7 @@ def lay_out(lists: Sequence[RankedList], fitted: Fitted) -> ListBatch:
     known = (past >= 0) & (past < len(vectors))
     seen = Seen(
         as_tensor(scaled),
-        as_tensor(np.ascontiguousarray(features[..., fitted.network.close])),
+        as_tensor(features[..., fitted.network.close]),
         as_tensor(_picked(vectors, rows)),
         as_tensor(_picked(vectors, past)),
         torch.from_numpy(np.where(known, outcomes, -1)),
