@@ -52,7 +52,7 @@ from palate.releases.release import Release
 from palate.settings import Settings
 from palate.stores import Stores
 from palate.surfaces import funnel
-from palate.training.export import write_network
+from palate.training.export import write_user
 from palate.training.ranking.export import export_ranker
 from palate.training.ranking.fitting import Fitted
 from palate.training.ranking.network import RankerNetwork, Shape, spread_of
@@ -253,11 +253,7 @@ def _release(items: int, folder: Path, columns: ItemColumns, dice: np.random.Gen
 
 
 def _tower(items: int, folder: Path, columns: ItemColumns, dice: np.random.Generator) -> TwoTower:
-    tower = LastStep(UserTower(DIM, HISTORY, 2, 0.0))
-    spans = torch.zeros(1, 3, 3, dtype=torch.int64)
-    example = (torch.zeros(1, 3, DIM), torch.zeros(1, 3, dtype=torch.int64), spans)
-    axes = {"vectors": {1: "steps"}, "outcomes": {1: "steps"}, "spans": {1: "steps", 2: "steps"}}
-    write_network(folder / "user.onnx", tower, example, axes)
+    write_user(folder / "user.onnx", LastStep(UserTower(DIM, HISTORY, 2, 0.0)), DIM)
     vectors = _unit(items, DIM, dice)
     index = build_index(np.arange(items, dtype=np.int32), vectors)
     known = np.ones(items, np.bool_)

@@ -24,11 +24,3 @@ Mask: TypeAlias = NDArray[np.bool_]
 
 Table: TypeAlias = NDArray[Any]
 """A structured array: one named field per column."""
-
-
-def outside(rows: Rows, excluded: Rows) -> Mask:
-    """True where a row is not in `excluded`, which is sorted."""
-    if not len(excluded):
-        return np.ones(len(rows), np.bool_)
-    at = np.searchsorted(excluded, rows)
-    return np.asarray(excluded.take(at, mode="clip") != rows)

@@ -67,14 +67,17 @@ def _stamp(compiled: Any) -> Any:
     return compiled._cache._cache_file._source_stamp  # noqa: SLF001
 
 
-def _of_float(build: Callable[[Any, Any], Any]) -> Callable[[Single], Single]:
+def _of_float(
+    build: Callable[[Any, Any], Any], out: Any = types.float32, given: Any = types.float32
+) -> Callable[[Single], Single]:
     """Make an operation on the bits of a float32 that is one instruction in compiled code."""
+    signature = out(given)
 
     def typed(typing: Any, x: Any) -> Any:  # noqa: ARG001  the form of every intrinsic
         def code(context: Any, builder: Any, signature: Any, given: Any) -> Any:  # noqa: ARG001
             return build(builder, given[0])
 
-        return types.float32(types.float32), code
+        return signature, code
 
     return cast("Callable[[Single], Single]", intrinsic(typed))
 
@@ -99,6 +102,10 @@ def _mantissa(builder: Any, x: Any) -> Any:
 
 
 power_of_two, exponent, mantissa = map(_of_float, (_power, _exponent, _mantissa))
+bits_of = _of_float(lambda builder, x: builder.bitcast(x, INT32), types.int32)
+float_of = _of_float(
+    lambda builder, bits: builder.bitcast(bits, FLOAT32), types.float32, types.int32
+)
 
 
 def _ahead(typing: Any, array: Any, row: Any) -> Any:  # noqa: ARG001  the form of every intrinsic

@@ -14,14 +14,14 @@ from palate.retrieval.two_tower import TwoTower
 from palate.stores import Stores, with_release
 from palate.testing.generators import proposed
 from palate.testing.tiny import tiny_names, tiny_row, tiny_stores, tiny_world
-from palate.training.export import write_network
+from palate.training.export import write_user
 
 
 class Mean(torch.nn.Module):
     """A user tower of one line: the mean of the history's vectors."""
 
-    def forward(self, vectors: Any, outcomes: Any, spans: Any) -> Any:
-        return vectors.mean(dim=1) + 0.0 * (outcomes.sum() + spans.sum())
+    def forward(self, vectors: Any, outcomes: Any, waits: Any, ages: Any) -> Any:
+        return vectors.mean(dim=1) + 0.0 * (outcomes.sum() + waits.sum() + ages.sum())
 
 
 class Released:
@@ -37,9 +37,7 @@ class Released:
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Stores:
     file = tmp_path_factory.mktemp("tower") / "user.onnx"
-    steps = torch.zeros(1, 3, dtype=torch.int64), torch.zeros(1, 3, 3, dtype=torch.int64)
-    axes = {"vectors": {1: "steps"}, "outcomes": {1: "steps"}, "spans": {1: "steps", 2: "steps"}}
-    write_network(file, Mean(), (torch.zeros(1, 3, 64), *steps), axes)
+    write_user(file, Mean(), 64)
     columns = tiny_stores().columns
     vectors, rows = columns.content[:60].copy(), np.arange(60, dtype=np.int32)
     nothing = np.zeros((1, 64), np.float32)

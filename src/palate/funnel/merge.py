@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from palate.arrays import Floats, Rows
 from palate.funnel.types import Candidates, Pool
 from palate.funnel.worth import ADMITTED, POOLED, UNNAMED, leaning
+from palate.index.slots import free, slot
 from palate.jit import kernel
 
 DEPTH = 60
@@ -45,9 +46,9 @@ def merge(
     weights = np.array([ADMITTED.get(name, UNNAMED) for name in names], np.float32)
     weights = np.maximum(weights * leaning(names, known, POOLED), np.float32(FLOOR))
     seats = np.array([quotas.get(name, 0) for name in names], np.int64)
-    taken, value = _distinct(rows, ends, weights, seats, _free(len(rows)))
+    taken, value = _distinct(rows, ends, weights, seats, free(2 * len(rows)))
     taken = taken[_best(value, limit)]
-    table = _free(len(taken))
+    table = free(2 * len(taken))
     return Pool(taken, *_provenance(rows, scores, ends, taken, table), tuple(names))
 
 
@@ -58,21 +59,6 @@ def _best(value: Floats, limit: int) -> NDArray[np.intp]:
         kept = np.sort(np.argpartition(-value, limit - 1)[:limit])
     order: NDArray[np.intp] = kept[np.argsort(-value[kept], kind="stable")]
     return order
-
-
-def _free(entries: int) -> NDArray[np.int32]:
-    """An open-addressing table with room for so many."""
-    return np.full(1 << max(4, (2 * entries).bit_length()), -1, np.int32)
-
-
-@kernel
-def _slot(table: NDArray[np.int32], taken: Rows, row: int) -> int:
-    """Where `row` is in the open-addressing table, or the free slot where it belongs."""
-    mask = len(table) - 1
-    at = (np.int64(row) * 2654435769 >> 7) & mask
-    while table[at] >= 0 and taken[table[at]] != row:
-        at = (at + 1) & mask
-    return int(at)
 
 
 @kernel
@@ -92,13 +78,13 @@ def _distinct(
             at = ends[g] + rank
             if at >= ends[g + 1]:
                 continue
-            slot = _slot(table, taken, rows[at])
-            if table[slot] < 0:
-                table[slot], taken[found] = found, rows[at]
+            place = slot(table, taken, rows[at])
+            if table[place] < 0:
+                table[place], taken[found] = found, rows[at]
                 found += 1
-            value[table[slot]] += weights[g] / np.float32(DEPTH + rank + 1)
-            if rank < seats[g] and value[table[slot]] < SEAT:
-                value[table[slot]] += SEAT
+            value[table[place]] += weights[g] / np.float32(DEPTH + rank + 1)
+            if rank < seats[g] and value[table[place]] < SEAT:
+                value[table[place]] += SEAT
     return taken[:found], value[:found]
 
 
@@ -108,12 +94,12 @@ def _provenance(
 ) -> tuple[Floats, NDArray[np.int16]]:
     """(n, generators): each generator's score and rank of what was taken."""
     for entry in range(len(taken)):
-        table[_slot(table, taken, taken[entry])] = entry
+        table[slot(table, taken, taken[entry])] = entry
     found = np.full((len(taken), len(ends) - 1), np.nan, np.float32)
     ranks = np.zeros((len(taken), len(ends) - 1), np.int16)
     for g in range(len(ends) - 1):
         for at in range(ends[g], ends[g + 1]):
-            entry = table[_slot(table, taken, rows[at])]
+            entry = table[slot(table, taken, rows[at])]
             if entry >= 0 and ranks[entry, g] == 0:
                 found[entry, g] = scores[at]
                 ranks[entry, g] = min(at - ends[g] + 1, 32767)

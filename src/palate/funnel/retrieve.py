@@ -10,6 +10,7 @@ from palate.funnel.budget import Budget
 from palate.funnel.stages import Generator, name_of
 from palate.funnel.trace import Recorder
 from palate.funnel.types import Candidates, Query
+from palate.index.slots import free, slot
 from palate.jit import kernel
 
 
@@ -75,20 +76,13 @@ def cleaned(found: Candidates, rows_given: int) -> tuple[Candidates, int]:
 
 @kernel
 def _flaws(rows: Rows, scores: Floats, rows_given: int) -> int:
-    size = 16
-    while size < 4 * len(rows):
-        size *= 2
-    table = np.full(size, -1, np.int32)
+    table = free(2 * len(rows))
     flaws = 0
     for i in range(len(rows)):
-        row = rows[i]
-        if row < 0 or row >= rows_given or not np.isfinite(scores[i]):
+        if rows[i] < 0 or rows[i] >= rows_given or not np.isfinite(scores[i]):
             flaws += 1
             continue
-        at = (np.int64(row) * 2654435769 >> 7) & (size - 1)
-        while table[at] >= 0 and table[at] != row:
-            at = (at + 1) & (size - 1)
-        if table[at] == row:
-            flaws += 1
-        table[at] = row
+        place = slot(table, rows, rows[i])
+        flaws += table[place] >= 0
+        table[place] = i
     return flaws

@@ -8,9 +8,10 @@ from typing import Any, Literal, Self, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Floats, Mask, Rows, outside
+from palate.arrays import Floats, Mask, Rows
 from palate.catalog.columns import ItemColumns
-from palate.features.record import UserState
+from palate.features.record import HISTORY, UserState
+from palate.index.slots import outside
 
 Columns: TypeAlias = Mapping[str, NDArray[Any]]
 """Item columns by name, aligned with the rows they were read for."""
@@ -65,7 +66,7 @@ class Query:
         """What the slate is about: the seed item, else what the visitor took in, newest first."""
         if self.seed_item >= 0:
             return self.once("seed", lambda: np.array([self.seed_item], np.int32))
-        return self.once(("engaged", limit), lambda: self.user.engaged(limit))
+        return self.once("engaged", lambda: self.user.engaged(HISTORY))[:limit]
 
     @property
     def known(self) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats, Mask, Rows
-from palate.jit import swift
+from palate.jit import bits_of, float_of, kernel, swift
 
 MAGNITUDE, LOW = np.int32(0x7FFFFFFF), np.int64(0xFFFFFFFF)
 
@@ -16,22 +16,33 @@ def best(rows: Rows, scores: Floats, limit: int) -> tuple[Rows, Floats]:
     keys = _keys(rows, scores)
     if 0 < limit < len(keys):
         keys = np.partition(keys, limit - 1)[:limit]
-    keys = np.sort(keys)[: max(limit, 0)]
-    return (keys & LOW).astype(np.int32), _scores(keys)
+    return _entries(np.sort(keys)[: max(limit, 0)])
 
 
+@kernel
 def _keys(rows: Rows, scores: Floats) -> NDArray[np.int64]:
     """One number per entry that rises from the best to the worst: one sort, no indirection."""
-    bits = (scores + np.float32(0.0)).view(np.int32)  # -0 becomes 0
-    falling = ~(bits ^ ((bits >> 31) & MAGNITUDE))
-    keys: NDArray[np.int64] = (falling.astype(np.int64) << 32) | rows
+    keys = np.empty(len(rows), np.int64)
+    for at in range(len(rows)):
+        score = np.float32(scores[at] + np.float32(0.0))  # -0 becomes 0
+        falling = np.int64(~_turned(bits_of(score)))
+        keys[at] = (falling << 32) | np.int64(rows[at])
     return keys
 
 
-def _scores(keys: NDArray[np.int64]) -> Floats:
-    rising = ~(keys >> 32).astype(np.int32)
-    bits = rising ^ ((rising >> 31) & MAGNITUDE)
-    return np.asarray(bits.view(np.float32))
+@kernel
+def _entries(keys: NDArray[np.int64]) -> tuple[Rows, Floats]:
+    rows, scores = np.empty(len(keys), np.int32), np.empty(len(keys), np.float32)
+    for at in range(len(keys)):
+        rows[at] = np.int32(keys[at] & LOW)
+        scores[at] = float_of(_turned(np.int32(~(keys[at] >> 32))))
+    return rows, scores
+
+
+@kernel
+def _turned(bits: np.int32) -> np.int32:
+    """Bits of a float32 <-> an integer of the same order; undoes itself."""
+    return np.int32(bits ^ ((bits >> np.int32(31)) & MAGNITUDE))
 
 
 def among(rows: Rows, allowed: Mask) -> Mask:
@@ -39,6 +50,21 @@ def among(rows: Rows, allowed: Mask) -> Mask:
     inside: Mask = rows < len(allowed)
     inside[inside] = allowed[rows[inside]]
     return inside
+
+
+@kernel
+def largest(values: Floats, limit: int) -> NDArray[np.int64]:
+    """Places of the few largest, largest first, equals in their order: for a handful of many."""
+    places = np.empty(min(limit, len(values)), np.int64)
+    bound, last = np.float32(np.inf), -1
+    for found in range(len(places)):
+        most = -1
+        for at in range(len(values)):
+            after = values[at] < bound or (values[at] == bound and at > last)
+            if after and (most < 0 or values[at] > values[most]):
+                most = at
+        places[found], bound, last = most, values[most], most
+    return places
 
 
 @swift

@@ -5,10 +5,11 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from palate.arrays import Floats, Mask, Rows, outside
+from palate.arrays import Floats, Mask, Rows
 from palate.catalog.columns import ItemColumns
 from palate.index.exact import ExactIndex, best
 from palate.index.protocol import Index
+from palate.index.slots import outside
 
 Place: TypeAlias = Callable[[Rows, ItemColumns], tuple[Floats, Mask]]
 """Where content alone puts items, and which of them say anything of themselves."""

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Doubles, Floats, Mask, Rows, Times, outside
+from palate.arrays import Doubles, Floats, Mask, Rows, Times
 from palate.errors import CorruptStore
 from palate.index.exact import best
+from palate.index.slots import outside
 from palate.mapped import Layout, MappedArrays
 from palate.models import covisit_table as tables
 from palate.models.covisit_table import CELL_BYTES, EPOCH, Table

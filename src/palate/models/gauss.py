@@ -11,7 +11,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from palate.arrays import Floats
-from palate.jit import swift
+from palate.jit import kernel, swift
 from palate.models.tables import write_table
 
 KNOTS = 16
@@ -42,21 +42,52 @@ class Gauss(NamedTuple):
 
     def __call__(self, features: Floats) -> Floats:
         """(n, features) on the common scale."""
+        return self.ramps()(features)
+
+    def ramps(self) -> "Ramps":
+        """The same curves, ready to be applied often."""
+        shape = (KNOTS - 1, len(self.places))
+        runs, slopes = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+        lengths, rises = np.diff(self.places, axis=1).T, np.diff(self.values, axis=1).T
+        steep = lengths > TINY
+        runs[steep] = lengths[steep]
+        slopes[steep] = rises[steep] / lengths[steep]
+        starts = np.ascontiguousarray(self.places[:, :-1].T)
+        return Ramps(self.values[:, 0].copy(), starts, runs, slopes)
+
+
+class Ramps(NamedTuple):
+    """A curve as its first value and a ramp per stretch: no branch, all features side by side."""
+
+    first: Floats
+    """(features,)."""
+    starts: Floats
+    """(KNOTS - 1, features): where each stretch begins."""
+    runs: Floats
+    """How long it is."""
+    slopes: Floats
+    """How steep."""
+
+    def __call__(self, features: Floats) -> Floats:
+        """(n, features) on the common scale."""
         out = np.empty_like(features)
         _spread(features, self, out)
         return out
 
 
 @swift
-def _spread(features: Floats, curves: Gauss, out: Floats) -> None:
-    """A curve is its first value and a ramp per stretch: no branch, all features side by side."""
-    width = features.shape[1]
-    starts, runs, slopes = _ramps(curves)
+def _spread(features: Floats, ramps: Ramps, out: Floats) -> None:
+    """What the first columns say of the visitor is the same in all rows, and worked out once."""
+    alike = _alike(features)
+    first, starts, runs, slopes = ramps
     for i in range(len(features)):
-        for f in range(width):
-            out[i, f] = curves.values[f, 0]
+        begin = alike if i else 0
+        for f in range(begin):
+            out[i, f] = out[0, f]
+        for f in range(begin, features.shape[1]):
+            out[i, f] = first[f]
         for k in range(KNOTS - 1):
-            for f in range(width):
+            for f in range(begin, features.shape[1]):
                 along = features[i, f] - starts[k, f]
                 # max() and min() would ask for NaN, which keeps the loop off the vector unit
                 along = along if along > ZERO else ZERO  # noqa: FURB136
@@ -64,20 +95,13 @@ def _spread(features: Floats, curves: Gauss, out: Floats) -> None:
                 out[i, f] += slopes[k, f] * along
 
 
-@swift
-def _ramps(curves: Gauss) -> tuple[Floats, Floats, Floats]:
-    """(KNOTS - 1, features): where each stretch begins, how long it is, how steep."""
-    places, values = curves
-    shape = (KNOTS - 1, len(places))
-    starts, runs, slopes = (
-        np.empty(shape, np.float32),
-        np.zeros(shape, np.float32),
-        np.zeros(shape, np.float32),
-    )
-    for f in range(len(places)):
-        for k in range(KNOTS - 1):
-            run = places[f, k + 1] - places[f, k]
-            starts[k, f] = places[f, k]
-            if run > TINY:
-                runs[k, f], slopes[k, f] = run, (values[f, k + 1] - values[f, k]) / run
-    return starts, runs, slopes
+@kernel
+def _alike(features: Floats) -> int:
+    """How many columns, from the left, hold one number."""
+    alike: int = features.shape[1]
+    for i in range(1, len(features)):
+        for f in range(alike):
+            if features[i, f] != features[0, f]:
+                alike = f
+                break
+    return alike

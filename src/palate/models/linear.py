@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats, Mask, Rows
-from palate.index.exact import best
-from palate.jit import kernel
+from palate.index.exact import best, largest
+from palate.jit import kernel, swift
 from palate.models.tables import read_table, write_table
 
 FACTS = "linear.json"
@@ -72,7 +72,7 @@ class Linear:
 
     def score(self, history: Rows) -> Floats:
         """(items,): every item's score for a history, newest first; unknown rows say nothing."""
-        rows, scales = self._known(history)
+        rows, scales = self.scaled(history)
         if not len(rows):
             return np.zeros(self.items, np.float32)
         scores = self.table.average * np.float32(self.facts.prior)
@@ -93,13 +93,20 @@ class Linear:
 
     def reasons(self, history: Rows, row: int, limit: int = 2) -> tuple[Rows, Floats]:
         """The items of the history that gave most of `row`'s score, and how much each gave."""
-        rows, scales = self._known(history)
-        parts = _parts(rows, row, scales, self.table.rows, self.table.weights)
-        order = np.argsort(-parts, kind="stable")[:limit]
-        order = order[parts[order] > 0]
-        return rows[order], parts[order]
+        return self.reasons_of(self.scaled(history), row, limit)
 
-    def _known(self, history: Rows) -> tuple[Rows, Floats]:
+    def reasons_of(
+        self, scaled: tuple[Rows, Floats], row: int, limit: int = 2
+    ) -> tuple[Rows, Floats]:
+        """As `reasons`, of a history that is `scaled`: for whole slates."""
+        rows, scales = scaled
+        parts = _parts(rows, row, scales, self.table.rows, self.table.weights)
+        most = largest(parts, limit)
+        most = most[parts[most] > 0]
+        return rows[most], parts[most]
+
+    def scaled(self, history: Rows) -> tuple[Rows, Floats]:
+        """Items of the history that the filter knows, and what each one's word counts."""
         scales = self.facts.fade ** np.arange(len(history), dtype=np.float32)
         known = (history >= 0) & (history < self.items)
         return history[known].astype(np.int32), scales[known].astype(np.float32)
@@ -117,14 +124,13 @@ def _add(scores: Floats, given: tuple[Rows, Floats], rows: Rows, weights: Floats
             scores[other] += scale * weights[item, slot]
 
 
-@kernel
+@swift
 def _parts(history: Rows, wanted: int, scales: Floats, rows: Rows, weights: Floats) -> Floats:
+    """No branch within: a row holds `wanted` once at most, and is read on the vector unit."""
     parts = np.zeros(len(history), np.float32)
     for at in range(len(history)):
+        item, found = history[at], np.float32(0.0)
         for slot in range(rows.shape[1]):
-            other = rows[history[at], slot]
-            if other == wanted:
-                parts[at] = scales[at] * weights[history[at], slot]
-            if other == wanted or other < 0:
-                break
+            found += weights[item, slot] if rows[item, slot] == wanted else np.float32(0.0)
+        parts[at] = scales[at] * found
     return parts

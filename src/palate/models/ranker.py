@@ -143,15 +143,16 @@ class _Network:
     def __init__(self, folder: Path, close: tuple[int, ...]) -> None:
         self._session = session(folder / "ranker.onnx")
         self._close = np.array(close, np.intp)
-        self._gauss = Gauss.load(folder)
+        gauss = Gauss.load(folder)
+        self._scaled = gauss.ramps() if gauss else None
         asked = {each.name: each.shape for each in self._session.get_inputs()}
         self._asked = frozenset(asked)
         self._dim = int(asked["candidates"][1]) if "candidates" in asked else 0
 
     def __call__(self, features: Floats, taste: Taste | None) -> Floats:
         feed = {"features": features, "close": features.take(self._close, axis=1)}
-        if self._gauss is not None:
-            feed["scaled"] = self._gauss(features)
+        if self._scaled is not None:
+            feed["scaled"] = self._scaled(features)
         if self._dim:
             feed |= (taste or _nobody(len(features), self._dim))._asdict()
         asked = {name: array for name, array in feed.items() if name in self._asked}

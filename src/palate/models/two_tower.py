@@ -117,10 +117,12 @@ class TwoTower:
             vectors, signals, times = vectors[usable], signals[usable], times[usable]
         if not len(vectors):
             return None
+        asked = np.append(times[1:], now)
         feed = {
             "vectors": vectors[None],
             "outcomes": outcome_codes(signals)[None],
-            "spans": span_buckets(times, now)[None],
+            "waits": time_buckets(asked - times)[None],
+            "ages": time_buckets(now - times)[None],
         }
         answer: Floats = self._session.run(None, feed)[0][0]
         return answer

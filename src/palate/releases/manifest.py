@@ -12,7 +12,7 @@ from palate.errors import CorruptRelease
 FILE = "manifest.json"
 SEAL = "manifest.sha256"
 """The manifest's own SHA-256, as `sha256sum` writes it; releases of early builds have none."""
-FORMAT = 1
+FORMAT = 2
 """Raised when an older build could no longer read what a newer one writes."""
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from palate.arrays import Floats
 from palate.funnel.types import Query, Slate
-from palate.jit import kernel
+from palate.jit import kernel, swift
 from palate.stores import Stores
 
 CATEGORY_DIM = 32
@@ -59,20 +59,30 @@ class Diversify:
         return slate.take(_greedy(merit, vectors, page, self.window, np.float32(self.strength)))
 
 
+@swift
+def _dot(one: Floats, other: Floats) -> np.float32:
+    total = np.float32(0.0)
+    for i in range(len(one)):
+        total += one[i] * other[i]
+    return total
+
+
 @kernel
 def _vectors(content: Floats, categories: NDArray[np.int16], share: np.float32) -> Floats:
     """Unit vectors: content beside hashed categories, each weighed by its share."""
     n, width = content.shape
     out = np.zeros((n, width + CATEGORY_DIM), np.float32)
+    rest = np.sqrt(np.float32(1.0) - share)
     for i in range(n):
-        out[i, :width] = content[i] * np.sqrt(1 - share)
+        for j in range(width):
+            out[i, j] = content[i, j] * rest
         named = 0
         for code in categories[i]:
             named += code >= 0
         for code in categories[i]:
             if code >= 0:
                 out[i, width + code % CATEGORY_DIM] += np.sqrt(share / named)
-        norm = np.sqrt((out[i] * out[i]).sum())
+        norm = np.sqrt(_dot(out[i], out[i]))
         if norm > 0:
             out[i] /= norm
     return out
@@ -106,24 +116,30 @@ def _greedy(
     return order
 
 
-@kernel
+@swift
 def _span(vectors: Floats, chosen: NDArray[np.int64]) -> Floats:
     """An orthonormal set that spans the chosen vectors (modified Gram-Schmidt)."""
-    span = np.zeros((len(chosen), vectors.shape[1]), np.float32)
+    width = vectors.shape[1]
+    span = np.empty((len(chosen), width), np.float32)
     for k in range(len(chosen)):
-        span[k] = vectors[chosen[k]]
+        for i in range(width):
+            span[k, i] = vectors[chosen[k], i]
         for j in range(k):
-            span[k] -= np.dot(span[j], span[k]) * span[j]
-        norm = np.sqrt(np.dot(span[k], span[k]))
-        span[k] = span[k] / norm if norm > LEAST else np.zeros_like(span[k])
+            along = _dot(span[j], span[k])
+            for i in range(width):
+                span[k, i] -= along * span[j, i]
+        norm = np.sqrt(_dot(span[k], span[k]))
+        scale = np.float32(1.0) / norm if norm > LEAST else np.float32(0.0)
+        for i in range(width):
+            span[k, i] *= scale
     return span
 
 
-@kernel
+@swift
 def _residual(vector: Floats, span: Floats) -> np.float32:
     """How much of a unit vector's squared length lies outside the span."""
     left = np.float32(1.0)
     for k in range(len(span)):
-        along = np.dot(span[k], vector)
+        along = _dot(span[k], vector)
         left -= along * along
     return max(left, np.float32(LEAST))

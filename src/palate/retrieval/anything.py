@@ -39,7 +39,8 @@ class Anything:
             rows = np.unique(dice.integers(0, size, 2 * wanted, np.int32))
             dice.shuffle(rows)
         rows = rows[(self.columns.servable[rows] != 0) & query.allows(rows)][:wanted]
-        return Candidates(rows, np.linspace(1, 0, len(rows), dtype=np.float32))
+        falling = 1.0 - np.arange(len(rows)) / max(len(rows) - 1, 1)
+        return Candidates(rows, falling.astype(np.float32))
 
     def explain(self, query: Query, row: int) -> Reason:
         return Reason("explore")

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import numpy as np
+
 from palate.arrays import Floats, Rows
 from palate.funnel.types import Candidates, Query
 
@@ -12,5 +14,6 @@ WHOLE = 1 << 31
 def head(board: Callable[[int], tuple[Rows, Floats]], query: Query, limit: int) -> Candidates:
     """The best `limit` of a board that the query allows; reads as deep as that may need."""
     depth = WHOLE if query.matching else limit + len(query.excluded)
-    entries = Candidates(*board(depth))
-    return entries.take(query.allows(entries.rows)).take(slice(0, limit))
+    rows, scores = board(depth)
+    kept = np.flatnonzero(query.allows(rows))[:limit]
+    return Candidates(rows.take(kept), scores.take(kept))

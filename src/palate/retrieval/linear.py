@@ -35,5 +35,7 @@ class Linear:
             return Reason("similar_to_item", (query.seed_item,), (1.0,))
         if self.model is None:
             return Reason("taste")
-        rows, parts = self.model.reasons(query.about(self.history), row)
+        model, history = self.model, query.about(self.history)
+        scaled = query.once(("linear", self.history), lambda: model.scaled(history))
+        rows, parts = model.reasons_of(scaled, row)
         return Reason("because_of_items", tuple(rows.tolist()), tuple(parts.tolist()))

@@ -12,6 +12,7 @@ from palate.catalog.columns import ItemColumns
 from palate.features.boards import Leaderboards
 from palate.funnel.types import Candidates, Query, Reason
 from palate.index.exact import best
+from palate.index.slots import summed
 from palate.jit import kernel
 from palate.retrieval.boards import head
 from palate.stores import Stores
@@ -38,13 +39,12 @@ class PopularInGenre:
         heads = [head(partial(self.boards.category, int(code)), query, limit) for code in codes]
         if not heads:
             return Candidates.none()
+        voice = 1.0 / np.sqrt(np.arange(2.0, 2.0 + max(map(len, heads))))
         votes = [
-            share / np.sqrt(np.arange(2.0, 2.0 + len(each)))
-            for each, share in zip(heads, shares, strict=True)
+            share * voice[: len(each)] for each, share in zip(heads, shares.tolist(), strict=True)
         ]
-        rows, places = np.unique(np.concatenate([each.rows for each in heads]), return_inverse=True)
-        scores = np.bincount(places, np.concatenate(votes)).astype(np.float32)
-        return Candidates(*best(rows, scores, limit))
+        rows = np.concatenate([each.rows for each in heads])
+        return Candidates(*best(*summed(rows, np.concatenate(votes)), limit))
 
     def explain(self, query: Query, row: int) -> Reason:
         of_item = self.columns.categories[row]

@@ -23,14 +23,15 @@ def export_tower(folder: Path, towers: Towers, names: tuple[str, ...], seed: int
     table = tower.table(np.asarray(known))
     facts = TowerFacts(dim=table.vectors.shape[1], history=towers.users.history, categories=names)
     save_table(folder, facts, table, seed)
+    write_user(folder / "user.onnx", LastStep(towers.users), facts.dim)
+
+
+def write_user(file: Path, network: nn.Module, dim: int) -> None:
+    """Export a user tower that takes what `LastStep` does, for histories of any length."""
     steps = 3  # any length will do: the axis is declared to vary
-    example = (
-        torch.zeros(1, steps, facts.dim),
-        torch.zeros(1, steps, dtype=torch.int64),
-        torch.zeros(1, steps, steps, dtype=torch.int64),
-    )
-    axes = {"vectors": {1: "steps"}, "outcomes": {1: "steps"}, "spans": {1: "steps", 2: "steps"}}
-    write_network(folder / "user.onnx", LastStep(towers.users), example, axes)
+    codes = (torch.zeros(1, steps, dtype=torch.int64) for _ in range(3))
+    axes = {name: {1: "steps"} for name in ("vectors", "outcomes", "waits", "ages")}
+    write_network(file, network, (torch.zeros(1, steps, dim), *codes), axes)
 
 
 def write_network(

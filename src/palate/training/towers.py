@@ -85,9 +85,9 @@ class Block(nn.Module):
         return self._answer(x, q, k, v, bias)
 
     def newest(self, x: Tensor, bias: Tensor) -> Tensor:
-        """What `forward` gives for the last step alone, (B, 1, dim)."""
+        """What `forward` gives for the last step alone, (B, 1, dim); bias (B, heads, 1, L)."""
         q, k, v = self._parts(x)
-        return self._answer(x[:, -1:], q[:, :, -1:], k, v, bias[:, :, -1:])
+        return self._answer(x[:, -1:], q[:, :, -1:], k, v, bias)
 
     def _parts(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         b, length, dim = x.shape
@@ -130,13 +130,17 @@ class UserTower(nn.Module):
         users: Tensor = self.last(x)
         return users
 
-    def newest(self, vectors: Tensor, outcomes: Tensor, spans: Tensor) -> Tensor:
-        """The last step alone, (B, dim): what a request needs."""
-        x, bias = self._heard(vectors, outcomes, spans)
-        *others, final = cast("list[Block]", list(self.blocks))
-        for block in others:
-            x = block(x, bias)
-        users: Tensor = self.last(final.newest(x, bias)[:, -1])
+    def newest(self, vectors: Tensor, outcomes: Tensor, waits: Tensor, ages: Tensor) -> Tensor:
+        """The last step alone, (B, dim): what a request needs.
+
+        Of the spans it reads two lines, each (B, L): `waits`, from each event to the next one, and
+        `ages`, from each event to now.
+        """
+        [block] = cast("list[Block]", list(self.blocks))
+        back = torch.arange(vectors.shape[1]).flip(0)
+        bias = self.distance[:, back] + self.time(ages).permute(0, 2, 1)
+        x = self._told(vectors, outcomes, waits)
+        users: Tensor = self.last(block.newest(x, bias[:, :, None])[:, -1])
         return users
 
     def _heard(self, vectors: Tensor, outcomes: Tensor, spans: Tensor) -> tuple[Tensor, Tensor]:
@@ -146,9 +150,12 @@ class UserTower(nn.Module):
         apart = step[:, None] - step[None, :]
         bias = self.distance[:, apart.clamp(min=0)] + self.time(spans).permute(0, 3, 1, 2)
         bias = bias.masked_fill(apart < 0, -1e9)
-        newest = spans.gather(2, step.view(1, -1, 1).expand(len(spans), -1, 1)).squeeze(2)
-        recency = self.recency(newest)
-        return self.dropout(vectors + self.outcomes(outcomes) + recency), bias
+        waits = spans.gather(2, step.view(1, -1, 1).expand(len(spans), -1, 1)).squeeze(2)
+        return self._told(vectors, outcomes, waits), bias
+
+    def _told(self, vectors: Tensor, outcomes: Tensor, waits: Tensor) -> Tensor:
+        told: Tensor = self.dropout(vectors + self.outcomes(outcomes) + self.recency(waits))
+        return told
 
 
 class LastStep(nn.Module):
@@ -158,9 +165,9 @@ class LastStep(nn.Module):
         super().__init__()
         self.tower = tower
 
-    def forward(self, vectors: Tensor, outcomes: Tensor, spans: Tensor) -> Tensor:
-        """(1, L, dim), (1, L), (1, L, L) -> (1, dim)."""
-        return self.tower.newest(vectors, outcomes, spans)
+    def forward(self, vectors: Tensor, outcomes: Tensor, waits: Tensor, ages: Tensor) -> Tensor:
+        """(1, L, dim) and three of (1, L) -> (1, dim)."""
+        return self.tower.newest(vectors, outcomes, waits, ages)
 
 
 def encode(users: UserTower, table: Tensor, steps: Steps) -> Tensor:

@@ -1,0 +1,63 @@
+"""Rows told apart: what excluding, merging and counting proposals is made of."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.arrays import Doubles, Floats, Mask, Rows
+from palate.jit import kernel
+
+SIEVE = 8192
+"""Bits; a row whose bit is free is surely not among the excluded."""
+
+
+def outside(rows: Rows, excluded: Rows) -> Mask:
+    """True where a row is not in `excluded`, which is sorted."""
+    if not len(excluded):
+        return np.ones(len(rows), np.bool_)
+    return _outside(rows, excluded)
+
+
+@kernel
+def _outside(rows: Rows, excluded: Rows) -> Mask:
+    sieve = np.zeros(SIEVE, np.bool_)
+    for row in excluded:
+        sieve[row & (SIEVE - 1)] = True
+    kept = np.ones(len(rows), np.bool_)
+    for at in range(len(rows)):
+        if sieve[rows[at] & (SIEVE - 1)]:
+            place = np.searchsorted(excluded, rows[at])
+            kept[at] = place == len(excluded) or excluded[place] != rows[at]
+    return kept
+
+
+@kernel
+def free(entries: int) -> NDArray[np.int32]:
+    """A table with room for so many distinct rows, at most half full."""
+    size = 16
+    while size < 2 * entries:
+        size *= 2
+    return np.full(size, -1, np.int32)
+
+
+@kernel
+def slot(table: NDArray[np.int32], taken: Rows, row: int) -> int:
+    """Where `row` is, or the free slot (-1) where it belongs; a slot holds a place in `taken`."""
+    mask = len(table) - 1
+    at = (np.int64(row) * 2654435769 >> 7) & mask
+    while table[at] >= 0 and taken[table[at]] != row:
+        at = (at + 1) & mask
+    return int(at)
+
+
+@kernel
+def summed(rows: Rows, worth: Doubles) -> tuple[Rows, Floats]:
+    """Each row once, in order of first sight, with the sum of what its entries are worth."""
+    table = free(len(rows))
+    taken, sums, found = np.empty(len(rows), np.int32), np.zeros(len(rows)), 0
+    for at in range(len(rows)):
+        place = slot(table, taken, rows[at])
+        if table[place] < 0:
+            table[place], taken[found] = found, rows[at]
+            found += 1
+        sums[table[place]] += worth[at]
+    return taken[:found], sums[:found].astype(np.float32)
