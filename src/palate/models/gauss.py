@@ -79,20 +79,31 @@ class Ramps(NamedTuple):
 def _spread(features: Floats, ramps: Ramps, out: Floats) -> None:
     """What the first columns say of the visitor is the same in all rows, and worked out once."""
     alike = _alike(features)
-    first, starts, runs, slopes = ramps
-    for i in range(len(features)):
-        begin = alike if i else 0
-        for f in range(begin):
-            out[i, f] = out[0, f]
-        for f in range(begin, features.shape[1]):
-            out[i, f] = first[f]
-        for k in range(KNOTS - 1):
-            for f in range(begin, features.shape[1]):
-                along = features[i, f] - starts[k, f]
-                # max() and min() would ask for NaN, which keeps the loop off the vector unit
-                along = along if along > ZERO else ZERO  # noqa: FURB136
-                along = along if along < runs[k, f] else runs[k, f]  # noqa: FURB136
-                out[i, f] += slopes[k, f] * along
+    for i in range(min(1, len(features))):
+        _climb(features[i], ramps.first, (ramps.starts, ramps.runs, ramps.slopes), out[i])
+    # arrays of its own cannot overlap with `out`, which the vector unit has to know
+    rest = (
+        ramps.starts[:, alike:].copy(),
+        ramps.runs[:, alike:].copy(),
+        ramps.slopes[:, alike:].copy(),
+    )
+    for i in range(1, len(features)):
+        out[i, :alike] = out[0, :alike]
+        _climb(features[i, alike:], ramps.first[alike:], rest, out[i, alike:])
+
+
+@swift
+def _climb(row: Floats, first: Floats, ramps: tuple[Floats, Floats, Floats], out: Floats) -> None:
+    starts, runs, slopes = ramps
+    for f in range(len(row)):
+        out[f] = first[f]
+    for k in range(KNOTS - 1):
+        for f in range(len(row)):
+            along = row[f] - starts[k, f]
+            # max() and min() would ask for NaN, which keeps the loop off the vector unit
+            along = along if along > ZERO else ZERO  # noqa: FURB136
+            along = along if along < runs[k, f] else runs[k, f]  # noqa: FURB136
+            out[f] += slopes[k, f] * along
 
 
 @kernel
