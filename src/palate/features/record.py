@@ -4,7 +4,9 @@ Packed, it is one head (`USER_DTYPE`) and behind it the filled part of each list
 ten events costs ten events' room.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from struct import Struct
 from typing import Any, Self
 
 import numpy as np
@@ -43,6 +45,10 @@ USER_DTYPE = np.dtype(
     ]
 )
 """The head of a packed record; `history`, `shown`, `seen`, `follows` are the lists' lengths."""
+
+SCALARS = tuple(name for name in USER_DTYPE.names or () if name != "counters")
+HEAD = Struct("=" + "".join(USER_DTYPE[name].char for name in SCALARS).replace("l", "q"))
+"""The head but for its counters, which come last: read in one step."""
 
 FORM = 1
 """Counted up where the record changes but not its folds."""
@@ -122,20 +128,20 @@ class UserState:
         """
         if len(raw) < USER_DTYPE.itemsize:
             raise CorruptStore(f"the record of user {key:016x} is cut short; run `palate rebuild`")
-        head = np.frombuffer(raw, USER_DTYPE, 1)[0]
-        lists = unpack_lists(head, raw, f"user {key:016x}")
+        told = dict(zip(SCALARS, HEAD.unpack_from(raw), strict=True))
+        counters = np.frombuffer(raw, np.float64, 2 * len(USER_FOLDS), HEAD.size)
         return cls(
             key,
-            int(head["segment"]) % REGION_AT,
-            int(head["segment"]) // REGION_AT,
-            float(head["first_time"]),
-            float(head["last_time"]),
-            float(head["session_start"]),
-            int(head["session_events"]),
-            int(head["sessions"]),
-            int(head["total"]),
-            head["counters"],
-            **lists,
+            told["segment"] % REGION_AT,
+            told["segment"] // REGION_AT,
+            told["first_time"],
+            told["last_time"],
+            told["session_start"],
+            told["session_events"],
+            told["sessions"],
+            told["total"],
+            counters.reshape(-1, 2),
+            **unpack_lists(told, raw, f"user {key:016x}"),
         )
 
     def engaged(self, limit: int) -> Rows:
@@ -149,16 +155,19 @@ def readable(raw: bytes) -> bool:
     return whole and bool(np.frombuffer(raw, USER_DTYPE, 1)["layout"][0] == LAYOUT)
 
 
-def unpack_lists(head: Any, raw: bytes, who: str) -> dict[str, NDArray[Any]]:
+WIDTHS = {dtype: np.dtype(dtype).itemsize for _, dtype, _ in LISTS}
+
+
+def unpack_lists(head: Mapping[str, Any], raw: bytes, who: str) -> dict[str, NDArray[Any]]:
     """Lists behind a head, by name, as views of `raw`."""
     sizes = {name: int(head[name]) for name in ("history", "shown", "seen", "follows")}
-    whole = sum(np.dtype(dtype).itemsize * sizes[of] for _, dtype, of in LISTS)
+    whole = sum(WIDTHS[dtype] * sizes[of] for _, dtype, of in LISTS)
     if head["layout"] != LAYOUT or USER_DTYPE.itemsize + whole != len(raw):
         raise CorruptStore(f"the record of {who} is of another layout; run `palate rebuild`")
     at, lists = USER_DTYPE.itemsize, {}
     for name, dtype, of in LISTS:
         lists[name] = np.frombuffer(raw, dtype, sizes[of], at)
-        at += lists[name].nbytes
+        at += WIDTHS[dtype] * sizes[of]
     return lists
 
 

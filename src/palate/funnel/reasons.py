@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from palate.arrays import Floats, Rows
 from palate.funnel.stages import Generator, name_of
 from palate.funnel.trace import log
 from palate.funnel.types import Pool, Query, Reason, Slate
-from palate.funnel.worth import worth
+from palate.funnel.worth import PATIENCE, weights_of
+from palate.jit import kernel
 
 
 def reasons_for(
@@ -25,7 +27,8 @@ def reasons_for(
     """
     if pool is None or not len(slate):
         return tuple(Reason("popular", generator="popular") for _ in range(len(slate)))
-    givers = _givers(credit, pool, slate).tolist()
+    weights = weights_of(pool.generators, credit)
+    givers = _givers(pool.rows, pool.ranks, slate.rows, weights).tolist()
     explored = slate.explore if slate.explore is not None else np.zeros(len(slate), np.bool_)
     return tuple(
         _reason(generators[giver], query, row, explored=lot)
@@ -33,11 +36,23 @@ def reasons_for(
     )
 
 
-def _givers(credit: Mapping[str, float], pool: Pool, slate: Slate) -> NDArray[np.intp]:
-    order = np.argsort(pool.rows)
-    entries = pool.take(order[np.searchsorted(pool.rows, slate.rows, sorter=order)])
-    found = entries.ranks > 0
-    return np.asarray(np.argmax(np.where(found, worth(entries, credit) + 1e-6, 0.0), axis=1))
+@kernel
+def _givers(
+    rows: Rows, ranks: NDArray[np.int16], shown: Rows, weights: Floats
+) -> NDArray[np.int64]:
+    """(len(shown),): who gave most to each; a page is short, so the pool is gone through for it."""
+    givers = np.zeros(len(shown), np.int64)
+    for at in range(len(shown)):
+        entry = 0
+        while entry < len(rows) - 1 and rows[entry] != shown[at]:
+            entry += 1
+        most = np.float32(-1.0)
+        for g in range(len(weights)):
+            rank = ranks[entry, g]
+            gave = weights[g] / np.float32(PATIENCE + rank)
+            if rank > 0 and gave > most:
+                givers[at], most = g, gave
+    return givers
 
 
 def _reason(generator: Generator, query: Query, row: int, *, explored: bool) -> Reason:

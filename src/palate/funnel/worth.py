@@ -83,8 +83,12 @@ def worth(pool: Pool, credit: Mapping[str, float], known: float = inf) -> Floats
     Reciprocal rank fusion (Cormack, Clarke, Büttcher 2009) with weights. Without `credit` every
     generator weighs 1.
     """
-    unnamed = UNNAMED if credit else 1.0
-    weights = np.array([credit.get(name, unnamed) for name in pool.generators], np.float32)
-    weights *= leaning(pool.generators, known, FUSED)
+    weights = weights_of(pool.generators, credit) * leaning(pool.generators, known, FUSED)
     found: Floats = np.where(pool.ranks > 0, weights / (PATIENCE + pool.ranks), np.float32(0))
     return found.astype(np.float32, copy=False)
+
+
+def weights_of(generators: Sequence[str], credit: Mapping[str, float]) -> Floats:
+    """(generators,): what each one weighs, 1 without `credit`."""
+    unnamed = UNNAMED if credit else 1.0
+    return np.array([credit.get(name, unnamed) for name in generators], np.float32)

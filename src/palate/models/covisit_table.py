@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Doubles, Floats, Rows, Times
-from palate.jit import kernel
+from palate.jit import kernel, swift
 from palate.mapped import Column, Layout
 
 EPOCH = 32.0
@@ -304,16 +304,17 @@ def everything(history: Rows, table: Table, scales: Doubles, size: int) -> Doubl
     return sums
 
 
-@kernel
+@swift
 def parts(history: Rows, wanted: int, table: Table, scales: Doubles) -> Doubles:
-    """How much each item of the history gives to one neighbour."""
+    """How much each item of the history gives to one neighbour, which a row holds once at most."""
     found = np.zeros(len(history))
     for step in range(len(history)):
-        row = history[step]
+        row, weight = history[step], np.float32(0.0)
         for slot in range(table.sizes[row]):
-            if table.rows[row, slot] == wanted:
-                found[step] = scales[step] * table.weights[row, slot]
-                break
+            weight += (
+                table.weights[row, slot] if table.rows[row, slot] == wanted else np.float32(0.0)
+            )
+        found[step] = scales[step] * weight
     return found
 
 

@@ -8,8 +8,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Floats
-from palate.jit import swift
+from palate.arrays import Doubles, Floats
+from palate.jit import kernel, swift
 from palate.models.gauss import Gauss
 from palate.models.onnx import session
 from palate.models.trees import FILE as TREES
@@ -20,6 +20,9 @@ HEADS = ("click", "view", "positive", "negative")
 more than looking); liked, saved, bought; turned down."""
 FIRST_HEADS = ("click", "positive", "negative")
 """Those of releases that do not name theirs."""
+
+Curve: TypeAlias = tuple[Doubles, Doubles]
+"""Raw probabilities, rising, and the observed share at each."""
 
 SLOPE = 1e-4
 """Calibration may have flat steps; this much of the raw probability keeps the order in them."""
@@ -35,8 +38,11 @@ class Knots(msgspec.Struct, frozen=True):
 
     def apply(self, raw: Floats) -> Floats:
         """Calibrated probabilities in [0, 1], strictly increasing with `raw`."""
-        curve = np.interp(raw, self.raw, self.observed)
-        return ((1.0 - SLOPE) * curve + SLOPE * raw).astype(np.float32)
+        return _bent(np.ascontiguousarray(raw)[:, None], (self.curve(),))[:, 0]
+
+    def curve(self) -> "Curve":
+        """The knots as arrays."""
+        return np.array(self.raw), np.array(self.observed)
 
 
 class RankerFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +94,28 @@ def _shrink(vectors: Floats, out: Floats) -> None:
             out[at, i] = vectors[at, i] * scale
 
 
+def _bent(raw: Floats, curves: tuple[Curve, ...]) -> Floats:
+    """(n, heads): each head's raw probabilities along its own curve."""
+    out = np.empty(raw.shape, np.float32)
+    for head, (x, y) in enumerate(curves):
+        _bend(raw, head, x, y, out)
+    return out
+
+
+@kernel
+def _bend(raw: Floats, head: int, x: Doubles, y: Doubles, out: Floats) -> None:
+    last = len(x) - 2
+    for at in range(len(raw)):
+        told = float(raw[at, head])
+        on = int(np.searchsorted(x, told, side="right")) - 1
+        on = min(max(on, 0), last)
+        run = x[on + 1] - x[on]
+        along = (told - x[on]) / run if run > 0.0 else (1.0 if told >= x[on] else 0.0)
+        along = min(max(along, 0.0), 1.0)
+        bent = y[on] + along * (y[on + 1] - y[on])
+        out[at, head] = (1.0 - SLOPE) * bent + SLOPE * told
+
+
 Scorer: TypeAlias = Callable[[Floats, Taste | None], Floats]
 """Raw probabilities (n, heads)."""
 
@@ -99,6 +127,11 @@ class RankerModel:
         self.facts, self.features, self.heads = facts, facts.features, facts.heads
         self._means = np.array(facts.means, np.float32)
         self._scorer = scorer
+        told = {"": facts.knots, **facts.surfaces}
+        self._curves = {
+            surface: tuple(knots.get(head, Knots()).curve() for head in self.heads)
+            for surface, knots in told.items()
+        }
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -116,9 +149,7 @@ class RankerModel:
         if not len(features):
             return np.empty((0, len(self.heads)), np.float32)
         raw = self._scorer(np.ascontiguousarray(features, np.float32), taste)
-        own = self.facts.surfaces.get(surface, self.facts.knots)
-        curves = [own.get(head, Knots()) for head in self.heads]
-        return np.stack([curve.apply(raw[:, i]) for i, curve in enumerate(curves)], axis=1)
+        return _bent(raw, self._curves.get(surface, self._curves[""]))
 
     def value(self, features: Floats, weights: Mapping[str, float]) -> Floats:
         """Apply the value formula to the heads: Σ weight·probability, (n,)."""

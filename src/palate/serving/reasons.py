@@ -88,10 +88,10 @@ def deeds(user: UserState, rows: Collection[int], viewed: str = VIEWED) -> dict[
     `viewed` is the site's word for taking an item in.
     """
     strongest: dict[int, int] = {}
-    said = zip(user.history.tolist(), user.kinds.tolist(), user.signals.tolist(), strict=True)
-    for row, kind, signal in said:
+    for at, row in enumerate(user.history.tolist()):
         if row in rows:
-            strongest[row] = max(strongest.get(row, -1), strength(kind, signal))
+            said = strength(int(user.kinds[at]), int(user.signals[at]))
+            strongest[row] = max(strongest.get(row, -1), said)
     return {row: deed_word(at, viewed) for row, at in strongest.items() if at >= 0}
 
 

@@ -217,10 +217,11 @@ def _found_by(pool: Pool | None, slate: Slate) -> tuple[bytes, bytes]:
     """Scores and ranks of the slate's items; items that no generator found have NaN and 0."""
     if pool is None or not len(pool):
         return b"", b""
-    at = {row: i for i, row in enumerate(pool.rows.tolist())}
-    which = np.array([at.get(row, -1) for row in slate.rows.tolist()], np.int64)
-    scores = np.where((which >= 0)[:, None], pool.scores[which], np.nan).astype(np.float32)
-    ranks = np.where((which >= 0)[:, None], pool.ranks[which], 0).astype(np.int16)
+    order = np.argsort(pool.rows)
+    which = order.take(np.searchsorted(pool.rows, slate.rows, sorter=order), mode="clip")
+    found = (pool.rows[which] == slate.rows)[:, None]
+    scores = np.where(found, pool.scores[which], np.nan).astype(np.float32)
+    ranks = np.where(found, pool.ranks[which], 0).astype(np.int16)
     return scores.tobytes(), ranks.tobytes()
 
 
