@@ -9,6 +9,7 @@ import binascii
 import struct
 import zlib
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -37,7 +38,8 @@ class Cursor:
     def encode(self, owner: str) -> str:
         """The token, url-safe; `owner` names surface and visitor; it is checked, never read."""
         head = HEAD.pack(VERSION, _stamp(owner), self.given, self.seed_item)
-        packed = zlib.compress(head + _varints(np.diff(self.rows, prepend=0).tolist()), 6)
+        gaps = [after - before for before, after in pairwise([0, *self.rows.tolist()])]
+        packed = zlib.compress(head + _varints(gaps), 6)
         return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 
     @classmethod

@@ -5,6 +5,7 @@ The words say no more than is known: what the visitor did with the items that ar
 """
 
 from collections.abc import Collection, Mapping
+from functools import cache
 
 from palate.events.kinds import Kind, Signal
 from palate.features.record import UserState
@@ -95,6 +96,7 @@ def deeds(user: UserState, rows: Collection[int], viewed: str = VIEWED) -> dict[
     return {row: deed_word(at, viewed) for row, at in strongest.items() if at >= 0}
 
 
+@cache
 def deed_word(at: int, viewed: str = VIEWED) -> str:
     """The word for a place in `STRENGTH`: what the visitor did.
 
@@ -132,6 +134,7 @@ def _text(reason: Reason, titles: list[str], verb: str) -> str:
     return sentence(reason.kind, titles, reason.trait, verb)
 
 
+@cache
 def strength(kind: int, signal: int) -> int:
     """Its place in `STRENGTH`; -1 for what gives no reason."""
     if signal & Signal.NEGATIVE:

@@ -176,7 +176,5 @@ def _funnel(live: Live, ask: Ask) -> Funnel:
 
 
 def _joined(excluded: Rows, more: Iterable[int]) -> Rows:
-    rows = np.array([row for row in more if row >= 0], np.int32)
-    if not len(rows) and not len(excluded):
-        return NOTHING
-    return np.union1d(excluded, rows).astype(np.int32)
+    rows = {row for row in more if row >= 0}.union(excluded.tolist())
+    return np.array(sorted(rows), np.int32) if rows else NOTHING
