@@ -27,7 +27,7 @@ import torch
 import palate
 from palate.arrays import Floats
 from palate.catalog.columns import ItemColumns
-from palate.catalog.content import CONTENT_DIM
+from palate.catalog.encoder import CONTENT_DIM
 from palate.catalog.item import Item
 from palate.catalog.protocol import ItemChange
 from palate.catalog.sqlite import SqliteItems, SqliteUsers

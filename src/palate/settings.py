@@ -161,6 +161,14 @@ class FeatureSettings(Part, frozen=True):
     """How many regions have their own popularity (the user's `country`, hashed); 0 for none."""
 
 
+class ContentSettings(Part, frozen=True):
+    """``[content]``: how a release understands what items say of themselves."""
+
+    encoder: Literal["hashed", "tfidf"] = "tfidf"
+    """`hashed` gives every word a direction by chance; `tfidf` learns from the catalogue which
+    words go together and which ones tell items apart. Before the first release all are hashed."""
+
+
 class TrainingSettings(Part, frozen=True):
     """``[training]``: how a release is made."""
 
@@ -259,6 +267,7 @@ class Settings(Part, frozen=True):
     covisit: CovisitSettings = CovisitSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     features: FeatureSettings = FeatureSettings()
+    content: ContentSettings = ContentSettings()
     training: TrainingSettings = TrainingSettings()
     ranking: RankingSettings = RankingSettings()
     gate: GateSettings = GateSettings()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from palate.catalog.columns import ItemColumns
+from palate.catalog.encoded import EncodedColumns
 from palate.catalog.protocol import ItemCatalog, UserCatalog
 from palate.catalog.sqlite import SqliteItems, SqliteUsers
 from palate.clock import Clock
@@ -98,7 +99,7 @@ def open_stores(settings: Settings, *, writer: bool = False) -> Stores:
     _adapter("offline", urls.offline, {"file": lambda path: path}, settings)
     online = {"lmdb": lambda p: LmdbStore(p, write=writer, gigabytes=urls.online_gigabytes)}
     shared, sources = settings.path(urls.columns), _sources(settings)
-    return Stores(
+    opened = Stores(
         settings=settings,
         items=sources.items,
         users=sources.users,
@@ -113,8 +114,9 @@ def open_stores(settings: Settings, *, writer: bool = False) -> Stores:
         ),
         boards=Leaderboards.open(shared / "boards", write=writer),
         covisit=Covisit.open(shared / "covisit", settings.covisit, write=writer),
-        release=current_release(settings),
+        release=None,
     )
+    return with_release(opened, current_release(settings))
 
 
 def stream_worker(stores: Stores, clock: Clock) -> StreamWorker:
@@ -125,7 +127,7 @@ def stream_worker(stores: Stores, clock: Clock) -> StreamWorker:
         stores.users,
         stores.log,
         stores.online,
-        stores.columns,
+        stores.columns.plain,
         stores.states,
         stores.boards,
         stores.covisit,
@@ -142,8 +144,15 @@ def refresh(stores: Stores) -> None:
 
 
 def with_release(stores: Stores, release: Release | None) -> Stores:
-    """The same site with another release live; funnels are built anew on it."""
-    return replace(stores, release=release)
+    """The same site with another release live; funnels are built anew on it.
+
+    What it makes of items' content comes with it; what it does not know yet is encoded here.
+    """
+    columns = stores.columns.plain
+    if release is not None and release.content is not None:
+        columns = EncodedColumns(columns, release.content)
+        columns.follow(stores.items)
+    return replace(stores, release=release, columns=columns)
 
 
 def close(stores: Stores | Sources) -> None:

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palate.catalog.content import CONTENT_DIM, _Directions, content_vector, content_vectors
+from palate.catalog.content import _Directions, content_vector, content_vectors
+from palate.catalog.encoder import CONTENT_DIM
 from palate.catalog.item import Item
 
 

@@ -23,14 +23,18 @@ from palate.clock import FixedClock
 from palate.errors import Conflict, CorruptRelease
 from palate.events.kinds import Event, Signal
 from palate.features.measured import read_measured
+from palate.features.record import UserState
 from palate.features.vector import offered
 from palate.funnel.facts import heard
+from palate.funnel.types import Query
 from palate.releases.directory import ReleaseDirectory
 from palate.releases.release import Release
-from palate.settings import Settings
-from palate.stores import Stores, close, open_stores
+from palate.retrieval.content import Content
+from palate.settings import ContentSettings, Settings
+from palate.stores import Stores, close, open_stores, refresh, stream_worker, with_release
 from palate.streaming.replay import Replay
 from palate.surfaces.home import generators
+from palate.testing.tiny import waited
 from palate.training.dataset import current_columns, read_dataset
 from palate.training.lock import training_lock
 from palate.training.pipeline import train
@@ -174,6 +178,55 @@ def test_a_catalogue_without_metadata_can_be_learnt_from(site: Stores) -> None:
     close(stores)
     assert report.promoted
     assert release.two_tower is not None
+
+
+def test_a_release_brings_how_it_understands_items_and_what_it_made_of_them(
+    trained: Trained,
+) -> None:
+    site, _, release, _ = trained
+    assert release.content is not None
+    assert release.manifest.settings["content"] == {"encoder": "tfidf"}
+    assert {name for name in release.manifest.files if name.startswith("content/")} >= {
+        "content/content.json",
+        "content/terms.npy",
+        "content/vectors.npy",
+    }
+    held = release.content.encoder.encode(board_items())
+    np.testing.assert_array_equal(release.content.vectors[:ITEMS], held)
+    np.testing.assert_array_equal(with_release(site, release).columns.content[:ITEMS], held)
+
+
+def test_an_item_that_came_after_the_release_is_near_its_like_at_once(trained: Trained) -> None:
+    stores = open_stores(trained.site.settings, writer=True)
+    worker = stream_worker(stores, CLOCK)
+    worker.drain()
+    stores.columns.follow(stores.items)
+    stores.items.put([Item(item_id="new", title="horror 99", categories=("horror",))])
+    worker.drain()
+    refresh(stores)
+    stores.columns.follow(stores.items)
+    query = Query("home", worker_user(stores, "u1"), 20, CLOCK.now())
+    found = waited(Content.default(stores).generate(query, 21)).rows
+    row = stores.items.rows(["new"], create=False)[0]
+    assert row in found
+    assert {int(each[1:]) % 2 for each in stores.items.ids(found[found != row])} == {1}
+    assert stores.columns.plain.content[row].any()
+    assert not np.allclose(stores.columns.content[row], stores.columns.plain.content[row])
+    stores.items.remove(["new"])
+    close(stores)
+
+
+def worker_user(stores: Stores, name: str) -> UserState:
+    [raw] = stores.online.users([user_key(name)])
+    assert raw is not None
+    return UserState.unpack(user_key(name), raw)
+
+
+def test_words_are_hashed_where_that_is_chosen(site: Stores) -> None:
+    hashed = changed(site.settings, content=ContentSettings(encoder="hashed"))
+    found = learnt(replace(site, settings=hashed)).release
+    assert found.content is None
+    assert with_release(site, found).columns is site.columns.plain
 
 
 def test_too_few_events_are_refused_with_the_number_that_is_needed(site: Stores) -> None:

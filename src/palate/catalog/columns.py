@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from palate.arrays import Floats, Rows, Times
 from palate.catalog.attributes import HEADER as FIELDS
 from palate.catalog.attributes import AttributeColumns, forget
-from palate.catalog.content import CONTENT_DIM, content_vectors
+from palate.catalog.content import Hashed
+from palate.catalog.encoder import CONTENT_DIM, ContentEncoder
 from palate.catalog.item import Item, creator_key
-from palate.catalog.protocol import ItemChange
+from palate.catalog.protocol import ItemCatalog, ItemChange
 from palate.catalog.vocabulary import Vocabulary
 from palate.errors import Conflict
 from palate.mapped import Column, Layout, MappedArrays
@@ -74,6 +75,9 @@ class ItemColumns:
     attributes: AttributeColumns
     """Kind, tags and free attributes, for filters."""
 
+    encoder: ContentEncoder = Hashed()
+    """Fills `content`."""
+
     def __init__(self, held: MappedArrays, directory: Path | None, *, write: bool) -> None:
         self._held, self._directory, self._write = held, directory, write
         self._lock: int | None = None
@@ -81,9 +85,11 @@ class ItemColumns:
         self._bind()
 
     @classmethod
-    def in_memory(cls, capacity: int = CAPACITY) -> Self:
-        """Columns of this process only."""
-        return cls(MappedArrays.in_memory(LAYOUT, max(capacity, 2)), None, write=True)
+    def in_memory(cls, capacity: int = CAPACITY, encoder: ContentEncoder | None = None) -> Self:
+        """Columns of this process only; `encoder` fills `content` in place of hashing."""
+        columns = cls(MappedArrays.in_memory(LAYOUT, max(capacity, 2)), None, write=True)
+        columns.encoder = encoder or columns.encoder
+        return columns
 
     @classmethod
     def open(cls, directory: Path, *, write: bool = False) -> Self:
@@ -116,10 +122,18 @@ class ItemColumns:
         """Length of the arrays."""
         return self._held.capacity
 
+    @property
+    def plain(self) -> "ItemColumns":
+        """The columns as the catalogue has them, whatever a release makes of their content."""
+        return self
+
+    def follow(self, items: ItemCatalog) -> None:
+        """Encode what changed since the release; there is nothing to do without one."""
+
     def read(self, rows: Rows, names: Sequence[str]) -> dict[str, NDArray[Any]]:
         """The named columns for `rows`; a row outside (also -1) reads as never written."""
         within = np.asarray(rows, np.int32).view(np.uint32)
-        return {name: np.take(self._held[name], within, axis=0, mode="clip") for name in names}
+        return {name: np.take(self._array(name), within, axis=0, mode="clip") for name in names}
 
     def refresh(self) -> None:
         """Reader: map the newer files if there are any. Cheap; call it before each request."""
@@ -141,7 +155,7 @@ class ItemColumns:
             self._fill(row, item)
         self.attributes.write([change.row for change in changes], known, self.size)
         rows = np.array([row for row, _ in known], np.intp)
-        self.content[rows] = content_vectors([item for _, item in known])
+        self.content[rows] = self.encoder.encode([item for _, item in known])
         # Last, so that no reader shows an item before its policy columns are in place.
         self.servable[rows] = [not item.hidden for _, item in known]
         self._held.stamp(version=changes[-1].version)
@@ -184,6 +198,9 @@ class ItemColumns:
             self._held.stamp(boot=0)
             os.close(self._lock)
             self._lock = None
+
+    def _array(self, name: str) -> NDArray[Any]:
+        return self._held[name]
 
     def _bind(self) -> None:
         """Take up the arrays (and vocabularies) of the generation now mapped."""

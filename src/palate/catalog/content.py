@@ -16,9 +16,9 @@ from hashlib import blake2b
 import numpy as np
 
 from palate.arrays import Floats
+from palate.catalog.encoder import CONTENT_DIM
 from palate.catalog.item import Item
 
-CONTENT_DIM = 64
 _word = re.compile(r"\w+")
 TITLE, TEXT, CATEGORY, TAG = 1.0, 0.8, 1.2, 0.8
 CREATOR, DECADE, KIND, EMBEDDING = 0.8, 0.3, 0.3, 1.5
@@ -47,7 +47,7 @@ def content_vectors(items: Sequence[Item]) -> Floats:
     """(n, 64): one vector per item, as `content_vector`."""
     vectors = np.zeros((len(items), CONTENT_DIM), np.float32)
     for place, item in enumerate(items):
-        for weight, words in _fields(item):
+        for weight, words in fields(item):
             vectors[place] += weight * _WORDS.mean(words)
         if item.embedding:
             vectors[place] += EMBEDDING * _projected(item.embedding)
@@ -57,7 +57,15 @@ def content_vectors(items: Sequence[Item]) -> Floats:
     return vectors
 
 
-def _fields(item: Item) -> Iterator[tuple[float, list[str]]]:
+class Hashed:
+    """The encoder of a site without a release, and of those that choose it."""
+
+    def encode(self, items: Sequence[Item]) -> Floats:
+        return content_vectors(items)
+
+
+def fields(item: Item) -> Iterator[tuple[float, list[str]]]:
+    """What an item says: the weight of each field, and its words."""
     if item.title:
         yield TITLE, _word.findall(item.title.lower())
     if item.text:

@@ -103,7 +103,7 @@ class Workspace:
             candidates=int(columns.servable[:size].sum()),
             users=len(np.unique(who)),
             takers=np.bincount(item, minlength=size).astype(np.float64),
-            content=columns.content[:size],
+            content=columns.plain.content[:size],
             born=np.where(np.isnan(published), np.where(np.isinf(first), np.nan, first), published),
             now=self.moment,
         )

@@ -12,8 +12,10 @@ from palate.errors import CorruptRelease
 FILE = "manifest.json"
 SEAL = "manifest.sha256"
 """The manifest's own SHA-256, as `sha256sum` writes it; releases of early builds have none."""
-FORMAT = 2
+FORMAT = 3
 """Raised when an older build could no longer read what a newer one writes."""
+READABLE = (2, 3)
+"""2 knows hashed content only."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +56,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     seconds: dict[str, float] = {}
     """How long each phase took."""
     settings: dict[str, Any] = {}
-    """``[training]``, ``[ranking]``, ``[covisit]`` and ``[retrieval]`` as they were."""
+    """``[content]``, ``[training]``, ``[ranking]``, ``[covisit]``, ``[retrieval]`` as they were."""
     files: dict[str, str] = {}
     """SHA-256 of every other file, by its path inside the release."""
 
@@ -95,10 +97,11 @@ def read(folder: Path) -> Manifest:
 
 def verify(folder: Path, manifest: Manifest) -> None:
     """Compare every file with its checksum. Raises CorruptRelease naming the first that differs."""
-    if manifest.format != FORMAT:
+    if manifest.format not in READABLE:
         raise CorruptRelease(
             f"{folder / FILE} has format {manifest.format}, this build (palate {manifest.version}"
-            f" made it) reads format {FORMAT}: train a new release with `palate train`"
+            f" made it) reads formats {READABLE[0]} to {FORMAT}:"
+            " train a new release with `palate train`"
         )
     seal = folder / SEAL
     if seal.is_file() and seal.read_bytes().partition(b" ")[0] != checksum(folder / FILE).encode():

@@ -7,6 +7,7 @@ from typing import Self
 
 from palate.errors import CorruptRelease
 from palate.features.vector import feature_of, layout_hash, meanings
+from palate.models.content import ContentModel
 from palate.models.ials import Ials
 from palate.models.linear import Linear
 from palate.models.ranker import RankerModel
@@ -14,6 +15,7 @@ from palate.models.two_tower import TwoTower
 from palate.releases.manifest import Manifest, read, verify
 
 TOWER, RANKER, LINEAR, IALS = "two_tower", "ranker", "linear", "ials"
+CONTENT = "content"
 """Folders inside a release; one that the gate refused is not there."""
 
 
@@ -29,6 +31,8 @@ class Release:
     """Generator -> weight of its reciprocal rank; empty is one each."""
     linear: Linear | None = None
     ials: Ials | None = None
+    content: ContentModel | None = None
+    """How items are understood; None where their words are hashed."""
 
     @classmethod
     def load(cls, folder: Path, *, ranked: bool = True) -> Self:
@@ -41,6 +45,7 @@ class Release:
         if ranked:
             _check_layout(folder, manifest)
         tower, ranker, linear, ials = (folder / n for n in (TOWER, RANKER, LINEAR, IALS))
+        content = folder / CONTENT
         try:
             return cls(
                 manifest.name,
@@ -50,6 +55,7 @@ class Release:
                 manifest.fusion,
                 Linear.load(linear) if linear.is_dir() else None,
                 Ials.load(ials) if ials.is_dir() else None,
+                ContentModel.load(content) if content.is_dir() else None,
             )
         except (OSError, ValueError, KeyError) as error:
             raise CorruptRelease(f"{folder} cannot be loaded: {error}") from error

@@ -66,7 +66,9 @@ class Runtime:
 
     async def tick(self) -> None:
         """Keep names and metrics fresh."""
-        self.stores.columns.refresh()
+        stores = self.stores
+        stores.columns.refresh()
+        await asyncio.to_thread(stores.columns.follow, stores.items)
         self.live.kept.refresh(self.stores)
         await self.names.refresh(self.stores.columns.version)
         self.meters.lag(await self.lag())
@@ -145,7 +147,7 @@ def _assembled(settings: Settings, clock: Clock, live: Live) -> Runtime:
         meters=meters,
         names=Names(stores.items, stores.columns.version),
         visitors=Visitors(stores.users, stores.online, settings.features, clock),
-        conditions=Conditions(stores.columns),
+        conditions=Conditions(stores.columns.plain),
         impressions=Impressions(commit, meters),
         store=store,
         traces=TraceWriter(store, meters),

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from palate.arrays import Rows
 from palate.catalog.columns import ItemColumns
+from palate.catalog.encoder import ContentEncoder
 from palate.events.batch import EventBatch
 from palate.events.kinds import Signal
 from palate.stores import Stores
@@ -63,13 +64,13 @@ def read_dataset(stores: Stores, report: Report) -> Dataset:
     return Dataset(events, max(stores.columns.size, newest), read)
 
 
-def current_columns(stores: Stores) -> ItemColumns:
+def current_columns(stores: Stores, encoder: ContentEncoder | None = None) -> ItemColumns:
     """The catalogue as it is now, in a copy of its own.
 
     The shared columns go on changing under a training: a category that came between two of its
     phases would not fit the tower that was shaped before.
     """
-    columns, after = ItemColumns.in_memory(), 0
+    columns, after = ItemColumns.in_memory(encoder=encoder), 0
     while changes := stores.items.changes(after, CHUNK):
         columns.write(changes)
         after = changes[-1].version

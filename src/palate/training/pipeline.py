@@ -24,11 +24,13 @@ import palate
 from palate.clock import Clock, SystemClock
 from palate.features.measured import write_measured
 from palate.features.vector import layout_hash, meanings
+from palate.models.content import TermEncoder
 from palate.models.two_tower import TwoTower
 from palate.releases.directory import ReleaseDirectory
 from palate.releases.manifest import Manifest
-from palate.releases.release import RANKER, TOWER, Release
+from palate.releases.release import CONTENT, RANKER, TOWER, Release
 from palate.stores import Stores, current_release
+from palate.training.content import learn_encoder, model_of
 from palate.training.dataset import Dataset, current_columns, read_dataset
 from palate.training.export import export_tower
 from palate.training.lock import training_lock
@@ -88,7 +90,9 @@ class _Run:
         self.started = perf_counter()
 
     def run(self, releases: ReleaseDirectory) -> TrainingReport:
-        self.stores = replace(self.stores, columns=current_columns(self.stores))
+        self.content = self._content()
+        columns = current_columns(self.stores, self.content)
+        self.stores = replace(self.stores, columns=columns)
         data = read_dataset(self.stores, self.progress)
         engaged = int(data.engaged.sum())
         if engaged < self.settings.min_events:
@@ -106,6 +110,13 @@ class _Run:
         if tower.towers is None and not ranker.fusion:
             return self._nothing(f"{tower.lacking}; {ranker.lacking}")
         return self._release(releases, data, solved, tower, ranker)
+
+    def _content(self) -> TermEncoder | None:
+        """How this release is to understand items; None where their words are hashed."""
+        if self.stores.settings.content.encoder == "hashed":
+            return None
+        self.progress("content", 0.0, "placing the words of the catalogue")
+        return learn_encoder(self.stores.items, self.settings.seed)
 
     def _ranker(
         self, data: Dataset, tower: TowerOutcome, solved: Solved, live: Release | None
@@ -134,6 +145,9 @@ class _Run:
         staging = releases.begin()
         try:
             columns = self.stores.columns
+            if self.content is not None:
+                chosen = self.stores.settings.content.encoder
+                model_of(chosen, self.content, columns).save(staging / CONTENT)
             refit_solved(solved, data, columns, self.settings, self.progress).save(staging)
             ranker = self._write(staging, data, tower, ranker)
             manifest = self._manifest(data, solved, tower, ranker)
@@ -193,6 +207,7 @@ class _Run:
             notes=(RECONSTRUCTED, REFITTED) if tower.towers else (RECONSTRUCTED,),
             seconds=self.progress.seconds(),
             settings={
+                "content": msgspec.to_builtins(whole.content),
                 "training": msgspec.to_builtins(whole.training),
                 "ranking": msgspec.to_builtins(whole.ranking),
                 "covisit": msgspec.to_builtins(whole.covisit),

@@ -14,7 +14,7 @@ from palate.ranking.network import compared_vectors
 from palate.ranking.value import weights_of
 from palate.releases.manifest import Verdict
 from palate.releases.release import Release
-from palate.stores import Stores
+from palate.stores import Stores, with_release
 from palate.training.gate import level, paired
 from palate.training.ranking.fusion import fusion_scores
 from palate.training.ranking.lists import RankedList, ndcg
@@ -78,7 +78,7 @@ def _scores(
     value = stores.settings.ranking.value
     told = {head: weight for head, weight in value.items() if head in live.ranker.heads}
     weights = weights_of(told, live.ranker.heads)
-    tastes = _Tastes(live.ranker, live.two_tower, stores.columns)
+    tastes = _Tastes(live.ranker, live.two_tower, with_release(stores, live).columns)
     orders = [
         live.ranker.predict(each.features[:, which], tastes.of(each)) @ weights for each in lists
     ]

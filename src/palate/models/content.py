@@ -1,0 +1,145 @@
+"""How a release reads what items say of themselves: words weighed and placed by training.
+
+    item:  normalise( sum of tf-idf(word) * direction(word)  +  its own embedding * directions )
+
+A word's tf-idf is (1 + log of how often a field has it) * idf, each field of unit length times its
+weight, as when they are hashed (`catalog.content`). The directions are those in which the
+catalogue's items differ most (truncated SVD, Deerwester et al. 1990), each divided by the root of
+its strength, so that the few strongest do not drown what tells items apart.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from palate.arrays import Floats
+from palate.catalog.content import EMBEDDING, FUNCTION_WORDS, LITTLE, fields
+from palate.catalog.encoder import CONTENT_DIM
+from palate.catalog.item import Item
+from palate.models.tables import read_table, write_table
+
+FACTS, VECTORS = "content.json", "vectors.npy"
+SPARE = 1_024
+"""Rows kept free for items that come after the release, at least."""
+
+
+class ContentFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """``content.json``: what the numbers stand for."""
+
+    encoder: str
+    """As ``[content] encoder`` names it."""
+    version: int
+    """Of the catalogue that the vectors show."""
+    terms: tuple[str, ...]
+    """A word for each row of `Directions.terms`."""
+
+
+class Directions(NamedTuple):
+    """What was learnt, as arrays."""
+
+    idf: Floats
+    """(terms,)."""
+    terms: Floats
+    """(terms, 64): where each word points."""
+    given: Floats
+    """(width, 64): where the numbers of the site's own embeddings point; (0, 64) without any."""
+    given_mean: Floats
+    """(width,): the mean of the embeddings at unit length, which says nothing of any item."""
+
+
+class Terms:
+    """Weighs the words of an item."""
+
+    def __init__(self, names: Sequence[str], idf: Floats) -> None:
+        self.names, self.idf = tuple(names), idf
+        self._place = {name: place for place, name in enumerate(names)}
+        self._weight = [
+            float(weight) * (LITTLE if name in FUNCTION_WORDS else 1.0)
+            for name, weight in zip(names, idf, strict=True)
+        ]
+
+    def weigh(self, item: Item) -> tuple[list[int], Floats]:
+        """Places of the item's words and their weights, of unit length together."""
+        total: dict[int, float] = {}
+        for weight, words in fields(item):
+            told = Counter(self._place[word] for word in words if word in self._place)
+            weighed = {at: (1 + np.log(n)) * self._weight[at] for at, n in told.items()}
+            length = sum(each * each for each in weighed.values()) ** 0.5
+            for at, each in weighed.items():
+                total[at] = total.get(at, 0.0) + weight * each / length
+        values = np.array(list(total.values()), np.float32)
+        return list(total), values / max(float(np.linalg.norm(values)), 1e-9)
+
+
+class TermEncoder:
+    """Encodes items by the words and numbers that training has placed."""
+
+    def __init__(self, names: Sequence[str], table: Directions) -> None:
+        self.table, self.terms = table, Terms(names, table.idf)
+
+    def encode(self, items: Sequence[Item]) -> Floats:
+        vectors = np.zeros((len(items), CONTENT_DIM), np.float32)
+        for place, item in enumerate(items):
+            at, weights = self.terms.weigh(item)
+            vectors[place] = weights @ self.table.terms[at]
+        vectors += given(items, self.table.given_mean) @ self.table.given
+        return unit(vectors)
+
+
+def given(items: Sequence[Item], mean: Floats) -> Floats:
+    """(n, width) the items' own embeddings, as they enter; 0 for those of another width."""
+    numbers = np.zeros((len(items), len(mean)), np.float32)
+    for place, item in enumerate(items):
+        if item.embedding and len(item.embedding) == len(mean):
+            numbers[place] = upright(np.array([item.embedding], np.float64))[0]
+    has = numbers.any(axis=1, keepdims=True)
+    return np.float32(EMBEDDING) * unit(np.where(has, numbers - mean, np.float32(0)))
+
+
+def upright(numbers: NDArray[np.float64]) -> Floats:
+    """Rows at unit length, whatever their size; 0 for those that are no numbers."""
+    peak = np.abs(numbers).max(axis=1, keepdims=True, initial=0.0)
+    fit = np.isfinite(peak) & (peak > 0)
+    return unit(np.where(fit, numbers / np.where(fit, peak, 1.0), 0.0).astype(np.float32))
+
+
+def unit(vectors: Floats) -> Floats:
+    """Rows at unit length; 0 stays 0."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.where(lengths > 0, lengths, 1), np.float32)
+
+
+class ContentModel:
+    """The encoder of a release, and the vectors of the items it knew."""
+
+    def __init__(self, facts: ContentFacts, encoder: TermEncoder, vectors: Floats) -> None:
+        self.facts, self.encoder, self.vectors = facts, encoder, vectors
+
+    @property
+    def version(self) -> int:
+        """The catalogue's version that the vectors show."""
+        return self.facts.version
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Map what `save` wrote; rows that are written later are this process's own.
+
+        Raises OSError or ValueError.
+        """
+        facts = msgspec.json.decode((folder / FACTS).read_bytes(), type=ContentFacts)
+        encoder = TermEncoder(facts.terms, read_table(folder, Directions))
+        vectors = np.asarray(np.load(folder / VECTORS, mmap_mode="c"))
+        return cls(facts, encoder, vectors)
+
+    def save(self, folder: Path) -> None:
+        """Write facts, directions, and the vectors with rows to spare."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / FACTS).write_bytes(msgspec.json.encode(self.facts))
+        write_table(folder, self.encoder.table)
+        spare = max(SPARE, len(self.vectors) // 4)
+        np.save(folder / VECTORS, np.pad(self.vectors, ((0, spare), (0, 0))))

@@ -1,0 +1,107 @@
+"""Learns where words point: TF-IDF over the catalogue, and its truncated SVD."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import sparse
+from sklearn.utils.extmath import randomized_svd
+
+from palate.arrays import Floats
+from palate.catalog.columns import ItemColumns
+from palate.catalog.content import fields
+from palate.catalog.encoder import CONTENT_DIM
+from palate.catalog.item import Item
+from palate.catalog.protocol import ItemCatalog
+from palate.models.content import (
+    ContentFacts,
+    ContentModel,
+    Directions,
+    TermEncoder,
+    Terms,
+    given,
+    upright,
+)
+
+LEAST_SEEN = 2
+"""A word that a single item has places nothing else."""
+MOST_TERMS, MOST_ITEMS = 50_000, 50_000
+"""The commonest words, and so many items of a larger catalogue, are learnt from."""
+FEWEST_ITEMS, FEWEST_TERMS = 20, 2
+FLAT = 0.5
+"""Strengths are raised to 1 - so much: 0 leaves the SVD as it is, 1 makes all directions equal."""
+PASSES = 4
+FAINT = 1e-4
+"""Directions weaker than this share of the strongest are noise."""
+CHUNK = 20_000
+
+
+def learn_encoder(items: ItemCatalog, seed: int) -> TermEncoder | None:
+    """Fit to the words of the catalogue; None where there are too few to compare."""
+    told = _sample(items, seed)
+    terms = _terms(told)
+    if len(told) < FEWEST_ITEMS or len(terms.names) < FEWEST_TERMS:
+        return None
+    mean = _mean(told)
+    matrix = sparse.hstack([_weighed(told, terms), sparse.csr_matrix(given(told, mean))], "csr")
+    directions = _directions(matrix, seed)
+    split = len(terms.names)
+    return TermEncoder(
+        terms.names, Directions(terms.idf, directions[:split], directions[split:], mean)
+    )
+
+
+def model_of(name: str, encoder: TermEncoder, columns: ItemColumns) -> ContentModel:
+    """What goes into the release: the encoder, and the vectors it made for `columns`."""
+    facts = ContentFacts(encoder=name, version=columns.version, terms=encoder.terms.names)
+    return ContentModel(facts, encoder, columns.content[: columns.size])
+
+
+def _sample(items: ItemCatalog, seed: int) -> list[Item]:
+    told, after = [], 0
+    while changes := items.changes(after, CHUNK):
+        told += [change.item for change in changes if change.item is not None]
+        after = changes[-1].version
+    if len(told) <= MOST_ITEMS:
+        return told
+    dice = np.random.Generator(np.random.PCG64(seed))
+    return [told[at] for at in np.sort(dice.permutation(len(told))[:MOST_ITEMS]).tolist()]
+
+
+def _terms(items: Sequence[Item]) -> Terms:
+    seen = Counter[str]()
+    for item in items:
+        seen.update({word for _, words in fields(item) for word in words})
+    common = [(word, n) for word, n in seen.most_common(MOST_TERMS) if n >= LEAST_SEEN]
+    having = np.array([n for _, n in common], np.float32)
+    idf = np.log((1 + len(items)) / (1 + having)) + 1
+    return Terms([word for word, _ in common], idf.astype(np.float32))
+
+
+def _mean(items: Sequence[Item]) -> Floats:
+    told = [item.embedding for item in items if item.embedding]
+    if not told:
+        return np.zeros(0, np.float32)
+    widths = Counter(map(len, told)).most_common(1)[0][0]
+    numbers = np.array([each for each in told if len(each) == widths], np.float64)
+    return np.asarray(upright(numbers).mean(axis=0), np.float32)
+
+
+def _weighed(items: Sequence[Item], terms: Terms) -> sparse.csr_matrix:
+    """(items, terms)."""
+    rows = [terms.weigh(item) for item in items]
+    ends = np.cumsum([0, *(len(places) for places, _ in rows)])
+    places = np.fromiter((at for each, _ in rows for at in each), np.int32, int(ends[-1]))
+    values = np.concatenate([values for _, values in rows])
+    return sparse.csr_matrix((values, places, ends), (len(items), len(terms.names)))
+
+
+def _directions(matrix: sparse.csr_matrix, seed: int) -> Floats:
+    """(inputs, 64), turned at random so that no item that says anything has zeros in its vector."""
+    wide = min(CONTENT_DIM, *matrix.shape)
+    _, strength, inputs = randomized_svd(matrix, wide, n_iter=PASSES, random_state=seed)
+    sound = strength > FAINT * strength[0]
+    scale = np.where(sound, np.maximum(strength, 1e-12) ** -FLAT, 0.0)
+    dice = np.random.Generator(np.random.PCG64(seed))
+    turn, _ = np.linalg.qr(dice.standard_normal((CONTENT_DIM, CONTENT_DIM)))
+    return np.asarray((inputs.T * scale) @ turn[:wide], np.float32)

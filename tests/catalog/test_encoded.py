@@ -1,0 +1,99 @@
+"""Columns with content as a release encodes it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from palate.arrays import Floats
+from palate.catalog.columns import ItemColumns
+from palate.catalog.content import content_vector
+from palate.catalog.encoded import EncodedColumns
+from palate.catalog.encoder import ContentEncoder
+from palate.catalog.item import Item
+from palate.catalog.sqlite import SqliteItems
+
+
+class ByLength:
+    """Tells items apart by how long their title is."""
+
+    def encode(self, items: Sequence[Item]) -> Floats:
+        return np.array([[float(len(item.title))] * 64 for item in items], np.float32)
+
+
+class Brought(NamedTuple):
+    encoder: ContentEncoder
+    vectors: Floats
+    version: int
+
+
+def site(*titles: str) -> tuple[SqliteItems, ItemColumns]:
+    items = SqliteItems(Path(":memory:"))
+    items.put([titled(n, title) for n, title in enumerate(titles)])
+    columns = ItemColumns.in_memory()
+    columns.write(items.changes(0, 100))
+    return items, columns
+
+
+def titled(n: int, title: str) -> Item:
+    return Item(item_id=f"i{n}", title=title, categories=("drama",))
+
+
+def brought(columns: ItemColumns, spare: int = 3) -> Brought:
+    vectors = np.zeros((columns.size + spare, 64), np.float32)
+    vectors[: columns.size] = 7.0
+    return Brought(ByLength(), vectors, columns.version)
+
+
+def first(columns: ItemColumns, *rows: int) -> list[float]:
+    found: list[float] = columns.read(np.array(rows, np.int32), ("content",))["content"][
+        :, 0
+    ].tolist()
+    return found
+
+
+def test_what_the_release_knew_is_read_as_it_brought_it_and_the_rest_as_it_is() -> None:
+    items, plain = site("a", "b")
+    columns = EncodedColumns(plain, brought(plain))
+    columns.follow(items)
+    assert first(columns, 0, 1, 2, -1) == [7.0, 7.0, 0.0, 0.0]
+    assert columns.content[0, 0] == 7.0
+    assert (columns.size, columns.version) == (2, 2)
+    assert columns.categories[1, 0] == columns.category_code("drama") == 0
+    assert columns.plain is plain
+    np.testing.assert_array_equal(plain.content[0], content_vector(titled(0, "a")))
+
+
+def test_what_came_changed_or_went_since_is_encoded_once_the_columns_show_it() -> None:
+    items, plain = site("a", "b")
+    columns = EncodedColumns(plain, brought(plain))
+    items.put([titled(0, "four"), titled(2, "seven..")])
+    items.remove(["i1"])
+    columns.follow(items)
+    assert first(columns, 0, 1, 2) == [7.0, 7.0, 0.0]
+    plain.write(items.changes(plain.version, 100))
+    columns.follow(items)
+    assert first(columns, 0, 1, 2) == [4.0, 0.0, 7.0]
+    assert (columns.size, columns.version) == (3, plain.version)
+
+
+def test_any_number_of_new_items_finds_room_and_the_row_behind_them_stays_blank() -> None:
+    items, plain = site("a")
+    columns = EncodedColumns(plain, brought(plain, spare=1))
+    items.put([titled(n, "x" * n) for n in range(1, 3_000)])
+    plain.write(items.changes(plain.version, 5_000))
+    assert columns.size == 1
+    columns.follow(items)
+    columns.refresh()
+    assert columns.size == 3_000
+    assert first(columns, 0, 1, 2_999, 3_000, 99_999) == [7.0, 1.0, 2_999.0, 0.0, 0.0]
+    assert len(columns.content) > columns.size
+    assert columns.servable is plain.servable
+
+
+def test_two_releases_read_the_same_items_each_in_its_own_way() -> None:
+    _, plain = site("abc")
+    older, newer = EncodedColumns(plain, brought(plain)), EncodedColumns(plain, brought(plain))
+    newer._vectors[0] = 1.0
+    assert (first(older, 0), first(newer, 0)) == ([7.0], [1.0])

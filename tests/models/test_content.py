@@ -1,0 +1,103 @@
+"""How a release reads what items say of themselves."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given as supposing
+from hypothesis import strategies as st
+
+from palate.arrays import Floats
+from palate.catalog.item import Item
+from palate.models.content import (
+    ContentFacts,
+    ContentModel,
+    Directions,
+    TermEncoder,
+    given,
+    upright,
+)
+
+DICE = np.random.Generator(np.random.PCG64(3))
+NAMES = ("star", "ship", "love", "the")
+TABLE = Directions(
+    np.array([1.0, 2.0, 1.0, 1.0], np.float32),
+    DICE.standard_normal((4, 64)).astype(np.float32),
+    DICE.standard_normal((3, 64)).astype(np.float32),
+    np.zeros(3, np.float32),
+)
+ENCODER = TermEncoder(NAMES, TABLE)
+
+
+def one(item: Item) -> Floats:
+    vector: Floats = ENCODER.encode([item])[0]
+    return vector
+
+
+def test_an_item_points_where_its_words_do_by_what_they_weigh() -> None:
+    vector = one(Item(item_id="a", title="Star ship star"))
+    weights = np.array([1 + np.log(2), 2.0])
+    expected = weights @ TABLE.terms[:2]
+    np.testing.assert_allclose(vector, expected / np.linalg.norm(expected), rtol=1e-5)
+
+
+def test_function_words_say_little_and_unknown_ones_nothing() -> None:
+    plain, chatty = one(Item(item_id="a", title="love")), one(Item(item_id="a", title="the love"))
+    assert plain @ chatty > 0.98
+    np.testing.assert_array_equal(one(Item(item_id="a", title="love zyx")), plain)
+    assert not one(Item(item_id="a", title="zyx")).any()
+    assert not one(Item(item_id="a")).any()
+
+
+def test_an_embedding_of_the_site_counts_beside_the_words() -> None:
+    told = Item(item_id="a", title="love", embedding=(0.0, 2.0, 0.0))
+    expected = one(Item(item_id="a", title="love")) * np.linalg.norm(TABLE.terms[2]) + (
+        1.5 * TABLE.given[1]
+    )
+    np.testing.assert_allclose(one(told), expected / np.linalg.norm(expected), rtol=1e-5)
+
+
+@pytest.mark.parametrize("numbers", [(0.0, 0.0, 0.0), (1.0, 2.0), (float("inf"), 0.0, 1.0)])
+def test_an_embedding_that_says_nothing_here_is_passed_over(numbers: tuple[float, ...]) -> None:
+    plain = one(Item(item_id="a", title="love"))
+    told = one(Item(item_id="a", title="love", embedding=numbers))
+    np.testing.assert_array_equal(told, plain)
+
+
+def test_what_all_embeddings_share_is_left_out() -> None:
+    mean = np.array([0.6, 0.0, 0.0], np.float32)
+    found = given([Item(item_id="a", embedding=(0.6, 0.8, 0.0))], mean)[0]
+    np.testing.assert_allclose(found, [0.0, 1.5, 0.0], atol=1e-6)
+
+
+def test_huge_numbers_keep_their_direction() -> None:
+    np.testing.assert_allclose(upright(np.array([[3e300, 4e300]])), [[0.6, 0.8]], rtol=1e-6)
+
+
+@supposing(st.lists(st.sampled_from((*NAMES, "zyx")), max_size=8))
+def test_items_are_encoded_alone_or_together_with_the_same_result(words: list[str]) -> None:
+    items = [Item(item_id=word, title=" ".join(words), tags=(word,)) for word in words]
+    together = ENCODER.encode(items)
+    assert together.shape == (len(items), 64)
+    for item, vector in zip(items, together, strict=True):
+        np.testing.assert_array_equal(one(item), vector)
+        assert np.linalg.norm(vector) == pytest.approx(float(vector.any()), abs=1e-5)
+
+
+def test_a_saved_model_comes_back_with_rows_to_spare_and_its_files_are_never_written(
+    tmp_path: Path,
+) -> None:
+    vectors = DICE.standard_normal((5, 64)).astype(np.float32)
+    facts = ContentFacts(encoder="tfidf", version=9, terms=NAMES)
+    ContentModel(facts, ENCODER, vectors).save(tmp_path)
+    before = (tmp_path / "vectors.npy").read_bytes()
+    found = ContentModel.load(tmp_path)
+    assert (found.version, found.facts) == (9, facts)
+    np.testing.assert_array_equal(found.vectors[:5], vectors)
+    assert len(found.vectors) >= 1_000
+    assert not found.vectors[5:].any()
+    item = Item(item_id="a", title="love ship", embedding=(1.0, 2.0, 3.0))
+    np.testing.assert_array_equal(found.encoder.encode([item]), ENCODER.encode([item]))
+    found.vectors[7] = 1.0
+    assert (tmp_path / "vectors.npy").read_bytes() == before
+    assert not ContentModel.load(tmp_path).vectors[7].any()
