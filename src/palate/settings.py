@@ -164,9 +164,10 @@ class FeatureSettings(Part, frozen=True):
 class ContentSettings(Part, frozen=True):
     """``[content]``: how a release understands what items say of themselves."""
 
-    encoder: Literal["hashed", "tfidf"] = "tfidf"
+    encoder: Literal["hashed", "tfidf", "minilm"] = "tfidf"
     """`hashed` gives every word a direction by chance; `tfidf` learns from the catalogue which
-    words go together and which ones tell items apart. Before the first release all are hashed."""
+    words go together and which ones tell items apart; `minilm` also reads whole sentences (needs
+    the extra `text`, 3 to 50 ms a text). Before the first release all words are hashed."""
 
 
 class TrainingSettings(Part, frozen=True):

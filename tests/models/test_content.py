@@ -25,6 +25,8 @@ TABLE = Directions(
     DICE.standard_normal((4, 64)).astype(np.float32),
     DICE.standard_normal((3, 64)).astype(np.float32),
     np.zeros(3, np.float32),
+    np.zeros((0, 64), np.float32),
+    np.zeros(0, np.float32),
 )
 ENCODER = TermEncoder(NAMES, TABLE)
 

@@ -1,6 +1,7 @@
 """How a release reads what items say of themselves: words weighed and placed by training.
 
-    item:  normalise( sum of tf-idf(word) * direction(word)  +  its own embedding * directions )
+    item:  normalise( sum of tf-idf(word) * direction(word)
+                      + its own embedding * directions + its sentences * directions )
 
 A word's tf-idf is (1 + log of how often a field has it) * idf, each field of unit length times its
 weight, as when they are hashed (`catalog.content`). The directions are those in which the
@@ -21,9 +22,12 @@ from palate.arrays import Floats
 from palate.catalog.content import EMBEDDING, FUNCTION_WORDS, LITTLE, fields
 from palate.catalog.encoder import CONTENT_DIM
 from palate.catalog.item import Item
+from palate.models.sentences import MiniLm, Sentences
 from palate.models.tables import read_table, write_table
 
 FACTS, VECTORS = "content.json", "vectors.npy"
+SENTENCES = 0.7
+"""Weight of what whole sentences say, where words have 1 and embeddings 1.5."""
 SPARE = 1_024
 """Rows kept free for items that come after the release, at least."""
 
@@ -50,6 +54,10 @@ class Directions(NamedTuple):
     """(width, 64): where the numbers of the site's own embeddings point; (0, 64) without any."""
     given_mean: Floats
     """(width,): the mean of the embeddings at unit length, which says nothing of any item."""
+    read: Floats
+    """(384, 64): where whole sentences point; (0, 64) where none are read."""
+    read_mean: Floats
+    """(384,): the mean of the catalogue's sentences."""
 
 
 class Terms:
@@ -79,7 +87,10 @@ class Terms:
 class TermEncoder:
     """Encodes items by the words and numbers that training has placed."""
 
-    def __init__(self, names: Sequence[str], table: Directions) -> None:
+    def __init__(
+        self, names: Sequence[str], table: Directions, sentences: Sentences | None = None
+    ) -> None:
+        self.sentences = sentences
         self.table, self.terms = table, Terms(names, table.idf)
 
     def encode(self, items: Sequence[Item]) -> Floats:
@@ -88,6 +99,9 @@ class TermEncoder:
             at, weights = self.terms.weigh(item)
             vectors[place] = weights @ self.table.terms[at]
         vectors += given(items, self.table.given_mean) @ self.table.given
+        if self.sentences is not None:
+            read = said(self.sentences.embed(items), self.table.read_mean)
+            vectors += read @ self.table.read
         return unit(vectors)
 
 
@@ -99,6 +113,12 @@ def given(items: Sequence[Item], mean: Floats) -> Floats:
             numbers[place] = upright(np.array([item.embedding], np.float64))[0]
     has = numbers.any(axis=1, keepdims=True)
     return np.float32(EMBEDDING) * unit(np.where(has, numbers - mean, np.float32(0)))
+
+
+def said(sentences: Floats, mean: Floats) -> Floats:
+    """(n, 384) sentences as they enter; 0 for those that are 0."""
+    has = sentences.any(axis=1, keepdims=True)
+    return np.float32(SENTENCES) * unit(np.where(has, sentences - mean, np.float32(0)))
 
 
 def upright(numbers: NDArray[np.float64]) -> Floats:
@@ -129,10 +149,11 @@ class ContentModel:
     def load(cls, folder: Path) -> Self:
         """Map what `save` wrote; rows that are written later are this process's own.
 
-        Raises OSError or ValueError.
+        Raises OSError or ValueError, and MissingExtra where it reads sentences and cannot here.
         """
         facts = msgspec.json.decode((folder / FACTS).read_bytes(), type=ContentFacts)
-        encoder = TermEncoder(facts.terms, read_table(folder, Directions))
+        sentences = MiniLm.open() if facts.encoder == "minilm" else None
+        encoder = TermEncoder(facts.terms, read_table(folder, Directions), sentences)
         vectors = np.asarray(np.load(folder / VECTORS, mmap_mode="c"))
         return cls(facts, encoder, vectors)
 

@@ -20,8 +20,10 @@ from palate.models.content import (
     TermEncoder,
     Terms,
     given,
+    said,
     upright,
 )
+from palate.models.sentences import Sentences
 
 LEAST_SEEN = 2
 """A word that a single item has places nothing else."""
@@ -36,19 +38,24 @@ FAINT = 1e-4
 CHUNK = 20_000
 
 
-def learn_encoder(items: ItemCatalog, seed: int) -> TermEncoder | None:
+def learn_encoder(
+    items: ItemCatalog, seed: int, sentences: Sentences | None = None
+) -> TermEncoder | None:
     """Fit to the words of the catalogue; None where there are too few to compare."""
     told = _sample(items, seed)
     terms = _terms(told)
     if len(told) < FEWEST_ITEMS or len(terms.names) < FEWEST_TERMS:
         return None
     mean = _mean(told)
-    matrix = sparse.hstack([_weighed(told, terms), sparse.csr_matrix(given(told, mean))], "csr")
-    directions = _directions(matrix, seed)
-    split = len(terms.names)
-    return TermEncoder(
-        terms.names, Directions(terms.idf, directions[:split], directions[split:], mean)
+    read = sentences.embed(told) if sentences else np.zeros((len(told), 0), np.float32)
+    read_mean = np.asarray(read.mean(axis=0), np.float32)
+    beside = np.hstack([given(told, mean), said(read, read_mean)])
+    matrix = sparse.hstack([_weighed(told, terms), sparse.csr_matrix(beside)], "csr")
+    words, ours, theirs = np.split(
+        _directions(matrix, seed), [len(terms.names), len(terms.names) + len(mean)]
     )
+    table = Directions(terms.idf, words, ours, mean, theirs, read_mean)
+    return TermEncoder(terms.names, table, sentences)
 
 
 def model_of(name: str, encoder: TermEncoder, columns: ItemColumns) -> ContentModel:

@@ -25,6 +25,7 @@ from palate.clock import Clock, SystemClock
 from palate.features.measured import write_measured
 from palate.features.vector import layout_hash, meanings
 from palate.models.content import TermEncoder
+from palate.models.sentences import MiniLm, TextCache
 from palate.models.two_tower import TwoTower
 from palate.releases.directory import ReleaseDirectory
 from palate.releases.manifest import Manifest
@@ -56,6 +57,9 @@ REFITTED = (
     " tower knows all of it. It went on from the same weights, so the scales agree, but its scores"
     " are somewhat better than those the ranker was trained and judged on."
 )
+
+SENTENCES = "sentences.db"
+"""In the site's folder: what the language model said of texts; may be deleted."""
 
 
 def train(
@@ -116,7 +120,10 @@ class _Run:
         if self.stores.settings.content.encoder == "hashed":
             return None
         self.progress("content", 0.0, "placing the words of the catalogue")
-        return learn_encoder(self.stores.items, self.settings.seed)
+        if self.stores.settings.content.encoder == "tfidf":
+            return learn_encoder(self.stores.items, self.settings.seed)
+        cache = TextCache(self.stores.settings.path(SENTENCES))
+        return learn_encoder(self.stores.items, self.settings.seed, MiniLm.open(cache))
 
     def _ranker(
         self, data: Dataset, tower: TowerOutcome, solved: Solved, live: Release | None
