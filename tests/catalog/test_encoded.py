@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from palate.arrays import Floats
 from palate.catalog.columns import ItemColumns
@@ -25,7 +26,11 @@ class ByLength:
 class Brought(NamedTuple):
     encoder: ContentEncoder
     vectors: Floats
+    codes: NDArray[np.int16]
     version: int
+
+    def codes_of(self, vectors: Floats) -> NDArray[np.int16]:
+        return np.repeat(vectors[:, :1], 3, axis=1).astype(np.int16)
 
 
 def site(*titles: str) -> tuple[SqliteItems, ItemColumns]:
@@ -43,7 +48,14 @@ def titled(n: int, title: str) -> Item:
 def brought(columns: ItemColumns, spare: int = 3) -> Brought:
     vectors = np.zeros((columns.size + spare, 64), np.float32)
     vectors[: columns.size] = 7.0
-    return Brought(ByLength(), vectors, columns.version)
+    codes = np.full((len(vectors), 3), -1, np.int16)
+    codes[: columns.size] = 5
+    return Brought(ByLength(), vectors, codes, columns.version)
+
+
+def code(columns: ItemColumns, *rows: int) -> list[int]:
+    found: list[int] = columns.read(np.array(rows, np.int32), ("code",))["code"].tolist()
+    return found
 
 
 def first(columns: ItemColumns, *rows: int) -> list[float]:
@@ -58,6 +70,7 @@ def test_what_the_release_knew_is_read_as_it_brought_it_and_the_rest_as_it_is() 
     columns = EncodedColumns(plain, brought(plain))
     columns.follow(items)
     assert first(columns, 0, 1, 2, -1) == [7.0, 7.0, 0.0, 0.0]
+    assert (code(columns, 0, 2, -1), code(plain, 0, 2, -1)) == ([5, -1, -1], [-1, -1, -1])
     assert columns.content[0, 0] == 7.0
     assert (columns.size, columns.version) == (2, 2)
     assert columns.categories[1, 0] == columns.category_code("drama") == 0
@@ -75,6 +88,7 @@ def test_what_came_changed_or_went_since_is_encoded_once_the_columns_show_it() -
     plain.write(items.changes(plain.version, 100))
     columns.follow(items)
     assert first(columns, 0, 1, 2) == [4.0, 0.0, 7.0]
+    assert code(columns, 0, 1, 2, 3) == [4, 0, 7, -1]
     assert (columns.size, columns.version) == (3, plain.version)
 
 
@@ -88,6 +102,7 @@ def test_any_number_of_new_items_finds_room_and_the_row_behind_them_stays_blank(
     columns.refresh()
     assert columns.size == 3_000
     assert first(columns, 0, 1, 2_999, 3_000, 99_999) == [7.0, 1.0, 2_999.0, 0.0, 0.0]
+    assert code(columns, 0, 1, 2_999, 3_000, 99_999) == [5, 1, 2_999, -1, -1]
     assert len(columns.content) > columns.size
     assert columns.servable is plain.servable
 

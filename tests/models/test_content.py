@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from palate.arrays import Floats
 from palate.catalog.item import Item
+from palate.models.codes import codes_of
 from palate.models.content import (
     ContentFacts,
     ContentModel,
@@ -91,13 +92,18 @@ def test_a_saved_model_comes_back_with_rows_to_spare_and_its_files_are_never_wri
 ) -> None:
     vectors = DICE.standard_normal((5, 64)).astype(np.float32)
     facts = ContentFacts(encoder="tfidf", version=9, terms=NAMES)
-    ContentModel(facts, ENCODER, vectors).save(tmp_path)
+    books = DICE.standard_normal((3, 4, 64)).astype(np.float32)
+    codes = codes_of(vectors, books)
+    ContentModel(facts, ENCODER, (vectors, codes), books).save(tmp_path)
     before = (tmp_path / "vectors.npy").read_bytes()
     found = ContentModel.load(tmp_path)
     assert (found.version, found.facts) == (9, facts)
     np.testing.assert_array_equal(found.vectors[:5], vectors)
     assert len(found.vectors) >= 1_000
     assert not found.vectors[5:].any()
+    np.testing.assert_array_equal(found.codes[:5], found.codes_of(vectors))
+    assert (found.codes[5:] == -1).all()
+    assert len(found.codes) == len(found.vectors)
     item = Item(item_id="a", title="love ship", embedding=(1.0, 2.0, 3.0))
     np.testing.assert_array_equal(found.encoder.encode([item]), ENCODER.encode([item]))
     found.vectors[7] = 1.0

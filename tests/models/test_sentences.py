@@ -78,7 +78,8 @@ def test_words_and_sentences_are_placed_together_and_come_back_from_the_release(
     assert encoder is not None
     vectors = encoder.encode(tiny_items())
     facts = ContentFacts(encoder="minilm", version=1, terms=encoder.terms.names)
-    ContentModel(facts, encoder, vectors).save(tmp_path)
+    codes, books = np.full((len(vectors), 3), -1, np.int16), np.zeros((3, 0, 64), np.float32)
+    ContentModel(facts, encoder, (vectors, codes), books).save(tmp_path)
     found = ContentModel.load(tmp_path)
     np.testing.assert_allclose(found.encoder.encode(tiny_items()), vectors, atol=1e-5)
     # No word of it is known; what it means is.

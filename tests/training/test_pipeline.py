@@ -189,11 +189,16 @@ def test_a_release_brings_how_it_understands_items_and_what_it_made_of_them(
     assert {name for name in release.manifest.files if name.startswith("content/")} >= {
         "content/content.json",
         "content/terms.npy",
+        "content/codebooks.npy",
+        "content/codes.npy",
         "content/vectors.npy",
     }
     held = release.content.encoder.encode(board_items())
     np.testing.assert_array_equal(release.content.vectors[:ITEMS], held)
-    np.testing.assert_array_equal(with_release(site, release).columns.content[:ITEMS], held)
+    columns = with_release(site, release).columns
+    np.testing.assert_array_equal(columns.content[:ITEMS], held)
+    code = columns.read(np.arange(ITEMS, dtype=np.int32), ("code",))["code"]
+    assert not set(code[::2].tolist()) & set(code[1::2].tolist())
 
 
 def test_an_item_that_came_after_the_release_is_near_its_like_at_once(trained: Trained) -> None:

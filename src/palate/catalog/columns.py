@@ -46,6 +46,8 @@ COLUMNS = {
     "tags": Column("u2"),
     "content": Column("f4", (CONTENT_DIM,)),
 }
+UNCODED = np.full(1, -1, np.int16)
+"""What is read as any item's `code`, which only a release gives: see `EncodedColumns`."""
 NAMES = ("categories", "creators", "regions")
 HEADER = dict.fromkeys(("format", "size", "version", "boot", "epoch", *NAMES), "i8") | FIELDS
 """`boot`: the boot of the machine that wrote last, 0 once synced. `epoch`: names the vocabularies'
@@ -200,7 +202,7 @@ class ItemColumns:
             self._lock = None
 
     def _array(self, name: str) -> NDArray[Any]:
-        return self._held[name]
+        return UNCODED if name == "code" else self._held[name]
 
     def _bind(self) -> None:
         """Take up the arrays (and vocabularies) of the generation now mapped."""

@@ -14,6 +14,8 @@ from palate.catalog.protocol import ItemCatalog, ItemChange
 
 CHANGES = 2_000
 """Changes of the catalogue encoded at a time."""
+LEVELS = 3
+"""Codes of an item; the first one is what a rule names as `code`."""
 BOUND = (*COLUMNS, "attributes", "_category", "_creator", "_region", "_epoch")
 
 
@@ -28,8 +30,17 @@ class Content(Protocol):
         ...
 
     @property
+    def codes(self) -> NDArray[np.int16]:
+        """As long, (…, 3): what each item is about, -1 where nothing is said."""
+        ...
+
+    @property
     def version(self) -> int:
         """The catalogue's version that the vectors show."""
+        ...
+
+    def codes_of(self, vectors: Floats) -> NDArray[np.int16]:
+        """The codes of vectors."""
         ...
 
 
@@ -42,10 +53,13 @@ class EncodedColumns(ItemColumns):
     """
 
     content: Floats
+    codes: NDArray[np.int16]
+    """(rows, 3): what an item is about; `read` gives the first of them as ``code``."""
 
     def __init__(self, plain: ItemColumns, brought: Content) -> None:
         self._plain, self._guard = plain, threading.Lock()
-        self._vectors, self._shown = brought.vectors, brought.version
+        self._vectors, self._codes = brought.vectors, brought.codes
+        self._shown, self._coded = brought.version, brought.codes_of
         super().__init__(plain._held, None, write=False)  # noqa: SLF001  a view of the same arrays
         self.encoder = brought.encoder
 
@@ -87,7 +101,7 @@ class EncodedColumns(ItemColumns):
         vectors = np.zeros((len(latest), CONTENT_DIM), np.float32)
         place = {row: at for at, row in enumerate(latest)}
         vectors[[place[row] for row, _ in known]] = self.encoder.encode([item for _, item in known])
-        self._vectors[list(latest)] = vectors
+        self._vectors[list(latest)], self._codes[list(latest)] = vectors, self._coded(vectors)
         self._shown = changes[-1].version
 
     def _reserve(self, size: int) -> None:
@@ -96,11 +110,15 @@ class EncodedColumns(ItemColumns):
             room = np.zeros((2 * size + 2, CONTENT_DIM), np.float32)
             room[: len(self._vectors)] = self._vectors
             self._vectors = self.content = room
+            spare = ((0, len(room) - len(self._codes)), (0, 0))
+            self._codes = self.codes = np.pad(self._codes, spare, constant_values=-1)
 
     def _array(self, name: str) -> NDArray[Any]:
+        if name == "code":
+            return self.codes[:, 0]
         return self.content if name == "content" else super()._array(name)
 
     def _bind(self) -> None:
         for name in BOUND:
             setattr(self, name, getattr(self._plain, name))
-        self.content = self._vectors
+        self.content, self.codes = self._vectors, self._codes

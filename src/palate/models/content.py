@@ -12,7 +12,7 @@ its strength, so that the few strongest do not drown what tells items apart.
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeAlias
 
 import msgspec
 import numpy as np
@@ -22,10 +22,12 @@ from palate.arrays import Floats
 from palate.catalog.content import EMBEDDING, FUNCTION_WORDS, LITTLE, fields
 from palate.catalog.encoder import CONTENT_DIM
 from palate.catalog.item import Item
+from palate.models.codes import codes_of
 from palate.models.sentences import MiniLm, Sentences
 from palate.models.tables import read_table, write_table
 
-FACTS, VECTORS = "content.json", "vectors.npy"
+FACTS, VECTORS, CODES, BOOKS = "content.json", "vectors.npy", "codes.npy", "codebooks.npy"
+Codes: TypeAlias = NDArray[np.int16]
 SENTENCES = 0.7
 """Weight of what whole sentences say, where words have 1 and embeddings 1.5."""
 SPARE = 1_024
@@ -135,15 +137,22 @@ def unit(vectors: Floats) -> Floats:
 
 
 class ContentModel:
-    """The encoder of a release, and the vectors of the items it knew."""
+    """The encoder of a release, and the vectors and codes of the items it knew."""
 
-    def __init__(self, facts: ContentFacts, encoder: TermEncoder, vectors: Floats) -> None:
-        self.facts, self.encoder, self.vectors = facts, encoder, vectors
+    def __init__(
+        self, facts: ContentFacts, encoder: TermEncoder, items: tuple[Floats, Codes], books: Floats
+    ) -> None:
+        self.facts, self.encoder, self._books = facts, encoder, books
+        self.vectors, self.codes = items
 
     @property
     def version(self) -> int:
         """The catalogue's version that the vectors show."""
         return self.facts.version
+
+    def codes_of(self, vectors: Floats) -> Codes:
+        """(n, 3): what vectors are about; see `models.codes`."""
+        return codes_of(vectors, self._books)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -154,13 +163,17 @@ class ContentModel:
         facts = msgspec.json.decode((folder / FACTS).read_bytes(), type=ContentFacts)
         sentences = MiniLm.open() if facts.encoder == "minilm" else None
         encoder = TermEncoder(facts.terms, read_table(folder, Directions), sentences)
-        vectors = np.asarray(np.load(folder / VECTORS, mmap_mode="c"))
-        return cls(facts, encoder, vectors)
+        vectors, codes = (np.load(folder / name, mmap_mode="c") for name in (VECTORS, CODES))
+        items = np.asarray(vectors), np.asarray(codes)
+        return cls(facts, encoder, items, np.load(folder / BOOKS))
 
     def save(self, folder: Path) -> None:
-        """Write facts, directions, and the vectors with rows to spare."""
+        """Write facts, directions and centres, and vectors and codes with rows to spare."""
         folder.mkdir(parents=True, exist_ok=True)
         (folder / FACTS).write_bytes(msgspec.json.encode(self.facts))
         write_table(folder, self.encoder.table)
         spare = max(SPARE, len(self.vectors) // 4)
-        np.save(folder / VECTORS, np.pad(self.vectors, ((0, spare), (0, 0))))
+        behind = ((0, spare), (0, 0))
+        np.save(folder / VECTORS, np.pad(self.vectors, behind))
+        np.save(folder / CODES, np.pad(self.codes, behind, constant_values=-1))
+        np.save(folder / BOOKS, self._books)

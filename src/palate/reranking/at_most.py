@@ -20,7 +20,8 @@ class AtMost:
     """
 
     column: str = "categories"
-    """An item column of codes: one, or several a row (-1 for none)."""
+    """An item column of codes: one, or several a row (-1 for none). `categories`, `creator`, or
+    `code`: what the live release says an item is about, from its words alone."""
     cap: int = 5
     screen: int = 12
 

@@ -13,6 +13,7 @@ from palate.catalog.content import fields
 from palate.catalog.encoder import CONTENT_DIM
 from palate.catalog.item import Item
 from palate.catalog.protocol import ItemCatalog
+from palate.models.codes import codes_of
 from palate.models.content import (
     ContentFacts,
     ContentModel,
@@ -24,6 +25,7 @@ from palate.models.content import (
     upright,
 )
 from palate.models.sentences import Sentences
+from palate.training.codes import fit_codebooks
 
 LEAST_SEEN = 2
 """A word that a single item has places nothing else."""
@@ -58,10 +60,12 @@ def learn_encoder(
     return TermEncoder(terms.names, table, sentences)
 
 
-def model_of(name: str, encoder: TermEncoder, columns: ItemColumns) -> ContentModel:
-    """What goes into the release: the encoder, and the vectors it made for `columns`."""
+def model_of(name: str, encoder: TermEncoder, columns: ItemColumns, seed: int) -> ContentModel:
+    """What goes into the release: the encoder, what it made for `columns`, and codes of that."""
     facts = ContentFacts(encoder=name, version=columns.version, terms=encoder.terms.names)
-    return ContentModel(facts, encoder, columns.content[: columns.size])
+    vectors = columns.content[: columns.size]
+    books = fit_codebooks(vectors, seed)
+    return ContentModel(facts, encoder, (vectors, codes_of(vectors, books)), books)
 
 
 def _sample(items: ItemCatalog, seed: int) -> list[Item]:

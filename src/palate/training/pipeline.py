@@ -154,7 +154,8 @@ class _Run:
             columns = self.stores.columns
             if self.content is not None:
                 chosen = self.stores.settings.content.encoder
-                model_of(chosen, self.content, columns).save(staging / CONTENT)
+                made = model_of(chosen, self.content, columns, self.settings.seed)
+                made.save(staging / CONTENT)
             refit_solved(solved, data, columns, self.settings, self.progress).save(staging)
             ranker = self._write(staging, data, tower, ranker)
             manifest = self._manifest(data, solved, tower, ranker)
