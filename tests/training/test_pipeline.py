@@ -26,14 +26,17 @@ from palate.features.measured import read_measured
 from palate.features.record import UserState
 from palate.features.vector import offered
 from palate.funnel.facts import heard
-from palate.funnel.types import Query
+from palate.funnel.types import Query, Slate
 from palate.releases.directory import ReleaseDirectory
 from palate.releases.release import Release
+from palate.reranking.at_most import AtMost
 from palate.retrieval.content import Content
 from palate.settings import ContentSettings, Settings
 from palate.stores import Stores, close, open_stores, refresh, stream_worker, with_release
 from palate.streaming.replay import Replay
+from palate.surfaces import funnels
 from palate.surfaces.home import generators
+from palate.surfaces.overrides import overridden
 from palate.testing.tiny import waited
 from palate.training.dataset import current_columns, read_dataset
 from palate.training.lock import training_lock
@@ -218,6 +221,29 @@ def test_an_item_that_came_after_the_release_is_near_its_like_at_once(trained: T
     assert stores.columns.plain.content[row].any()
     assert not np.allclose(stores.columns.content[row], stores.columns.plain.content[row])
     stores.items.remove(["new"])
+    close(stores)
+
+
+def test_a_page_may_be_kept_from_one_topic(trained: Trained) -> None:
+    stores = open_stores(trained.site.settings, writer=True)
+    stream_worker(stores, CLOCK).drain()
+    stores.columns.follow(stores.items)
+    columns = stores.columns
+    rows = np.arange(ITEMS, dtype=np.int32)
+    code = columns.read(rows, ("code",))["code"]
+    top = rows[code == code[0]][:8]
+    rest = rows[code != code[0]][:4]
+    slate = Slate(
+        np.concatenate((top, rest)),
+        np.linspace(1, 0, 12).astype(np.float32),
+        columns={"code": np.concatenate((code[top], code[rest]))},
+    )
+    found = AtMost("code", cap=3, screen=6).apply(Query("home", UserState.nobody(), 6, 0.0), slate)
+    assert (columns.read(found.rows[:6], ("code",))["code"] == code[0]).sum() == 3
+    chosen = overridden(funnels(stores)["home"], "home", {"at_most.column": "code"})
+    answer = waited(chosen.answer(Query("home", UserState.nobody(), 10, CLOCK.now())))
+    assert answer.step == "full"
+    assert len(answer.slate) == 10
     close(stores)
 
 
