@@ -28,6 +28,8 @@ POOL = Pool(
 class Learnt:
     """A release of which only the weights and the ranker matter here."""
 
+    content = None
+
     def __init__(self, fusion: dict[str, float], ranker: Any = None) -> None:
         self.fusion, self.ranker, self.two_tower = fusion, ranker, None
 

@@ -28,7 +28,7 @@ class Released:
     """A release of which only the tower matters here."""
 
     fusion: dict[str, float] = {}
-    ranker = None
+    ranker = content = None
 
     def __init__(self, tower: Model) -> None:
         self.two_tower = tower
