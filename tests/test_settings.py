@@ -48,6 +48,8 @@ def test_the_environment_overrides_the_file(tmp_path: Path) -> None:
         ("[serving]\nport = 70000\n", {}, "<= 65535"),
         ("[explore]\nepsilon = 2\n", {}, "<= 1"),
         ("[nothing]\n", {}, "nothing"),
+        ("[serving]\nprot = 1\n", {}, "[serving] has no 'prot'; did you mean 'port'?"),
+        ("[serving]\nport = 'x'\n", {}, "[serving] port: Expected `int`, got `str`"),
         ("serving = 3\n", {}, "serving"),
         ("[serving\n", {}, "line 1"),
         ("", {"PALATE_SERVING__PORT": "high"}, "port"),

@@ -8,8 +8,10 @@ file of a new site from this very text, so a setting and its meaning stand in on
 """
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, TypeAlias
@@ -333,9 +335,28 @@ def _read(file: Path, environment: Mapping[str, str] = MappingProxyType({})) -> 
         tree: dict[str, Any] = tomllib.loads(file.read_text("utf-8"))
         _overlay(tree, environment)
         msgspec.convert(tree, Settings, strict=False)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+    except msgspec.ValidationError as error:
+        told = _told(str(error))
+        raise BadInput(f"{file}: {told}", [Problem(str(file), told)]) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadInput(f"{file}: {error}", [Problem(str(file), str(error))]) from error
     return tree
+
+
+def _told(problem: str) -> str:
+    """A wrong setting by table and name: "[serving] port: Expected `int`, got `str`"."""
+    what, _, path = problem.partition(" - at `$")
+    table, _, name = path.rstrip("`").lstrip(".").partition(".")
+    where = f"[{table}] {name}".strip() if table else "the top of the file"
+    unknown = re.search("unknown field `(.+?)`", what)
+    if unknown is None:
+        return f"{where}: {what}"
+    known: tuple[str, ...] = Settings.__struct_fields__[1:]
+    if table:
+        known = type(getattr(Settings(), table)).__struct_fields__
+    near = get_close_matches(unknown[1], known, 1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+    return f"{where} has no {unknown[1]!r}; {hint}"
 
 
 def _laid(above: Any, below: Any) -> Any:

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from palate.cli.demo import Demo, _say, _site
+from palate.catalog.item import Item
+from palate.cli.demo import Demo, _bring_history, _say, _site
 from palate.cli.output import console
 from palate.console.pulse import Training
+from palate.errors import BadInput
 from palate.settings import FILE, Settings, load
+from palate.stores import open_sources
 
 
 def test_the_site_is_made_once_and_then_left_as_it_is(tmp_path: Path) -> None:
@@ -66,3 +69,13 @@ def test_with_json_the_facts_are_one_object_a_line(
     told = json.loads(capsys.readouterr().out)
     assert told["url"].startswith("http://127.0.0.1:")
     assert told["release"] == "none"
+
+
+def test_a_site_with_items_of_its_own_is_not_filled_with_films(tmp_path: Path) -> None:
+    settings = _site(tmp_path / "own", 20_003)
+    with open_sources(settings) as sources:
+        sources.items.put([Item(item_id="mine")])
+    with pytest.raises(BadInput, match="items of its own"):
+        _bring_history(settings)
+    with open_sources(settings) as sources:
+        assert sources.items.counts() == (1, 1)

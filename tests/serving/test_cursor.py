@@ -1,10 +1,13 @@
+import base64
+import zlib
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from palate.errors import BadInput
-from palate.serving.cursor import Cursor
+from palate.serving.cursor import HEAD, VERSION, Cursor, _varints
 
 MANY = 2**31
 """More rows than any token names: a catalogue that has them all."""
@@ -66,3 +69,27 @@ def test_a_forged_token_cannot_name_rows_that_there_are_not(cursor: Cursor) -> N
     with pytest.raises(BadInput):
         Cursor.decode(cursor.encode("home||"), "home||", 10, 9)
     assert Cursor.decode(cursor.encode("home||"), "home||", 10, 10).given == 1
+
+
+def forged(gaps: list[int], given: int = 1, seed_item: int = -1) -> str:
+    """A token that `encode` would never make; its stamp is no secret."""
+    head = HEAD.pack(VERSION, zlib.crc32(b"home||"), given, seed_item)
+    packed = zlib.compress(head + _varints(gaps))
+    return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        forged([1 << 70]),
+        forged([1 << 63]),
+        forged([5, (1 << 64) - 3]),
+        forged([1 << 62] * 4),
+        forged([5, 0]),
+        forged([5], given=2**32 - 1),
+        forged([5], seed_item=-7),
+    ],
+)
+def test_a_forged_token_is_refused_not_a_fault(token: str) -> None:
+    with pytest.raises(BadInput, match="cursor"):
+        Cursor.decode(token, "home||", 10, MANY)

@@ -10,6 +10,7 @@ from tests.serving.conftest import SmallSite
 from palate.funnel.engine import Funnel
 from palate.releases.directory import CURRENT, ReleaseDirectory
 from palate.releases.manifest import FILE, Manifest
+from palate.serving.live import RETRY
 
 
 @pytest.fixture
@@ -92,6 +93,39 @@ def test_a_half_written_release_is_refused(site: SmallSite, releases: ReleaseDir
     (releases.folder(name) / FILE).unlink()
     assert look(site) is False
     assert site.slate(user_id="u1")["release"] == "none"
+
+
+def test_a_mended_release_is_tried_again_once_it_is_promoted_again(
+    site: SmallSite, releases: ReleaseDirectory
+) -> None:
+    name = published(releases, 1.0)
+    releases.promote(name)
+    file = releases.folder(name) / FILE
+    whole = file.read_bytes()
+    file.unlink()
+    assert look(site) is False
+    told = site.client.get("/readyz").json()
+    assert told["ready"] is True
+    assert any(f"release {name} refused" in remark for remark in told["remarks"])
+    file.write_bytes(whole)
+    assert look(site) is False
+    releases.promote(name)
+    assert look(site) is True
+    assert site.client.get("/readyz").json()["remarks"] == []
+
+
+def test_a_refused_release_is_tried_again_after_a_while(
+    site: SmallSite, releases: ReleaseDirectory
+) -> None:
+    name = published(releases, 1.0)
+    releases.promote(name)
+    file = releases.folder(name) / FILE
+    whole = file.read_bytes()
+    file.unlink()
+    assert look(site) is False
+    file.write_bytes(whole)
+    site.clock.time += RETRY + 1.0
+    assert look(site) is True
 
 
 def test_a_release_that_loads_but_does_not_run_is_refused(

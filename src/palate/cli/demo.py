@@ -16,8 +16,8 @@ from palate.cli.output import console, progress_bar
 from palate.cli.site import JsonOption, settings_of
 from palate.clock import SystemClock
 from palate.console.pulse import Training, training_in
-from palate.errors import Unavailable
-from palate.intake.datasets.dataset import locate, store
+from palate.errors import BadInput, Unavailable
+from palate.intake.datasets.dataset import imported, locate, store
 from palate.intake.datasets.movielens_100k import DATASET
 from palate.serving.launch import check_port
 from palate.serving.supervisor import Supervisor, site_roles
@@ -79,6 +79,7 @@ def _site(folder: Path, port: int) -> Settings:
 def _bring_history(settings: Settings) -> None:
     """Fetch and import the ratings; what the site holds already is not imported again."""
     started = perf_counter()
+    _check_empty(settings)
     console.print(f"fetching {DATASET.name}: {DATASET.about}", highlight=False)
     folder = locate(DATASET, None, os.environ, Path.home())
     with open_sources(settings) as sources, progress_bar() as bar:
@@ -88,6 +89,15 @@ def _bring_history(settings: Settings) -> None:
         f" {stored.items:,} films, {stored.users:,} people in {perf_counter() - started:.1f} s",
         highlight=False,
     )
+
+
+def _check_empty(settings: Settings) -> None:
+    with open_sources(settings) as sources:
+        if sources.items.counts()[0] and not imported(DATASET, settings.home):
+            raise BadInput(
+                f"{settings.home} is a site with items of its own, and the demo would add films:"
+                " name another folder with --site, or run yours with `palate up`"
+            )
 
 
 class Demo:

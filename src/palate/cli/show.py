@@ -65,7 +65,7 @@ def _table(surface: str, own: dict[str, Any], parts: list[dict[str, Any]]) -> Ta
     told = ", ".join(f"{name} = {value}" for name, value in own.items())
     table = Table(title=f"{surface}: {told}", title_justify="left")
     for name in ("stage", "part", "does", "numbers"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold")
     for part in parts:
         settings = "\n".join(f'"{key}" = {value}' for key, value in part["numbers"].items())
         table.add_row(part["stage"], part["name"], part["does"], settings)

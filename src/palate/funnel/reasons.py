@@ -44,8 +44,10 @@ def _givers(
     givers = np.zeros(len(shown), np.int64)
     for at in range(len(shown)):
         entry = 0
-        while entry < len(rows) - 1 and rows[entry] != shown[at]:
+        while entry < len(rows) and rows[entry] != shown[at]:
             entry += 1
+        if entry == len(rows):
+            continue
         most = np.float32(-1.0)
         for g in range(len(weights)):
             rank = ranks[entry, g]

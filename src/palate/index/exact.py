@@ -54,7 +54,10 @@ def among(rows: Rows, allowed: Mask) -> Mask:
 
 @kernel
 def largest(values: Floats, limit: int) -> NDArray[np.int64]:
-    """Places of the few largest, largest first, equals in their order: for a handful of many."""
+    """Places of the few largest, largest first, equals in their order: for a handful of many.
+
+    `values` are numbers (not NaN).
+    """
     places = np.empty(min(limit, len(values)), np.int64)
     bound, last = np.float32(np.inf), -1
     for found in range(len(places)):

@@ -19,7 +19,8 @@ class Rejects:
 
     def __init__(self, path: Path | None, source: Path | None = None) -> None:
         self._asked = path is not None
-        beside = source.with_name(f"{source.name}.rejects.jsonl") if source else None
+        named = source is not None and source.name  # "." has none
+        beside = source.with_name(f"{source.name}.rejects.jsonl") if source and named else None
         self.path = path or beside
         self.count = 0
         self.first: list[str] = []

@@ -85,6 +85,7 @@ class TwoTower:
         self.facts = facts
         self._table = table
         self._session = session(user)
+        self._asked = frozenset(each.name for each in self._session.get_inputs())
         self._items = GrowingIndex(index, table.known, self._from_content)
 
     @classmethod
@@ -117,13 +118,12 @@ class TwoTower:
             vectors, signals, times = vectors[usable], signals[usable], times[usable]
         if not len(vectors):
             return None
-        asked = np.append(times[1:], now)
-        feed = {
-            "vectors": vectors[None],
-            "outcomes": outcome_codes(signals)[None],
-            "waits": time_buckets(asked - times)[None],
-            "ages": time_buckets(now - times)[None],
-        }
+        feed = {"vectors": vectors[None], "outcomes": outcome_codes(signals)[None]}
+        if "spans" in self._asked:
+            feed["spans"] = span_buckets(times, now)[None]
+        else:
+            feed["waits"] = time_buckets(np.append(times[1:], now) - times)[None]
+            feed["ages"] = time_buckets(now - times)[None]
         answer: Floats = self._session.run(None, feed)[0][0]
         return answer
 

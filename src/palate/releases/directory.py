@@ -47,6 +47,11 @@ class ReleaseDirectory:
         """Name the live release; None before the first. One `stat` while nothing changes."""
         return self._read().name
 
+    @property
+    def mark(self) -> tuple[int, int]:
+        """Another one after every promotion, as of the last look at `current`."""
+        return self._seen
+
     def history(self) -> tuple[str, ...]:
         """The live release and those that were live before it and are still held, newest first."""
         now, held = self._read(), set(self.names())
@@ -71,9 +76,9 @@ class ReleaseDirectory:
         """Make a release the live one, once it loads. Raises NotFound or CorruptRelease."""
         self.load(name)
         now = self._read()
-        if now.name != name:
-            before = (*now.before, now.name) if now.name else now.before
-            self._write(Pointer(name, before[-100:]))
+        before = (*now.before, now.name) if now.name and now.name != name else now.before
+        # also where it is live already: a worker that refused it looks again
+        self._write(Pointer(name, before[-100:]))
 
     def rollback(self) -> str:
         """Make the release that was live before the live one again; returns its name.

@@ -14,8 +14,8 @@ SEAL = "manifest.sha256"
 """The manifest's own SHA-256, as `sha256sum` writes it; releases of early builds have none."""
 FORMAT = 3
 """Raised when an older build could no longer read what a newer one writes."""
-READABLE = (2, 3)
-"""2 knows hashed content only."""
+READABLE = (1, 2, 3)
+"""1 has a user tower that reads all spans between events; 1 and 2 know hashed content only."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ import binascii
 import struct
 import zlib
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from palate.funnel.types import NOTHING
 VERSION = 2
 HEAD = struct.Struct("<BIIi")
 """Version, whom and what it belongs to, how many were given, what the first page was about."""
+MOST_GIVEN = 32_767
+"""Positions are told apart up to here."""
 MOST_BYTES = 5
 """A varint of 32 bits."""
 
@@ -53,17 +55,18 @@ class Cursor:
             unpack = zlib.decompressobj()
             body = unpack.decompress(raw, HEAD.size + MOST_BYTES * most)
             version, stamp, given, seed_item = HEAD.unpack_from(body)
-            gaps = _numbers(body[HEAD.size :])
+            rows = list(accumulate(_numbers(body[HEAD.size :])))
         except (binascii.Error, zlib.error, struct.error, ValueError) as error:
             raise _refused("it is malformed; send back `next` as it came") from error
         if version != VERSION or not unpack.eof:
             raise _refused("it is of another version or damaged; start again without a cursor")
         if stamp != _stamp(owner):
             raise _refused("it belongs to another visitor or surface; start again without a cursor")
-        rows = np.cumsum(np.array(gaps, np.int64))
-        if len(rows) > most or max(seed_item, int(rows[-1]) if len(rows) else -1) >= items:
+        rising = all(before < after for before, after in pairwise(rows))
+        last = max(seed_item, rows[-1] if rows else -1)
+        if not rising or len(rows) > most or last >= items or seed_item < -1 or given > MOST_GIVEN:
             raise _refused("it is damaged; start again without a cursor")
-        return cls(given, rows.astype(np.int32), seed_item)
+        return cls(given, np.array(rows, np.int32), seed_item)
 
 
 def _refused(why: str) -> BadInput:

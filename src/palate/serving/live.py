@@ -21,6 +21,8 @@ from palate.stores import Stores, refresh, with_release
 from palate.surfaces import funnels
 
 WARM_SIZE, WARM_USERS = 20, 3
+RETRY = 300.0
+"""Seconds until a refused release is tried again; at once where it is promoted again."""
 log = logging.getLogger("palate.serving")
 
 
@@ -54,8 +56,12 @@ class ReleaseWatch:
         self._directory = ReleaseDirectory(
             live.stores.settings.path(live.stores.settings.stores.releases)
         )
-        self._refused = self._unread = ""
+        self._refused: tuple[str, tuple[int, int]] | None = None
+        self._retry = 0.0
+        self._unread = ""
         self._cold = True
+        self.remark = ""
+        """What keeps the promoted release from serving; "" where nothing does."""
 
     async def follow(self, stop: asyncio.Event) -> None:
         """Poll until stopped."""
@@ -71,22 +77,27 @@ class ReleaseWatch:
     async def look(self) -> bool:
         """Swap where the pointer has moved; True where it did."""
         name = await asyncio.to_thread(self._pointer)
-        if not name or name in {self.live.name, self._refused}:
+        asked = (name, self._directory.mark)
+        if not name or name == self.live.name:
+            self.remark = self._unread
+            return False
+        if asked == self._refused and self._clock.now() < self._retry:
             return False
         try:
             refresh(self.live.stores)
             self.live = await asyncio.to_thread(self._load, name)
         except PalateError as error:
-            return self._refuse(name, error.detail)
+            return self._refuse(asked, error.detail)
         except Exception as error:  # noqa: BLE001  whatever it is, the old release keeps serving
-            return self._refuse(name, f"it does not run: {type(error).__name__}: {error}")
-        self._refused = ""
+            return self._refuse(asked, f"it does not run: {type(error).__name__}: {error}")
+        self._refused, self.remark = None, ""
         log.info("release %s is live", name)
         return True
 
-    def _refuse(self, name: str, why: str) -> bool:
-        self._refused = name
-        log.error("release %s refused, %s keeps serving: %s", name, self.live.name, why)
+    def _refuse(self, asked: tuple[str, tuple[int, int]], why: str) -> bool:
+        self._refused, self._retry = asked, self._clock.now() + RETRY
+        self.remark = f"release {asked[0]} refused, {self.live.name} keeps serving: {why}"
+        log.error("%s", self.remark)
         return False
 
     async def warm_up(self) -> None:
@@ -103,9 +114,10 @@ class ReleaseWatch:
         try:
             name = self._directory.current() or ""
         except PalateError as error:
-            if error.detail != self._unread:
-                log.error("the release pointer does not read: %s", error.detail)  # noqa: TRY400
-            self._unread = error.detail
+            told = f"the release pointer does not read: {error.detail}"
+            if told != self._unread:
+                log.error("%s", told)  # noqa: TRY400
+            self._unread = told
             return ""
         self._unread = ""
         return name

@@ -1,7 +1,6 @@
 """What one worker holds: the live release, the way into the log, names, visitors, traces."""
 
 import asyncio
-import gc
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -95,7 +94,6 @@ async def running(
     runtime = _assembled(settings, clock, live)
     await runtime.watch.warm_up()
     await runtime.names.warm(opened.columns.size)
-    _settled()
     stop = asyncio.Event()
     tasks = [
         asyncio.create_task(runtime.watch.follow(stop)),
@@ -106,7 +104,6 @@ async def running(
     try:
         yield runtime
     finally:
-        gc.unfreeze()
         stop.set()
         with suppress(TimeoutError):
             await asyncio.wait_for(runtime.settle(), SETTLE)
@@ -117,12 +114,6 @@ async def running(
         runtime.store.close()
         if stores is None:
             close(opened)
-
-
-def _settled() -> None:
-    """What is there now stays: going through it for garbage would hold up every tenth request."""
-    gc.collect()
-    gc.freeze()
 
 
 def attach(app: Litestar, runtime: Runtime) -> None:

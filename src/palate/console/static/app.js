@@ -43,7 +43,8 @@ document.addEventListener("submit", async (submitted) => {
   const started = performance.now();
   try {
     await send(form, button.value);
-  } catch {
+  } catch (failed) {
+    if (failed instanceof TypeError) return say("Not sent: the site does not answer. Try again.");
     return plain(form, button);
   }
   const item = form.elements.item_id.value;

@@ -119,6 +119,12 @@ def store(
     return Stored(dataset.name, *sizes, new_items, new_users, new_events, moved)
 
 
+def imported(dataset: Dataset, home: Path) -> bool:
+    """Whether the site in `home` was given the data set before, if only in part."""
+    file = home / MEMORY
+    return file.is_file() and dataset.name in msgspec.json.decode(file.read_bytes())
+
+
 def _parts(entities: Sequence[Any]) -> Iterator[Sequence[Any]]:
     for start in range(0, len(entities), ENTITIES):
         yield entities[start : start + ENTITIES]

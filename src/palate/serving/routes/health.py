@@ -65,6 +65,8 @@ def _readiness(runtime: Runtime) -> Readiness:
     ready = not remarks
     if lag > LAGGING:
         remarks.append(f"the stream worker is {lag:.0f} s behind: is `palate stream` running?")
+    if runtime.watch.remark:
+        remarks.append(runtime.watch.remark)
     return Readiness(
         ready=ready,
         release=runtime.live.name,
