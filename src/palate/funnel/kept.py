@@ -28,7 +28,7 @@ class KeptSlates:
 
     def note(self, query: Query, answer: Answer) -> None:
         """Keep what somebody known was shown on their first page."""
-        if not query.user.key or not len(answer.slate) or query.matching is not None:
+        if not query.user.key or not len(answer.slate) or (query.matching and query.matching.asked):
             return
         place = _place(replace(query, seed_item=answer.seed_item))
         self._slates[place] = answer.slate.rows

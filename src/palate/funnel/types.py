@@ -22,6 +22,10 @@ NOTHING: Rows = np.empty(0, np.int32)
 NOTHING.flags.writeable = False
 
 
+FEW = 50_000
+"""Up to so many items are told row by row."""
+
+
 @dataclass(frozen=True, slots=True)
 class Matching:
     """The items that a request's filter lets through, as of a moment ago."""
@@ -30,6 +34,22 @@ class Matching:
     """(columns.capacity,): True where the filter holds and the item was servable."""
     rows: Rows | None
     """All of them, sorted, where they are few; None where they are many."""
+    asked: bool = True
+    """False where no filter was asked for, and this is what the catalogue's policy leaves."""
+
+    @classmethod
+    def of(cls, mask: Mask, *, asked: bool = True) -> Self:
+        """Tell the rows as well where they are few."""
+        few = np.count_nonzero(mask) <= FEW
+        return cls(mask, np.flatnonzero(mask).astype(np.int32) if few else None, asked)
+
+    def within(self, other: "Matching | None") -> "Matching":
+        """What both let through."""
+        if other is None:
+            return self
+        size = min(len(self.mask), len(other.mask))
+        mask = self.mask[:size] & other.mask[:size]
+        return Matching.of(mask, asked=self.asked or other.asked)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from palate.catalog.columns import ItemColumns
 from palate.funnel.types import NOTHING, Columns, Query
 from palate.stores import Stores
 
+READS = ("servable", "published", "expires", "min_age", "regions")
+
 
 @dataclass(frozen=True, slots=True)
 class HidePolicy:
@@ -24,21 +26,14 @@ class HidePolicy:
 
     @property
     def reads(self) -> tuple[str, ...]:
-        return ("servable", "published", "expires", "min_age", "regions")
+        return READS
 
     @classmethod
     def default(cls, stores: Stores) -> Self:
         return cls(stores.columns)
 
     def keep(self, query: Query, rows: Rows, columns: Columns) -> Mask:
-        free = ~columns["regions"].any(axis=1)
-        return np.asarray(
-            (columns["servable"] != 0)
-            & ~(columns["published"] > query.now)
-            & ~(columns["expires"] <= query.now)
-            & (columns["min_age"] <= (query.age or 0))
-            & (free | self._in_region(query.region, columns))
-        )
+        return lawful(self.catalogue, columns, query.region, query.age or 0, query.now)
 
     def excludes(self, query: Query) -> Rows:
         return NOTHING
@@ -55,14 +50,28 @@ class HidePolicy:
                 columns["min_age"][0] > (query.age or 0)
             ),
             f"it is not for region {query.region or 'unknown'}": bool(
-                columns["regions"].any() and not self._in_region(query.region, columns)[0]
+                columns["regions"].any()
+                and not _in_region(self.catalogue, query.region, columns)[0]
             ),
         }
         return ", ".join(words for words, holds in told.items() if holds)
 
-    def _in_region(self, region: str, columns: Columns) -> Mask:
-        code = self.catalogue.region_code(region) if region else -1
-        if code < 0:
-            return np.zeros(len(columns["regions"]), np.bool_)
-        word = columns["regions"][:, code // 64]
-        return np.asarray((word >> np.uint64(code % 64)) & np.uint64(1) != 0)
+
+def lawful(catalogue: ItemColumns, columns: Columns, region: str, age: int, now: float) -> Mask:
+    """Where the catalogue lets a visitor of this region and age see an item now."""
+    free = ~columns["regions"].any(axis=1)
+    return np.asarray(
+        (columns["servable"] != 0)
+        & ~(columns["published"] > now)
+        & ~(columns["expires"] <= now)
+        & (columns["min_age"] <= age)
+        & (free | _in_region(catalogue, region, columns))
+    )
+
+
+def _in_region(catalogue: ItemColumns, region: str, columns: Columns) -> Mask:
+    code = catalogue.region_code(region) if region else -1
+    if code < 0:
+        return np.zeros(len(columns["regions"]), np.bool_)
+    word = columns["regions"][:, code // 64]
+    return np.asarray((word >> np.uint64(code % 64)) & np.uint64(1) != 0)

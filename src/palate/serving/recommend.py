@@ -11,6 +11,7 @@ from palate.arrays import Rows
 from palate.errors import NotFound
 from palate.funnel.engine import Funnel
 from palate.funnel.types import NOTHING, Answer, Matching, Query
+from palate.serving.allowed.conditions import QUICK
 from palate.serving.bodies import Ask, Entry, Recommendation, Timing
 from palate.serving.cursor import Cursor
 from palate.serving.impressions import impression
@@ -23,8 +24,6 @@ from palate.serving.visitors import Visitor, who
 from palate.stores import refresh
 
 DRAWS = float(1 << 63)
-QUICK = 100_000
-"""Up to so many items a filter is evaluated on the event loop: it takes less than a thread does."""
 
 
 class Recommending:
@@ -75,14 +74,22 @@ class Recommending:
             draw=draw,
             seed_item=seed,
             excluded=excluded,
-            matching=await self._matching(visitor) if ask.filter else None,
+            matching=await self._matching(visitor),
             region=visitor.region,
             age=visitor.age,
             follows=visitor.creators(self._live.stores.columns),
             context=ask.context,
         )
 
-    async def _matching(self, visitor: Visitor) -> Matching:
+    async def _matching(self, visitor: Visitor) -> Matching | None:
+        """What generators may propose; None where that is (nearly) everything."""
+        lawful = await self._runtime.policies.matching(visitor.region, visitor.age, self._now)
+        if not self._ask.filter:
+            return lawful
+        found = await self._filtered(visitor)
+        return found.within(lawful)
+
+    async def _filtered(self, visitor: Visitor) -> Matching:
         context = {f"context.{name}": each for name, each in self._ask.context.items()}
         given = {**visitor.values, **context}
         find = partial(self._runtime.conditions.matching, self._ask.filter, self._now, given)

@@ -11,7 +11,8 @@ from litestar import Litestar, Request
 
 from palate.clock import Clock
 from palate.events.ingest import GroupCommit
-from palate.serving.conditions import Conditions
+from palate.serving.allowed.conditions import Conditions
+from palate.serving.allowed.policies import Policies
 from palate.serving.impressions import Impressions
 from palate.serving.live import Live, ReleaseWatch
 from palate.serving.meters import Meters
@@ -39,6 +40,7 @@ class Runtime:
     names: Names
     visitors: Visitors
     conditions: Conditions
+    policies: Policies
     impressions: Impressions
     store: TraceStore
     traces: TraceWriter
@@ -138,6 +140,7 @@ def _assembled(settings: Settings, clock: Clock, live: Live) -> Runtime:
         meters=meters,
         names=Names(stores.items, stores.columns.version),
         visitors=Visitors(stores.users, stores.online, settings.features, clock),
+        policies=Policies(stores.columns.plain),
         conditions=Conditions(stores.columns.plain),
         impressions=Impressions(commit, meters),
         store=store,

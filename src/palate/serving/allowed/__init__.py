@@ -1,0 +1,1 @@
+"""What a request may be shown: its own filter, and the catalogue's policy."""
