@@ -1,4 +1,6 @@
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 from tests.serving.conftest import SmallSite
 
@@ -109,3 +111,22 @@ def test_delete_forgets(site: SmallSite) -> None:
 def test_several_items_are_read_at_once_in_order(site: SmallSite) -> None:
     answer = site.client.get("/v1/items", params={"item_id": ["drama-2", "no", "drama-1"]})
     assert [each["item_id"] for each in answer.json()["items"]] == ["drama-2", "drama-1"]
+
+
+def test_what_was_hidden_is_not_in_the_next_slate(site: SmallSite) -> None:
+    stop = Event()
+
+    def follow() -> None:
+        while not stop.wait(0.01):
+            site.worker.drain()
+
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(follow)
+        for _ in range(5):
+            [first, *_] = site.slate(user_id="u1")["items"]
+            path = f"/v1/items/{first['item_id']}"
+            assert site.client.patch(path, json={"hidden": True}).status_code == 200
+            shown = [each["item_id"] for each in site.slate(user_id="u1")["items"]]
+            assert first["item_id"] not in shown
+        stop.set()
+        following.result()

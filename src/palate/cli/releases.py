@@ -34,6 +34,9 @@ def list_(site: SiteOption = Path(), as_json: JsonOption = False) -> None:  # no
     directory = _directory(site)
     live = directory.current()
     rows = [_row(directory, name, live) for name in directory.names()]
+    if not rows and not as_json:
+        typer.echo("no release yet: `palate train` makes one")
+        return
     head = ("release", "live", "made", "events", "parts", "remark")
     table = table_of(
         "Releases",

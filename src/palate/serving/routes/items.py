@@ -2,6 +2,7 @@
 
 import asyncio
 from functools import partial
+from time import monotonic
 from typing import Any
 
 import msgspec
@@ -18,6 +19,8 @@ from palate.serving.runtime import Runtime, runtime_of
 from palate.serving.schema.documents import ItemDocument, ItemsDocument, Stored
 
 ITEM = "item"
+LOOK, PATIENCE = 0.004, 0.25
+"""Seconds between two looks whether a change is in force, and until the answer goes out without."""
 
 
 @put("/{item_id:path}", operation_id="put_item")
@@ -45,7 +48,9 @@ async def patch_item(request: Request[Any, Any, Any], item_id: FromPath[str]) ->
     runtime = runtime_of(request)
     change = partial(decode.patched, raw=await request.body())
     item = await asyncio.to_thread(runtime.stores.items.edit, item_id, change)
-    return _public(known(item, ITEM, item_id))
+    changed = _public(known(item, ITEM, item_id))
+    await _in_force(runtime)
+    return changed
 
 
 @get("/{item_id:path}", operation_id="item")
@@ -73,11 +78,26 @@ async def delete_item(request: Request[Any, Any, Any], item_id: FromPath[str]) -
     runtime = runtime_of(request)
     gone = await asyncio.to_thread(runtime.stores.items.remove, [item_id])
     known(gone or None, ITEM, item_id)
+    await _in_force(runtime)
 
 
 async def _store(runtime: Runtime, items: list[Item]) -> Stored:
     changed = await asyncio.to_thread(runtime.stores.items.put, items)
+    await _in_force(runtime)
     return Stored(accepted=len(items), changed=changed)
+
+
+async def _in_force(runtime: Runtime) -> None:
+    """Wait until requests go by the change: what was hidden is not shown after the answer.
+
+    Not for long: where the stream worker is down or busy, the change comes into force with it.
+    """
+    columns, deadline = runtime.stores.columns.plain, monotonic() + PATIENCE
+    while monotonic() < deadline:
+        columns.refresh()
+        if not await asyncio.to_thread(runtime.stores.items.changes, columns.version, 1):
+            return
+        await asyncio.sleep(LOOK)
 
 
 def _public(item: Item) -> ItemDocument:
