@@ -315,3 +315,23 @@ def test_an_embedding_of_another_width_is_set_aside_and_the_rest_is_stored(
     assert told[3][0] == told[5][0] == "embedding"
     assert told[3][1].startswith("3 numbers, where the catalogue's embeddings have 2")
     assert told[5][1] == "a finite number is wanted"
+
+
+@pytest.mark.parametrize(
+    ("what", "content", "pairs"),
+    [
+        ("items", "item_id,published_at\na,2020-01-02\nb,2020-01-0", ()),
+        ("users", "user_id,birth_year\na,1980\nb,198", ()),
+        ("events", RATINGS + "3,20,5,-", MAPPED),
+    ],
+)
+def test_a_file_that_ends_within_its_last_cell_is_refused_before_anything_is_written(
+    site: Sources, tmp_path: Path, what: str, content: str, pairs: tuple[str, ...]
+) -> None:
+    file = write(tmp_path / "cut.csv", content)
+    kind = "rating" if what == "events" else None
+    with pytest.raises(BadInput, match=r"ends in the middle .*cut short"):
+        run(site, file, what, *pairs, kind=kind)
+    assert site.items.counts() == (0, 0)
+    assert site.users.find(["a"]) == [None]
+    assert site.log.end() == 0

@@ -1,8 +1,11 @@
 """A small real site: the tiny world on disk, its stream worker stepped, HTTP in process."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import msgspec
@@ -43,6 +46,21 @@ class SmallSite:
         assert answer.status_code == 202, answer.text
         self.worker.drain()
         return answer.json()
+
+    @contextmanager
+    def followed(self) -> Iterator[None]:
+        """The stream worker runs, as it does beside a server."""
+        stop = Event()
+
+        def follow() -> None:
+            while not stop.wait(0.01):
+                self.worker.drain()
+
+        with ThreadPoolExecutor(1) as pool:
+            following = pool.submit(follow)
+            yield
+            stop.set()
+            following.result()
 
     def tick(self) -> None:
         """What the application does twice a second."""

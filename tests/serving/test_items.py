@@ -1,6 +1,4 @@
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from threading import Event
 
 from tests.serving.conftest import SmallSite
 
@@ -114,19 +112,10 @@ def test_several_items_are_read_at_once_in_order(site: SmallSite) -> None:
 
 
 def test_what_was_hidden_is_not_in_the_next_slate(site: SmallSite) -> None:
-    stop = Event()
-
-    def follow() -> None:
-        while not stop.wait(0.01):
-            site.worker.drain()
-
-    with ThreadPoolExecutor(1) as pool:
-        following = pool.submit(follow)
+    with site.followed():
         for _ in range(5):
             [first, *_] = site.slate(user_id="u1")["items"]
             path = f"/v1/items/{first['item_id']}"
             assert site.client.patch(path, json={"hidden": True}).status_code == 200
             shown = [each["item_id"] for each in site.slate(user_id="u1")["items"]]
             assert first["item_id"] not in shown
-        stop.set()
-        following.result()

@@ -154,3 +154,10 @@ def test_an_unknown_user_cannot_be_deleted(site: SmallSite) -> None:
     before = site.stores.log.count()
     assert site.client.delete("/v1/users/nobody").status_code == 404
     assert site.stores.log.count() == before
+
+
+def test_a_deleted_user_has_no_history_when_the_answer_is_out(site: SmallSite) -> None:
+    with site.followed():
+        assert site.client.get("/v1/history", params={"user_id": "u1"}).json()["events"]
+        assert site.client.delete("/v1/users/u1").status_code == 204
+        assert site.client.get("/v1/history", params={"user_id": "u1"}).json()["events"] == []

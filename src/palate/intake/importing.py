@@ -71,6 +71,7 @@ class Import:
     def items(self) -> Imported:
         """Put every item of the file; an id that comes twice is rejected the second time."""
         columns = columns_of(self.table, ITEM, self.pairs, extra="attributes", required=["item_id"])
+        self._check_end(lambda row: read_items([columns.document(row.values)], "")[1])
         found = self._entities(columns, "item_id", read_items)
         held = self._counted(self.sources.items, "item_id")
         return self._stored("items", found, held, columns)
@@ -83,6 +84,7 @@ class Import:
         def put(users: Sequence[User]) -> int:
             return store_users(users, to.users, to.log, features, received=self.clock.now())
 
+        self._check_end(lambda row: read_users([columns.document(row.values)], "")[1])
         held = self._counted(to.users, "user_id", put)
         found = self._entities(columns, "user_id", read_users)
         return self._stored("users", found, held, columns)
@@ -98,6 +100,7 @@ class Import:
         columns = columns_of(
             self.table, EVENT, self.pairs, extra="properties", required=needs, constants=constants
         )
+        self._check_end(lambda row: _event_problems(columns.document(row.values))[1])
         order, told = TimeOrder(), set[str]()
         for row in self._rows("reading"):
             event = _read_event(row, columns, self.rejects, self.clock.now() + AHEAD)
@@ -110,6 +113,16 @@ class Import:
         if create_items:
             return replace(done, created=create(lacking, self.sources))
         return replace(done, unlisted=len(lacking))
+
+    def _check_end(self, problems_of: Callable[[Row], list[Problem]]) -> None:
+        """Refuse a file that ends within its last cell, before a row of it is stored."""
+        row = self.table.unended
+        problems = problems_of(row) if row is not None and not row.problem else []
+        if row is not None and problems:
+            raise BadInput(
+                f"{self.table.path}: line {row.line} ends in the middle ({problems[0].problem});"
+                " the file is cut short, or lacks a newline behind a row that is wrong"
+            )
 
     def _entities(
         self,
@@ -209,6 +222,13 @@ def row_id(values: dict[str, Any], time: float, kind: str = "") -> str:
     return f"row-{int(time) - int(EARLIEST):09x}-{told}"
 
 
+def _event_problems(document: dict[str, Any]) -> tuple[dict[str, Any] | None, list[Problem]]:
+    problems: list[Problem] = []
+    if "time" not in document:
+        problems.append(Problem("/time", "an imported event needs its time"))
+    return event_fields(document, "", 0.0, problems), problems
+
+
 def _read_event(
     row: Row, columns: Columns, rejects: Rejects, latest: float
 ) -> tuple[Event, bool] | None:
@@ -216,11 +236,7 @@ def _read_event(
     if row.problem:
         rejects.add(row.line, "", row.problem, row.values)
         return None
-    document = columns.document(row.values)
-    problems: list[Problem] = []
-    if "time" not in document:
-        problems.append(Problem("/time", "an imported event needs its time"))
-    fields = event_fields(document, "", 0.0, problems)
+    fields, problems = _event_problems(columns.document(row.values))
     if not problems and fields and fields["time"] > latest:
         problems.append(Problem("/time", "it has not happened yet"))
     if problems or fields is None:

@@ -50,6 +50,8 @@ class Table:
     """True where every cell is text (CSV), to be converted by what its field wants."""
     numeric: frozenset[str] = frozenset()
     """Columns of text in which every cell is empty or a plainly written number."""
+    unended: Row | None = None
+    """The last row of a CSV file without a newline at its end: it may be cut."""
 
 
 def open_table(
@@ -83,7 +85,8 @@ def open_csv(
         rows = records()
         first = None if columns else next(rows, (0, ""))
         names = list(columns or _head(path, first))
-        count, numeric = _look_through(path, rows, names, encoding)
+        count, numeric, last = _look_through(path, rows, names, encoding)
+        unended = None if _ends_in_newline(path, encoding) else _row(*last, names)
 
     def read() -> Iterator[Row]:
         rows = records()
@@ -93,7 +96,7 @@ def open_csv(
             yield _row(line, cells, names)
 
     held = tuple(name for name in names if name)
-    return Table(path, held, count, read, text=True, numeric=numeric)
+    return Table(path, held, count, read, text=True, numeric=numeric, unended=unended)
 
 
 def open_jsonl(path: Path, *, encoding: str = "utf-8") -> Table:
@@ -216,8 +219,8 @@ def _head(path: Path, first: tuple[int, list[str] | str] | None) -> list[str]:
 
 def _look_through(
     path: Path, rows: Iterator[tuple[int, list[str] | str]], names: list[str], encoding: str
-) -> tuple[int, frozenset[str]]:
-    """Count the rows, find the columns of numbers, refuse a file that ends in the middle."""
+) -> tuple[int, frozenset[str], tuple[int, list[str] | str]]:
+    """Count the rows, find the columns of numbers and the last row; refuse a file that is cut."""
     numeric = {place: name for place, name in enumerate(names) if name}
     count, line, last = 0, 0, cast("list[str] | str", [])
     for line, last in rows:  # noqa: B007  the last one is looked at below
@@ -232,10 +235,15 @@ def _look_through(
         raise BadInput(f"{path}: a quote opened at line {line} is never closed; is it cut short?")
     if len(last) < len(names) and not _ends_in_newline(path, encoding):
         raise BadInput(f"{path}: line {line} ends in the middle; the file is cut short")
-    return count, frozenset(numeric.values())
+    return count, frozenset(numeric.values()), (line, last)
 
 
 def _ends_in_newline(path: Path, encoding: str) -> bool:
+    with path.open("rb") as raw:
+        packed = raw.read(2) == GZIP
+        raw.seek(-1, io.SEEK_END)
+        if not packed and encoding.lower() in ("utf-8", "utf8", "latin-1"):
+            return raw.read(1) in (b"\n", b"\r")
     line = ""
     with text_lines(path, encoding) as lines:
         for line in lines:  # noqa: B007  the last one counts

@@ -15,6 +15,8 @@ from palate.serving.impressions import LINGER
 from palate.serving.runtime import Runtime
 
 PAUSE, LONGEST = 0.2, 600.0
+LOOK, SOON = 0.004, 0.25
+"""The state is gone when the answer goes out, unless the stream worker is down or busy."""
 OTHERS = 3 * LINGER
 """Seconds in which other workers have written what they showed."""
 
@@ -48,6 +50,7 @@ async def forget(runtime: Runtime, user_id: str) -> bool:
         ]
     )
     end = await asyncio.to_thread(stores.log.end)
+    await _folded(runtime, end, SOON, LOOK)
     task = asyncio.create_task(_blur(runtime, user_id, pseudonym, end))
     runtime.background.add(task)
     task.add_done_callback(runtime.background.discard)
@@ -56,9 +59,16 @@ async def forget(runtime: Runtime, user_id: str) -> bool:
 
 async def _blur(runtime: Runtime, user_id: str, pseudonym: str, end: int) -> None:
     """Take the name out of the FORGET event itself, once it has done its work."""
-    waited = 0.0
-    while await asyncio.to_thread(runtime.stores.online.position) < end and waited < LONGEST:
-        await asyncio.sleep(PAUSE)
-        waited += PAUSE
-    if waited < LONGEST:
+    if await _folded(runtime, end, LONGEST, PAUSE):
         await asyncio.to_thread(runtime.stores.log.pseudonymise, user_id, pseudonym, forgets=True)
+
+
+async def _folded(runtime: Runtime, end: int, longest: float, pause: float) -> bool:
+    """Wait until the log is folded up to `end`, but no longer than that; whether it is."""
+    waited = 0.0
+    while await asyncio.to_thread(runtime.stores.online.position) < end:
+        if waited >= longest:
+            return False
+        await asyncio.sleep(pause)
+        waited += pause
+    return True
