@@ -53,7 +53,7 @@ class SmallSite:
         stop = Event()
 
         def follow() -> None:
-            while not stop.wait(0.01):
+            while not stop.wait(0.1):  # later than an answer that does not wait for it
                 self.worker.drain()
 
         with ThreadPoolExecutor(1) as pool:
