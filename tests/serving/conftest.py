@@ -58,8 +58,10 @@ class SmallSite:
 
         with ThreadPoolExecutor(1) as pool:
             following = pool.submit(follow)
-            yield
-            stop.set()
+            try:
+                yield
+            finally:
+                stop.set()
             following.result()
 
     def tick(self) -> None:
