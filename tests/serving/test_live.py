@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tests.serving.conftest import SmallSite
@@ -27,6 +28,17 @@ def published(releases: ReleaseDirectory, created: float) -> str:
 def look(site: SmallSite) -> bool:
     with site.client.portal() as portal:
         return portal.call(site.app.state["runtime"].watch.look)
+
+
+def refused(site: SmallSite, releases: ReleaseDirectory) -> tuple[str, Path, bytes]:
+    """A promoted release that lacks its manifest: its name, the file, and what was in it."""
+    name = published(releases, 1.0)
+    releases.promote(name)
+    file = releases.folder(name) / FILE
+    whole = file.read_bytes()
+    file.unlink()
+    assert look(site) is False
+    return name, file, whole
 
 
 def test_a_promoted_release_is_live_and_named_in_the_answers(
@@ -98,12 +110,7 @@ def test_a_half_written_release_is_refused(site: SmallSite, releases: ReleaseDir
 def test_a_mended_release_is_tried_again_once_it_is_promoted_again(
     site: SmallSite, releases: ReleaseDirectory
 ) -> None:
-    name = published(releases, 1.0)
-    releases.promote(name)
-    file = releases.folder(name) / FILE
-    whole = file.read_bytes()
-    file.unlink()
-    assert look(site) is False
+    name, file, whole = refused(site, releases)
     told = site.client.get("/readyz").json()
     assert told["ready"] is True
     assert any(f"release {name} refused" in remark for remark in told["remarks"])
@@ -117,12 +124,7 @@ def test_a_mended_release_is_tried_again_once_it_is_promoted_again(
 def test_a_refused_release_is_tried_again_after_a_while(
     site: SmallSite, releases: ReleaseDirectory
 ) -> None:
-    name = published(releases, 1.0)
-    releases.promote(name)
-    file = releases.folder(name) / FILE
-    whole = file.read_bytes()
-    file.unlink()
-    assert look(site) is False
+    _, file, whole = refused(site, releases)
     file.write_bytes(whole)
     site.clock.time += RETRY + 1.0
     assert look(site) is True

@@ -38,10 +38,11 @@ class Matching:
     """False where no filter was asked for, and this is what the catalogue's policy leaves."""
 
     @classmethod
-    def of(cls, mask: Mask, *, asked: bool = True) -> Self:
-        """Tell the rows as well where they are few."""
-        few = np.count_nonzero(mask) <= FEW
-        return cls(mask, np.flatnonzero(mask).astype(np.int32) if few else None, asked)
+    def of(cls, mask: Mask, *, size: int | None = None, asked: bool = True) -> Self:
+        """Tell the rows (below `size`, where the mask says more than is given) if they are few."""
+        given = mask[:size]
+        few = np.count_nonzero(given) <= FEW
+        return cls(mask, np.flatnonzero(given).astype(np.int32) if few else None, asked)
 
     def within(self, other: "Matching | None") -> "Matching":
         """What both let through."""

@@ -89,4 +89,4 @@ class Policies:
         allowed = int(np.count_nonzero(mask[:size]))
         if servable - allowed <= MUCH * servable:
             return None
-        return Matching.of(mask, asked=False)
+        return Matching.of(mask, size=size, asked=False)
