@@ -63,6 +63,8 @@ class StoreSettings(Part, frozen=True):
     """Nearest neighbours; lives inside a release."""
     columns: str = "columns"
     """Folder of the memory-mapped projections."""
+    rules: str = "sqlite:rules.db"
+    """What operators want of the lists, and who changed it."""
     releases: str = "releases"
     """Folder of what training made."""
     online_gigabytes: Annotated[float, msgspec.Meta(gt=0)] = 16.0
@@ -278,6 +280,8 @@ class Settings(Part, frozen=True):
     plugins: PluginSettings = PluginSettings()
     surfaces: dict[str, dict[str, Any]] = {}
     """Per surface, by dotted name: ``[surfaces.home]`` then ``"at_most.cap" = 3``."""
+    rules: dict[str, dict[str, Any]] = {}
+    """What the lists should obey: ``[rules.summer]`` then ``kind = "pin"``; see `palate.rules`."""
 
     def path(self, name: str) -> Path:
         """A path of the settings, below the site's folder unless it is absolute."""

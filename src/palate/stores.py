@@ -26,6 +26,8 @@ from palate.features.online.protocol import OnlineStore
 from palate.models.covisit import Covisit
 from palate.releases.directory import ReleaseDirectory
 from palate.releases.release import Release
+from palate.rules.protocol import RuleBook
+from palate.rules.sqlite import SqliteRules
 from palate.settings import Settings
 from palate.streaming.worker import StreamWorker
 
@@ -35,6 +37,7 @@ T = TypeVar("T")
 
 PLANNED = {
     "catalog": ("postgresql",),
+    "rules": ("postgresql",),
     "events": ("kafka",),
     "online": ("redis", "rediss"),
     "index": ("milvus",),
@@ -117,6 +120,12 @@ def open_stores(settings: Settings, *, writer: bool = False) -> Stores:
         release=None,
     )
     return with_release(opened, current_release(settings))
+
+
+def open_rules(settings: Settings) -> RuleBook:
+    """The site's book of rules; close it afterwards. Raises as `open_sources` does."""
+    book: RuleBook = _adapter("rules", settings.stores.rules, {"sqlite": SqliteRules}, settings)
+    return book
 
 
 def stream_worker(stores: Stores, clock: Clock) -> StreamWorker:

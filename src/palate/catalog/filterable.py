@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Doubles
+from palate.arrays import Doubles, Rows
 from palate.catalog.columns import ItemColumns
 from palate.expressions.tree import Kind
 
@@ -56,8 +56,11 @@ class Filterable:
             return self._columns.creator_code(text)
         return self._columns.attributes.code(text)
 
+    def _size(self) -> int:
+        return self._columns.size
+
     def _data(self, name: str) -> NDArray[Any]:
-        size = self._columns.size
+        size = self._size()
         if name in FIXED:
             return np.asarray(getattr(self._columns, FIXED[name][0])[:size])
         held = self._columns.attributes.kinds()
@@ -66,3 +69,18 @@ class Filterable:
         if name not in held:  # kind or tags, which no item has
             return np.full(size, -1, np.int32)
         return self._columns.attributes.column(name, size)
+
+
+class Chosen(Filterable):
+    """The same fields of a few rows, in their order."""
+
+    def __init__(self, columns: ItemColumns, rows: Rows) -> None:
+        super().__init__(columns)
+        self._rows = rows
+
+    def _size(self) -> int:
+        """Rows of items that the catalogue never heard of too: they have nothing."""
+        return max(self._columns.size, int(self._rows.max(initial=-1)) + 1)
+
+    def _data(self, name: str) -> NDArray[Any]:
+        return super()._data(name)[self._rows]

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from palate.rules.decode import from_file
 from palate.settings import Settings, load
 
 SiteOption = Annotated[
@@ -16,4 +17,6 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.
 
 def settings_of(site: Path) -> Settings:
     """The site's settings, with the environment laid over them."""
-    return load(site, os.environ)
+    settings = load(site, os.environ)
+    from_file(settings.rules)
+    return settings

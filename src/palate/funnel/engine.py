@@ -6,12 +6,11 @@ ladder: full -> retrieval scores -> the visitor's last slate -> popular -> stati
 applies the filters; when they cannot run at all, the answer is an empty slate.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from palate.arrays import Floats, Mask, Rows
 from palate.funnel.budget import DEFAULT, Budget
@@ -23,6 +22,7 @@ from palate.funnel.retrieve import Asked, retrieve
 from palate.funnel.stages import Filter, Generator, Ranker, Rule, name_of
 from palate.funnel.trace import Recorder
 from palate.funnel.types import Answer, Columns, Pool, Query, Slate, Step
+from palate.index.slots import outside
 from palate.stores import Stores
 
 
@@ -35,6 +35,12 @@ class Funnel:
     filters: tuple[Filter, ...]
     ranker: Ranker
     rules: tuple[Rule, ...]
+    lifts: tuple[Rule, ...] = ()
+    """Rules on everything that was ranked, before the shortlist is made."""
+    guests: Callable[[Query], Rows] = nothing
+    """Items that are candidates though no generator proposed them."""
+    deep: bool = False
+    """The rules see everything that was ranked, behind the shortlist and the reserve."""
     pool: int = 500
     """Most candidates that are ranked; each generator is asked for as many."""
     quotas: Mapping[str, int] = field(default_factory=dict)
@@ -87,6 +93,10 @@ class Funnel:
         with log.part("merge", sum(map(len, proposals))) as part:
             pool = merge(self._names, proposals, self.pool, query.known, self.quotas)
             part.left = len(pool)
+        if self.guests is not nothing:
+            with log.part("guests", len(pool), forgive=True) as part:
+                pool = pool.joined(self.guests(query))
+                part.left = len(pool)
         log.trace.pool = pool
         return pool
 
@@ -140,19 +150,34 @@ class Funnel:
             part.left = len(pool)
         ranked = Slate(pool.rows[order], scores[order].astype(np.float32))
         log.ranked(ranked, pool.rows, features)
-        return self._shortlisted(query, pool.ranks[order], ranked)
+        return self._shortlisted(query, pool, self._applied(self.lifts, query, ranked, log))
 
-    def _shortlisted(self, query: Query, ranks: NDArray[np.int16], ranked: Slate) -> Slate:
+    def _shortlisted(self, query: Query, pool: Pool, ranked: Slate) -> Slate:
         """The best, and a few that are there to be learnt about."""
         size = max(self.shortlist, 3 * query.size)
-        if len(ranked) <= size or not self._exploring.any():
-            return ranked.top(size)
-        unsure = np.flatnonzero(ranks[size:, self._exploring].any(axis=1))
-        return ranked.take(np.concatenate([np.arange(size), size + unsure[: self.reserve]]))
+        if len(ranked) <= size:
+            return ranked
+        unsure = np.empty(0, np.intp)
+        if self._exploring.any():
+            unsure = size + np.flatnonzero(self._unsure(pool, ranked.rows[size:]))
+        kept = np.concatenate([np.arange(size), unsure[: self.reserve]])
+        if self.deep:
+            kept = np.concatenate([kept, np.setdiff1d(np.arange(size, len(ranked)), kept)])
+        return ranked.take(kept)
+
+    def _unsure(self, pool: Pool, rows: Rows) -> Mask:
+        """True where an exploring generator proposed the row."""
+        proposed = pool.rows[pool.ranks[:, self._exploring].any(axis=1)]
+        return ~outside(rows, np.sort(proposed))
 
     def _ruled(self, query: Query, slate: Slate, log: Recorder, *, optional: bool = True) -> Slate:
         """What the rules make of the slate. Raises what a required rule raises."""
         rules = [each for each in self.rules if optional or each.required]
+        return self._applied(rules, query, slate, log).top(query.size)
+
+    def _applied(self, rules: Sequence[Rule], query: Query, slate: Slate, log: Recorder) -> Slate:
+        if not rules:
+            return slate
         slate = replace(slate, columns=self._read(slate.rows, rules))
         offered = set(slate.rows.tolist())
         for each in rules:
@@ -161,7 +186,8 @@ class Funnel:
                 slate = _checked(each.apply(query, slate), offered)
                 part.left = len(slate)
             log.rule(name, before.rows, slate.rows)
-        return slate.top(query.size)
+        log.trace.notes, log.trace.relaxed = slate.notes, slate.relaxed
+        return slate
 
     def _read(self, rows: Rows, rules: Iterable[Rule]) -> Columns:
         names = tuple(dict.fromkeys(name for each in rules for name in each.reads))

@@ -31,7 +31,7 @@ def reasons_for(
     givers = _givers(pool.rows, pool.ranks, slate.rows, weights).tolist()
     explored = slate.explore if slate.explore is not None else np.zeros(len(slate), np.bool_)
     return tuple(
-        _reason(generators[giver], query, row, explored=lot)
+        slate.marks.get(row) or _reason(generators[giver], query, row, explored=lot)
         for row, giver, lot in zip(slate.rows.tolist(), givers, explored.tolist(), strict=True)
     )
 

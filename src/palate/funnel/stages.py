@@ -86,8 +86,12 @@ class Rule(Protocol):
 
 
 def name_of(component: object) -> str:
-    """The component's name in settings, metrics and traces: its class's name in snake case."""
-    return _snake(type(component).__name__)
+    """The component's name in settings, metrics and traces: its class's name in snake case.
+
+    What stands there by an operator's rule bears the rule's id behind it: ``lift:summer``.
+    """
+    name, own = _snake(type(component).__name__), getattr(component, "id", "")
+    return f"{name}:{own}" if own else name
 
 
 @cache

@@ -76,6 +76,10 @@ class Query:
     follows: Rows = field(default_factory=lambda: NOTHING)
     """Codes of the creators whom the profile says the visitor follows."""
     context: Mapping[str, Any] = field(default_factory=dict)
+    given: int = 0
+    """Entries on earlier pages."""
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """What conditions may ask of the visitor, by name: ``user.country``, ``context.device``."""
     _known: dict[Any, Any] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def dice(self, name: str) -> np.random.Generator:
@@ -159,6 +163,19 @@ class Pool:
         scores, ranks = np.empty((0, width), np.float32), np.empty((0, width), np.int16)
         return cls(np.empty(0, np.int32), scores, ranks, generators)
 
+    def joined(self, rows: Rows) -> "Pool":
+        """With these rows behind, found by nobody, where they are not in it yet."""
+        new = rows[~np.isin(rows, self.rows)]
+        if not len(new):
+            return self
+        width = len(self.generators)
+        return Pool(
+            np.concatenate([self.rows, new]).astype(np.int32),
+            np.concatenate([self.scores, np.full((len(new), width), np.nan, np.float32)]),
+            np.concatenate([self.ranks, np.zeros((len(new), width), np.int16)]),
+            self.generators,
+        )
+
     def take(self, which: NDArray[np.intp] | Mask | slice) -> "Pool":
         """Keep these, in this order."""
         return Pool(self.rows[which], self.scores[which], self.ranks[which], self.generators)
@@ -179,6 +196,12 @@ class Slate:
     """True where the item is there to be learnt about; None is nowhere."""
     propensity: Floats | None = None
     """Probability with which the item got its position; None is 1 everywhere."""
+    marks: "Mapping[int, Reason]" = field(default_factory=dict)
+    """By row: what an operator's rule says of an item that it favours."""
+    notes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    """By row: what operators' rules did to it, each by its name."""
+    relaxed: Mapping[str, int] = field(default_factory=dict)
+    """Rules that could not be kept, in the order in which they gave way, and at how many places."""
 
     @classmethod
     def none(cls) -> Self:
@@ -193,6 +216,9 @@ class Slate:
             {name: column[which] for name, column in self.columns.items()},
             None if self.explore is None else self.explore[which],
             None if self.propensity is None else self.propensity[which],
+            self.marks,
+            self.notes,
+            self.relaxed,
         )
 
     def top(self, size: int) -> "Slate":
@@ -220,6 +246,8 @@ ReasonKind: TypeAlias = Literal[
     "popular",
     "fresh",
     "explore",
+    "editorial",
+    "sponsored",
 ]
 
 
@@ -235,10 +263,12 @@ class Reason:
     trait: str = ""
     """A genre, a segment, a creator."""
     generator: str = ""
+    rule: str = ""
+    """The operator's rule that put it there."""
 
     def by(self, generator: str) -> "Reason":
         """The same, with the name of the generator that gave it."""
-        return Reason(self.kind, self.rows, self.weights, self.trait, generator)
+        return Reason(self.kind, self.rows, self.weights, self.trait, generator, self.rule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +303,10 @@ class Trace:
     """The final slate."""
     skipped: dict[str, str] = field(default_factory=dict)
     """Parts that failed or were late, and why."""
+    notes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    """By row: what operators' rules did to it."""
+    relaxed: Mapping[str, int] = field(default_factory=dict)
+    """Rules that could not be kept, and at how many places."""
 
     @property
     def moved(self) -> dict[str, dict[int, tuple[int, int]]]:

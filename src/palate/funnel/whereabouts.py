@@ -120,16 +120,15 @@ def _outranked(query: Query, row: int, answer: Answer) -> Whereabouts:
     if not ranked:
         return Whereabouts("generate", "no generator proposes it to this visitor")
     moves = _moves(row, answer)
-    orders = list(answer.trace.orders.items())
-    if orders and row not in orders[0][1][0]:
-        seen = len(orders[0][1][0])
-        sentence = f"it ranked {ranked}, and the rules look at {seen}"
-        return Whereabouts("shortlist", sentence, "", 0, ranked, score)
-    for name, (before, after) in orders:
-        gone = row in before and row not in after
+    for name, (before, after) in answer.trace.orders.items():
+        if row not in before:
+            sentence = f"it ranked {ranked}, and the rules look at {len(before)}"
+            return Whereabouts("shortlist", sentence, "", 0, ranked, score)
+        gone = row not in after
         if gone or (name in moves and moves[name][0] <= query.size < moves[name][1]):
             to = "out" if gone else f"from {moves[name][0]} to {moves[name][1]}"
-            sentence = f"it ranked {ranked}, and the rule {name} moved it {to}"
+            told = "".join(f"; {note}" for note in answer.trace.notes.get(row, ()))
+            sentence = f"it ranked {ranked}, and the rule {name} moved it {to}{told}"
             return Whereabouts("rule", sentence, name, 0, ranked, score, (), moves)
     sentence = f"it ranked {ranked}, and the page has {query.size} places"
     return Whereabouts("rank", sentence, "", 0, ranked, score, (), moves)

@@ -22,7 +22,16 @@ from palate.errors import BadInput, PalateError
 from palate.serving.auth import RequireKey
 from palate.serving.environment import SERVER, SITE
 from palate.serving.problems import fault, http_problem, known_parameters, palate_problem
-from palate.serving.routes import events, health, history, items, recommendations, traces, users
+from palate.serving.routes import (
+    events,
+    health,
+    history,
+    items,
+    recommendations,
+    rules,
+    traces,
+    users,
+)
 from palate.serving.runtime import attach, running
 from palate.serving.schema.openapi import configuration, docs, openapi_json
 from palate.serving.tether import tie_to_parent
@@ -115,6 +124,7 @@ def _api(settings: Settings) -> Router:
             users.router,
             history.router,
             traces.router,
+            rules.router,
         ],
         guards=[RequireKey(settings.serving.api_keys)],
     )

@@ -20,7 +20,7 @@ class RequireKey:
     ) -> None:
         if not self._keys:
             return
-        given = _key_of(connection).encode()
+        given = key_of(connection).encode()
         # Every key is compared, in constant time: the answer's timing tells nothing.
         if sum(hmac.compare_digest(given, key) for key in self._keys) == 0:
             raise Unauthorised(
@@ -28,7 +28,8 @@ class RequireKey:
             )
 
 
-def _key_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+def key_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """The key that a request brings; "" where it brings none."""
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return token.strip()

@@ -44,6 +44,8 @@ class ReasonBody(msgspec.Struct, frozen=True, kw_only=True):
     """How much each of them gave; where `generator` is covisit, its exact share of the score."""
     trait: str = ""
     generator: str = ""
+    rule: str = ""
+    """Of `editorial` and `sponsored`: the operator's rule that put it there."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

@@ -44,7 +44,7 @@ class Meters:
             self._observe(stage)
         for part, why in answer.trace.skipped.items():
             late = "late" if why == "late" else "failed"
-            self._degrade(answer.step, f"{part} {late}").inc()
+            self._degrade(answer.step, f"{_kind(part)} {late}").inc()
 
     def events(self, kinds: Iterable[str]) -> None:
         """Events were acknowledged."""
@@ -76,7 +76,7 @@ class Meters:
         return generate_latest(everybody)
 
     def _observe(self, stage: StageTrace) -> None:
-        self._stage(stage.name).observe(stage.milliseconds / 1e3)
+        self._stage(_kind(stage.name)).observe(stage.milliseconds / 1e3)
         if stage.name.startswith(GENERATE):
             self._candidate(stage.name.removeprefix(GENERATE)).observe(stage.left)
 
@@ -136,3 +136,8 @@ class Meters:
             registry=registry,
             multiprocess_mode="mostrecent",
         )
+
+
+def _kind(part: str) -> str:
+    """A part without the id of an operator's rule: ids would be ever new labels."""
+    return part.partition(":")[0]

@@ -17,33 +17,19 @@ from litestar.exceptions import HTTPException
 from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.handlers import BaseRouteHandler
 
+from palate.catalog.converted import wanted
 from palate.errors import BadInput, PalateError, Problem
 
 CONTENT_TYPE = "application/problem+json"
 INTERNAL = 500
 BAD_REQUEST, METHOD_NOT_ALLOWED = 400, 405
-TOO_LARGE = 413
+PRECONDITION_FAILED, TOO_LARGE = 412, 413
 log = logging.getLogger("palate.serving")
 
 RESERVED = frozenset({"request", "body", "state", "scope", "headers", "query", "cookies", "socket"})
 """Parameters of a handler that Litestar fills in by itself."""
 
-WANTED = {
-    "int": "a whole number is wanted",
-    "float": "a number is wanted",
-    "str": "a string is wanted",
-    "bool": "true or false is wanted",
-    "array": "a list is wanted",
-    "object": "an object is wanted",
-}
-"""What msgspec calls a type, as a cure."""
-GOT = {"str": "a string", "int": "a number", "float": "a number", "bool": "true or false"} | {
-    "array": "a list",
-    "object": "an object",
-}
-_typed = re.compile(r"Expected `(\w+)[^`]*`(?:, got `(\w+)`)?")
 _missing = re.compile(r"Missing required \w+ parameter '(\w+)'")
-_unknown = re.compile(r"Object contains unknown field `(.+)`")
 
 
 class ProblemBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +45,11 @@ class ProblemBody(msgspec.Struct, frozen=True, kw_only=True):
 def too_large(detail: str) -> HTTPException:
     """A body or a batch beyond a limit of the settings."""
     return HTTPException(status_code=TOO_LARGE, detail=detail)
+
+
+def outdated(detail: str) -> HTTPException:
+    """What the request goes by (``If-Match``) is no longer so."""
+    return HTTPException(status_code=PRECONDITION_FAILED, detail=detail)
 
 
 def problem(
@@ -102,6 +93,8 @@ def http_problem(request: Request[Any, Any, Any], error: HTTPException) -> Respo
         found = _parameter_problems(request, error)
         detail = "; ".join(f"{each.pointer}: {each.problem}" for each in found)
         return problem(BadInput.status, BadInput.title, detail, found)
+    if error.status_code == PRECONDITION_FAILED:
+        return problem(PRECONDITION_FAILED, "Precondition failed", error.detail)
     title = error.__class__.__name__.removesuffix("Exception") or "Error"
     return problem(error.status_code, _spaced(title), error.detail or title)
 
@@ -116,15 +109,6 @@ def fault(request: Request[Any, Any, Any], error: Exception) -> Response[Problem
         exc_info=error,
     )
     return problem(INTERNAL, "Internal error", "something went wrong here; the log knows what")
-
-
-def converted_problem(error: msgspec.ValidationError) -> Problem:
-    """Where a document has a value of another type, and what is wanted there."""
-    what, _, where = str(error).partition(" - at `$")
-    pointer = where.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
-    if strange := _unknown.match(what):
-        return Problem(f"{pointer}/{strange[1]}", "there is no such field; leave it out")
-    return Problem(pointer, _wanted(what))
 
 
 async def known_parameters(
@@ -168,16 +152,7 @@ def _parameter_problems(request: Request[Any, Any, Any], error: HTTPException) -
     if not isinstance(error.extra, list):
         return [Problem("", error.detail)]
     found = [(str(e.get("key", "")), str(e.get("message", ""))) for e in error.extra]
-    return [Problem(key, _wanted(what, request.query_params.get(key))) for key, what in found]
-
-
-def _wanted(what: str, given: str | None = None) -> str:
-    """A sentence for ``Expected `int`, got `str` ``; other sentences stay as they are."""
-    typed = _typed.match(what)
-    if typed is None or typed[1] not in WANTED:
-        return what
-    got = GOT.get(typed[2] or "", typed[2]) if given is None else repr(given)
-    return f"{WANTED[typed[1]]}, not {got}" if got else WANTED[typed[1]]
+    return [Problem(key, wanted(what, request.query_params.get(key))) for key, what in found]
 
 
 def _spaced(name: str) -> str:

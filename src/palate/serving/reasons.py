@@ -22,6 +22,8 @@ PLAIN: dict[ReasonKind, str] = {
     "popular": "Popular with everybody",
     "fresh": "New here",
     "explore": "Something different, to learn your taste",
+    "editorial": "Chosen by us",
+    "sponsored": "Sponsored",
 }
 """Where there is no item and no trait to name."""
 
@@ -46,6 +48,8 @@ ABOUT_TRAIT: dict[ReasonKind, str] = {
     "popular": "Popular in {}",
     "fresh": "New in {}",
     "explore": "Something different in {}, to learn your taste",
+    "editorial": "{}",
+    "sponsored": "Sponsored: {}",
 }
 
 VIEWED = "viewed"
@@ -80,6 +84,7 @@ def reason_body(
         weights=tuple(round(weights[row], 4) for row in rows if row in weights),
         trait=reason.trait,
         generator=reason.generator,
+        rule=reason.rule,
     )
 
 

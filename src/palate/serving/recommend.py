@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from functools import partial
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -48,7 +49,8 @@ class Recommending:
         """
         refresh(self._live.stores)
         visitor = self._runtime.visitors.find(self._ask)
-        query = await self._query(visitor, draw)
+        query = await self.query(visitor, draw)
+        self._funnel = self._runtime.rules.program.steer(self._funnel, query)
         answer = await self._funnel.answer(query)
         if answer.step == "full" and not self._cursor.given:
             self._live.kept.note(query, answer)
@@ -56,7 +58,8 @@ class Recommending:
         asyncio.get_running_loop().call_soon(self._note, visitor, answer, body, draw)
         return body
 
-    async def _query(self, visitor: Visitor, draw: int) -> Query:
+    async def query(self, visitor: Visitor, draw: int) -> Query:
+        """What the funnel is asked."""
         ask = self._ask
         seed = self._cursor.seed_item
         if ask.item_id:
@@ -79,6 +82,8 @@ class Recommending:
             age=visitor.age,
             follows=visitor.creators(self._live.stores.columns),
             context=ask.context,
+            given=self._cursor.given,
+            values=self._values(visitor),
         )
 
     async def _matching(self, visitor: Visitor) -> Matching | None:
@@ -90,12 +95,17 @@ class Recommending:
         return found.within(lawful)
 
     async def _filtered(self, visitor: Visitor) -> Matching:
-        context = {f"context.{name}": each for name, each in self._ask.context.items()}
-        given = {**visitor.values, **context}
-        find = partial(self._runtime.conditions.matching, self._ask.filter, self._now, given)
+        find = partial(
+            self._runtime.conditions.matching, self._ask.filter, self._now, self._values(visitor)
+        )
         if self._live.stores.columns.size <= QUICK:
             return find()
         return await asyncio.to_thread(find)
+
+    def _values(self, visitor: Visitor) -> dict[str, Any]:
+        """What conditions may ask of who asks."""
+        context = {f"context.{name}": each for name, each in self._ask.context.items()}
+        return {**visitor.values, **context}
 
     async def _body(self, query: Query, answer: Answer) -> Recommendation:
         about = {row for reason in answer.reasons for row in reason.rows}
@@ -167,6 +177,14 @@ class Recommending:
                 reasons=[entry.reason for entry in body.items],
             )
             runtime.traces.note(self._id, record)
+
+
+async def query_of(runtime: Runtime, ask: Ask) -> Query:
+    """What the funnel would be asked for `ask` now. Raises BadInput, NotFound."""
+    refresh(runtime.stores)
+    now, draw = runtime.clock.now(), runtime.clock.draw()
+    asking = Recommending(runtime, ask, recommendation_id(now, draw), now)
+    return await asking.query(runtime.visitors.find(ask), draw)
 
 
 def recommendation_id(now: float, draw: int) -> str:

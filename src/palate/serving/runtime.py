@@ -17,10 +17,11 @@ from palate.serving.impressions import Impressions
 from palate.serving.live import Live, ReleaseWatch
 from palate.serving.meters import Meters
 from palate.serving.names import Names
+from palate.serving.steering.watch import RuleWatch
 from palate.serving.tracing.store import FILE, TraceStore, TraceWriter
 from palate.serving.visitors import Visitors
 from palate.settings import Settings
-from palate.stores import Stores, close, open_stores
+from palate.stores import Stores, close, open_rules, open_stores
 
 TICK = 0.5
 SETTLE = 3.0
@@ -35,6 +36,7 @@ class Runtime:
     settings: Settings
     clock: Clock
     watch: ReleaseWatch
+    rules: RuleWatch
     commit: GroupCommit
     meters: Meters
     names: Names
@@ -95,11 +97,13 @@ async def running(
     live.kept.refresh(opened)
     runtime = _assembled(settings, clock, live)
     await runtime.watch.warm_up()
+    await runtime.rules.look(opened)
     await runtime.names.warm(opened.columns.size)
     stop = asyncio.Event()
     tasks = [
         asyncio.create_task(runtime.watch.follow(stop)),
         asyncio.create_task(_ticking(runtime)),
+        asyncio.create_task(_steering(runtime)),
         asyncio.create_task(runtime.impressions.run()),
         asyncio.create_task(runtime.traces.run()),
     ]
@@ -114,6 +118,7 @@ async def running(
         await asyncio.gather(*tasks, *runtime.background, return_exceptions=True)
         await asyncio.to_thread(runtime.commit.close)
         runtime.store.close()
+        runtime.rules.book.close()
         if stores is None:
             close(opened)
 
@@ -136,6 +141,7 @@ def _assembled(settings: Settings, clock: Clock, live: Live) -> Runtime:
         settings=settings,
         clock=clock,
         watch=ReleaseWatch(live, clock),
+        rules=RuleWatch(settings, open_rules(settings), clock),
         commit=commit,
         meters=meters,
         names=Names(stores.items, stores.columns.version),
@@ -155,3 +161,13 @@ async def _ticking(runtime: Runtime) -> None:
         except Exception:
             log.debug("names and metrics were not refreshed", exc_info=True)
         await asyncio.sleep(TICK)
+
+
+async def _steering(runtime: Runtime) -> None:
+    """Follow the rules, as the release is followed."""
+    while True:
+        try:
+            await runtime.rules.look(runtime.stores)
+        except Exception:
+            log.warning("the rules were not looked at", exc_info=True)
+        await asyncio.sleep(runtime.settings.serving.release_poll_seconds)

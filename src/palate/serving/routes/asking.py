@@ -4,11 +4,12 @@ from typing import Any
 
 import msgspec
 
+from palate.catalog.converted import converted_problem
 from palate.catalog.decode import parsed
 from palate.catalog.fields import Reader, WrongValueError, either, free, identifier, word
 from palate.errors import BadInput, Problem
 from palate.serving.bodies import Ask
-from palate.serving.problems import converted_problem, described
+from palate.serving.problems import described
 
 OLDEST = 150
 SEEDED = frozenset({"more_like_this"})

@@ -67,6 +67,7 @@ def _readiness(runtime: Runtime) -> Readiness:
         remarks.append(f"the stream worker is {lag:.0f} s behind: is `palate stream` running?")
     if runtime.watch.remark:
         remarks.append(runtime.watch.remark)
+    remarks += runtime.rules.remarks()
     return Readiness(
         ready=ready,
         release=runtime.live.name,

@@ -73,6 +73,9 @@ class TraceRecord(msgspec.Struct, frozen=True, kw_only=True):
     moved: dict[str, dict[int, tuple[int, int]]]
     skipped: dict[str, str]
     reasons: list[ReasonBody]
+    notes: dict[int, tuple[str, ...]] = {}
+    """By row: what operators' rules did to what is shown."""
+    relaxed: dict[str, int] = {}
 
 
 class TraceStore:
@@ -106,6 +109,16 @@ class TraceStore:
                 "SELECT body FROM trace WHERE id = ?", [recommendation_id]
             ).fetchone()
         return None if found is None else unpacked(found[0])
+
+    def newest(self, most: int) -> list[TraceRecord]:
+        """The newest answer to each of the visitors who asked last, at most so many."""
+        with closing(_connected(self._path)) as reader:
+            found = reader.execute(
+                "SELECT body FROM trace WHERE seq IN (SELECT max(seq) FROM trace GROUP BY visitor)"
+                " ORDER BY seq DESC LIMIT ?",
+                [most],
+            ).fetchall()
+        return [unpacked(body) for (body,) in found]
 
     def forget(self, visitor: str) -> None:
         """Remove what was answered to a visitor."""
@@ -199,6 +212,8 @@ def record_of(answer: Answer, feature_names: tuple[str, ...], **facts: Any) -> T
         removed={name: len(rows) for name, rows in trace.removed.items() if len(rows)},
         moved={name: dict(moves) for name, moves in trace.moved.items() if moves},
         skipped=dict(trace.skipped),
+        notes={row: trace.notes[row] for row in slate.rows.tolist() if row in trace.notes},
+        relaxed=dict(trace.relaxed),
         **facts,
     )
 

@@ -72,6 +72,8 @@ class TracedItem(msgspec.Struct, frozen=True, kw_only=True):
     heads: dict[str, float]
     """The network's calibrated probabilities; empty where none ranked."""
     rules: tuple[Moved, ...]
+    notes: tuple[str, ...]
+    """What operators' rules did to it, in words."""
     features: tuple[FeatureBody, ...]
     """Those that count most first; all of them where contributions are not known."""
 
@@ -93,6 +95,8 @@ class TraceBody(msgspec.Struct, frozen=True, kw_only=True):
     """How many items each filter and rule took out."""
     skipped: dict[str, str]
     """Parts that failed or were late."""
+    relaxed: dict[str, int]
+    """Operators' rules that could not be kept, and at how many places."""
     items: tuple[TracedItem, ...]
     remarks: tuple[str, ...] = ()
 
@@ -120,6 +124,7 @@ async def view(runtime: Runtime, record: TraceRecord) -> TraceBody:
         candidates=record.pool_size,
         removed=record.removed,
         skipped=record.skipped,
+        relaxed=record.relaxed,
         items=tuple(reader.item(i, row, names) for i, row in enumerate(rows.tolist())),
         remarks=reader.remarks,
     )
@@ -187,6 +192,7 @@ class _Reader:
                 for rule, moves in record.moved.items()
                 if row in moves
             ),
+            notes=record.notes.get(row, ()),
             features=self._features_of(i),
         )
 

@@ -1,0 +1,86 @@
+"""The book of rules in one SQLite file beside the catalogue."""
+
+from pathlib import Path
+
+import msgspec
+
+from palate.catalog.database import Database
+from palate.errors import Conflict
+from palate.rules.documents import Rule, encoded
+from palate.rules.protocol import Book, By, Change, Entry, differences
+
+SCHEMA = """
+create table if not exists book (one integer primary key check (one = 1), version integer,
+                                 rules blob);
+create table if not exists audit (seq integer primary key, version integer, entry blob);
+create index if not exists audit_version on audit (version);
+"""
+
+
+class SqliteRules:
+    """One row holds the whole book: a change is seen whole or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path, SCHEMA, synchronous="FULL")
+        self._decoder = msgspec.json.Decoder(tuple[Rule, ...])
+
+    def version(self) -> int:
+        with self._database.reading() as db:
+            found = db.execute("select version from book").fetchone()
+        return int(found[0]) if found else 0
+
+    def read(self) -> Book:
+        with self._database.reading() as db:
+            found = db.execute("select version, rules from book").fetchone()
+        return Book(int(found[0]), self._decoder.decode(found[1])) if found else Book(0, ())
+
+    def edit(self, change: Change, by: By, expected: int | None = None) -> Book:
+        with self._database.writing() as db:
+            found = db.execute("select version, rules from book").fetchone()
+            old = Book(int(found[0]), self._decoder.decode(found[1])) if found else Book(0, ())
+            if expected is not None and expected != old.version:
+                raise Conflict(
+                    f"the rules are at version {old.version}, not {expected}: somebody changed"
+                    " them; read them again"
+                )
+            book = Book(old.version + 1, change(old.rules))
+            lines = _lines(old, book, by)
+            if not lines:
+                return old
+            raw = msgspec.json.encode([encoded(each) for each in book.rules])
+            db.execute("insert or replace into book values (1, ?, ?)", (book.version, raw))
+            db.executemany("insert into audit (version, entry) values (?, ?)", lines)
+        return book
+
+    def audit(self, limit: int, before: int | None = None) -> list[Entry]:
+        below = 2**62 if before is None else before
+        with self._database.reading() as db:
+            found = db.execute(
+                "select entry from audit where version < ? order by seq desc limit ?",
+                (below, limit),
+            ).fetchall()
+        return [msgspec.json.decode(raw, type=Entry) for (raw,) in found]
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def _lines(old: Book, new: Book, by: By) -> list[tuple[int, bytes]]:
+    was, now = {each.id: each for each in old.rules}, {each.id: each for each in new.rules}
+    return [
+        (
+            new.version,
+            msgspec.json.encode(
+                {
+                    "version": new.version,
+                    "time": by.time,
+                    "who": by.who,
+                    "action": action,
+                    "rule_id": name,
+                    "before": encoded(was[name]) if name in was else None,
+                    "after": encoded(now[name]) if name in now else None,
+                }
+            ),
+        )
+        for action, name in differences(old.rules, new.rules)
+    ]

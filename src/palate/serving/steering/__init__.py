@@ -1,0 +1,1 @@
+"""Operators' rules where requests are answered: followed, previewed, told."""

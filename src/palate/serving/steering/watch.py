@@ -1,0 +1,105 @@
+"""The rules that act now: a worker asks twice a second whether somebody changed them."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from os import environ
+from typing import NamedTuple
+
+from palate.clock import Clock
+from palate.errors import PalateError
+from palate.rules.decode import from_file
+from palate.rules.documents import Rule
+from palate.rules.protocol import RuleBook
+from palate.settings import FILE, Settings, given
+from palate.stores import Stores
+from palate.surfaces.steered.program import Program, together
+
+LOOK_AGAIN = 5.0
+"""Seconds until a changed catalogue is looked at: items that rules name may have come."""
+log = logging.getLogger("palate.serving")
+
+
+class _Seen(NamedTuple):
+    """What the program was made of."""
+
+    book: int
+    file: int
+    """When `palate.toml` was written, in nanoseconds."""
+    catalogue: int
+
+
+class RuleWatch:
+    """Follows the book of rules and the rules of `palate.toml`.
+
+    What does not read or convert changes nothing: the rules that act go on acting.
+    """
+
+    def __init__(self, settings: Settings, book: RuleBook, clock: Clock) -> None:
+        self.book, self.program = book, Program()
+        self._settings, self._clock = settings, clock
+        self._file = settings.path(FILE)
+        self._written = self._stamp()
+        self.from_file = from_file(settings.rules)
+        self._seen = _Seen(-1, 0, 0)
+        self._catalogue_at = 0.0
+        self.remark = ""
+        """What keeps a change from acting; "" where nothing does."""
+
+    @property
+    def version(self) -> int:
+        """Of the book that acts."""
+        return max(self._seen.book, 0)
+
+    def remarks(self) -> list[str]:
+        """What operators should know: rules that cannot act, changes that do not apply."""
+        told = [f"rule {each.rule.id} cannot act: {each.why}" for each in self.program.dormant]
+        return [*told, f"the rules stay as they were: {self.remark}"] if self.remark else told
+
+    async def look(self, stores: Stores) -> None:
+        """Take up what changed."""
+        await asyncio.to_thread(self.look_now, stores)
+
+    def look_now(self, stores: Stores) -> None:
+        """The same, blocking."""
+        try:
+            self._take_up(stores)
+        except PalateError as error:
+            if error.detail != self.remark:
+                log.error("the rules stay as they were: %s", error.detail)  # noqa: TRY400
+            self.remark = error.detail
+
+    def _take_up(self, stores: Stores) -> None:
+        stamp = self._stamp()
+        if stamp != self._written:
+            self.from_file = from_file(_tables(self._settings))
+            self._written = stamp
+        now, version = self._clock.now(), self.book.version()
+        settled = now - self._catalogue_at < LOOK_AGAIN
+        catalogue = self._seen.catalogue if settled else stores.columns.version
+        seen = _Seen(version, self._written, catalogue)
+        if seen == self._seen:
+            self.remark = ""
+            return
+        book = self.book.read()
+        program = Program.standing(together(self.from_file, book.rules), stores)
+        self.program, self._catalogue_at = program, now
+        self._seen = _Seen(book.version, self._written, stores.columns.version)
+        self.remark = ""
+        for each in program.dormant:
+            log.warning("rule %s cannot act: %s", each.rule.id, each.why)
+
+    def _stamp(self) -> int:
+        return self._file.stat().st_mtime_ns if self._file.is_file() else 0
+
+
+def _tables(settings: Settings) -> Mapping[str, dict[str, object]]:
+    """``[rules.…]`` of the file as it is now; the rest of it needs a restart."""
+    tables: Mapping[str, dict[str, object]] = given(settings.home, environ).get("rules", {})
+    return tables
+
+
+def sources(file: tuple[Rule, ...], rules: tuple[Rule, ...]) -> list[tuple[Rule, str]]:
+    """Every rule that acts, and whether the `file` or the `book` has it."""
+    own = {each.id for each in file}
+    return [(each, "file" if each.id in own else "book") for each in together(file, rules)]

@@ -1,0 +1,1 @@
+"""Surfaces as operators' rules make them."""

@@ -1,0 +1,165 @@
+"""All rules of a site, ready to act: which of them a request is under, and the funnel they make."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from palate.arrays import Rows
+from palate.catalog.filterable import Filterable
+from palate.errors import BadInput, Problem
+from palate.expressions.mask import MINUTE, Scope, mask
+from palate.funnel.engine import Funnel
+from palate.funnel.stages import Filter, Rule
+from palate.funnel.types import NOTHING, Query
+from palate.reranking.boost_fresh import BoostFresh
+from palate.reranking.diversify import Diversify
+from palate.reranking.editorial.block import Block
+from palate.reranking.editorial.compose import Compose
+from palate.reranking.editorial.hide_seen_for import HideSeenFor
+from palate.reranking.editorial.lift import Lift
+from palate.reranking.editorial.pin import Pin
+from palate.reranking.editorial.restrict import Restrict
+from palate.reranking.explore import Explore
+from palate.reranking.hide_seen import HideSeen
+from palate.rules.documents import Rule as Document
+from palate.stores import Stores
+from palate.surfaces.steered.compile import (
+    Constrains,
+    Dormant,
+    Made,
+    Part,
+    checked_rule,
+    standing_rule,
+)
+
+KEPT = 256
+"""Funnels that are remembered, one for each set of rules that acts together."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """The rules of one version on one release, the strongest first."""
+
+    made: tuple[Made, ...] = ()
+    dormant: tuple[Dormant, ...] = ()
+    _funnels: dict[tuple[str, tuple[int, ...]], Funnel] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def checked(cls, rules: Mapping[str, Document], stores: Stores) -> "Program":
+        """Of new rules, each by the pointer that leads to it.
+
+        Raises BadInput with everything that is wrong.
+        """
+        made: list[Made] = []
+        problems: list[Problem] = []
+        for pointer, rule in rules.items():
+            try:
+                made.append(checked_rule(rule, stores, pointer))
+            except BadInput as wrong:
+                problems += wrong.problems
+        if problems:
+            raise BadInput("; ".join(f"{p.pointer}: {p.problem}" for p in problems), problems)
+        return cls(tuple(made))
+
+    @classmethod
+    def standing(cls, rules: Iterable[Document], stores: Stores) -> "Program":
+        """Of rules that were right when they were written; see `standing_rule`."""
+        found = [standing_rule(rule, stores) for rule in rules if rule.enabled]
+        made = tuple(each for each in found if isinstance(each, Made))
+        return cls(made, tuple(each for each in found if isinstance(each, Dormant)))
+
+    def __bool__(self) -> bool:
+        return bool(self.made)
+
+    def acting(self, query: Query, stores: Stores) -> tuple[int, ...]:
+        """Which of `made` a request is under."""
+        known = Filterable(stores.columns.plain)
+        return tuple(n for n, each in enumerate(self.made) if _acts(each, query, known))
+
+    def steer(self, funnel: Funnel, query: Query) -> Funnel:
+        """The funnel as the rules that this request is under make it."""
+        acting = self.acting(query, funnel.stores) if self.made else ()
+        if not acting:
+            return funnel
+        key = (query.surface, acting)
+        found = self._funnels.get(key)
+        if found is None or found.stores is not funnel.stores:
+            if len(self._funnels) >= KEPT:
+                self._funnels.clear()
+            found = self._funnels[key] = steered(funnel, [self.made[n].part for n in acting])
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Guests:
+    """What pins bring along."""
+
+    pins: tuple[Pin, ...]
+
+    def __call__(self, query: Query) -> Rows:
+        found = [each.guests(query) for each in self.pins]
+        return np.unique(np.concatenate(found)).astype(np.int32) if found else NOTHING
+
+
+def steered(funnel: Funnel, parts: Sequence[Part]) -> Funnel:
+    """The funnel with these parts, the strongest first."""
+    pins = tuple(each for each in parts if isinstance(each, Pin))
+    others = tuple(e for e in parts if isinstance(e, Constrains) and not isinstance(e, Pin))
+    constraints = (*pins, *others)
+    return replace(
+        funnel,
+        filters=_filters(funnel, parts),
+        lifts=(*funnel.lifts, *(each for each in parts if isinstance(each, Lift))),
+        rules=_composed(_rules(funnel, parts), constraints),
+        guests=Guests(pins) if pins else funnel.guests,
+        deep=funnel.deep or bool(constraints),
+    )
+
+
+def _filters(funnel: Funnel, parts: Sequence[Part]) -> tuple[Filter, ...]:
+    """What is blocked comes last; the first word on what is seen goes for the surface's own."""
+    seen = [each for each in parts if isinstance(each, HideSeen | HideSeenFor)]
+    kept = [each for each in funnel.filters if not (seen and isinstance(each, HideSeen))]
+    return (*seen[:1], *kept, *(each for each in parts if isinstance(each, Block | Restrict)))
+
+
+def _rules(funnel: Funnel, parts: Sequence[Part]) -> tuple[Rule, ...]:
+    """The surface's rules with other numbers, or with a rule that it did not have, in front."""
+    rules = list(funnel.rules)
+    for kind in (Diversify, BoostFresh):
+        said = [each for each in parts if isinstance(each, kind)]
+        if said:
+            had = [n for n, each in enumerate(rules) if isinstance(each, kind)]
+            rules[had[0] : had[0] + 1] = said[:1] if had else []
+            rules[:0] = [] if had else said[:1]
+    return tuple(rules)
+
+
+def _composed(rules: tuple[Rule, ...], constraints: tuple[Constrains, ...]) -> tuple[Rule, ...]:
+    """Constraints have the last word but for exploration, which keeps within them."""
+    if not constraints:
+        return rules
+    before = tuple(each for each in rules if not isinstance(each, Explore))
+    explore = [replace(each, within=constraints) for each in rules if isinstance(each, Explore)]
+    return (*before, Compose(constraints), *explore)
+
+
+def _acts(made: Made, query: Query, known: Filterable) -> bool:
+    """Whether a request is under the rule: its surface, its dates, its audience."""
+    rule = made.rule
+    if not rule.enabled or (rule.surfaces and query.surface not in rule.surfaces):
+        return False
+    if rule.starts and query.now < rule.starts.timestamp():
+        return False
+    if rule.ends and query.now >= rule.ends.timestamp():
+        return False
+    if made.audience is None:
+        return True
+    return bool(mask(made.audience, known, Scope(query.now // MINUTE * MINUTE, query.values), 1)[0])
+
+
+def together(file: Sequence[Document], book: Sequence[Document]) -> tuple[Document, ...]:
+    """The rules of `palate.toml`, then those of the book; of one name the file's goes."""
+    own = {each.id for each in file}
+    return (*file, *(each for each in book if each.id not in own))
