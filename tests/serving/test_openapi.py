@@ -57,7 +57,7 @@ def test_every_example_is_accepted(site: SmallSite, name: str) -> None:
     verb, path = operations(site)[name]
     path = (
         path.replace("{item_id}", "drama-1").replace("{user_id}", "u1").replace("{surface}", "home")
-    )
+    ).replace("{rule_id}", "no-flood")
     answer = site.client.request(verb.upper(), path, json=BODIES[name].example)
     assert answer.is_success, answer.text
 

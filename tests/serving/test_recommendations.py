@@ -26,7 +26,7 @@ def test_a_page_has_the_form_that_others_rely_on(site: SmallSite) -> None:
     assert (body["surface"], body["step"], body["release"]) == ("home", "full", "none")
     assert [entry["position"] for entry in body["items"]] == [1, 2, 3, 4, 5]
     assert set(body["items"][0]) == {"item_id", "position", "score", "reason", "explore"}
-    reason = {"kind", "text", "item_ids", "weights", "trait", "generator"}
+    reason = {"kind", "text", "item_ids", "weights", "trait", "generator", "rule"}
     assert set(body["items"][0]["reason"]) == reason
     assert body["timing"]["total_ms"] > 0
     assert "rank" in body["timing"]["stages"]

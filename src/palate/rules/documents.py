@@ -168,5 +168,5 @@ KINDS: dict[str, type[Ruling]] = {str(kind.__struct_config__.tag): kind for kind
 
 def encoded(rule: Rule) -> dict[str, Any]:
     """The rule as a JSON document: what it says, without what it leaves at its default."""
-    told: dict[str, Any] = msgspec.to_builtins(rule)
+    told: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(rule))
     return told

@@ -56,7 +56,8 @@ class InWindow:
         """(n, values): the groups of each candidate, -1 for none."""
         if self.where is not None:
             return np.where(self.where.holds(query, slate.rows), 0, -1)[:, None]
-        return np.asarray(slate.columns[self.column]).reshape(len(slate), -1).astype(np.int64)
+        codes = np.asarray(slate.columns[self.column], np.int64)
+        return codes if codes.ndim > 1 else codes[:, None]
 
 
 class _Window:

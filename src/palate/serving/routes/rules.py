@@ -16,16 +16,16 @@ from palate.catalog.fields import rfc3339
 from palate.errors import BadInput, Conflict, NotFound, Problem
 from palate.rules import decode
 from palate.rules.documents import Rule
-from palate.rules.protocol import Book, By
+from palate.rules.protocol import Book, By, Entry
 from palate.serving.auth import key_of
 from palate.serving.problems import described, outdated
 from palate.serving.runtime import Runtime, runtime_of
 from palate.serving.steering.bodies import (
     AuditBody,
+    AuditLine,
     PreviewBody,
     PreviewDocument,
     RulesBody,
-    line_of,
 )
 from palate.serving.steering.changes import Changes
 from palate.serving.steering.preview import preview
@@ -67,7 +67,7 @@ async def audit_rules(
         raise BadInput(f"limit: {what}", [Problem("limit", what)])
     book = runtime_of(request).rules.book
     found = await asyncio.to_thread(book.audit, limit, before or None)
-    lines = tuple(line_of(each, rfc3339(each.time)) for each in found)
+    lines = tuple(_line(each) for each in found)
     return AuditBody(changes=lines, next=lines[-1].version if len(lines) == limit else None)
 
 
@@ -134,6 +134,11 @@ def _answer(runtime: Runtime, book: Book, status: int = 200) -> Response[RulesBo
         dormant={each.rule.id: each.why for each in runtime.rules.program.dormant},
     )
     return Response(body, status_code=status, headers=_tag(book))
+
+
+def _line(entry: Entry) -> AuditLine:
+    told = msgspec.structs.asdict(entry) | {"time": rfc3339(entry.time)}
+    return AuditLine(**told)
 
 
 def _tag(book: Book) -> dict[str, str]:

@@ -14,6 +14,7 @@ from litestar.openapi.plugins import JsonRenderPlugin, OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, License, SecurityScheme
 
 import palate
+from palate.rules.documents import KINDS, PinRule
 from palate.serving.bodies import Ask
 from palate.serving.problems import CONTENT_TYPE, ProblemBody
 from palate.serving.schema.documents import (
@@ -29,6 +30,7 @@ from palate.serving.schema.parameters import (
     describe_fields,
     describe_parameters,
 )
+from palate.serving.steering.bodies import PreviewDocument, RulesDocument
 
 Json = dict[str, Any]
 REFERENCE = "#/components/schemas/{name}"
@@ -58,6 +60,22 @@ CLICK = {
     "surface": "home",
     "position": 3,
 }
+RULE = {
+    "id": "no-flood",
+    "kind": "at_most",
+    "of": "creator",
+    "cap": 2,
+    "window": 10,
+    "surfaces": ["home"],
+}
+BOOST = {
+    "id": "french-week",
+    "kind": "boost",
+    "where": '"comedy" in categories',
+    "by": 0.5,
+    "ends": "2026-12-24T00:00:00Z",
+    "audience": 'user.country == "FR"',
+}
 
 
 class Body(NamedTuple):
@@ -82,6 +100,12 @@ BODIES: dict[str, Body] = {
     "put_user": Body(UserDocument, {k: v for k, v in PERSON.items() if k != "user_id"}),
     "put_users": Body(UsersDocument, {"users": [PERSON]}),
     "patch_user": Body(UserDocument, {"country": "FR"}),
+    "put_rules": Body(RulesDocument, {"rules": [RULE]}),
+    "add_rule": Body(PinRule, BOOST),
+    "put_rule": Body(PinRule, {k: v for k, v in RULE.items() if k != "id"}),
+    "preview_rules": Body(
+        PreviewDocument, {"rules": [RULE], "requests": [{"surface": "home", "user_id": "u1"}]}
+    ),
 }
 PAGE_EXAMPLE = {
     "recommendation_id": "018bcfe568000000000000000005",
@@ -204,6 +228,9 @@ def _complete(path: str, operation: Json) -> None:
 
 def _content(name: str, body: Body) -> Json:
     schema: Json = {"$ref": REFERENCE.format(name=body.type.__name__)}
+    if body.type is PinRule:
+        of = [{"$ref": REFERENCE.format(name=kind.__name__)} for kind in KINDS.values()]
+        schema = {"oneOf": of, "title": "Rule"}
     if name in ADDRESSED:
         described = "As the document, without its id: the path names it."
         schema = {"type": "object", "description": described, "title": body.type.__name__}

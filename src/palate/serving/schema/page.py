@@ -91,6 +91,10 @@ def _bodies(
 ) -> Iterator[tuple[str, list[Field]]]:
     """The fields of a body, then those of the documents in its lists, each under a heading."""
     name = str(schema.get("$ref", "")).rpartition("/")[2] or str(schema.get("title", ""))
+    for each in schema.get("oneOf", ()):
+        kind = str(each.get("$ref", "")).rpartition("/")[2]
+        word = schemas.get(kind, {}).get("properties", {}).get("kind", {})
+        yield from _bodies(each, schemas, f"Of kind {word.get('enum', [kind])[0]}")
     properties = schemas.get(name, {}).get("properties", {})
     required = schemas.get(name, {}).get("required", ())
     if not properties:

@@ -10,14 +10,24 @@ from typing import Any
 
 import msgspec
 
+from palate.rules import documents as rules
 from palate.serving import bodies, problems
 from palate.serving.routes import health
 from palate.serving.schema import documents
+from palate.serving.steering import bodies as steering
 from palate.serving.tracing import view
 from palate.template import meanings
 
 Json = dict[str, Any]
-MODULES: tuple[ModuleType, ...] = (bodies, documents, problems, health, view)
+MODULES: tuple[ModuleType, ...] = (
+    bodies,
+    documents,
+    problems,
+    health,
+    view,
+    rules,
+    steering,
+)
 """Where the documents of the API are defined."""
 PROBLEM = {"$ref": "#/components/schemas/ProblemBody"}
 
@@ -34,12 +44,15 @@ PARAMETERS: dict[str, str] = {
     "recommendation_id": "As the recommendation named it.",
     "partial": "Store the right events of a batch and list the wrong ones in `rejected`.",
     "after": "The last id of the page before.",
+    "before": "`next` of the page before.",
+    "rule_id": "The rule's id.",
 }
 PARTICULAR: dict[tuple[str, str], str] = {
     ("recommend", "item_id"): "The item on screen; `more_like_this` needs it.",
     ("recommend", "limit"): "How many, from 1 to `serving.max_limit` (100).",
     ("items", "item_id"): "An id to look up; may be given several times.",
     ("users", "limit"): "How many, from 1 to 1,000.",
+    ("audit_rules", "limit"): "How many, from 1 to 1,000.",
     ("history", "limit"): "How many, from 1 to 200: so many are remembered.",
     ("user", "user_id"): "The user's id; all that follows in the path, slashes too.",
 }
@@ -53,7 +66,9 @@ DONE = {
 }
 REFUSALS = {
     "401": "No API key, or a wrong one: the site has keys.",
-    "404": "There is no such item, user, trace or surface.",
+    "409": "A rule of that id is there already, or it is `palate.toml`'s.",
+    "412": "The rules are not at the version of `If-Match`: read them again.",
+    "404": "There is no such item, user, trace, surface or rule.",
     "413": "The body is larger than `serving.max_body_bytes`, or the batch is too long.",
     "422": "Something that was sent is wrong; `errors` names each field and how to mend it.",
     "default": "Anything else that goes wrong, in the same form.",
@@ -61,8 +76,11 @@ REFUSALS = {
 FINDING = frozenset(
     {"recommend", "recommend_with_context", "recommend_on_surface", "item", "patch_item"}
     | {"delete_item", "user", "patch_user", "delete_user", "trace"}
+    | {"rule", "delete_rule", "preview_rules"}
 )
 """Operations that answer 404 where what they are about is unknown."""
+CHANGING = frozenset({"put_rules", "add_rule", "put_rule", "delete_rule"})
+"""Operations that go by a version, and stay out of what `palate.toml` says."""
 
 
 def describe_parameters(operation: Json) -> None:
@@ -86,6 +104,8 @@ def describe_answers(path: str, operation: Json, content_type: str) -> None:
     answered = {
         "401": path.startswith("/v1"),
         "404": name in FINDING,
+        "409": name in CHANGING,
+        "412": name in CHANGING,
         "413": "requestBody" in operation,
         "422": path.startswith("/v1"),
         "default": True,
@@ -105,10 +125,16 @@ def describe_fields(schemas: Json) -> None:
         if schema is None:
             continue
         schema["description"] = inspect.cleandoc(kind.__doc__ or "")
-        [source] = ast.parse(inspect.getsource(kind)).body
-        if isinstance(source, ast.ClassDef):
-            for field, meaning in meanings(source).items():
-                schema["properties"][field] = _said(schema["properties"][field], meaning)
+        for each in reversed(kind.__mro__[: kind.__mro__.index(msgspec.Struct)]):
+            _describe(schema["properties"], each)
+
+
+def _describe(properties: Json, kind: type) -> None:
+    """Tell the fields that this very class declares."""
+    [source] = ast.parse(inspect.getsource(kind)).body
+    if isinstance(source, ast.ClassDef):
+        for field, meaning in meanings(source).items():
+            properties[field] = _said(properties[field], meaning)
 
 
 def _said(schema: Json, meaning: str) -> Json:
@@ -120,5 +146,7 @@ def _documents() -> dict[str, type[msgspec.Struct]]:
         name: kind
         for module in MODULES
         for name, kind in vars(module).items()
-        if isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+        if isinstance(kind, type)
+        and issubclass(kind, msgspec.Struct)
+        and kind.__module__ == module.__name__
     }

@@ -5,7 +5,6 @@ from typing import Any
 import msgspec
 
 from palate.rules.documents import Rule
-from palate.rules.protocol import Entry
 from palate.serving.bodies import ReasonBody
 
 LIMIT = 20
@@ -122,16 +121,3 @@ class PreviewBody(msgspec.Struct, frozen=True, kw_only=True):
     """What would change. Exploration is left out on both sides."""
 
     slates: tuple[PreviewedSlate, ...]
-
-
-def line_of(entry: Entry, time: str) -> AuditLine:
-    """An entry of the log, as it goes over the wire."""
-    return AuditLine(
-        version=entry.version,
-        time=time,
-        who=entry.who,
-        action=entry.action,
-        rule_id=entry.rule_id,
-        before=entry.before,
-        after=entry.after,
-    )
