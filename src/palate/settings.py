@@ -209,8 +209,9 @@ class TrainingSettings(Part, frozen=True):
     """After a page was shown, acts on its items count as its outcome for so long."""
     ranker_candidates: Positive = 100
     """Candidates kept for each of them."""
-    ranker: Literal["network", "lambdamart", "auto"] = "network"
-    """What learns to rank; `auto` ships what orders held-out moments better, at twice the time."""
+    ranker: Literal["blend", "network", "lambdamart", "auto"] = "blend"
+    """What learns to rank: a network, boosted trees, or the mean of both; `auto` ships what orders
+    held-out moments best."""
     ranker_width: Positive = 96
     """Numbers that the network brings its inputs down to; large logs repay 256."""
     ranker_epochs: Positive = 3

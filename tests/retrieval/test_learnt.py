@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from typing import TypeAlias
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from palate.releases.manifest import Manifest
 from palate.releases.release import Release
 from palate.retrieval.ials import Ials
 from palate.retrieval.linear import Linear
+from palate.retrieval.together import Together
 from palate.stores import Stores, with_release
 from palate.testing.generators import proposed
 from palate.testing.tiny import SIZE, USERS, tiny_names, tiny_row, tiny_stores, tiny_world
@@ -23,7 +25,8 @@ NEW = tiny_row("romance-3")
 """As if nobody had taken it before the training."""
 COMEDY = tiny_world().query("u1")
 NOBODY = tiny_world().query()
-LEARNT = pytest.mark.parametrize("part", [Linear, Ials])
+Part: TypeAlias = type[Linear | Ials | Together]
+LEARNT = pytest.mark.parametrize("part", [Linear, Ials, Together])
 
 
 @cache
@@ -39,16 +42,19 @@ def stores() -> Stores:
         Manifest(created=0.0, version="0"),
         linear=linear.fit(histories, LinearPlan("ease", 5.0)),
         ials=ials.fit(histories, content, facts),
+        together=linear.fit(histories, LinearPlan("together", 0.1)),
     )
     return with_release(tiny_stores(), release)
 
 
-def names(part: type[Linear | Ials], query: Query, limit: int = 60) -> list[str]:
+def names(part: Part, query: Query, limit: int = 60) -> list[str]:
     return tiny_names(proposed(part.default(stores()), query, limit).rows)
 
 
 @LEARNT
-def test_who_keeps_to_a_genre_is_shown_the_rest_of_it_first(part: type[Linear | Ials]) -> None:
+def test_who_keeps_to_a_genre_is_shown_the_rest_of_it_first(
+    part: Part,
+) -> None:
     unseen = replace(COMEDY, excluded=np.sort(COMEDY.user.seen))
     first = names(part, unseen, 3)
     assert {name.partition("-")[0] for name in first} == {"comedy"}
@@ -56,13 +62,15 @@ def test_who_keeps_to_a_genre_is_shown_the_rest_of_it_first(part: type[Linear | 
 
 
 @LEARNT
-def test_nobody_and_a_site_without_a_release_get_nothing(part: type[Linear | Ials]) -> None:
+def test_nobody_and_a_site_without_a_release_get_nothing(
+    part: Part,
+) -> None:
     assert names(part, NOBODY) == []
     assert len(proposed(part.default(tiny_stores()), COMEDY, 9)) == 0
 
 
 @LEARNT
-def test_a_seed_item_counts_instead_of_the_history(part: type[Linear | Ials]) -> None:
+def test_a_seed_item_counts_instead_of_the_history(part: Part) -> None:
     seeded = replace(COMEDY, seed_item=tiny_row("space-1"))
     first = [name for name in names(part, seeded, 4) if name != "space-1"]
     assert {name.partition("-")[0] for name in first[:3]} == {"space"}
@@ -70,10 +78,13 @@ def test_a_seed_item_counts_instead_of_the_history(part: type[Linear | Ials]) ->
     assert (reason.kind, reason.rows) == ("similar_to_item", (tiny_row("space-1"),))
 
 
-def test_the_linear_filter_says_how_much_each_item_of_the_history_gave() -> None:
+@pytest.mark.parametrize("part", [Linear, Together])
+def test_a_filter_says_how_much_each_item_of_the_history_gave(
+    part: type[Linear | Together],
+) -> None:
     unseen = replace(COMEDY, excluded=np.sort(COMEDY.user.seen))
-    found = proposed(Linear.default(stores()), unseen, 1)
-    reason = Linear.default(stores()).explain(unseen, int(found.rows[0]))
+    found = proposed(part.default(stores()), unseen, 1)
+    reason = part.default(stores()).explain(unseen, int(found.rows[0]))
     assert reason.kind == "because_of_items"
     assert set(reason.rows) <= set(COMEDY.user.history.tolist())
     assert 0 < sum(reason.weights) <= float(found.scores[0]) + 1e-5
@@ -96,7 +107,9 @@ def test_an_item_that_nobody_took_is_found_through_its_content() -> None:
 
 
 @LEARNT
-def test_the_requests_filter_is_obeyed_before_the_limit(part: type[Linear | Ials]) -> None:
+def test_the_requests_filter_is_obeyed_before_the_limit(
+    part: Part,
+) -> None:
     columns = tiny_stores().columns
     everything = names(part, COMEDY)
     passed = np.array([tiny_row(everything[-1])], np.int32)

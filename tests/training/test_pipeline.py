@@ -101,7 +101,8 @@ def test_the_manifest_says_where_it_comes_from(trained: Trained) -> None:
     assert manifest.log_position == site.log.end()
     assert manifest.data["events"] == site.log.count()
     assert manifest.data["items"] == ITEMS
-    assert [v.part for v in manifest.verdicts] == ["two_tower", "linear", "ials", "ranker"]
+    parts = ["two_tower", "linear", "ials", "together", "ranker"]
+    assert [v.part for v in manifest.verdicts] == parts
     assert any("reconstructed" in note for note in manifest.notes)
     assert manifest.settings["training"]["seed"] == 1
     assert set(manifest.seconds) >= {"read", "tower", "rows", "ranker", "refit"}

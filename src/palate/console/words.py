@@ -13,6 +13,7 @@ class Part(NamedTuple):
 GENERATORS = {
     "covisit": Part("Chosen together", "others chose it together with what you chose"),
     "linear": Part("Your whole history", "all you ever took in, added up, points to it"),
+    "together": Part("Taken by the same people", "many who took what you took also took it"),
     "ials": Part("Shared taste", "people whose taste is like yours take it in"),
     "two_tower": Part("Learnt likeness", "close to your latest acts in what was learnt"),
     "content": Part("Alike", "described like what you took in"),

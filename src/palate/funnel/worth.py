@@ -16,6 +16,7 @@ SENSIBLE: Mapping[str, float] = {
     "two_tower": 1.2,
     "covisit": 1.0,
     "linear": 0.5,
+    "together": 0.3,
     "ials": 0.5,
     "popular": 0.5,
     "popular_in_segment": 0.4,
@@ -46,7 +47,10 @@ FROM_HISTORY = frozenset(
     ("two_tower", "covisit", "linear", "ials", "content", "popular_in_genre", "followed")
 )
 """Generators that go by what the visitor did; thin histories make them guess."""
-FROM_EVERYBODY = frozenset(("popular", "popular_in_segment", "popular_in_region", "trending"))
+FROM_EVERYBODY = frozenset(
+    ("popular", "popular_in_segment", "popular_in_region", "trending", "together")
+)
+"""What goes by everybody, or by everybody who took one of the same: right where little is known."""
 
 
 class Lean(NamedTuple):

@@ -1,10 +1,11 @@
-"""The linear filter: how much each item of a history speaks for every other item.
+"""Item filters: how much each item of a history speaks for every other item.
 
 A visitor's score of b is the sum over the history of fade^(steps back) · W[a, b], and `prior` times
 what it is for the average user. So it is additive, and a reason can say how much each item gave.
 `training.solved.linear` learns W: EASE (Steck 2019, eq. 8) on small catalogues, RP3beta (Paudel et
-al. 2017, section 3.2) on large ones. Unlike co-visitation it reads the whole history: what people
-keep coming back to, not what comes next.
+al. 2017, section 3.2) on large ones; and, for visitors of whom little is known, how many people
+took both. Unlike co-visitation it reads the whole history: what people keep coming back to, not
+what comes next.
 """
 
 from pathlib import Path
@@ -25,9 +26,10 @@ FACTS = "linear.json"
 class LinearFacts(msgspec.Struct, frozen=True, kw_only=True):
     """``linear.json``: what was chosen on held-out events."""
 
-    method: Literal["ease", "rp3beta"] = "ease"
+    method: Literal["ease", "rp3beta", "together"] = "ease"
     regularization: float = 0.0
-    """EASE: what is added to the diagonal. RP3beta: beta, how much popular items are held down."""
+    """EASE: what is added to the diagonal. RP3beta: beta, how much popular items are held down;
+    together: by which power of its count either item is."""
     fade: float = 1.0
     """Weight of an item of the history per step back."""
     prior: float = 0.0

@@ -24,6 +24,7 @@ FIRST_HEADS = ("click", "positive", "negative")
 Curve: TypeAlias = tuple[Doubles, Doubles]
 """Raw probabilities, rising, and the observed share at each."""
 
+TINY = 1e-6
 SLOPE = 1e-4
 """Calibration may have flat steps; this much of the raw probability keeps the order in them."""
 
@@ -45,6 +46,30 @@ class Knots(msgspec.Struct, frozen=True):
         return np.array(self.raw), np.array(self.observed)
 
 
+class Mix(msgspec.Struct, frozen=True, kw_only=True):
+    """How trees speak with a network: the click's logit is a mean of both, on one scale."""
+
+    share: float
+    """The trees' part of it."""
+    scale: float
+    shift: float
+    """What brings the trees' scores to the network's logits."""
+
+    def __call__(self, raw: Floats, scores: Floats) -> Floats:
+        """(n, heads) of the network and the trees' (n,) -> (n, heads).
+
+        What follows a click keeps its probability given one, and so does turning down.
+        """
+        own = np.clip(raw[:, 0], TINY, 1.0 - TINY)
+        told = self.share * (self.scale * scores + self.shift)
+        logit = (1.0 - self.share) * np.log(own / (1.0 - own)) + told
+        click = 1.0 / (1.0 + np.exp(-logit))
+        out = raw.copy()
+        out[:, 0] = click
+        out[:, 1:3] *= (click / own)[:, None]
+        return out
+
+
 class RankerFacts(msgspec.Struct, frozen=True, kw_only=True):
     """``ranker.json``."""
 
@@ -63,6 +88,8 @@ class RankerFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Whose item vectors the network compares with the visitor's last items; "" for none."""
     history: int = 0
     """How many of the last items."""
+    mix: Mix | None = None
+    """How the trees beside a network are heard; None where only one of them is there."""
 
 
 class Taste(NamedTuple):
@@ -137,6 +164,9 @@ class RankerModel:
     def load(cls, folder: Path) -> Self:
         """Open ``ranker.json`` and the network or trees beside it. Raises OSError or ValueError."""
         facts = msgspec.json.decode((folder / "ranker.json").read_bytes(), type=RankerFacts)
+        if facts.mix is not None:
+            network = _Network(folder, facts.close)
+            return cls(facts, _mixed(network, Trees.load(folder), facts.mix))
         if (folder / TREES).is_file():
             return cls(facts, _grown(Trees.load(folder), len(facts.heads)))
         return cls(facts, _Network(folder, facts.close))
@@ -176,6 +206,7 @@ class _Network:
         self._close = np.array(close, np.intp)
         gauss = Gauss.load(folder)
         self._scaled = gauss.ramps() if gauss else None
+        self.width = len(gauss.places) if gauss else None
         asked = {each.name: each.shape for each in self._session.get_inputs()}
         self._asked = frozenset(asked)
         self._dim = int(asked["candidates"][1]) if "candidates" in asked else 0
@@ -189,6 +220,16 @@ class _Network:
         asked = {name: array for name, array in feed.items() if name in self._asked}
         raw: Floats = self._session.run(None, asked)[0]
         return raw
+
+
+def _mixed(network: "_Network", trees: Trees, mix: Mix) -> Scorer:
+    """Both are asked; the network reads the first columns, the trees any."""
+
+    def score(features: Floats, taste: Taste | None) -> Floats:
+        own = np.ascontiguousarray(features[:, : network.width])
+        return mix(network(own, taste), trees(features))
+
+    return score
 
 
 def _nobody(n: int, dim: int) -> Taste:

@@ -1,5 +1,6 @@
 """Boosted trees as plain arrays: serving walks them without the library that grew them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -27,6 +28,13 @@ class Trees(NamedTuple):
         """Read what `save` wrote."""
         with np.load(folder / FILE) as held:
             return cls(*(held[name] for name in cls._fields))
+
+    def reading(self, columns: Sequence[int]) -> Self:
+        """The same trees on a table that has only these columns, in this order."""
+        places = np.full(max(columns, default=-1) + 1, -1, np.int32)
+        places[list(columns)] = np.arange(len(columns), dtype=np.int32)
+        inner = self.feature >= 0
+        return self._replace(feature=np.where(inner, places[self.feature], np.int32(-1)))
 
     def save(self, folder: Path) -> None:
         """Write one file into `folder`."""

@@ -15,7 +15,7 @@ from palate.models.two_tower import TwoTower
 from palate.releases.manifest import Manifest, read, verify
 
 TOWER, RANKER, LINEAR, IALS = "two_tower", "ranker", "linear", "ials"
-CONTENT = "content"
+TOGETHER, CONTENT = "together", "content"
 """Folders inside a release; one that the gate refused is not there."""
 
 
@@ -31,6 +31,8 @@ class Release:
     """Generator -> weight of its reciprocal rank; empty is one each."""
     linear: Linear | None = None
     ials: Ials | None = None
+    together: Linear | None = None
+    """How many people took both, for visitors of whom little is known."""
     content: ContentModel | None = None
     """How items are understood; None where their words are hashed."""
 
@@ -45,7 +47,7 @@ class Release:
         if ranked:
             _check_layout(folder, manifest)
         tower, ranker, linear, ials = (folder / n for n in (TOWER, RANKER, LINEAR, IALS))
-        content = folder / CONTENT
+        together, content = folder / TOGETHER, folder / CONTENT
         try:
             return cls(
                 manifest.name,
@@ -55,6 +57,7 @@ class Release:
                 manifest.fusion,
                 Linear.load(linear) if linear.is_dir() else None,
                 Ials.load(ials) if ials.is_dir() else None,
+                Linear.load(together) if together.is_dir() else None,
                 ContentModel.load(content) if content.is_dir() else None,
             )
         except (OSError, ValueError, KeyError) as error:

@@ -21,6 +21,7 @@ from palate.retrieval.popular import Popular
 from palate.retrieval.popular_in_genre import PopularInGenre
 from palate.retrieval.popular_in_region import PopularInRegion
 from palate.retrieval.popular_in_segment import PopularInSegment
+from palate.retrieval.together import Together
 from palate.retrieval.trending import Trending
 from palate.retrieval.two_tower import TwoTower
 from palate.stores import Stores
@@ -52,6 +53,7 @@ def generators(stores: Stores) -> tuple[Generator, ...]:
         Covisit.default(stores),
         Linear.default(stores),
         Ials.default(stores),
+        Together.default(stores),
         PopularInSegment.default(stores),
         PopularInRegion.default(stores),
         Popular.default(stores),

@@ -36,9 +36,10 @@ from palate.training.dataset import Dataset, current_columns, read_dataset
 from palate.training.export import export_tower
 from palate.training.lock import training_lock
 from palate.training.progress import Timed
+from palate.training.ranking.blend import Blend
 from palate.training.ranking.export import export_ranker
 from palate.training.ranking.fitting import Fitted
-from palate.training.ranking.quantise import quantise
+from palate.training.ranking.quantise import Reading, quantise
 from palate.training.ranking.rows import GeneratorsOf, RowSource
 from palate.training.ranking.stage import RankerOutcome, learn_ranker
 from palate.training.report import Report, TrainingReport, silent
@@ -180,19 +181,22 @@ class _Run:
         self, staging: Path, data: Dataset, tower: TowerOutcome, ranker: RankerOutcome
     ) -> RankerOutcome:
         """Write what was learnt; the outcome, with what quantisation said of the ranker."""
+        columns: list[int] = []
         if ranker.learnt is not None and ranker.facts is not None:
             facts = export_ranker(staging / RANKER, ranker.learnt, ranker.facts)
+            columns = [ranker.facts.features.index(name) for name in facts.features]
             ranker = replace(ranker, facts=facts)
         write_measured(staging, ranker.measured)
-        if isinstance(ranker.learnt, Fitted):
-            value = self.stores.settings.ranking.value
-            lost = quantise(staging / RANKER, ranker.learnt, ranker.judge, value)
+        network = ranker.learnt.network if isinstance(ranker.learnt, Blend) else ranker.learnt
+        if isinstance(network, Fitted):
+            read = Reading(columns, self.stores.settings.ranking.value)
+            lost = quantise(staging / RANKER, network, ranker.judge, read)
             ranker = replace(ranker, metrics={**ranker.metrics, **lost})
         if tower.towers is None:
             return ranker
-        columns = self.stores.columns
-        towers = refit_tower(tower.towers, data, columns, self.settings, self.progress)
-        names = tuple(columns.category_names())
+        known = self.stores.columns
+        towers = refit_tower(tower.towers, data, known, self.settings, self.progress)
+        names = tuple(known.category_names())
         export_tower(staging / TOWER, towers, names, self.settings.seed)
         return ranker
 

@@ -8,7 +8,6 @@ from tests.training.ranking.test_network import NOTHING, VOTES, history, quietly
 
 from palate.features.vector import defaults, offered
 from palate.models.ranker import HEADS
-from palate.ranking.value import weights_of
 from palate.settings import Settings, TrainingSettings
 from palate.training.ranking.fitting import Recipe, fit_ranker
 from palate.training.ranking.importance import LISTS, _network, measure
@@ -50,11 +49,10 @@ def test_what_decides_is_worth_most_and_what_never_varies_nothing() -> None:
 def test_a_network_reads_a_shuffled_column_as_if_the_lists_had_it_so() -> None:
     made = history()[50:]
     fitted = fit_ranker(history()[:50], [], Recipe(VOTES, NOTHING), TrainingSettings(), quietly)
-    value = weights_of(Settings().ranking.value, HEADS)
     rows = np.concatenate([each.features for each in made])
     order = np.random.default_rng(2).permutation(len(rows))
     ends = np.cumsum([len(each.kept) for each in made])[:-1]
-    scored = _network(fitted, made, Settings())
+    scored = _network(fitted, made)
     for at in (*VOTES, SHARED.index("content_last"), SHARED.index("shown_before")):
         changed = rows.copy()
         changed[:, at] = rows[order, at]
@@ -62,7 +60,7 @@ def test_a_network_reads_a_shuffled_column_as_if_the_lists_had_it_so() -> None:
             replace(each, features=part)
             for each, part in zip(made, np.split(changed, ends), strict=True)
         ]
-        np.testing.assert_allclose(scored(at, order), fitted.raw(told) @ value, atol=1e-5)
+        np.testing.assert_allclose(scored(at, order), fitted.raw(told), atol=1e-5)
 
 
 def test_without_lists_nothing_is_measured() -> None:

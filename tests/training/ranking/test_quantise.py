@@ -11,7 +11,7 @@ from palate.settings import RankingSettings, TrainingSettings
 from palate.training.ranking import quantise as module
 from palate.training.ranking.export import export_ranker
 from palate.training.ranking.fitting import Fitted, Recipe, fit_ranker
-from palate.training.ranking.quantise import quantise
+from palate.training.ranking.quantise import Reading, quantise
 
 VALUE = RankingSettings().value
 
@@ -23,6 +23,10 @@ def learnt(folder: Path) -> Fitted:
     return fitted
 
 
+def read_by(fitted: Fitted) -> Reading:
+    return Reading(fitted.reads.tolist(), VALUE)
+
+
 def test_eight_bits_say_nearly_the_same_and_what_is_lost_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -31,7 +35,7 @@ def test_eight_bits_say_nearly_the_same_and_what_is_lost_is_told(
     fitted, lists = learnt(tmp_path), history()
     whole = (tmp_path / "ranker.onnx").read_bytes()
     before = RankerModel.load(tmp_path).predict(fitted.inputs(lists[55]))
-    told = quantise(tmp_path, fitted, lists, VALUE)
+    told = quantise(tmp_path, fitted, lists, read_by(fitted))
     after = RankerModel.load(tmp_path).predict(fitted.inputs(lists[55]))
     assert told["ranker/int8/shipped"] == 1.0
     assert abs(told["ranker/int8/loss"]) < 0.1
@@ -49,6 +53,6 @@ def test_a_network_that_would_lose_hits_or_win_no_time_stays_as_it_was(
     monkeypatch.setattr(module, missing, -1.0)
     fitted = learnt(tmp_path)
     whole = (tmp_path / "ranker.onnx").read_bytes()
-    assert quantise(tmp_path, fitted, history(), VALUE)["ranker/int8/shipped"] == 0.0
+    assert quantise(tmp_path, fitted, history(), read_by(fitted))["ranker/int8/shipped"] == 0.0
     assert (tmp_path / "ranker.onnx").read_bytes() == whole
-    assert quantise(tmp_path, fitted, [], VALUE) == {}
+    assert quantise(tmp_path, fitted, [], read_by(fitted)) == {}

@@ -45,3 +45,12 @@ def test_a_model_that_knows_beats_one_that_does_not(checkerboard: Dataset) -> No
     assert posed.mark(oracle) > 0.99
     models = [(name, posed.mark(score)) for name, score in (("no", silent), ("yes", oracle))]
     assert foremost(models)[0] == "yes"
+
+
+def test_newcomers_are_asked_with_their_first_few_and_nobody_else_is(checkerboard: Dataset) -> None:
+    since, until = checkerboard.part(0.3), checkerboard.part(0.9)
+    sequences = Sequences.of(checkerboard.events)
+    posed = Exam.of_newcomers(sequences, checkerboard.rows, since, until, 1)
+    everybody = Exam.of(sequences, checkerboard.rows, since, until, 1)
+    assert len(posed.questions) < len(everybody.questions)
+    assert all(len(question.history) <= FIRST for question in posed.questions)

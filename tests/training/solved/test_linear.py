@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from palate.training.solved import linear as learning
 from palate.training.solved.histories import from_lists
-from palate.training.solved.linear import LinearPlan, ease, fit, recent, rp3beta
+from palate.training.solved.linear import LinearPlan, ease, fit, recent, rp3beta, together
 
 DICE = np.random.Generator(np.random.PCG64(5))
 ITEMS = 12
@@ -26,11 +27,24 @@ def test_rp3beta_is_a_walk_of_three_steps_that_holds_popular_items_down() -> Non
     counts, lengths = TAKEN.sum(axis=0), TAKEN.sum(axis=1)
     walk = (TAKEN / counts).T @ (TAKEN / lengths[:, None]) / counts[None, :] ** 0.4
     np.fill_diagonal(walk, 0.0)
-    table = rp3beta(HISTORIES, 0.4, ITEMS)
-    dense = np.zeros((ITEMS, ITEMS))
+    np.testing.assert_allclose(dense(rp3beta(HISTORIES, 0.4, ITEMS)), walk, atol=1e-6)
+
+
+@pytest.mark.parametrize("cells", [1 << 25, 5 * ITEMS])
+def test_together_counts_people_who_took_both(cells: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "CELLS", cells)
+    counts = TAKEN.sum(axis=0)
+    both = TAKEN.T @ TAKEN / (np.outer(counts, counts) ** 0.2 + 10.0)
+    np.fill_diagonal(both, 0.0)
+    np.testing.assert_allclose(dense(together(HISTORIES, 0.2, ITEMS)), both, atol=1e-6)
+
+
+def dense(table: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """The table as a matrix."""
+    out = np.zeros((ITEMS, ITEMS))
     for row, (others, weights) in enumerate(zip(*table, strict=True)):
-        dense[row, others[others >= 0]] = weights[others >= 0]
-    np.testing.assert_allclose(dense, walk, atol=1e-6)
+        out[row, others[others >= 0]] = weights[others >= 0]
+    return out
 
 
 def test_the_average_user_is_the_mean_of_all_users_scores() -> None:

@@ -1,37 +1,52 @@
-"""From what was learnt to what serves: a network or trees, with their facts."""
+"""From what was learnt to what serves: a network, trees or both, with their facts."""
 
 from pathlib import Path
 
 import msgspec
 
-from palate.models.ranker import RankerFacts
+from palate.models.ranker import Mix, RankerFacts
 from palate.models.trees import Trees
 from palate.training.export import write_network
+from palate.training.ranking.blend import Blend
 from palate.training.ranking.fitting import Fitted
+from palate.training.ranking.folds import Learnt
 from palate.training.ranking.network import Served, example_of
 
 
-def export_ranker(folder: Path, learnt: Fitted | Trees, facts: RankerFacts) -> RankerFacts:
-    """Write a ranker and its facts into `folder`; a network's name only the features it reads."""
+def export_ranker(folder: Path, learnt: Learnt, facts: RankerFacts) -> RankerFacts:
+    """Write a ranker and its facts into `folder`; they name only the features that are read."""
     folder.mkdir(parents=True, exist_ok=True)
-    if isinstance(learnt, Fitted):
-        facts = _read(facts, learnt)
+    network, trees, mix = _parts(learnt)
+    if network is not None:
+        facts, trees = _read(facts, network, trees)
+        network.gauss.save(folder)
+        example, axes = example_of(network.network)
+        write_network(folder / "ranker.onnx", Served(network.network), example, axes)
+    if trees is not None:
+        trees.save(folder)
+    facts = msgspec.structs.replace(facts, mix=mix)
     (folder / "ranker.json").write_bytes(msgspec.json.encode(facts))
-    if isinstance(learnt, Trees):
-        learnt.save(folder)
-        return facts
-    learnt.gauss.save(folder)
-    example, axes = example_of(learnt.network)
-    write_network(folder / "ranker.onnx", Served(learnt.network), example, axes)
     return facts
 
 
-def _read(facts: RankerFacts, learnt: Fitted) -> RankerFacts:
-    """The facts of the columns that this network reads."""
-    reads = learnt.reads.tolist()
-    return msgspec.structs.replace(
+def _parts(learnt: Learnt) -> tuple[Fitted | None, Trees | None, Mix | None]:
+    if isinstance(learnt, Blend):
+        return learnt.network, learnt.trees, learnt.mix
+    return (None, learnt, None) if isinstance(learnt, Trees) else (learnt, None, None)
+
+
+def _read(
+    facts: RankerFacts, network: Fitted, trees: Trees | None
+) -> tuple[RankerFacts, Trees | None]:
+    """The facts of the columns that are read: the network's first, what only trees read behind."""
+    reads = network.reads.tolist()
+    if trees is not None:
+        reads += sorted(set(trees.feature[trees.feature >= 0].tolist()) - set(reads))
+        trees = trees.reading(reads)
+    told = msgspec.structs.replace(
         facts,
         features=tuple(facts.features[at] for at in reads),
         means=tuple(facts.means[at] for at in reads),
-        close=learnt.network.close,
+        close=network.network.close,
     )
+    return told, trees

@@ -18,12 +18,13 @@ from palate.models.trees import Trees
 from palate.ranking.value import weights_of
 from palate.settings import Settings, TrainingSettings
 from palate.training.gate import level
+from palate.training.ranking.blend import Blend
 from palate.training.ranking.calibration import calibrate
 from palate.training.ranking.fitting import Fitted, Recipe, fit_ranker, row_weights
 from palate.training.ranking.fusion import fit_fusion, fusion_scores
 from palate.training.ranking.lambdamart import fit_trees, raw_of_trees
 from palate.training.ranking.lists import RankedList, ndcg, thinned
-from palate.training.report import Report, silent
+from palate.training.report import Report
 
 FOLDS = ((0.3, 0.45, 0.65), (0.45, 0.65, 0.85), (0.65, 0.85, 1.0))
 """Shares of the moments: what comes first trains, the next part stops the training and calibrates,
@@ -32,8 +33,9 @@ JUDGED = FOLDS[0][1]
 """From here on lists keep every candidate."""
 
 
-Kind: TypeAlias = Literal["network", "lambdamart"]
-Learnt: TypeAlias = Fitted | Trees
+Kind: TypeAlias = Literal["network", "lambdamart", "blend"]
+Learnt: TypeAlias = Fitted | Trees | Blend
+KINDS: tuple[Kind, ...] = ("network", "lambdamart", "blend")
 
 
 class Layout(NamedTuple):
@@ -114,46 +116,51 @@ def run_fold(
     few = settings.training.ranker_candidates
     train, held = ([thinned(x, few, dice) for x in part] for part in (train, held))
     past = layout.learnable(train, held[0].position)
-    kind, *others = kinds(settings.training, last=shares == FOLDS[-1])
+    wanted = kinds(settings.training, last=shares == FOLDS[-1])
     recipe = layout.recipe(fusion)
-    with ThreadPoolExecutor(1) as aside:  # trees grow without the interpreter
-        grown = {
-            each: aside.submit(learn, each, past, held, recipe, settings.training, silent)
-            for each in others
-        }
-        learnt = {kind: learn(kind, past, held, recipe, settings.training, report)}
-        learnt |= {each: found.result() for each, found in grown.items()}
+    learnt = learn_all(wanted, past, held, recipe, settings.training, report)
     answers = {each: _answer(found, held, judge, settings) for each, found in learnt.items()}
     return Fold(judge, fusion, _baselines(judge, layout.generators, fusion), answers)
 
 
 def kinds(settings: TrainingSettings, *, last: bool) -> tuple[Kind, ...]:
-    """What is tried: the wish; on the last part its challenger too, for the report."""
-    if settings.ranker == "auto" or last:
-        return ("network", "lambdamart")
-    return (settings.ranker,)
+    """What is tried: the wish first; on the last part the others too, for the report."""
+    if settings.ranker == "auto":
+        return KINDS
+    others = tuple(kind for kind in KINDS if last and kind != settings.ranker)
+    return (settings.ranker, *others)
 
 
-def learn(
-    kind: Kind,
+def learn_all(
+    wanted: Sequence[Kind],
     train: Sequence[RankedList],
     held: Sequence[RankedList],
     recipe: Recipe,
     settings: TrainingSettings,
     report: Report,
-) -> Learnt:
-    """A network, stopped where `held` says, or trees."""
-    if kind == "network":
-        return fit_ranker(train, held, recipe, settings, report)
-    report("ranker", 1.0, f"growing trees on {len(train) + len(held):,} lists")
-    return fit_trees([*train, *held], settings)
+) -> dict[Kind, Learnt]:
+    """Each kind that is wanted: a network, stopped where `held` says, trees, or both together."""
+    both = [*train, *held]
+    if tuple(wanted) == ("lambdamart",):
+        report("ranker", 1.0, f"growing trees on {len(both):,} lists")
+        return {"lambdamart": fit_trees(both, settings)}
+    with ThreadPoolExecutor(1) as aside:  # trees grow without the interpreter
+        growing = aside.submit(fit_trees, both, settings) if set(wanted) != {"network"} else None
+        network = fit_ranker(train, held, recipe, settings, report)
+        trees = growing.result() if growing else None
+    if trees is None:
+        return {"network": network}
+    made: dict[Kind, Learnt] = {"network": network, "lambdamart": trees}
+    if "blend" in wanted:
+        made["blend"] = Blend.of(network, trees, both)
+    return {kind: made[kind] for kind in wanted}
 
 
 def raw_of(learnt: Learnt, lists: Sequence[RankedList]) -> Floats:
     """(rows, heads): what a ranker says of the kept rows, end to end."""
-    if isinstance(learnt, Fitted):
-        return learnt.raw(lists)
-    return raw_of_trees(learnt, lists, len(HEADS))
+    if isinstance(learnt, Trees):
+        return raw_of_trees(learnt, lists, len(HEADS))
+    return learnt.raw(lists)
 
 
 def _answer(
@@ -164,7 +171,8 @@ def _answer(
     columns = [before[head].apply(raw[:, i]) for i, head in enumerate(HEADS)]
     predicted = np.stack(columns, axis=1)
     served = predicted @ weights_of(settings.ranking.value, HEADS)
-    epochs = learnt.epochs if isinstance(learnt, Fitted) else 0
+    network = learnt.network if isinstance(learnt, Blend) else learnt
+    epochs = network.epochs if isinstance(network, Fitted) else 0
     return Answer(raw, predicted, served, ndcg(judge, served), epochs, learnt)
 
 

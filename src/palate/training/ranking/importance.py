@@ -43,9 +43,7 @@ def measure(
     spread = np.unique(np.linspace(0, len(right) - 1, LISTS).astype(int))
     small = [_cut(thinned(right[at], ITEMS, dice)) for at in spread.tolist()]
     rows = np.concatenate([each.features for each in small])
-    scored = (
-        _network(learnt, small, settings) if isinstance(learnt, Fitted) else _trees(learnt, rows)
-    )
+    scored = _scored(learnt, small, rows, settings)
     whole = ndcg(small, scored(0, np.arange(len(rows)))).mean()
     told, found = missing(features, rows), {}
     for at, name in enumerate(features):
@@ -54,6 +52,19 @@ def measure(
             lost = float(whole - ndcg(small, scored(at, order)).mean())
         found[name] = Measured(missing=told[name], importance=round(lost, 6))
     return found
+
+
+def _scored(
+    learnt: Learnt, lists: Sequence[RankedList], rows: Floats, settings: Settings
+) -> Scored:
+    if isinstance(learnt, Trees):
+        return _trees(learnt, rows)
+    value = weights_of(settings.ranking.value, HEADS)
+    if isinstance(learnt, Fitted):
+        raw = _network(learnt, lists)
+        return lambda at, order: raw(at, order) @ value
+    network, grown, mix = _network(learnt.network, lists), _trees(learnt.trees, rows), learnt.mix
+    return lambda at, order: mix(network(at, order), grown(at, order)) @ value
 
 
 def _cut(each: RankedList) -> RankedList:
@@ -69,12 +80,11 @@ def _cut(each: RankedList) -> RankedList:
     )
 
 
-def _network(fitted: Fitted, lists: Sequence[RankedList], settings: Settings) -> Scored:
-    """The lists are laid out once: a column that is shuffled is so on whatever scale."""
+def _network(fitted: Fitted, lists: Sequence[RankedList]) -> Scored:
+    """(rows, heads): the lists are laid out once, for on every scale a column is shuffled alike."""
     laid, network = lay_out(lists, fitted), fitted.network.eval()
     seen, present = laid.seen, laid.weights > 0
     own = {feature: at for at, feature in enumerate(fitted.reads.tolist())}
-    value = weights_of(settings.ranking.value, HEADS)
 
     def scored(at: int, order: Order) -> Floats:
         mine, changed = own.get(at, -1), seen
@@ -84,8 +94,8 @@ def _network(fitted: Fitted, lists: Sequence[RankedList], settings: Settings) ->
             vote = network.close.index(mine)
             changed = changed._replace(close=_shuffled(seen.close, vote, present, order))
         with torch.inference_mode():
-            scores: Floats = network.probabilities(changed)[present].numpy() @ value
-        return scores
+            raw: Floats = network.probabilities(changed)[present].numpy()
+        return raw
 
     return scored
 

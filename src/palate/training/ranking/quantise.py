@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from onnxruntime.quantization import (
@@ -23,7 +23,7 @@ from onnxruntime.quantization import (
 )
 
 from palate.arrays import Floats
-from palate.models.ranker import RankerModel
+from palate.models.ranker import RankerModel, Taste
 from palate.ranking.value import weights_of
 from palate.training.ranking.fitting import Fitted
 from palate.training.ranking.lists import RankedList, ndcg
@@ -40,26 +40,39 @@ TRIES = 50
 NETWORK, WHOLE = "ranker.onnx", "ranker.int8.onnx"
 
 
+class Reading(NamedTuple):
+    """What the ranker in the folder is given, and how its heads are weighed."""
+
+    columns: Sequence[int]
+    """Of the lists' features."""
+    value: Mapping[str, float]
+
+    def features(self, each: RankedList) -> Floats:
+        """(kept, columns) of one list."""
+        return each.features.take(self.columns, axis=1)
+
+
 def quantise(
-    folder: Path, fitted: Fitted, lists: Sequence[RankedList], value: Mapping[str, float]
+    folder: Path, fitted: Fitted, lists: Sequence[RankedList], read: Reading
 ) -> dict[str, float]:
     """Put the 8-bit network in the place of the one in `folder` where it is as good and faster.
 
-    Gives the share of NDCG@10 that it loses on `lists`, its time as a share of the other's, and
-    whether it shipped.
+    What is judged is the ranker as it serves, with trees where it has them. Gives the share of
+    NDCG@10 that it loses on `lists`, its time as a share of the other's, and whether it shipped.
     """
     lists = [each for each in lists if each.labels.any()][-FEW:]
     if not lists:
         return {}
     model = RankerModel.load(folder)
-    before = _level(model, fitted, lists, value)
+    before = _level(model, fitted, lists, read)
     plain, small = folder / NETWORK, folder / WHOLE
     _reduce(plain, small, _Rows(fitted, lists[:SHOWN]))
     kept = plain.read_bytes()
     small.replace(plain)
     reduced = RankerModel.load(folder)
-    lost = (before - _level(reduced, fitted, lists, value)) / max(before, 1e-9)
-    time = _time_of(reduced, model, fitted, max(lists, key=lambda each: len(each.kept)))
+    lost = (before - _level(reduced, fitted, lists, read)) / max(before, 1e-9)
+    longest = max(lists, key=lambda each: len(each.kept))
+    time = _time_of(reduced, model, read.features(longest), fitted.taste(longest))
     shipped = lost <= LOSS and time < SLOWEST
     if not shipped:
         plain.write_bytes(kept)
@@ -70,9 +83,10 @@ def quantise(
     }
 
 
-def _time_of(reduced: RankerModel, whole: RankerModel, fitted: Fitted, each: RankedList) -> float:
+def _time_of(
+    reduced: RankerModel, whole: RankerModel, features: Floats, taste: Taste | None
+) -> float:
     """How long the 8-bit network takes for a list, as a share of the other: medians, in turn."""
-    features, taste = fitted.inputs(each), fitted.taste(each)
     took: list[list[float]] = [[], []]
     for _ in range(TRIES):
         for spent, model in zip(took, (reduced, whole), strict=True):
@@ -127,11 +141,9 @@ def _feeds(fitted: Fitted, lists: Sequence[RankedList]) -> Iterator[dict[str, An
         yield feed | (taste._asdict() if taste else {})
 
 
-def _level(
-    model: RankerModel, fitted: Fitted, lists: Sequence[RankedList], value: Mapping[str, float]
-) -> float:
-    weights = weights_of({h: w for h, w in value.items() if h in model.heads}, model.heads)
+def _level(model: RankerModel, fitted: Fitted, lists: Sequence[RankedList], read: Reading) -> float:
+    weights = weights_of({h: w for h, w in read.value.items() if h in model.heads}, model.heads)
     served: list[Floats] = [
-        model.predict(fitted.inputs(each), fitted.taste(each)) @ weights for each in lists
+        model.predict(read.features(each), fitted.taste(each)) @ weights for each in lists
     ]
     return float(ndcg(lists, np.concatenate(served)).mean())

@@ -25,7 +25,7 @@ from palate.training.ranking.folds import (
     Layout,
     Learnt,
     curves,
-    learn,
+    learn_all,
     run_fold,
 )
 from palate.training.ranking.fusion import fusion_scores
@@ -135,7 +135,7 @@ def _judged(
         return outcome
     learnt = _whole(best, lists, layout, folds[-1], settings.training, report)
     facts = _facts(best, layout, lists, folds)
-    if best == "network" and kind:
+    if best != "lambdamart" and kind:
         facts = msgspec.structs.replace(facts, vectors=kind, history=HISTORY)
     return replace(outcome, learnt=learnt, facts=facts, judge=folds[-1].judge)
 
@@ -198,9 +198,8 @@ def _whole(
     """What ships: the judged recipe over every moment, for as many passes as were best."""
     epochs = max(last.answers[kind].epochs, 1)
     planned = msgspec.structs.replace(settings, ranker_epochs=epochs)
-    return learn(
-        kind, layout.learnable(lists, sys.maxsize), [], layout.recipe(last.fusion), planned, report
-    )
+    past, recipe = layout.learnable(lists, sys.maxsize), layout.recipe(last.fusion)
+    return learn_all([kind], past, [], recipe, planned, report)[kind]
 
 
 def _facts(

@@ -38,9 +38,25 @@ class Exam:
     @classmethod
     def of(cls, sequences: Sequences, rows: int, since: int, until: int, seed: int) -> Self:
         """Cut the log; whoever comes new brings the first few of the later items as history."""
+        return cls._cut(sequences, (rows, since, until), seed, new=False)
+
+    @classmethod
+    def of_newcomers(
+        cls, sequences: Sequences, rows: int, since: int, until: int, seed: int
+    ) -> Self:
+        """As `of`, but only those are asked who came after the cut."""
+        return cls._cut(sequences, (rows, since, until), seed, new=True)
+
+    @classmethod
+    def _cut(
+        cls, sequences: Sequences, where: tuple[int, int, int], seed: int, *, new: bool
+    ) -> Self:
+        rows, since, until = where
         past = from_sequences(sequences, rows, since)
         after = later(sequences, rows, since, until)
         asked = np.flatnonzero(np.diff(after.starts))
+        if new:
+            asked = asked[np.diff(past.starts)[asked] == 0]
         dice = np.random.Generator(np.random.PCG64(seed))
         asked = np.sort(dice.permutation(asked)[:ASKED])
         posed = (_question(past.of(user), after.of(user)) for user in asked.tolist())

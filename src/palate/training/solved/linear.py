@@ -1,9 +1,10 @@
-"""Learns the linear filter: EASE where a dense matrix is small, RP3beta everywhere.
+"""Learns item filters: EASE where a dense matrix is small, RP3beta and plain counts everywhere.
 
 Which of them, how strongly held down, and how fast a history fades is chosen by recall on the
 newest held-out events; then the choice is fitted on everything.
 """
 
+from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -18,17 +19,19 @@ NEIGHBOURS = 512
 """Weightiest entries of W kept per item: all of them change recall in the fourth place."""
 LONGEST = 500
 """Newest items of a history that pairs are counted over, so that no crawler costs a night."""
-BLOCK = 2_048
-"""Items whose neighbours are computed at a time on a large catalogue."""
+CELLS = 1 << 25
+"""Of the dense block in which the neighbours of some items are computed at a time."""
+SHRINK = 10.0
+"""Added to what counts of people who took both are divided by: few of them say little."""
 SCRATCH = 1e-9
 
 
 class LinearPlan(NamedTuple):
     """What to fit."""
 
-    method: Literal["ease", "rp3beta"] = "ease"
+    method: Literal["ease", "rp3beta", "together"] = "ease"
     regularization: float = 300.0
-    """EASE: added to the diagonal. RP3beta: beta."""
+    """EASE: added to the diagonal. RP3beta: beta. Together: the power."""
     fade: float = 1.0
     prior: float = 0.0
 
@@ -41,8 +44,10 @@ def fit(histories: Histories, plan: LinearPlan, neighbours: int = NEIGHBOURS) ->
     held = recent(histories, LONGEST)
     if plan.method == "ease":
         rows, weights = strongest(ease(held, plan.regularization), neighbours)
-    else:
+    elif plan.method == "rp3beta":
         rows, weights = rp3beta(held, plan.regularization, neighbours)
+    else:
+        rows, weights = together(held, plan.regularization, neighbours)
     facts = LinearFacts(
         method=plan.method,
         regularization=plan.regularization,
@@ -72,15 +77,46 @@ def rp3beta(histories: Histories, beta: float, neighbours: int) -> tuple[Rows, F
     """
     taken = matrix_of(histories)
     lengths = np.maximum(np.diff(histories.starts), 1)
-    counts = np.maximum(histories.counts(), 1).astype(np.float64)
-    walks = sparse.diags_array(1.0 / lengths) @ taken
-    tables = []
-    for start in range(0, histories.rows, BLOCK):
-        block = (taken[:, start : start + BLOCK].T @ walks).toarray()
-        block *= counts[None, :] ** -beta / counts[start : start + BLOCK, None]
+    counts = np.maximum(histories.counts(), 1).astype(np.float32)
+    walks = sparse.diags_array((1.0 / lengths).astype(np.float32)) @ taken
+
+    def weigh(block: Floats, start: int) -> Floats:
+        block *= counts[None, :] ** -beta / counts[start : start + len(block), None]
+        return block
+
+    return _by_blocks(taken, walks, weigh, neighbours)
+
+
+def together(histories: Histories, power: float, neighbours: int) -> tuple[Rows, Floats]:
+    """W[a, b] = users who took both / ((n_a · n_b)^power + 10): what people of little history get.
+
+    With power 0 a popular item of the history says more, and popular items are said more of.
+    """
+    taken = matrix_of(histories)
+    scale = np.maximum(histories.counts(), 1).astype(np.float32) ** power
+
+    def weigh(block: Floats, start: int) -> Floats:
+        block /= scale[start : start + len(block), None] * scale[None, :] + SHRINK
+        return block
+
+    return _by_blocks(taken, taken, weigh, neighbours)
+
+
+def _by_blocks(
+    taken: sparse.csr_array,
+    other: sparse.csr_array,
+    weigh: Callable[[Floats, int], Floats],
+    neighbours: int,
+) -> tuple[Rows, Floats]:
+    """The strongest of takenᵀ · other, weighed, some rows at a time; no item speaks for itself."""
+    columns, tables = taken.tocsc(), []
+    size = max(1, CELLS // max(taken.shape[1], 1))
+    for start in range(0, taken.shape[1], size):
+        block = (columns[:, start : start + size].T @ other).toarray()
+        block = weigh(block, start)
         places = np.arange(len(block))
         block[places, places + start] = 0.0
-        tables.append(strongest(block.astype(np.float32), neighbours))
+        tables.append(strongest(block.astype(np.float32, copy=False), neighbours))
     return (
         np.concatenate([rows for rows, _ in tables]),
         np.concatenate([weights for _, weights in tables]),

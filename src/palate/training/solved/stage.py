@@ -11,9 +11,9 @@ import numpy as np
 from palate.arrays import Floats
 from palate.catalog.columns import ItemColumns
 from palate.models.ials import Ials, IalsFacts
-from palate.models.linear import Linear
+from palate.models.linear import Linear, LinearFacts
 from palate.releases.manifest import Verdict
-from palate.releases.release import IALS, LINEAR, Release
+from palate.releases.release import IALS, LINEAR, TOGETHER, Release
 from palate.settings import TrainingSettings
 from palate.training.dataset import Dataset
 from palate.training.report import Report
@@ -23,12 +23,14 @@ from palate.training.solved.choosing import Exam, foremost
 from palate.training.solved.histories import Histories, from_sequences
 from palate.training.solved.linear import LinearPlan
 
-VALIDATE = 0.95
-"""Share of the events before the cut that is learnt from; the rest chooses."""
+VALIDATE, NEWCOMERS = 0.95, 0.85
+"""Share of the events before the cut that is learnt from; the rest chooses. What serves thin
+histories is chosen by those who came new, so it takes a longer rest."""
 FEWEST_USERS, FEWEST_ITEMS, FEWEST_QUESTIONS = 5, 5, 10
 EASE, RP3BETA = (20.0, 8.0), (0.3,)
 """EASE's weight in mean engagements of an item, so that it fits catalogues of any liveliness."""
 FADES, PRIORS = (1.0, 0.97, 0.9), (0.0, 0.3, 1.0)
+POWERS = (0.1, 0.0, 0.2, 0.35)
 FACTORS = (
     IalsFacts(unobserved=1.0, regularization=0.3, exponent=0.5),
     IalsFacts(unobserved=0.3, regularization=0.5, exponent=0.5),
@@ -41,11 +43,12 @@ class Solved:
 
     linear: Linear | None = None
     ials: Ials | None = None
+    together: Linear | None = None
     verdicts: tuple[Verdict, ...] = ()
 
     def within(self, release: Release) -> Release:
         """A candidate release with these models."""
-        return replace(release, linear=self.linear, ials=self.ials)
+        return replace(release, linear=self.linear, ials=self.ials, together=self.together)
 
     def save(self, folder: Path) -> None:
         """Write each model into its folder of the release."""
@@ -53,6 +56,8 @@ class Solved:
             self.linear.save(folder / LINEAR)
         if self.ials is not None:
             self.ials.save(folder / IALS)
+        if self.together is not None:
+            self.together.save(folder / TOGETHER)
 
 
 def learn_solved(
@@ -71,10 +76,18 @@ def learn_solved(
     factored, factor_mark = foremost(_factored(exam, content, settings))
     filtered.facts = msgspec.structs.replace(filtered.facts, metric=filter_mark)
     factored.facts = msgspec.structs.replace(factored.facts, metric=factor_mark)
+    early = data.part(cut * NEWCOMERS)
+    newcomers = Exam.of_newcomers(sequences, data.rows, early, until, settings.seed)
+    together, together_mark = _counted(newcomers, exam.past)
     return Solved(
         filtered,
         factored,
-        (_verdict("linear", filter_mark, exam), _verdict("ials", factor_mark, exam)),
+        together,
+        (
+            _verdict("linear", filter_mark, exam),
+            _verdict("ials", factor_mark, exam),
+            _verdict("together", together_mark, newcomers),
+        ),
     )
 
 
@@ -86,12 +99,16 @@ def refit_solved(
         return solved
     report("refit", 0.0, "linear filter and factors once more, over the whole log")
     past = from_sequences(Sequences.of(data.events), data.rows, data.part(1.0))
-    facts = solved.linear.facts
-    plan = LinearPlan(facts.method, facts.regularization)
-    filtered = linear.fit(past, plan)
-    filtered.facts = facts
+    filtered = _again(solved.linear.facts, past)
     factored = ials.fit(past, _content(columns, data.rows), solved.ials.facts, seed=settings.seed)
-    return replace(solved, linear=filtered, ials=factored)
+    both = _again(solved.together.facts, past) if solved.together else None
+    return replace(solved, linear=filtered, ials=factored, together=both)
+
+
+def _again(facts: LinearFacts, past: Histories) -> Linear:
+    """The filter as chosen, learnt from `past`."""
+    plan = LinearPlan(facts.method, facts.regularization)
+    return Linear(facts, linear.fit(past, plan).table)
 
 
 def _enough(past: Histories) -> bool:
@@ -107,6 +124,20 @@ def _filters(exam: Exam, settings: TrainingSettings) -> Iterator[tuple[Linear, f
             facts = msgspec.structs.replace(fitted.facts, fade=fade, prior=prior)
             model = Linear(facts, fitted.table)
             yield model, exam.mark(model.score)
+
+
+def _counted(newcomers: Exam, past: Histories) -> tuple[Linear, float]:
+    """Counts of people who took both: chosen by those who came new, then counted over `past`."""
+    facts, mark = foremost(_counts(newcomers))
+    return _again(facts, past), mark
+
+
+def _counts(newcomers: Exam) -> Iterator[tuple[LinearFacts, float]]:
+    for power in POWERS:
+        fitted = linear.fit(newcomers.past, LinearPlan("together", power))
+        for fade in FADES:
+            facts = msgspec.structs.replace(fitted.facts, fade=fade)
+            yield facts, newcomers.mark(Linear(facts, fitted.table).score)
 
 
 def plans(past: Histories, settings: TrainingSettings) -> list[LinearPlan]:
