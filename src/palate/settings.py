@@ -231,6 +231,8 @@ class RankingSettings(Part, frozen=True):
         default_factory=lambda: {"click": 1.0, "view": 0.3, "positive": 0.3, "negative": -0.3}
     )
     """Value formula: the weight of each calibrated probability."""
+    personal: Share = 0.01
+    """Share of hits (NDCG@10) that training may give up to show less of what everybody is shown."""
 
 
 class GateSettings(Part, frozen=True):

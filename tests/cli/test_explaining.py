@@ -88,7 +88,7 @@ def test_why_says_what_of_the_policy_hides_an_item(site: Path) -> None:
 
 def test_show_lists_the_parts_and_their_numbers(site: Path) -> None:
     found = facts(show.app, site, "home")
-    assert [part["stage"] for part in found["parts"]].count("generator") == 13
+    assert [part["stage"] for part in found["parts"]].count("generator") == 14
     at_most = next(part for part in found["parts"] if part["name"] == "at_most")
     assert at_most["numbers"]["at_most.cap"] == 8, "as palate.toml says"
     assert "hide_policy" in told(show.app, site, "home")

@@ -8,8 +8,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Doubles, Floats
+from palate.arrays import Doubles, Floats, Rows
 from palate.jit import kernel, swift
+from palate.models.everybody import Everybody
 from palate.models.gauss import Gauss
 from palate.models.onnx import session
 from palate.models.trees import FILE as TREES
@@ -150,7 +151,10 @@ Scorer: TypeAlias = Callable[[Floats, Taste | None], Floats]
 class RankerModel:
     """The ranker of one release, a network or trees."""
 
-    def __init__(self, facts: RankerFacts, scorer: Scorer) -> None:
+    def __init__(
+        self, facts: RankerFacts, scorer: Scorer, everybody: Everybody | None = None
+    ) -> None:
+        self.everybody = everybody
         self.facts, self.features, self.heads = facts, facts.features, facts.heads
         self._means = np.array(facts.means, np.float32)
         self._scorer = scorer
@@ -164,12 +168,7 @@ class RankerModel:
     def load(cls, folder: Path) -> Self:
         """Open ``ranker.json`` and the network or trees beside it. Raises OSError or ValueError."""
         facts = msgspec.json.decode((folder / "ranker.json").read_bytes(), type=RankerFacts)
-        if facts.mix is not None:
-            network = _Network(folder, facts.close)
-            return cls(facts, _mixed(network, Trees.load(folder), facts.mix))
-        if (folder / TREES).is_file():
-            return cls(facts, _grown(Trees.load(folder), len(facts.heads)))
-        return cls(facts, _Network(folder, facts.close))
+        return cls(facts, _scorer(folder, facts), Everybody.load(folder))
 
     def predict(self, features: Floats, taste: Taste | None = None, surface: str = "") -> Floats:
         """Calibrated probabilities (n, heads) for a matrix (n, features).
@@ -180,6 +179,10 @@ class RankerModel:
             return np.empty((0, len(self.heads)), np.float32)
         raw = self._scorer(np.ascontiguousarray(features, np.float32), taste)
         return _bent(raw, self._curves.get(surface, self._curves[""]))
+
+    def personal(self, rows: Rows, values: Floats) -> Floats:
+        """(n,): values of these rows, less where everybody would be shown them."""
+        return values if self.everybody is None else self.everybody(rows, values)
 
     def value(self, features: Floats, weights: Mapping[str, float]) -> Floats:
         """Apply the value formula to the heads: Σ weight·probability, (n,)."""
@@ -220,6 +223,14 @@ class _Network:
         asked = {name: array for name, array in feed.items() if name in self._asked}
         raw: Floats = self._session.run(None, asked)[0]
         return raw
+
+
+def _scorer(folder: Path, facts: RankerFacts) -> Scorer:
+    if facts.mix is not None:
+        return _mixed(_Network(folder, facts.close), Trees.load(folder), facts.mix)
+    if (folder / TREES).is_file():
+        return _grown(Trees.load(folder), len(facts.heads))
+    return _Network(folder, facts.close)
 
 
 def _mixed(network: "_Network", trees: Trees, mix: Mix) -> Scorer:

@@ -40,8 +40,7 @@ class Network:
         if self.model is None:
             return np.zeros(len(pool), np.float32)
         heads = self.model.predict(features, self._taste(query, pool), query.surface)
-        scores: Floats = heads @ self.value
-        return scores
+        return self.model.personal(pool.rows, heads @ self.value)
 
     def _taste(self, query: Query, pool: Pool) -> Taste | None:
         """What the network compares: candidates and last items, as unit vectors."""

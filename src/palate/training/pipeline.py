@@ -184,6 +184,8 @@ class _Run:
         columns: list[int] = []
         if ranker.learnt is not None and ranker.facts is not None:
             facts = export_ranker(staging / RANKER, ranker.learnt, ranker.facts)
+            if ranker.everybody is not None:
+                ranker.everybody.save(staging / RANKER)
             columns = [ranker.facts.features.index(name) for name in facts.features]
             ranker = replace(ranker, facts=facts)
         write_measured(staging, ranker.measured)

@@ -79,8 +79,12 @@ def _scores(
     told = {head: weight for head, weight in value.items() if head in live.ranker.heads}
     weights = weights_of(told, live.ranker.heads)
     tastes = _Tastes(live.ranker, live.two_tower, with_release(stores, live).columns)
+    ranker = live.ranker
     orders = [
-        live.ranker.predict(each.features[:, which], tastes.of(each)) @ weights for each in lists
+        ranker.personal(
+            each.rows, ranker.predict(each.features[:, which], tastes.of(each)) @ weights
+        )
+        for each in lists
     ]
     return np.concatenate(orders)
 

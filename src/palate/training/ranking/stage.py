@@ -9,6 +9,7 @@ import numpy as np
 
 from palate.arrays import Floats
 from palate.features.measured import Measured
+from palate.models.everybody import Everybody
 from palate.models.ranker import HEADS, RankerFacts, VectorsOf
 from palate.ranking.network import compared_vectors
 from palate.releases.manifest import Verdict
@@ -33,6 +34,7 @@ from palate.training.ranking.guards import Breadth, Items, breadth, guarded, ite
 from palate.training.ranking.importance import measure
 from palate.training.ranking.lists import RankedList
 from palate.training.ranking.live import Window, compared
+from palate.training.ranking.personal import personal
 from palate.training.ranking.rows import (
     HISTORY,
     RowSource,
@@ -61,6 +63,8 @@ class RankerOutcome:
     data: Mapping[str, float] = field(default_factory=dict)
     measured: Mapping[str, Measured] = field(default_factory=dict)
     """What each feature was worth on the last part that was judged."""
+    everybody: Everybody | None = None
+    """What everybody would be shown, and so counts a little less."""
     judge: Sequence[RankedList] = ()
     """The last lists that were judged, whole."""
     lacking: str = ""
@@ -111,8 +115,12 @@ def _judged(
     kind, vectors = _vectors(source)
     layout = Layout(source.features, generator_names(source), vectors, logged)
     folds = [run_fold(lists, shares, layout, settings, report) for shares in FOLDS]
-    best, verdict = _verdict(folds, settings.training.seed)
-    metrics = _metrics(layout.generators, folds, best)
+    best, _ = _verdict(folds, settings.training.seed)
+    own = personal(folds, best, settings.ranking.personal)
+    folds = list(own.folds)
+    _, verdict = _verdict([_only(fold, best) for fold in folds], settings.training.seed)
+    verdict = challenged(verdict, best, folds[-1].levels())
+    metrics = _metrics(layout.generators, folds, best) | {"ranker/personal": own.power}
     rows = np.arange(source.stores.columns.size, dtype=np.int32)
     items = items_of(data, source.stores.columns.read(rows, ("content",))["content"])
     verdict = guarded(verdict, _breadths(folds, best, layout, items), metrics, settings.gate)
@@ -137,7 +145,8 @@ def _judged(
     facts = _facts(best, layout, lists, folds)
     if best != "lambdamart" and kind:
         facts = msgspec.structs.replace(facts, vectors=kind, history=HISTORY)
-    return replace(outcome, learnt=learnt, facts=facts, judge=folds[-1].judge)
+    judge = folds[-1].judge
+    return replace(outcome, learnt=learnt, facts=facts, judge=judge, everybody=own.everybody)
 
 
 def _vectors(source: RowSource) -> tuple[VectorsOf, Floats]:
@@ -162,7 +171,11 @@ def _verdict(folds: Sequence[Fold], seed: int) -> tuple[Kind, Verdict]:
         for name in folds[0].baselines
     }
     best, verdict = judge_ranker(tried, against, users, seed)
-    return best, challenged(verdict, best, folds[-1].levels())
+    return best, verdict
+
+
+def _only(fold: Fold, kind: Kind) -> Fold:
+    return replace(fold, answers={kind: fold.answers[kind]})
 
 
 def _breadths(

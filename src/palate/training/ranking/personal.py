@@ -1,0 +1,63 @@
+"""How much less what everybody would be shown may count: as much as costs next to no hits."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from palate.arrays import Doubles, Floats, Rows
+from palate.models.everybody import Everybody
+from palate.training.gate import level
+from palate.training.ranking.folds import Answer, Fold, Kind
+from palate.training.ranking.lists import RankedList, ndcg
+
+POWERS = (0.4, 0.35, 0.3, 0.25, 0.2, 0.15, 0.1, 0.05)
+
+
+class Personal(NamedTuple):
+    """The chosen power, and the folds as they look with it."""
+
+    power: float
+    everybody: Everybody
+    folds: Sequence[Fold]
+
+
+def personal(folds: Sequence[Fold], kind: Kind, cost: float) -> Personal:
+    """The largest power that costs no more than this share of NDCG@10; none where it may be 0.
+
+    On lists that nobody had learnt from.
+    """
+    users = np.concatenate([fold.users for fold in folds])
+    plain = level(np.concatenate([fold.answers[kind].ndcg for fold in folds]), users)
+    for power in POWERS if cost > 0 else ():
+        turned = [_turned(fold, kind, power) for fold in folds]
+        reached = level(np.concatenate([gains for _, gains in turned]), users)
+        if reached >= (1.0 - cost) * plain:
+            made = [
+                _with(fold, kind, fold.answers[kind]._replace(served=served, ndcg=gains))
+                for fold, (served, gains) in zip(folds, turned, strict=True)
+            ]
+            return Personal(power, _counted(folds, kind, power), made)
+    return Personal(0.0, Everybody(np.zeros(0, np.float32)), folds)
+
+
+def _with(fold: Fold, kind: Kind, answer: Answer) -> Fold:
+    return replace(fold, answers={**fold.answers, kind: answer})
+
+
+def _turned(fold: Fold, kind: Kind, power: float) -> tuple[Floats, Doubles]:
+    served = _counted([fold], kind, power)(_rows(fold.judge), fold.answers[kind].served)
+    return served, ndcg(fold.judge, served)
+
+
+def _counted(folds: Sequence[Fold], kind: Kind, power: float) -> Everybody:
+    """From what was expected, never from what was taken."""
+    rows = np.concatenate([_rows(fold.judge) for fold in folds])
+    clicks = np.concatenate([fold.answers[kind].predicted[:, 0] for fold in folds])
+    return Everybody.of(rows, clicks, power)
+
+
+def _rows(lists: Sequence[RankedList]) -> Rows:
+    rows: Rows = np.concatenate([each.rows for each in lists])
+    return rows
