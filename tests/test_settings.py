@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from palate.errors import BadInput
-from palate.settings import Settings, given, load, write_tuned
+from palate.settings import Settings
+from palate.settings_files import given, load, write_tuned
 from palate.template import template
 
 

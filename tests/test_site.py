@@ -9,7 +9,7 @@ import pytest
 import palate
 from palate.clock import FixedClock
 from palate.events.kinds import Kind
-from palate.settings import load
+from palate.settings_files import load
 from palate.streaming.lock import only_worker
 from palate.testing.tiny import NOW, tiny_events, tiny_items, tiny_users
 

@@ -28,7 +28,8 @@ from palate.serving.problems import described
 from palate.serving.recommend import Recommending, recommendation_id
 from palate.serving.routes.asking import check
 from palate.serving.runtime import Runtime, running
-from palate.settings import FILE, Settings, load
+from palate.settings import FILE, Settings
+from palate.settings_files import load
 from palate.stores import Stores, close, open_stores, stream_worker
 from palate.streaming.lock import only_worker
 from palate.streaming.warming import warm

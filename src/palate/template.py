@@ -8,7 +8,8 @@ from textwrap import wrap
 import msgspec
 
 from palate import settings
-from palate.settings import FILE, TUNED, Part, Settings, SiteSettings, toml
+from palate.settings import FILE, TUNED, Part, Settings, SiteSettings
+from palate.settings_files import toml
 
 WIDTH = 88
 

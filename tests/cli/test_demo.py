@@ -11,7 +11,8 @@ from palate.cli.demo import Demo, _bring_history, _say, _site
 from palate.cli.output import console
 from palate.console.pulse import Training
 from palate.errors import BadInput
-from palate.settings import FILE, Settings, load
+from palate.settings import FILE, Settings
+from palate.settings_files import load
 from palate.stores import open_sources
 
 

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from palate.catalog.item import Item
 from palate.cli import recommend, show, why
 from palate.errors import BadInput, NotFound
-from palate.settings import FILE, load
+from palate.settings import FILE
+from palate.settings_files import load
 from palate.stores import close, open_stores
 from palate.testing.tiny import tiny_site
 

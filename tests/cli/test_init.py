@@ -2,7 +2,7 @@ from pathlib import Path
 
 from tests.cli.running import palate
 
-from palate.settings import load
+from palate.settings_files import load
 from palate.template import template
 
 

@@ -14,7 +14,8 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from palate.settings import FILE, load
+from palate.settings import FILE
+from palate.settings_files import load
 from palate.stores import close, open_stores
 from palate.testing.tiny import NOW, tiny_events, tiny_items, tiny_users
 

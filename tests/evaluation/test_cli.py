@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from palate.cli import bench
-from palate.settings import FILE, Settings, load
+from palate.settings import FILE, Settings
+from palate.settings_files import load
 from palate.stores import close, open_stores
 from palate.testing.tiny import NOW, tiny_events, tiny_items, tiny_users
 

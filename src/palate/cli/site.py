@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from palate.rules.decode import from_file
-from palate.settings import Settings, load
+from palate.settings import Settings
+from palate.settings_files import load
 
 SiteOption = Annotated[
     Path, typer.Option("--site", "-s", help="The site's folder (it holds palate.toml).")

@@ -12,7 +12,7 @@ from palate.cli.output import facts, table_of
 from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.errors import BadInput
 from palate.evaluation.tuning.run import Order, Tuned, tune
-from palate.settings import given, write_tuned
+from palate.settings_files import given, write_tuned
 from palate.stores import close, open_stores
 
 PARTS = ("covisit", "quotas")

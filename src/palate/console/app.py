@@ -24,7 +24,8 @@ from palate.console.window import STATIC, Window
 from palate.errors import PalateError
 from palate.serving import app as serving
 from palate.serving.environment import SITE
-from palate.settings import Settings, load
+from palate.settings import Settings
+from palate.settings_files import load
 
 API = frozenset({"v1", "schema", "docs", "openapi.json", "livez", "readyz", "metrics"})
 """Where the paths of the API begin."""

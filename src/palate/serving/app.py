@@ -35,7 +35,8 @@ from palate.serving.routes import (
 from palate.serving.runtime import attach, running
 from palate.serving.schema.openapi import configuration, docs, openapi_json
 from palate.serving.tether import tie_to_parent
-from palate.settings import Settings, load
+from palate.settings import Settings
+from palate.settings_files import load
 from palate.stores import Stores
 
 SWITCH_SECONDS = 0.0005

@@ -11,7 +11,8 @@ from palate.errors import PalateError
 from palate.rules.decode import from_file
 from palate.rules.documents import Rule
 from palate.rules.protocol import RuleBook
-from palate.settings import FILE, Settings, given
+from palate.settings import FILE, Settings
+from palate.settings_files import given
 from palate.stores import Stores
 from palate.surfaces.steered.program import Program, together
 
