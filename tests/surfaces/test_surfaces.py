@@ -10,7 +10,7 @@ from hypothesis import given
 
 from palate.catalog.columns import ItemColumns
 from palate.errors import BadInput
-from palate.events.kinds import Signal
+from palate.events.kinds import Kind, Signal, signals_of
 from palate.features.record import UserState
 from palate.funnel.types import Answer, Query
 from palate.settings import Settings
@@ -47,7 +47,14 @@ def lawful(row: int) -> bool:
 
 
 def test_every_surface_is_found_by_its_file() -> None:
-    assert names() == ["because_you_watched", "home", "more_like_this", "trending"]
+    assert names() == [
+        "because_you_watched",
+        "continue_watching",
+        "home",
+        "more_like_this",
+        "new_for_you",
+        "trending",
+    ]
     assert sorted(ALL) == names()
 
 
@@ -139,6 +146,44 @@ def test_because_you_watched_shows_nothing_to_somebody_who_watched_nothing() -> 
     assert (answer.seed_item, shown(answer), answer.step) == (-1, [], "full")
 
 
+def viewed(*told: tuple[str, float]) -> UserState:
+    """Somebody who watched so much of each, oldest first."""
+    rows = np.array([tiny_row(name) for name, _ in told], np.int32)
+    signals = [signals_of(Kind.VIEW, part) for _, part in told]
+    return replace(
+        UserState.nobody(),
+        history=rows,
+        kinds=np.full(len(rows), Kind.VIEW, np.uint8),
+        values=np.array([part for _, part in told], np.float32),
+        signals=np.array(signals, np.uint8),
+    )
+
+
+def test_continue_watching_has_what_was_begun_and_not_ended_the_newest_first() -> None:
+    user = viewed(
+        ("comedy-1", 0.4),
+        ("space-1", 0.3),
+        ("space-2", 0.01),
+        ("comedy-3", 0.95),
+        ("comedy-2", float("nan")),
+        ("comedy-4", 0.5),
+        ("comedy-4", 0.97),
+        ("comedy-1", 0.6),
+    )
+    query = replace(tiny_world().query("", "continue_watching"), user=user)
+    answer = waited(CERTAIN["continue_watching"].answer(query))
+    assert shown(answer) == ["comedy-1", "space-1"]
+    assert {reason.kind for reason in answer.reasons} == {"unfinished"}
+    assert shown(page("continue_watching")) == []
+
+
+def test_new_for_you_has_the_newest_that_suit() -> None:
+    newest = set(tiny_stores().boards.top("fresh", 60)[0].tolist())
+    found = page("new_for_you", "u1")
+    assert len(found.slate) > 0
+    assert set(found.slate.rows.tolist()) <= newest
+
+
 def test_trending_is_the_board_for_everybody() -> None:
     board = [row for row in tiny_stores().boards.top("trending", 60)[0].tolist() if lawful(row)]
     assert page("trending", "u1").slate.rows.tolist() == board[:10]
@@ -148,7 +193,7 @@ def test_trending_is_the_board_for_everybody() -> None:
 @shared
 @given(query=queries())
 def test_no_surface_shows_anybody_what_they_took_in_or_may_not_see(query: Query) -> None:
-    for name in ("home", "more_like_this", "because_you_watched"):
+    for name in ("home", "more_like_this", "because_you_watched", "new_for_you"):
         answer = waited(ALL[name].answer(replace(query, surface=name)))
         rows = answer.slate.rows.tolist()
         assert not set(rows) & set(query.user.seen.tolist())
@@ -156,7 +201,7 @@ def test_no_surface_shows_anybody_what_they_took_in_or_may_not_see(query: Query)
         assert answer.trace.pool is not None
         proposed = set(answer.trace.pool.rows.tolist())
         assert not proposed & set(query.user.seen.tolist()), "no place of the pool is wasted"
-        assert name == "home" or answer.seed_item not in rows
+        assert name in {"home", "new_for_you"} or answer.seed_item not in rows
         assert all(lawful(row) for row in rows)
         assert tiny_row("horror-9") not in rows or (query.age or 0) >= 18
         assert tiny_row("romance-9") not in rows or query.region == "DE"
@@ -213,7 +258,10 @@ def test_the_settings_change_numbers_by_dotted_name() -> None:
         ({"home": {"reserve": -1}}, "reserve"),
         ({"home": {"diversify.strength": float("nan")}}, "diversify.strength: a finite number"),
         ({"home": {"generators": 2}}, "there is no 'generators'"),
-        ({"hom": {}}, "there is no surface 'hom'; there are because_you_watched, home"),
+        (
+            {"hom": {}},
+            "there is no surface 'hom'; there are because_you_watched, continue_watching, home",
+        ),
     ],
 )
 def test_an_override_that_does_not_fit_is_refused_by_name(

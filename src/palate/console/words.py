@@ -24,6 +24,7 @@ GENERATORS = {
     "popular_in_region": Part("Around you", "popular in your country"),
     "followed": Part("Makers you follow", "from makers you follow, or whose work you liked"),
     "fresh": Part("New", "new, and nearest to your taste"),
+    "unfinished": Part("Begun", "begun and not ended"),
     "anything": Part("By lot", "drawn by lot, so that everything gets its chance"),
     "eligible": Part("Whatever fits", "fills up a page that would be short"),
 }

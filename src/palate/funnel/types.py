@@ -245,6 +245,7 @@ ReasonKind: TypeAlias = Literal[
     "trending",
     "popular",
     "fresh",
+    "unfinished",
     "explore",
     "editorial",
     "sponsored",

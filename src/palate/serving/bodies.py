@@ -13,7 +13,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """A request for a slate. `user_id` wins where `session_id` is given too."""
 
     surface: str = ""
-    """`home`, `trending`, `more_like_this`, `because_you_watched`, or a surface of your own."""
+    """`home`, `trending`, `more_like_this`, `because_you_watched`, `continue_watching`,
+    `new_for_you`, or a surface of your own."""
     user_id: str = ""
     session_id: str = ""
     """A visitor without an account."""

@@ -21,6 +21,7 @@ PLAIN: dict[ReasonKind, str] = {
     "trending": "Trending now",
     "popular": "Popular with everybody",
     "fresh": "New here",
+    "unfinished": "You have not finished this",
     "explore": "Something different, to learn your taste",
     "editorial": "Chosen by us",
     "sponsored": "Sponsored",

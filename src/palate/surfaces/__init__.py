@@ -1,7 +1,8 @@
 """What is shown where: one file per surface, each a list of parts.
 
-A surface is a module of this package with a function of the same name that builds its `Funnel` on
-any set of stores; writing the file is all it takes.
+A surface is a module of this package, or a file below the site's own folder ``surfaces/``, with a
+function of the same name that builds its `Funnel` on any set of stores; writing the file is all it
+takes.
 """
 
 from collections.abc import Mapping
@@ -12,15 +13,17 @@ from typing import Any
 from palate.errors import BadInput, Problem
 from palate.funnel.engine import Funnel
 from palate.stores import Stores
+from palate.surfaces import own
 from palate.surfaces.overrides import overridden
 
-NOT_SURFACES = {"__init__", "overrides", "plugins"}
+NOT_SURFACES = {"__init__", "overrides", "plugins", "own"}
 
 
-def names() -> list[str]:
-    """The surfaces there are, in alphabetical order."""
+def names(home: Path | None = None) -> list[str]:
+    """The surfaces there are, in alphabetical order; those of the site in `home` too."""
     files = Path(__file__).parent.glob("*.py")
-    return sorted(file.stem for file in files if file.stem not in NOT_SURFACES)
+    ours = {file.stem for file in files if file.stem not in NOT_SURFACES}
+    return sorted(ours | set(own.files(home) if home else ()))
 
 
 def funnel(name: str, stores: Stores, changes: Mapping[str, Any] | None = None) -> Funnel:
@@ -28,17 +31,27 @@ def funnel(name: str, stores: Stores, changes: Mapping[str, Any] | None = None) 
 
     Raises BadInput where there is no such surface, or no such number to change.
     """
-    if name not in names():
-        problem = f"there is no surface {name!r}; there are {', '.join(names())}"
+    there = names(stores.settings.home)
+    if name not in there:
+        problem = f"there is no surface {name!r}; there are {', '.join(there)}"
         raise BadInput(problem, [Problem(f"/surfaces/{name}", problem)])
-    built: Funnel = getattr(import_module(f"{__name__}.{name}"), name)(stores)
+    built = _built(name, stores)
     wanted = {**stores.settings.surfaces.get(name, {}), **(changes or {})}
     return overridden(built, name, wanted)
 
 
 def funnels(stores: Stores) -> dict[str, Funnel]:
     """Every surface by name. Raises BadInput where the settings name one that there is not."""
+    there = names(stores.settings.home)
     for name in stores.settings.surfaces:
-        if name not in names():
+        if name not in there:
             funnel(name, stores)
-    return {name: funnel(name, stores) for name in names()}
+    return {name: funnel(name, stores) for name in there}
+
+
+def _built(name: str, stores: Stores) -> Funnel:
+    file = own.files(stores.settings.home).get(name)
+    if file is not None:
+        return own.built(file, stores)
+    made: Funnel = getattr(import_module(f"{__name__}.{name}"), name)(stores)
+    return made

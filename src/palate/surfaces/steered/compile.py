@@ -66,7 +66,7 @@ class Dormant(NamedTuple):
 
 def checked_rule(rule: Rule, stores: Stores, pointer: str = "") -> Made:
     """Make the rule's part. Raises BadInput with all that is wrong, the pointer before each."""
-    problems = [*_surfaces(rule), *_unknown_items(rule, stores)]
+    problems = [*_surfaces(rule, stores), *_unknown_items(rule, stores)]
     audience, part = None, None
     try:
         audience = _audience(rule, stores)
@@ -96,8 +96,8 @@ def standing_rule(rule: Rule, stores: Stores) -> Made | Dormant:
         return Dormant(rule, wrong.detail)
 
 
-def _surfaces(rule: Rule) -> list[Problem]:
-    there = names()
+def _surfaces(rule: Rule, stores: Stores) -> list[Problem]:
+    there = names(stores.settings.home)
     told = f"there are {', '.join(there)}"
     return [
         Problem(f"/surfaces/{n}", f"there is no surface {each!r}; {told}")
