@@ -56,7 +56,7 @@ from palate.training.export import write_user
 from palate.training.ranking.export import export_ranker
 from palate.training.ranking.fitting import Fitted
 from palate.training.ranking.network import RankerNetwork, Shape, spread_of
-from palate.training.towers import LastStep, UserTower
+from palate.training.towers import UserTower
 
 NOW = 1_700_000_000.0
 DAY = 86_400.0
@@ -253,7 +253,7 @@ def _release(items: int, folder: Path, columns: ItemColumns, dice: np.random.Gen
 
 
 def _tower(items: int, folder: Path, columns: ItemColumns, dice: np.random.Generator) -> TwoTower:
-    write_user(folder / "user.onnx", LastStep(UserTower(DIM, HISTORY, 2, 0.0)), DIM)
+    write_user(folder / "user.onnx", UserTower(DIM, HISTORY, 1, 0.0), DIM)
     vectors = _unit(items, DIM, dice)
     index = build_index(np.arange(items, dtype=np.int32), vectors)
     known = np.ones(items, np.bool_)

@@ -174,18 +174,22 @@ class TrainingSettings(Part, frozen=True):
     """Width of the towers' vectors."""
     history: Positive = 50
     """Events of a user that the user tower reads."""
-    epochs: Positive = 5
-    """At most this many passes over the history."""
+    blocks: Positive = 1
+    """Transformer blocks of the user tower; a second one makes asking five times slower."""
+    epochs: Count = 0
+    """At most this many passes over the history; 0: by its length (12 over 65,000 steps)."""
     batch_size: Positive = 512
     """Events in one step of the towers."""
     learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 4e-3
     """Step size of the towers' optimiser."""
     weight_decay: Amount = 1e-4
     """Pull of the weights towards zero."""
-    dropout: Share = 0.2
-    """Share of activations dropped in training."""
-    tower_seconds: Amount = 40.0
-    """Time limit of one tower training; early stopping may end it sooner."""
+    dropout: Share | None = None
+    """Share of activations dropped in training; unset: .5 where histories are short, else .2."""
+    refit: Amount = 0.2
+    """Passes of the towers' last round, over the whole log, as a share of those that were best."""
+    tower_seconds: Amount = 900.0
+    """Safety limit of one tower training, in its own CPU seconds; 0 is none."""
     ease_items: Count = 5_000
     """Catalogues up to this size may get a dense item filter (EASE); its time grows with the
     cube. 20,000 takes a minute and 5 GB."""

@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from time import sleep
 
 import msgspec
 import pytest
 from tests.training.conftest import QUICK, checkerboard
 
 from palate.releases.directory import ReleaseDirectory
+from palate.serving.environment import TRAINING_MALLOC
 from palate.settings import FILE
 from palate.stores import close
 from palate.training.progress import read_progress
@@ -26,6 +28,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def make_site(home: Path) -> Path:
+    home.mkdir(exist_ok=True)
     close(checkerboard(home))
     fields = msgspec.to_builtins(QUICK)
     (home / FILE).write_text(
@@ -101,6 +104,39 @@ def test_a_training_that_is_stopped_leaves_no_half_release(tmp_path: Path, numbe
     said = read_progress(home)
     assert said is not None
     assert said.phase == "failed"
+
+
+def test_a_training_that_was_killed_goes_on_to_the_same_release(tmp_path: Path) -> None:
+    home, undisturbed = make_site(tmp_path / "a"), make_site(tmp_path / "b")
+    kept = home / "training" / "tower.pt"
+    command = [*PALATE, "train", "--site", str(home)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as training:
+        while not kept.exists():
+            assert training.poll() is None
+            sleep(0.002)
+        os.kill(training.pid, signal.SIGKILL)
+    assert ReleaseDirectory(home / "releases").names() == []
+    files = []
+    for site in (home, undisturbed):
+        done = run("train", "--site", str(site), "--json")
+        assert done.returncode == 0, done.stderr
+        name = str(json.loads(done.stdout)["name"])
+        files.append(ReleaseDirectory(site / "releases").manifest(name).files)
+        assert not (site / "training").exists()
+    assert files[0] == files[1]
+
+
+def test_a_training_runs_under_the_malloc_that_it_needs(tmp_path: Path) -> None:
+    home = make_site(tmp_path)
+    command = [*PALATE, "train", "--watch", "--site", str(home)]
+    clean = {name: value for name, value in os.environ.items() if name != "GLIBC_TUNABLES"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=clean) as watching:
+        assert watching.stderr is not None
+        watching.stderr.readline()
+        told = Path(f"/proc/{watching.pid}/environ").read_bytes().split(b"\0")
+        watching.terminate()
+        watching.stderr.read()
+    assert f"GLIBC_TUNABLES={TRAINING_MALLOC}".encode() in told
 
 
 def test_the_watch_trains_when_there_is_no_release_and_ends_on_sigterm(tmp_path: Path) -> None:

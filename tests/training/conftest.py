@@ -16,7 +16,8 @@ ITEMS, USERS, EACH = 40, 60, 14
 START = 1_700_000_000.0
 
 QUICK = TrainingSettings(
-    dim=16, history=12, epochs=8, batch_size=64, learning_rate=1e-2, ranker_queries=150,
+    dim=16, history=12, epochs=8, batch_size=64, learning_rate=1e-2, dropout=0.2,
+    ranker_queries=150,
     ranker_candidates=20, ranker_epochs=3, threads=1,
 )  # fmt: skip
 

@@ -1,5 +1,7 @@
 """Sequences, windows and batches: nothing is lost, nothing looks ahead."""
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,13 +11,15 @@ from palate.catalog.user import session_key, user_key
 from palate.events.batch import EventBatch
 from palate.events.kinds import Event, Kind
 from palate.events.protocol import Logged
+from palate.models.two_tower import span_buckets
 from palate.training.sequences import (
     Sequences,
+    Window,
     batch_of,
     batches,
     cut_windows,
-    held_out,
 )
+from palate.training.validation import held_out
 
 
 def dice(seed: int = 0) -> np.random.Generator:
@@ -140,15 +144,57 @@ def test_batches_hold_every_window_once(seed: int, tokens: int) -> None:
 def test_a_batch_lines_up_inputs_targets_and_time() -> None:
     made = watched(("a", 5), ("a", 6), ("a", 7), ("b", 1), ("b", 2))
     windows = sorted(cut_windows(made, 9, 100, dice()), key=lambda w: w.start - w.end)
-    steps = batch_of(made, windows)
+    steps = batch_of(made, windows, made.next_ones(0, 100))
     assert steps.items.tolist() == [[5, 6], [1, 0]]
     assert steps.targets.tolist() == [[6, 7], [2, 0]]
     assert steps.wanted.tolist() == [[True, True], [True, False]]
     assert steps.spans[0].tolist() == [[1, 0], [1, 1]]
 
 
+@given(
+    times=st.lists(st.floats(0.0, 4e9), min_size=2, max_size=9),
+    width=st.integers(1, 8),
+)
+def test_spans_are_those_that_serving_computes(times: list[float], width: int) -> None:
+    made = replace(watched(*(("a", i) for i in range(len(times)))), times=np.array(times))
+    last = min(width, len(times) - 1)
+    steps = batch_of(made, [Window(0, last)], made.next_ones(0, 100))
+    expected = span_buckets(np.array(times[:last]), times[last])
+    np.testing.assert_array_equal(steps.spans[0], np.tril(expected))
+
+
+@given(
+    lengths=lengths,
+    horizon=st.integers(1, 9),
+    until=st.integers(1, 60),
+    seed=st.integers(0, 99),
+)
+def test_a_step_predicts_one_of_the_users_next_wanted_events(
+    lengths: list[int], horizon: int, until: int, seed: int
+) -> None:
+    made = watched(*((f"u{n}", i % 7) for n, size in enumerate(lengths) for i in range(size)))
+    aims = made.any_of_next(horizon, until, dice(seed))
+    users = np.repeat(np.arange(len(made)), np.diff(made.starts))
+    for at, aim in enumerate(aims.tolist()):
+        left = [
+            e
+            for e in range(at, len(users))
+            if users[e] == users[at] and made.wanted[e] and made.positions[e] < until
+        ]
+        assert aim in left[:horizon] if left else aim == -1
+
+
+def test_asked_for_the_next_one_it_learns_the_next_one() -> None:
+    made = watched(*(("a", i) for i in range(9)))
+    assert made.any_of_next(1, 100, dice()).tolist() == made.next_ones(0, 100).tolist()
+
+
 def test_held_out_windows_end_with_the_late_events_and_want_only_those() -> None:
     made = watched(*(("a", i) for i in range(10)), ("b", 3))
-    (steps,) = held_out(made, 4, 9, 11)
-    assert steps.items.tolist() == [[5, 6, 7, 8]]
-    assert steps.targets[steps.wanted].tolist() == [8, 9]
+    (late,) = held_out(made, 4, 9, 11)
+    assert late.steps.items.tolist() == [[5, 6, 7, 8]]
+    assert late.steps.targets[late.steps.wanted].tolist() == [8, 9]
+    assert [rows.tolist() for rows in late.relevant] == [[8], [9]]
+    assert made.items[late.places].tolist() == [8, 9]
+    (late,) = held_out(made, 4, 8, 11, horizon=2)
+    assert [rows.tolist() for rows in late.relevant] == [[7, 8], [8, 9], [9]]

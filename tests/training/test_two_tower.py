@@ -1,5 +1,8 @@
 """The towers learn who likes what; the same seed learns the same."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -9,14 +12,26 @@ from torch.nn import functional
 
 from palate.events.batch import EventBatch
 from palate.events.protocol import Logged
-from palate.training import softmax
-from palate.training.sequences import Sequences, batch_of, cut_windows, held_out
+from palate.settings import CovisitSettings, TrainingSettings
+from palate.training import sizing, softmax, two_tower
+from palate.training.checkpoint import Checkpoint
+from palate.training.sequences import Sequences, Steps, batch_of, cut_windows
+from palate.training.sizing import sized
 from palate.training.softmax import NEVER, Softmax, unseen_logits
-from palate.training.towers import ItemInputs, encode
+from palate.training.towers import HEADS, ItemInputs, encode
 from palate.training.two_tower import Plan, Towers, fit, fresh_towers
-from palate.training.validation import ndcg, next_item_ranks, popularity_ranks
+from palate.training.validation import counted_marks, held_out, mean, tower_marks
 
 PLAN = Plan(QUICK.epochs, QUICK.learning_rate, 700, 841)
+
+
+def windows_of(sequences: Sequences, history: int, many: int) -> Steps:
+    windows = cut_windows(sequences, history, 900, np.random.default_rng(1))[:many]
+    return batch_of(sequences, windows, sequences.next_ones(0, 900))
+
+
+def weights(towers: Towers) -> list[torch.Tensor]:
+    return [*towers.items.parameters(), *towers.users.parameters()]
 
 
 def board() -> tuple[Sequences, ItemInputs]:
@@ -39,7 +54,7 @@ def trained() -> Towers:
 
 def test_people_are_offered_what_their_kind_watches(trained: Towers) -> None:
     sequences, _ = board()
-    (steps, *_) = held_out(sequences, QUICK.history, 800, 841)
+    steps = held_out(sequences, QUICK.history, 800, 841)[0].steps
     with torch.no_grad():
         table = trained.items.eval()()
         hidden = encode(trained.users.eval(), table, steps)[torch.from_numpy(steps.wanted)]
@@ -50,9 +65,11 @@ def test_people_are_offered_what_their_kind_watches(trained: Towers) -> None:
 
 def test_foreseeing_the_next_item_beats_popularity(trained: Towers) -> None:
     sequences, inputs = board()
-    late = held_out(sequences, QUICK.history, PLAN.until, PLAN.validate)
-    ours = ndcg(next_item_ranks(trained.items, trained.users, late))
-    assert ours > 1.3 * ndcg(popularity_ranks(inputs.counts, late))
+    late = held_out(sequences, QUICK.history, PLAN.until, PLAN.validate, QUICK.horizon)
+    ours = mean(tower_marks(trained.items, trained.users, late))
+    counted = counted_marks(sequences, inputs.counts, PLAN.until, CovisitSettings(), late)
+    assert ours > 1.3 * mean(counted["popularity"])
+    assert mean(counted["covisit"]) > 1.1 * mean(counted["popularity"])
     assert ours == pytest.approx(trained.metric)
     assert trained.metric == max(trained.curve)
 
@@ -64,12 +81,88 @@ def test_the_same_seed_gives_the_same_towers(trained: Towers) -> None:
         assert torch.equal(ours, theirs)
 
 
-def test_the_time_limit_ends_training_once_the_speed_is_known() -> None:
+def test_the_time_limit_ends_training_with_what_was_learnt_by_then() -> None:
     sequences, inputs = board()
-    hurried = changed(QUICK, tower_seconds=0.0)
+    hurried = changed(QUICK, tower_seconds=1e-6)
     towers = fit(fresh_towers(inputs, hurried), sequences, hurried, PLAN, lambda *_: None)
-    assert len(towers.curve) <= 2 < QUICK.epochs
-    assert towers.epochs >= 1
+    assert len(towers.curve) == 1 < QUICK.epochs
+    assert towers.epochs == 1
+
+
+class Stopped(Exception):
+    """As if the process had been killed."""
+
+
+@pytest.mark.parametrize("after", [1, 5, 13, 30])
+def test_a_training_that_was_stopped_goes_on_to_the_same_towers(
+    trained: Towers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    monkeypatch.setattr(two_tower, "KEPT_EVERY", 0.0)
+    monkeypatch.setattr(two_tower, "KEPT_SHARE", 1e9)
+    sequences, inputs = board()
+    writes = 0
+
+    class Killed(Checkpoint):
+        def write(self, state: dict[str, Any]) -> None:
+            nonlocal writes
+            super().write(state)
+            writes += 1
+            if writes == after:
+                raise Stopped
+
+    with pytest.raises(Stopped):
+        fit(
+            fresh_towers(inputs, QUICK), sequences, QUICK, PLAN, lambda *_: None,
+            Killed(tmp_path / "tower.pt", "a"),
+        )  # fmt: skip
+    kept = Checkpoint(tmp_path / "tower.pt", "a")
+    again = fit(fresh_towers(inputs, QUICK), sequences, QUICK, PLAN, lambda *_: None, kept)
+    assert again.curve == trained.curve
+    assert (again.epochs, again.metric) == (trained.epochs, trained.metric)
+    for ours, theirs in zip(weights(again), weights(trained), strict=True):
+        assert torch.equal(ours, theirs)
+
+
+def test_a_checkpoint_of_something_else_or_a_torn_one_counts_as_none(tmp_path: Path) -> None:
+    kept = Checkpoint(tmp_path / "tower.pt", "a")
+    assert kept.read() is None
+    kept.write({"step": 3})
+    assert kept.read() == {"step": 3}
+    assert Checkpoint(kept.file, "b").read() is None
+    kept.file.write_bytes(kept.file.read_bytes()[:-40])
+    assert kept.read() is None
+
+
+def test_biases_in_one_pass_equal_those_of_the_textbook() -> None:
+    _, inputs = board()
+    users = fresh_towers(inputs, QUICK).users
+    spans = torch.randint(32, (3, 7, 7), dtype=torch.uint8)
+    weight = torch.randn(3, HEADS, 7, 7)
+    with torch.no_grad():
+        users.distance.normal_()
+        users.time.weight.normal_()
+    found = []
+    for mode in (True, False):
+        users.train(mode)
+        users.zero_grad()
+        bias = users._bias(spans).float()
+        ((bias * weight)[..., *torch.tril_indices(7, 7)]).sum().backward()
+        parts = [bias.detach(), users.distance.grad, users.time.weight.grad]
+        found.append([part.clone() for part in parts if part is not None])
+    for ours, theirs in zip(*found, strict=True):
+        assert torch.allclose(
+            ours, theirs, rtol=1e-2, atol=1e-2 if softmax.precision() != torch.float32 else 1e-4
+        )
+
+
+def test_size_and_shape_of_the_history_decide_what_the_settings_leave_open() -> None:
+    sequences, _ = board()
+    open_ = TrainingSettings()
+    assert sized(open_, sequences, 841).dropout == sizing.DENSE_DROPOUT
+    assert sized(open_, sequences, 300).dropout == sizing.SPARSE_DROPOUT
+    assert sized(changed(open_, dropout=0.1, epochs=3), sequences, 300).dropout == 0.1
+    assert sized(changed(open_, epochs=3), sequences, 300).epochs == 3
+    assert [sizing.passes(n) for n in (100, 65_000, 700_000, 10**9)] == [30, 12, 4, 1]
 
 
 def test_items_without_events_live_on_their_content_alone() -> None:
@@ -81,21 +174,29 @@ def test_items_without_events_live_on_their_content_alone() -> None:
     np.testing.assert_allclose(table.vectors, plain, atol=1e-5)
 
 
-def test_the_loss_and_its_gradients_are_those_of_the_textbook() -> None:
+@pytest.mark.parametrize("masked", [True, False])
+def test_the_loss_and_its_gradients_are_those_of_the_textbook(
+    monkeypatch: pytest.MonkeyPatch, *, masked: bool
+) -> None:
+    monkeypatch.setattr(softmax, "precision", lambda: torch.float32)
+    monkeypatch.setattr(softmax, "FEWEST", 3)
+    monkeypatch.setattr(softmax, "LOGITS", 1)
     sequences, inputs = board()
-    steps = batch_of(sequences, cut_windows(sequences, 5, 900, np.random.default_rng(1))[:7])
+    steps = windows_of(sequences, 5, 7)
     n = int(steps.wanted.sum())
     torch.manual_seed(0)
     hidden = torch.randn(n, 6, requires_grad=True)
     table = torch.randn(ITEMS, 6, requires_grad=True)
     targets = torch.from_numpy(steps.targets[steps.wanted])
-    ours = Softmax(inputs.counts, np.random.default_rng(0)).loss(hidden, table, steps)
+    loss = Softmax(inputs.counts, np.random.default_rng(0), masked=masked)
+    ours = loss.loss(hidden, table, steps)
     ours.backward()
     got = hidden.grad, table.grad
     hidden.grad = table.grad = None
     logits = hidden @ table.T
     mask = torch.zeros(n, ITEMS, dtype=torch.bool)
-    mask[softmax.past_of(steps)[0], softmax.past_of(steps)[1]] = True
+    if masked:
+        mask[softmax.past_of(steps)[0], softmax.past_of(steps)[1]] = True
     theirs = functional.cross_entropy(logits.masked_fill(mask, NEVER), targets)
     theirs.backward()
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-5)
@@ -105,7 +206,7 @@ def test_the_loss_and_its_gradients_are_those_of_the_textbook() -> None:
 
 def test_what_was_seen_before_a_step_is_no_negative_of_it() -> None:
     sequences, _ = board()
-    steps = batch_of(sequences, cut_windows(sequences, 6, 900, np.random.default_rng(1))[:5])
+    steps = windows_of(sequences, 6, 5)
     step, item = softmax.past_of(steps)
     targets = steps.targets[steps.wanted]
     assert not (item == targets[step]).any()
@@ -116,10 +217,41 @@ def test_what_was_seen_before_a_step_is_no_negative_of_it() -> None:
     assert width >= 2
 
 
+def test_the_loss_among_drawn_items_is_that_of_the_textbook(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(softmax, "precision", lambda: torch.float32)
+    monkeypatch.setattr(softmax, "FULL_SOFTMAX", 10)
+    monkeypatch.setattr(softmax, "NEGATIVES", 30)
+    sequences, inputs = board()
+    steps = windows_of(sequences, 5, 7)
+    targets = torch.from_numpy(steps.targets[steps.wanted])
+    torch.manual_seed(0)
+    hidden = torch.randn(len(targets), 6, requires_grad=True)
+    table = torch.randn(ITEMS, 6, requires_grad=True)
+    ours = Softmax(inputs.counts, np.random.default_rng(3)).loss(hidden, table, steps)
+    ours.backward()
+    got = hidden.grad, table.grad
+    hidden.grad = table.grad = None
+    share = np.sqrt(inputs.counts + 1.0) / np.sqrt(inputs.counts + 1.0).sum()
+    rows = np.searchsorted(np.cumsum(share), np.random.default_rng(3).random(30))
+    lowered = torch.from_numpy(np.log(30 * share[rows])).float()
+    logits = (hidden @ table[rows].T - lowered).masked_fill(
+        targets[:, None] == torch.from_numpy(rows)[None], NEVER
+    )
+    own = (hidden * table[targets]).sum(1, keepdim=True)
+    theirs = functional.cross_entropy(torch.cat([own, logits], 1), torch.zeros_like(targets))
+    theirs.backward()
+    assert ours.item() == pytest.approx(theirs.item(), rel=1e-5)
+    assert torch.allclose(got[0], hidden.grad, atol=1e-6)
+    assert torch.allclose(got[1], table.grad, atol=1e-6)
+
+
 def test_large_catalogues_learn_from_drawn_negatives(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(softmax, "FULL_SOFTMAX", 10)
     monkeypatch.setattr(softmax, "NEGATIVES", 30)
     sequences, inputs = board()
     towers = fit(fresh_towers(inputs, QUICK), sequences, QUICK, PLAN, lambda *_: None)
-    late = held_out(sequences, QUICK.history, PLAN.until, PLAN.validate)
-    assert towers.metric > 1.2 * ndcg(popularity_ranks(inputs.counts, late))
+    late = held_out(sequences, QUICK.history, PLAN.until, PLAN.validate, QUICK.horizon)
+    counted = counted_marks(sequences, inputs.counts, PLAN.until, CovisitSettings(), late)
+    assert towers.metric > 1.2 * mean(counted["popularity"])

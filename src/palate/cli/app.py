@@ -15,12 +15,13 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 import palate
+from palate.cli.launching import settle
 from palate.errors import PalateError
 
 HERE = Path(__file__).parent
 INTERRUPTED = 130
 STOPPED = "palate: stopped; what was done is kept, and the same command goes on from there"
-NOT_COMMANDS = {"__init__", "__main__", "app", "listening", "output", "site"}
+NOT_COMMANDS = {"__init__", "__main__", "app", "launching", "listening", "output", "site"}
 
 
 class LazyCommands(TyperGroup):
@@ -91,6 +92,7 @@ def root(
 
 def main() -> None:
     """Run, and turn what went wrong on purpose into one line and an exit code."""
+    settle(sys.argv[1:])
     try:
         code = app(standalone_mode=False)
     except PalateError as error:

@@ -42,6 +42,9 @@ class TowerFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Events that the user tower reads."""
     categories: tuple[str, ...]
     """One name per row of the category table."""
+    share: float = 1.0
+    """Of the candidates that are asked of it, so many it proposes: less than all where what only
+    counts was better."""
 
 
 class ItemTable(NamedTuple):

@@ -1,6 +1,7 @@
 """Items near to you in the learnt space."""
 
 from dataclasses import dataclass
+from math import ceil
 from typing import Self
 
 import numpy as np
@@ -34,7 +35,8 @@ class TwoTower:
         allowed = query.matching.mask if query.matching else None
         if query.seed_item < 0:
             who = (query.user, query.now, self.columns, query.excluded)
-            return Candidates(*self.model.candidates(*who, limit, allowed))
+            quota = ceil(limit * self.model.facts.share)
+            return Candidates(*self.model.candidates(*who, quota, allowed))
         more = limit + len(query.excluded)
         near = Candidates(*self.model.similar(query.seed_item, self.columns, more, allowed))
         return near.take(query.allows(near.rows)).take(slice(0, limit))

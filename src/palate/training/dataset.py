@@ -48,16 +48,24 @@ class Dataset:
         return np.bincount(self.events.item[which], minlength=self.rows).astype(np.int64)
 
 
-def read_dataset(stores: Stores, report: Report) -> Dataset:
-    """Read the whole log. Items that only events know get their rows, as they do live."""
+def read_dataset(stores: Stores, report: Report, until: int | None = None) -> Dataset:
+    """Read the log, to the position `until` or its end.
+
+    Items that only events know get their rows, as they do live.
+    """
     total, read, after, parts = max(stores.log.count(), 1), 0, 0, []
 
     def rows_of(ids: Sequence[str]) -> Rows:
         return stores.items.rows(ids, create=True)
 
     while logged := stores.log.read(after, CHUNK):
+        after = logged[-1].position
+        if until is not None and after > until:
+            logged = [each for each in logged if each.position <= until]
+        if not logged:
+            break
         parts.append(encode(logged, rows_of)[0])
-        after, read = logged[-1].position, read + len(logged)
+        read += len(logged)
         report("read", min(read / total, 1.0), f"read {read:,} of {total:,} events")
     events = EventBatch.concat(parts)
     newest = int(events.item.max(initial=-1)) + 1

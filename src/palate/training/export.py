@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from palate.models.two_tower import TowerFacts, save_table
-from palate.training.towers import LastStep
+from palate.training.towers import LastStep, UserTower, WholePast
 from palate.training.two_tower import Towers
 
 OPSET = 17
@@ -21,17 +21,28 @@ def export_tower(folder: Path, towers: Towers, names: tuple[str, ...], seed: int
     tower = towers.items
     known = (tower.counts > 0) | (tower.content != 0).any(dim=1).numpy()
     table = tower.table(np.asarray(known))
-    facts = TowerFacts(dim=table.vectors.shape[1], history=towers.users.history, categories=names)
+    facts = TowerFacts(
+        dim=table.vectors.shape[1],
+        history=towers.users.history,
+        categories=names,
+        share=towers.share,
+    )
     save_table(folder, facts, table, seed)
-    write_user(folder / "user.onnx", LastStep(towers.users), facts.dim)
+    write_user(folder / "user.onnx", towers.users, facts.dim)
 
 
-def write_user(file: Path, network: nn.Module, dim: int) -> None:
-    """Export a user tower that takes what `LastStep` does, for histories of any length."""
+def write_user(file: Path, tower: UserTower, dim: int) -> None:
+    """Export a user tower for histories of any length."""
     steps = 3  # any length will do: the axis is declared to vary
-    codes = (torch.zeros(1, steps, dtype=torch.int64) for _ in range(3))
-    axes = {name: {1: "steps"} for name in ("vectors", "outcomes", "waits", "ages")}
-    write_network(file, network, (torch.zeros(1, steps, dim), *codes), axes)
+    vectors, codes = torch.zeros(1, steps, dim), torch.zeros(1, steps, dtype=torch.int64)
+    axes = {name: {1: "steps"} for name in ("vectors", "outcomes")}
+    if len(tower.blocks) == 1:
+        axes |= {name: {1: "steps"} for name in ("waits", "ages")}
+        write_network(file, LastStep(tower), (vectors, codes, codes, codes), axes)
+        return
+    spans = torch.zeros(1, steps, steps, dtype=torch.int64)
+    axes["spans"] = {1: "steps", 2: "steps"}
+    write_network(file, WholePast(tower), (vectors, codes, spans), axes)
 
 
 def write_network(

@@ -96,22 +96,30 @@ def challenged(verdict: Verdict, best: str, levels: Mapping[str, float]) -> Verd
     return replace(verdict, sentence=said, numbers=numbers)
 
 
-def judge_tower(tower: float, popularity: float, events: int) -> Verdict:
-    """Compare how well the very next event is foreseen, on events after those learnt from."""
-    shipped = events > 0 and tower > popularity
+LESS = 0.25
+"""What a tower proposes that does not beat what only counts, as a share of what is asked of it."""
+
+
+def judge_tower(tower: float, counted: Mapping[str, float], events: int) -> tuple[Verdict, float]:
+    """Compare NDCG@10 on events after those learnt from; also say how much it may propose.
+
+    Below popularity it does not ship. Below another baseline it ships with a smaller quota.
+    """
+    best = max(counted, key=counted.__getitem__)
+    shipped = events > 0 and tower > counted["popularity"]
     said = (
-        f"The two-tower foresees the next of {events:,} held-out events with NDCG@10 {tower:.4f}"
-        f" against {popularity:.4f} of popularity. "
+        f"The two-tower foresees {events:,} held-out events with NDCG@10 {tower:.4f} against"
+        f" {' and '.join(f'{each:.4f} of {name}' for name, each in counted.items())}. "
         if events
         else "There are no events to judge the two-tower by. "
     )
+    share = 1.0 if tower > counted[best] else LESS
     verdict = "It ships." if shipped else "It stays behind."
-    return Verdict(
-        part="two_tower",
-        shipped=shipped,
-        sentence=said + verdict,
-        numbers={"two_tower": tower, "popularity": popularity, "events": float(events)},
-    )
+    if shipped and share < 1.0:
+        verdict = f"It ships, but counting alone ({best}) is better, so it proposes {share:.0%}."
+    numbers = {"two_tower": tower, **counted, "events": float(events), "share": share}
+    name, sentence = "two_tower", said + verdict
+    return Verdict(part=name, shipped=shipped, sentence=sentence, numbers=numbers), share
 
 
 def refused(part: str, lacking: str, so: str = "") -> Verdict:

@@ -21,6 +21,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 import palate
+from palate.catalog.columns import ItemColumns
 from palate.clock import Clock, SystemClock
 from palate.features.measured import write_measured
 from palate.features.vector import layout_hash, meanings
@@ -31,6 +32,7 @@ from palate.releases.directory import ReleaseDirectory
 from palate.releases.manifest import Manifest
 from palate.releases.release import CONTENT, RANKER, TOWER, Release
 from palate.stores import Stores, current_release
+from palate.training.checkpoint import Checkpoints, begun
 from palate.training.content import learn_encoder, model_of
 from palate.training.dataset import Dataset, current_columns, read_dataset
 from palate.training.export import export_tower
@@ -81,6 +83,7 @@ def train(
         releases = ReleaseDirectory(settings.path(settings.stores.releases))
         run = _Run(stores, generators_of, progress, clock or SystemClock())
         report = run.run(releases)
+        run.checkpoints.clear()
         progress("done", 1.0, " ".join(report.sentences))
         return report
 
@@ -98,23 +101,36 @@ class _Run:
         self.content = self._content()
         columns = current_columns(self.stores, self.content)
         self.stores = replace(self.stores, columns=columns)
-        data = read_dataset(self.stores, self.progress)
+        data = self._read(columns)
         engaged = int(data.engaged.sum())
         if engaged < self.settings.min_events:
             return self._nothing(
                 f"learning begins at {self.settings.min_events:,} engagements ([training]"
                 f" min_events), and there are {engaged:,} (clicks, views, likes, purchases …)"
             )
-        known = data, self.stores.columns, self.settings, CUT
+        columns, whole = self.stores.columns, self.stores.settings
+        known = data, columns, self.settings, CUT
         with ThreadPoolExecutor(1) as aside:  # numpy and scipy, while torch has the other core
             solving = aside.submit(learn_solved, *known, silent)
-            tower = learn_tower(*known, self.progress)
+            tower = learn_tower(data, columns, whole, CUT, self.progress, self.checkpoints)
             self.progress("solved", 0.0, "waiting for the linear filter and the factors")
             solved = solving.result()
         ranker = self._ranker(data, tower, solved, current_release(self.stores.settings))
         if tower.towers is None and not ranker.fusion:
             return self._nothing(f"{tower.lacking}; {ranker.lacking}")
         return self._release(releases, data, solved, tower, ranker)
+
+    def _read(self, columns: ItemColumns) -> Dataset:
+        """The log, to its end or as far as a run had read that was ended before it was done."""
+        home, now = self.stores.settings.home, self.clock.now()
+        stopped = begun(home, now, self.settings.every_hours)
+        data = read_dataset(self.stores, self.progress, stopped)
+        self.checkpoints = Checkpoints.of_run(home, data, columns, self.settings, now)
+        if stopped is None or self.checkpoints.of("tower").read() is not None:
+            return data
+        data = read_dataset(self.stores, self.progress)
+        self.checkpoints = Checkpoints.of_run(home, data, columns, self.settings, now)
+        return data
 
     def _content(self) -> TermEncoder | None:
         """How this release is to understand items; None where their words are hashed."""
@@ -197,7 +213,8 @@ class _Run:
         if tower.towers is None:
             return ranker
         known = self.stores.columns
-        towers = refit_tower(tower.towers, data, known, self.settings, self.progress)
+        refit = data, known, self.settings, self.progress, self.checkpoints
+        towers = refit_tower(tower.towers, *refit)
         names = tuple(known.category_names())
         export_tower(staging / TOWER, towers, names, self.settings.seed)
         return ranker

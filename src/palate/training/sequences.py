@@ -1,5 +1,6 @@
 """The log as one sequence per user: what the two-tower learns from."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Self
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from palate.arrays import Keys, Mask, Rows, Times
 from palate.events.batch import EventBatch
 from palate.events.kinds import Kind, Signal
-from palate.models.two_tower import outcome_codes, span_buckets
+from palate.jit import kernel
+from palate.models.two_tower import TIME_BUCKETS, outcome_codes
 
 READ = Signal.CLICKED | Signal.ENGAGED | Signal.POSITIVE | Signal.NEGATIVE
 """An event with one of these belongs into a user's history."""
@@ -53,6 +55,38 @@ class Sequences:
     def __len__(self) -> int:
         return len(self.keys)
 
+    def below(self, until: int) -> NDArray[np.int64]:
+        """(users,): how many events each has at log positions below `until`."""
+        known = np.concatenate([[0], np.cumsum(self.positions < until)])
+        counted: NDArray[np.int64] = known[self.starts[1:]] - known[self.starts[:-1]]
+        return counted
+
+    def next_ones(self, since: int, until: int) -> NDArray[np.int64]:
+        """(events,): the event itself where it is to be predicted by the one before, -1 elsewhere.
+
+        Only events at log positions in ``[since, until)``.
+        """
+        asked = self.wanted & (self.positions >= since) & (self.positions < until)
+        return np.where(asked, np.arange(len(self.items)), -1)
+
+    def any_of_next(self, horizon: int, until: int, dice: np.random.Generator) -> NDArray[np.int64]:
+        """(events,): what the step before each event is to predict, drawn by lot.
+
+        Half of the steps have the very next wanted event, the others any of the next `horizon`;
+        -1 where none is left.
+        """
+        able = np.flatnonzero(self.wanted & (self.positions < until))
+        first = np.searchsorted(able, np.arange(len(self.items)))
+        ends = np.repeat(np.searchsorted(able, self.starts[1:]), np.diff(self.starts))
+        many = np.minimum(ends - first, horizon)
+        far = dice.random(len(first)) * (dice.random(len(first)) < FAR)
+        at = np.minimum(first + (far * many).astype(np.int64), max(len(able) - 1, 0))
+        return np.where(many > 0, able[at], -1) if len(able) else np.full(len(first), -1)
+
+
+FAR = 0.5
+"""Share of the steps that predict any of the next events instead of the very next one."""
+
 
 def joined_users(batch: EventBatch) -> Keys:
     """The user of each event, where a session that became a user's is that user."""
@@ -86,10 +120,6 @@ def _first_time(users: Keys, items: Rows) -> Mask:
     return first
 
 
-HELD_OUT = 32
-"""Windows validated at once."""
-
-
 class Window(NamedTuple):
     """Inputs are events ``[start, end)``; step i predicts event i + 1."""
 
@@ -105,7 +135,7 @@ def cut_windows(
     Only events with a log position below `until` are predicted, each of them once.
     """
     windows = []
-    inside = np.add.reduceat(sequences.positions < until, sequences.starts[:-1])
+    inside = sequences.below(until)
     phases = dice.integers(0, history, len(sequences))
     for start, count, phase in zip(sequences.starts, inside, phases, strict=False):
         at, last = int(start), int(start + count - 1)
@@ -123,34 +153,51 @@ class Steps(NamedTuple):
     """(B, L)."""
     outcomes: NDArray[np.int64]
     """(B, L)."""
-    spans: NDArray[np.int64]
-    """(B, L, L), see `span_buckets`."""
+    spans: NDArray[np.uint8]
+    """(B, L, L), see `span_buckets`; 0 where event j is after step i."""
     targets: NDArray[np.int64]
-    """(B, L): the item that came next."""
+    """(B, L): the item that is to be predicted."""
     wanted: Mask
     """(B, L): where that is to be predicted."""
 
 
-def batch_of(sequences: Sequences, windows: list[Window]) -> Steps:
-    """Lay windows side by side."""
-    longest = max(w.end - w.start for w in windows)
-    shape = (len(windows), longest)
+def batch_of(sequences: Sequences, windows: list[Window], aims: NDArray[np.int64]) -> Steps:
+    """Lay windows side by side; `aims` (events,) says what the step before each event predicts."""
+    cuts = np.array(windows, np.int64).reshape(-1, 2)
+    shape = (len(cuts), int((cuts[:, 1] - cuts[:, 0]).max()))
     steps = Steps(
         np.zeros(shape, np.int64),
         np.zeros(shape, np.int64),
-        np.zeros((*shape, longest), np.int64),
+        np.zeros((*shape, shape[1]), np.uint8),
         np.zeros(shape, np.int64),
-        np.zeros(shape, bool),
+        np.zeros(shape, np.bool_),
     )
-    for i, (start, end) in enumerate(windows):
-        n, after = end - start, slice(start + 1, end + 1)
-        steps.items[i, :n] = sequences.items[start:end]
-        steps.outcomes[i, :n] = sequences.outcomes[start:end]
-        steps.targets[i, :n] = sequences.items[after]
-        steps.wanted[i, :n] = sequences.wanted[after]
-        times = sequences.times[start : end + 1]
-        steps.spans[i, :n, :n] = span_buckets(times[:-1], times[-1])
+    told = (sequences.items, sequences.outcomes, sequences.times, aims)
+    _lay(cuts, told, steps)
     return steps
+
+
+@kernel
+def _lay(
+    cuts: NDArray[np.int64],
+    told: tuple[Rows, NDArray[np.int64], Times, NDArray[np.int64]],
+    steps: Steps,
+) -> None:
+    items, outcomes, times, aims = told
+    for row in range(len(cuts)):
+        start = cuts[row, 0]
+        for step in range(cuts[row, 1] - start):
+            at = start + step
+            steps.items[row, step] = items[at]
+            steps.outcomes[row, step] = outcomes[at]
+            if aims[at + 1] >= 0:
+                steps.wanted[row, step] = True
+                steps.targets[row, step] = items[aims[at + 1]]
+            for back in range(step + 1):
+                span = max(times[at + 1] - times[start + back], 0.0)
+                # the exponent is the power of two below 1 + span, as `time_buckets` has it
+                bucket = math.frexp(1.0 + span)[1] - 1
+                steps.spans[row, step, back] = min(bucket, TIME_BUCKETS - 1)
 
 
 def batches(
@@ -166,32 +213,3 @@ def batches(
         at += size
     for which in dice.permutation(len(cuts)):
         yield [windows[i] for i in cuts[which]]
-
-
-def held_out(sequences: Sequences, history: int, since: int, until: int) -> list[Steps]:
-    """Windows that end with each user's events at log positions in ``[since, until)``.
-
-    Only those events are wanted; at most `history` of them a user.
-    """
-    windows = []
-    before = np.add.reduceat(sequences.positions < until, sequences.starts[:-1])
-    late = np.add.reduceat(
-        (sequences.positions < until) & (sequences.positions >= since), sequences.starts[:-1]
-    )
-    for i in np.flatnonzero((late > 0) & (before > 1)):
-        last = int(sequences.starts[i] + before[i] - 1)
-        windows.append(Window(max(int(sequences.starts[i]), last - history), last))
-    return [_only_late(sequences, part, since) for part in _chunks(windows, HELD_OUT)]
-
-
-def _only_late(sequences: Sequences, windows: list[Window], since: int) -> Steps:
-    steps = batch_of(sequences, windows)
-    for i, (start, end) in enumerate(windows):
-        late = sequences.positions[start + 1 : end + 1] >= since
-        steps.wanted[i, : end - start] &= late
-    return steps
-
-
-def _chunks(windows: list[Window], size: int) -> Iterator[list[Window]]:
-    for at in range(0, len(windows), size):
-        yield windows[at : at + size]

@@ -7,19 +7,21 @@ import msgspec
 
 from palate.catalog.columns import ItemColumns
 from palate.releases.manifest import Verdict
-from palate.settings import TrainingSettings
+from palate.settings import Settings, TrainingSettings
+from palate.training.checkpoint import Checkpoints
 from palate.training.dataset import Dataset, item_inputs
 from palate.training.gate import judge_tower, refused
 from palate.training.report import Report
-from palate.training.sequences import Sequences, held_out
+from palate.training.sequences import Sequences
+from palate.training.sizing import dense, sized
 from palate.training.towers import ItemTower
 from palate.training.two_tower import Plan, Towers, fit, fresh_towers
-from palate.training.validation import ndcg, next_item_ranks, popularity_ranks
+from palate.training.validation import counted_marks, held_out, mean, tower_marks
 
 VALIDATE = 0.95
 """Share of the events before the cut that the tower learns from; the rest says when to stop."""
-REFIT_EPOCHS, REFIT_RATE = 0.2, 0.4
-"""The last round over everything: share of the epochs, and of the learning rate."""
+REFIT_RATE = 0.4
+"""Of the learning rate, in the last round over everything."""
 FEWEST_ITEMS = 5
 FEWEST_STEPS = 100
 
@@ -35,9 +37,15 @@ class TowerOutcome:
 
 
 def learn_tower(
-    data: Dataset, columns: ItemColumns, settings: TrainingSettings, cut: float, report: Report
+    data: Dataset,
+    columns: ItemColumns,
+    whole: Settings,
+    cut: float,
+    report: Report,
+    checkpoints: Checkpoints | None = None,
 ) -> TowerOutcome:
-    """Train on the events before the cut and compare with popularity on the last of them."""
+    """Train on the events before the cut and compare with what only counts on the last of them."""
+    settings = whole.training
     since, until = data.part(cut * VALIDATE), data.part(cut)
     counts = data.counts(since)
     sequences = Sequences.of(data.events)
@@ -50,33 +58,45 @@ def learn_tower(
         )
         return TowerOutcome(None, refused("two_tower", why), why)
     report("tower", 0.0, f"{steps:,} steps over {items:,} items")
-    plan = Plan(settings.epochs, settings.learning_rate, since, until)
+    settings = sized(settings, sequences, since)
+    masked = dense(sequences, since)
+    plan = Plan(settings.epochs, settings.learning_rate, since, until, masked)
     towers = fresh_towers(item_inputs(columns, data.rows, counts), settings)
-    towers = fit(towers, sequences, settings, plan, report)
-    late = held_out(sequences, settings.history, since, until)
-    ranks = next_item_ranks(towers.items, towers.users, late)
-    verdict = judge_tower(ndcg(ranks), ndcg(popularity_ranks(counts, late)), len(ranks))
+    kept = checkpoints.of("tower") if checkpoints else None
+    towers = fit(towers, sequences, settings, plan, report, kept)
+    asked = held_out(sequences, settings.history, since, until, settings.horizon)
+    marks = tower_marks(towers.items, towers.users, asked)
+    rivals = counted_marks(sequences, counts, since, whole.covisit, asked)
+    verdict, towers.share = judge_tower(
+        mean(marks), {name: mean(each) for name, each in rivals.items()}, len(marks)
+    )
     return TowerOutcome(towers if verdict.shipped else None, verdict)
 
 
 def refit_tower(
-    towers: Towers, data: Dataset, columns: ItemColumns, settings: TrainingSettings, report: Report
+    towers: Towers,
+    data: Dataset,
+    columns: ItemColumns,
+    settings: TrainingSettings,
+    report: Report,
+    checkpoints: Checkpoints | None = None,
 ) -> Towers:
     """Go on from the judged weights over the whole log: fewer epochs, gentler steps."""
     inputs = item_inputs(columns, data.rows, data.counts(data.part(1.0)))
     items = ItemTower(inputs, settings.dim)
     items.load_state_dict(towers.items.state_dict())
     again = replace(towers, items=items, users=copy.deepcopy(towers.users))
-    epochs = max(1, round(towers.epochs * REFIT_EPOCHS))
-    end = data.part(1.0)
-    plan = Plan(epochs, settings.learning_rate * REFIT_RATE, end, end)
-    settings = msgspec.structs.replace(settings, seed=settings.seed + 1)
-    sequences = Sequences.of(data.events)
+    epochs = max(1, round(towers.epochs * settings.refit))
+    end, sequences = data.part(1.0), Sequences.of(data.events)
+    rate = settings.learning_rate * REFIT_RATE
+    plan = Plan(epochs, rate, end, end, dense(sequences, end))
+    settings = sized(msgspec.structs.replace(settings, seed=settings.seed + 1), sequences, end)
 
     def refit(_: str, fraction: float, text: str) -> None:
-        report("refit", fraction, text.replace(", next item NDCG@10 0.0000", ""))
+        report("refit", fraction, text)
 
-    report("refit", 0.0, f"{epochs} epochs over the whole log")
-    fitted = fit(again, sequences, settings, plan, refit)
+    report("refit", 0.0, f"{epochs} passes over the whole log")
+    kept = checkpoints.of("refit") if checkpoints else None
+    fitted = fit(again, sequences, settings, plan, refit, kept)
     fitted.metric = towers.metric
     return fitted

@@ -1,6 +1,7 @@
 """The two-tower as torch modules. What they learn is served by `palate.models.two_tower`."""
 
-from typing import NamedTuple, cast
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -9,14 +10,22 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from palate.arrays import Floats
+from palate.jit import kernel
 from palate.models.two_tower import TIME_BUCKETS, ItemTable
 from palate.training.sequences import Steps
+from palate.training.softmax import precision
 
 GATE = 10.0
 """Events after which an item's own correction counts for half."""
 OUTCOMES = 3
 DROPPED = 0.25
 """Share of items that have to live on their content alone, drawn anew each step."""
+HEADS = 2
+POOL = 1 << 23
+"""Dropout takes a slice of so many chances that are drawn once: drawing them anew each step takes
+as long as the step's arithmetic."""
+MOST_SHARES = 4_000_000
+AFTER = -1e9
 
 
 class ItemInputs(NamedTuple):
@@ -41,21 +50,34 @@ class ItemTower(nn.Module):
         self.content = torch.from_numpy(inputs.content)
         codes = np.where(inputs.categories < 0, count, inputs.categories)
         self.codes = torch.from_numpy(codes)
+        self.shares = _shares(inputs.categories, count)
         self.counts = inputs.counts
         counts = torch.from_numpy(inputs.counts.astype(np.float32))
         self.gate = (counts / (counts + GATE))[:, None]
+        self.told = ((self.content != 0).any(1) | (self.codes < count).any(1))[:, None]
         self.weight = nn.Parameter(torch.randn(inputs.content.shape[1], dim) * 0.1)
         self.bag = nn.EmbeddingBag(count + 1, dim, mode="mean", padding_idx=count)
         self.delta = nn.Parameter(torch.randn(len(inputs.content), dim) * 0.02)
         nn.init.normal_(self.bag.weight, std=0.05)
 
     def forward(self) -> Tensor:
-        """Every item's vector, (rows, dim); in training some go without their δ."""
+        """Every item's vector, (rows, dim); in training some go without their δ.
+
+        Only those of which something else is known: without, nothing would be left of them.
+        """
         gate = self.gate
         if self.training:
-            gate = gate * (torch.rand(len(gate), 1) >= DROPPED)
-        vectors: Tensor = self.content @ self.weight + self.bag(self.codes) + gate * self.delta
+            gate = gate * ((torch.rand(len(gate), 1) >= DROPPED) | ~self.told)
+        vectors: Tensor = gate * self.delta
+        if self.told.any():
+            vectors = vectors + self.content @ self.weight + self._categories()
         return vectors
+
+    def _categories(self) -> Tensor:
+        if self.shares is not None:
+            return self.shares @ self.bag.weight[:-1]
+        bags: Tensor = self.bag(self.codes)
+        return bags
 
     def table(self, known: NDArray[np.bool_]) -> ItemTable:
         """The tower as arrays."""
@@ -63,6 +85,42 @@ class ItemTower(nn.Module):
             vectors = self.eval()().numpy()
         bag = self.bag.weight.detach().numpy()[:-1]
         return ItemTable(vectors, known, self.weight.detach().numpy().copy(), bag.copy())
+
+
+def _shares(categories: NDArray[np.int64], count: int) -> Tensor | None:
+    """(rows, count): each item's categories as a mean, where that is small: five times as fast."""
+    if not 0 < len(categories) * count <= MOST_SHARES:
+        return None
+    held = np.zeros((len(categories), count + 1), np.float32)
+    np.add.at(held, (np.arange(len(categories))[:, None], categories), 1.0)
+    held = held[:, :count]
+    return torch.from_numpy(held / np.maximum(held.sum(1, keepdims=True), 1.0))
+
+
+class Dropout(nn.Module):
+    """Dropout whose chances are a slice of a pool."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.share = share
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same shape."""
+        if not self.training or self.share <= 0:
+            return x
+        many, pool = x.numel(), _pool(self.share, x.dtype)
+        if many >= len(pool):
+            return functional.dropout(x, self.share)
+        at = int(torch.randint(len(pool) - many, (1,)))
+        return x * pool[at : at + many].view(x.shape)
+
+
+@lru_cache(4)
+def _pool(share: float, dtype: torch.dtype) -> Tensor:
+    """Always the same: what differs is the slice that a step takes."""
+    dice = torch.Generator().manual_seed(1)
+    kept = torch.rand(POOL, generator=dice) >= share
+    return kept.to(dtype) / (1 - share)
 
 
 class Block(nn.Module):
@@ -77,7 +135,7 @@ class Block(nn.Module):
         self.wide = nn.Linear(dim, 4 * dim, bias=False)
         self.narrow = nn.Linear(2 * dim, dim, bias=False)
         self.gates = nn.ModuleList([nn.Linear(dim, dim), nn.Linear(dim, dim)])
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
         """Hidden x (B, L, dim); bias (B, heads, L, L) added to the attention's logits."""
@@ -108,26 +166,29 @@ class Block(nn.Module):
 class UserTower(nn.Module):
     """The last events, each as its item's vector, become one vector per step."""
 
-    def __init__(self, dim: int, history: int, heads: int, dropout: float) -> None:
+    def __init__(self, dim: int, history: int, blocks: int, dropout: float) -> None:
         super().__init__()
         self.history = history
         self.outcomes = nn.Embedding(OUTCOMES, dim)
-        self.distance = nn.Parameter(torch.zeros(heads, history))
-        self.time = nn.Embedding(TIME_BUCKETS, heads)
+        self.distance = nn.Parameter(torch.zeros(HEADS, history))
+        self.time = nn.Embedding(TIME_BUCKETS, HEADS)
         self.recency = nn.Embedding(TIME_BUCKETS, dim)
-        self.blocks = nn.ModuleList([Block(dim, heads, dropout)])
+        self.blocks = nn.ModuleList([Block(dim, HEADS, dropout) for _ in range(blocks)])
         self.last = nn.LayerNorm(dim)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         nn.init.normal_(self.outcomes.weight, std=0.02)
         nn.init.normal_(self.recency.weight, std=0.02)
         nn.init.zeros_(self.time.weight)
 
     def forward(self, vectors: Tensor, outcomes: Tensor, spans: Tensor) -> Tensor:
-        """Vectors (B, L, dim), outcomes (B, L), spans (B, L, L) -> (B, L, dim)."""
-        x, bias = self._heard(vectors, outcomes, spans)
-        for block in self.blocks:
-            x = block(x, bias)
-        users: Tensor = self.last(x)
+        """Vectors (B, L, dim), outcomes (B, L), spans (B, L, L) uint8 -> (B, L, dim)."""
+        bias = self._bias(spans)
+        x = self._told(vectors, outcomes, spans.diagonal(dim1=1, dim2=2).long())
+        half = precision()
+        with torch.autocast("cpu", half, enabled=self.training and half != torch.float32):
+            for block in self.blocks:
+                x = block(x, bias)
+        users: Tensor = self.last(x.float())
         return users
 
     def newest(self, vectors: Tensor, outcomes: Tensor, waits: Tensor, ages: Tensor) -> Tensor:
@@ -143,19 +204,68 @@ class UserTower(nn.Module):
         users: Tensor = self.last(block.newest(x, bias[:, :, None])[:, -1])
         return users
 
-    def _heard(self, vectors: Tensor, outcomes: Tensor, spans: Tensor) -> tuple[Tensor, Tensor]:
-        """The blocks' input, and the attention's biases (B, heads, L, L)."""
-        length = vectors.shape[1]
-        step = torch.arange(length)
+    def newest_of(self, vectors: Tensor, outcomes: Tensor, spans: Tensor) -> Tensor:
+        """`newest` of a tower of several blocks: the earlier ones need all spans, (B, L, L)."""
+        *before, block = cast("list[Block]", list(self.blocks))
+        bias = self._bias(spans)
+        x = self._told(vectors, outcomes, spans.diagonal(dim1=1, dim2=2))
+        for each in before:
+            x = each(x, bias)
+        users: Tensor = self.last(block.newest(x, bias[:, :, -1:])[:, -1])
+        return users
+
+    def _bias(self, spans: Tensor) -> Tensor:
+        """The attention's biases, (B, heads, L, L)."""
+        if self.training:
+            biases: Tensor = _Bias.apply(self.distance, self.time.weight, spans)  # type: ignore[no-untyped-call]
+            return biases
+        step = torch.arange(spans.shape[1])
         apart = step[:, None] - step[None, :]
-        bias = self.distance[:, apart.clamp(min=0)] + self.time(spans).permute(0, 3, 1, 2)
-        bias = bias.masked_fill(apart < 0, -1e9)
-        waits = spans.gather(2, step.view(1, -1, 1).expand(len(spans), -1, 1)).squeeze(2)
-        return self._told(vectors, outcomes, waits), bias
+        times: Tensor = self.time(spans.long()).permute(0, 3, 1, 2)
+        bias = self.distance[:, apart.clamp(min=0)] + times
+        return bias.masked_fill(apart < 0, AFTER)
 
     def _told(self, vectors: Tensor, outcomes: Tensor, waits: Tensor) -> Tensor:
         told: Tensor = self.dropout(vectors + self.outcomes(outcomes) + self.recency(waits))
         return told
+
+
+class _Bias(torch.autograd.Function):
+    """`UserTower._bias` in one pass over memory, and the sums of its gradients in another."""
+
+    @staticmethod
+    def forward(ctx: Any, distance: Tensor, time: Tensor, spans: Tensor) -> Tensor:
+        size, length, _ = spans.shape
+        out = np.full((size, len(distance), length, length), AFTER, np.float32)
+        _add_biases(distance.detach().numpy(), time.detach().numpy(), spans.numpy(), out)
+        ctx.spans, ctx.shapes = spans.numpy(), (distance.shape, time.shape)
+        return torch.from_numpy(out).to(precision())
+
+    @staticmethod
+    def backward(ctx: Any, *outside: Tensor) -> tuple[Tensor, Tensor, None]:
+        distance, time = (np.zeros(shape, np.float32) for shape in ctx.shapes)
+        _sum_biases(outside[0].float().contiguous().numpy(), ctx.spans, distance, time)
+        return torch.from_numpy(distance), torch.from_numpy(time), None
+
+
+@kernel
+def _add_biases(distance: Floats, time: Floats, spans: NDArray[np.uint8], out: Floats) -> None:
+    for row in range(len(spans)):
+        for head in range(len(distance)):
+            for step in range(spans.shape[1]):
+                for at in range(step + 1):
+                    bias = distance[head, step - at] + time[spans[row, step, at], head]
+                    out[row, head, step, at] = bias
+
+
+@kernel
+def _sum_biases(outside: Floats, spans: NDArray[np.uint8], distance: Floats, time: Floats) -> None:
+    for row in range(len(spans)):
+        for head in range(len(distance)):
+            for step in range(spans.shape[1]):
+                for at in range(step + 1):
+                    distance[head, step - at] += outside[row, head, step, at]
+                    time[spans[row, step, at], head] += outside[row, head, step, at]
 
 
 class LastStep(nn.Module):
@@ -168,6 +278,18 @@ class LastStep(nn.Module):
     def forward(self, vectors: Tensor, outcomes: Tensor, waits: Tensor, ages: Tensor) -> Tensor:
         """(1, L, dim) and three of (1, L) -> (1, dim)."""
         return self.tower.newest(vectors, outcomes, waits, ages)
+
+
+class WholePast(nn.Module):
+    """The same of a tower of several blocks, which reads the spans between all its events."""
+
+    def __init__(self, tower: UserTower) -> None:
+        super().__init__()
+        self.tower = tower
+
+    def forward(self, vectors: Tensor, outcomes: Tensor, spans: Tensor) -> Tensor:
+        """(1, L, dim), (1, L), (1, L, L) -> (1, dim)."""
+        return self.tower.newest_of(vectors, outcomes, spans)
 
 
 def encode(users: UserTower, table: Tensor, steps: Steps) -> Tensor:

@@ -1,53 +1,127 @@
-"""How well towers foresee the very next event, on events they have not learnt from."""
+"""How well what comes next is foreseen, by towers and by what only counts, on held-out events.
 
-from collections.abc import Iterable
+The question is the same for everybody: a user at a step, with all they did until then. Relevant is
+what they take next, and where a page is to hold what people take over the coming weeks, everything
+of the next `horizon` engagements.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from palate.training.sequences import Steps
-from palate.training.softmax import unseen_logits
+from palate.arrays import Doubles, Floats, Rows
+from palate.index.exact import best
+from palate.models.covisit_history import counted
+from palate.settings import CovisitSettings
+from palate.training.sequences import Sequences, Steps, Window, batch_of
+from palate.training.softmax import NEVER, unseen_logits
 from palate.training.towers import ItemTower, UserTower, encode
 
 DEPTH = 10
+MOST = 3_000
+"""Steps that are asked; so many tell 1 % apart."""
+TOGETHER = 32
+"""Windows asked at once."""
+NEWEST = 2_000_000
+"""Events that co-visitation counts at most, to be compared with."""
 
 
-def next_item_ranks(
-    items: ItemTower, users: UserTower, batches: Iterable[Steps]
-) -> NDArray[np.int64]:
-    """Rank (from 0, ties at the middle, among unseen items) of every wanted target."""
+class Late(NamedTuple):
+    """Windows that end with events held out, of which alone the steps are wanted."""
+
+    steps: Steps
+    relevant: tuple[Rows, ...]
+    """By wanted step: what is to be found."""
+    places: NDArray[np.int64]
+    """By wanted step: which event of the sequences it foresees."""
+
+
+def held_out(
+    sequences: Sequences, history: int, since: int, until: int, horizon: int = 1
+) -> list[Late]:
+    """Questions about each user's events at log positions in ``[since, until)``.
+
+    At most `history` of a user, and about `MOST` in all: of larger logs every n-th user.
+    """
+    before, earlier = sequences.below(until), sequences.below(since)
+    asked = np.flatnonzero((before > earlier) & (before > 1))
+    many = int(np.minimum(before - earlier, history)[asked].sum())
+    windows = []
+    for user in asked[:: max(1, many // MOST)].tolist():
+        last = int(sequences.starts[user] + before[user] - 1)
+        windows.append(Window(max(int(sequences.starts[user]), last - history), last))
+    aims = sequences.next_ones(since, until)
+    able = np.flatnonzero(aims >= 0)
+    ends = np.searchsorted(able, np.repeat(sequences.starts[1:], np.diff(sequences.starts)))
+    made = []
+    for at in range(0, len(windows), TOGETHER):
+        part = windows[at : at + TOGETHER]
+        steps = batch_of(sequences, part, aims)
+        row, step = np.nonzero(steps.wanted)
+        places = aims[np.array([w.start for w in part])[row] + step + 1]
+        firsts = np.searchsorted(able, places)
+        lasts = np.minimum(firsts + horizon, ends[places])
+        cuts = zip(firsts.tolist(), lasts.tolist(), strict=True)
+        relevant = tuple(sequences.items[able[first:last]] for first, last in cuts)
+        made.append(Late(steps, relevant, places))
+    return made
+
+
+def tower_marks(items: ItemTower, users: UserTower, asked: Sequence[Late]) -> Doubles:
+    """NDCG@10 at every wanted step, among what was unseen in the window."""
     items.eval()
     users.eval()
-    ranks = [np.empty(0, np.int64)]
+    marks = []
     with torch.inference_mode():
         table = items()
-        for steps in batches:
-            hidden = encode(users, table, steps)[torch.from_numpy(steps.wanted)]
-            ranks.append(_ranks(hidden, table, steps))
+        for late in asked:
+            hidden = encode(users, table, late.steps)[torch.from_numpy(late.steps.wanted)]
+            found = unseen_logits(hidden, table, late.steps).topk(min(DEPTH, len(table))).indices
+            both = zip(found.numpy(), late.relevant, strict=True)
+            marks += [ndcg(rows, relevant) for rows, relevant in both]
     items.train()
     users.train()
-    return np.concatenate(ranks)
+    return np.array(marks)
 
 
-def popularity_ranks(counts: NDArray[np.int64], batches: Iterable[Steps]) -> NDArray[np.int64]:
-    """The same ranks where everybody is offered the most popular unseen items."""
-    table = torch.from_numpy(counts.astype(np.float32))[:, None]
-    ranks = [_ranks(torch.ones(int(s.wanted.sum()), 1), table, s) for s in batches]
-    return np.concatenate([np.empty(0, np.int64), *ranks])
+def counted_marks(
+    sequences: Sequences,
+    counts: NDArray[np.int64],
+    since: int,
+    settings: CovisitSettings,
+    asked: Sequence[Late],
+) -> dict[str, Doubles]:
+    """The same of popularity and of co-visitation, both of which know the events before `since`."""
+    popular = counts.astype(np.float32)
+    marks: dict[str, list[float]] = {"popularity": [], "covisit": []}
+    known = np.flatnonzero(sequences.wanted & (sequences.positions < since))
+    users = np.repeat(np.arange(len(sequences)), np.diff(sequences.starts))
+    known = known[np.argsort(sequences.positions[known])][-NEWEST:]
+    model = counted(users[known], sequences.items[known], sequences.times[known], settings)
+    for late in asked:
+        for place, relevant in zip(late.places.tolist(), late.relevant, strict=True):
+            past = sequences.items[sequences.starts[users[place]] : place]
+            told = model.everything(past[::-1], len(counts)).astype(np.float32)
+            marks["popularity"].append(_mark(popular.copy(), past, relevant))
+            marks["covisit"].append(_mark(told, past, relevant))
+    return {name: np.array(each) for name, each in marks.items()}
 
 
-def _ranks(hidden: Tensor, table: Tensor, steps: Steps) -> NDArray[np.int64]:
-    logits = unseen_logits(hidden, table, steps)
-    own = logits.gather(1, torch.from_numpy(steps.targets[steps.wanted])[:, None])
-    above, level = (logits > own).sum(1), (logits == own).sum(1) - 1
-    ranks: NDArray[np.int64] = (above + level // 2).numpy()
-    return ranks
+def _mark(scores: Floats, past: Rows, relevant: Rows) -> float:
+    scores[past] = NEVER
+    return ndcg(best(np.arange(len(scores), dtype=np.int32), scores, DEPTH)[0], relevant)
 
 
-def ndcg(ranks: NDArray[np.int64]) -> float:
-    """Mean NDCG@10 with one relevant item each; 0 where there is none."""
-    if not len(ranks):
-        return 0.0
-    return float(np.where(ranks < DEPTH, 1.0 / np.log2(ranks + 2.0), 0.0).mean())
+def ndcg(found: NDArray[np.integer], relevant: Rows) -> float:
+    """NDCG@10 of a list, best first."""
+    gains = 1.0 / np.log2(np.arange(DEPTH) + 2.0)
+    hits = np.isin(found[:DEPTH], relevant)
+    return float((gains[: len(hits)] * hits).sum() / gains[: len(relevant)].sum())
+
+
+def mean(marks: Doubles) -> float:
+    """Mean over steps; 0 where there is none."""
+    return float(marks.mean()) if len(marks) else 0.0

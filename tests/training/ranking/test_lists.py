@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from palate.models.ranker import HEADS
-from palate.training.gate import judge_ranker, judge_tower, paired
+from palate.training.gate import LESS, judge_ranker, judge_tower, paired
 from palate.training.ranking.calibration import calibrate, reliability
 from palate.training.ranking.fitting import Fitted, lay_out, row_weights
 from palate.training.ranking.fusion import fit_fusion, fusion_scores, sensible
@@ -120,9 +120,17 @@ def test_users_count_equally_however_many_moments_they_have() -> None:
 
 
 def test_a_tower_has_to_beat_popularity() -> None:
-    assert judge_tower(0.2, 0.1, 50).shipped
-    assert not judge_tower(0.1, 0.1, 50).shipped
-    assert not judge_tower(0.2, 0.1, 0).shipped
+    counted = {"popularity": 0.1, "covisit": 0.15}
+    assert [judge_tower(0.2, counted, n)[0].shipped for n in (50, 0)] == [True, False]
+    assert not judge_tower(0.1, counted, 50)[0].shipped
+
+
+def test_a_tower_below_what_only_counts_ships_with_a_smaller_quota_and_says_so() -> None:
+    counted = {"popularity": 0.1, "covisit": 0.15}
+    verdict, share = judge_tower(0.12, counted, 50)
+    assert (verdict.shipped, share) == (True, LESS)
+    assert "counting alone (covisit) is better, so it proposes 25%" in verdict.sentence
+    assert judge_tower(0.2, counted, 50)[1] == 1.0
 
 
 def test_calibrated_probabilities_are_what_comes_true() -> None:

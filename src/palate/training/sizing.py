@@ -1,0 +1,38 @@
+"""How long and how the towers learn, by the size and the shape of what there is to learn from."""
+
+import math
+
+import numpy as np
+from msgspec.structs import replace
+
+from palate.settings import TrainingSettings
+from palate.training.sequences import Sequences
+
+PASSES = 3_000.0
+"""Over the square root of the steps of a pass: 12 passes over 65,000 steps, 4 over 700,000."""
+FEWEST, MOST = 1, 30
+SHORT = 10.0
+"""Histories are short where they have fewer steps than this in the mean."""
+SPARSE_DROPOUT, DENSE_DROPOUT = 0.5, 0.2
+
+
+def sized(settings: TrainingSettings, sequences: Sequences, until: int) -> TrainingSettings:
+    """Fill in what the settings leave to the data: passes and dropout. Data alone decides."""
+    steps = int((sequences.wanted & (sequences.positions < until)).sum())
+    dropout = DENSE_DROPOUT if dense(sequences, until) else SPARSE_DROPOUT
+    return replace(
+        settings,
+        epochs=settings.epochs or passes(steps),
+        dropout=dropout if settings.dropout is None else settings.dropout,
+    )
+
+
+def passes(steps: int) -> int:
+    """How often to go over so many steps."""
+    return int(np.clip(round(PASSES / math.sqrt(max(steps, 1))), FEWEST, MOST))
+
+
+def dense(sequences: Sequences, until: int) -> bool:
+    """Whether people have long histories: only then seen items are worth masking."""
+    lengths = sequences.below(until)
+    return bool(lengths.sum() >= SHORT * max(int((lengths > 0).sum()), 1))
