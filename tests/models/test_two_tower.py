@@ -54,9 +54,9 @@ def columns() -> ItemColumns:
 
 
 @pytest.fixture
-def towers(columns: ItemColumns) -> Towers:
+def towers(columns: ItemColumns, request: pytest.FixtureRequest) -> Towers:
     counts = np.arange(KNOWN) % 7
-    settings = TrainingSettings(dim=16, history=8)
+    settings = TrainingSettings(dim=16, history=8, blocks=getattr(request, "param", 1))
     towers = fresh_towers(item_inputs(columns, KNOWN, counts), settings)
     with torch.no_grad():  # untrained biases are zero: make every part speak
         for part in towers.users.parameters():
@@ -72,6 +72,7 @@ def model(towers: Towers, columns: ItemColumns, tmp_path: Path) -> TwoTower:
 
 
 @pytest.mark.parametrize("length", [1, 2, 8, 20])
+@pytest.mark.parametrize("towers", [1, 2], indirect=True)
 def test_the_served_user_vector_equals_the_trained_one(
     model: TwoTower, towers: Towers, length: int
 ) -> None:

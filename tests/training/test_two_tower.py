@@ -93,10 +93,8 @@ class Stopped(Exception):
     """As if the process had been killed."""
 
 
-@pytest.mark.parametrize("after", [1, 5, 13, 30])
-def test_a_training_that_was_stopped_goes_on_to_the_same_towers(
-    trained: Towers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
-) -> None:
+def stopped(folder: Path, monkeypatch: pytest.MonkeyPatch, after: int) -> Checkpoint:
+    """What a training left that ended right after it kept so many checkpoints."""
     monkeypatch.setattr(two_tower, "KEPT_EVERY", 0.0)
     monkeypatch.setattr(two_tower, "KEPT_SHARE", 1e9)
     sequences, inputs = board()
@@ -113,9 +111,17 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_towers(
     with pytest.raises(Stopped):
         fit(
             fresh_towers(inputs, QUICK), sequences, QUICK, PLAN, lambda *_: None,
-            Killed(tmp_path / "tower.pt", "a"),
+            Killed(folder / "kept" / "tower.pt", "a"),
         )  # fmt: skip
-    kept = Checkpoint(tmp_path / "tower.pt", "a")
+    return Checkpoint(folder / "kept" / "tower.pt", "a")
+
+
+@pytest.mark.parametrize("after", [1, 5, 13, 30])
+def test_a_training_that_was_stopped_goes_on_to_the_same_towers(
+    trained: Towers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    kept = stopped(tmp_path, monkeypatch, after)
+    sequences, inputs = board()
     again = fit(fresh_towers(inputs, QUICK), sequences, QUICK, PLAN, lambda *_: None, kept)
     assert again.curve == trained.curve
     assert (again.epochs, again.metric) == (trained.epochs, trained.metric)
@@ -245,6 +251,39 @@ def test_the_loss_among_drawn_items_is_that_of_the_textbook(
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-5)
     assert torch.allclose(got[0], hidden.grad, atol=1e-6)
     assert torch.allclose(got[1], table.grad, atol=1e-6)
+
+
+def test_hard_negatives_are_near_but_not_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("FULL_SOFTMAX", 10), ("HARD_ABOVE", 10), ("NEGATIVES", 5)):
+        monkeypatch.setattr(softmax, name, value)
+    for name, value in (("FIRST_RANK", 6), ("LAST_RANK", 12), ("HARD", 8)):
+        monkeypatch.setattr(softmax, name, value)
+    loss = Softmax(np.ones(ITEMS, np.int64), np.random.default_rng(0))
+    table = torch.eye(ITEMS)
+    hidden = torch.linspace(2.0, 1.0, ITEMS)[None].repeat(9, 1)
+    assert loss.hard(hidden).tolist() == []
+    assert loss.seek_in(table)
+    assert set(loss.hard(hidden).tolist()) <= set(range(6, 12))
+    assert len(loss.hard(hidden)) >= 2
+
+
+def test_small_catalogues_need_no_hard_negatives() -> None:
+    loss = Softmax(np.ones(ITEMS, np.int64), np.random.default_rng(0))
+    assert not loss.seek_in(torch.eye(ITEMS))
+
+
+def test_towers_that_seek_hard_negatives_go_on_to_the_same_ones(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in (("FULL_SOFTMAX", 10), ("HARD_ABOVE", 10), ("NEGATIVES", 20)):
+        monkeypatch.setattr(softmax, name, value)
+    for name, value in (("FIRST_RANK", 6), ("LAST_RANK", 30), ("HARD", 8)):
+        monkeypatch.setattr(softmax, name, value)
+    sequences, inputs = board()
+    whole = fit(fresh_towers(inputs, QUICK), sequences, QUICK, PLAN, lambda *_: None)
+    kept = stopped(tmp_path, monkeypatch, 40)
+    again = fit(fresh_towers(inputs, QUICK), sequences, QUICK, PLAN, lambda *_: None, kept)
+    assert again.curve == whole.curve
 
 
 def test_large_catalogues_learn_from_drawn_negatives(monkeypatch: pytest.MonkeyPatch) -> None:

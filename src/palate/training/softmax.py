@@ -7,6 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from palate.index.opening import build_index
+from palate.index.protocol import Index
 from palate.jit import kernel
 from palate.training.sequences import Steps
 
@@ -15,6 +17,12 @@ FULL_SOFTMAX = 8_192
 (on 12,000 items) in a quarter of the time."""
 NEGATIVES = 2_048
 """Shared by a batch in larger catalogues, drawn from popularity^0.5, corrected by logQ."""
+HARD_ABOVE = 50_000
+"""Items from which on negatives are also sought where the towers are wrong."""
+HARD, ASKING = 128, 4
+"""So many of them, found by so many steps of a batch, …"""
+FIRST_RANK, LAST_RANK = 100, 500
+"""… between these ranks of the index of the pass before: nearer ones are often what is wanted."""
 NEVER = -1e9
 LOGITS = 1 << 21
 """Of the full softmax held at once: so many stay in the cache of a core."""
@@ -37,6 +45,26 @@ class Softmax:
         self._share = share / share.sum()
         self._cumulated = np.cumsum(self._share)
         self._dice, self._masked = dice, masked
+        self._known = np.flatnonzero(counts > 0).astype(np.int32)
+        self._index: Index | None = None
+
+    def seek_in(self, table: Tensor) -> bool:
+        """From now on find hard negatives among these vectors (rows, dim); False in small ones."""
+        wanted = len(self._share) > max(HARD_ABOVE, FULL_SOFTMAX) and len(self._known) > LAST_RANK
+        if wanted:
+            self._index = build_index(self._known, table.numpy()[self._known])
+        return wanted
+
+    def hard(self, hidden: Tensor) -> NDArray[np.int64]:
+        """Rows that some of the steps find near, but not nearest; none without an index."""
+        if self._index is None:
+            return np.empty(0, np.int64)
+        found = []
+        for at in self._dice.integers(len(hidden), size=ASKING):
+            near, _ = self._index.search(hidden[at].detach().numpy(), LAST_RANK)
+            far = near[FIRST_RANK:]
+            found.append(far[self._dice.permutation(len(far))[: HARD // ASKING]])
+        return np.unique(np.concatenate(found)).astype(np.int64)
 
     def loss(self, hidden: Tensor, table: Tensor, steps: Steps) -> Tensor:
         """Mean loss of the wanted steps, whose user vectors `hidden` (n, dim) are.
@@ -54,7 +82,11 @@ class Softmax:
     def _sampled(self, hidden: Tensor, table: Tensor, targets: Tensor) -> Tensor:
         drawn = np.searchsorted(self._cumulated, self._dice.random(NEGATIVES))
         rows = np.minimum(drawn, len(self._share) - 1)
+        hard = self.hard(hidden)
         chance = np.log(NEGATIVES * self._share[rows]).astype(np.float32)
+        # A hard one stands for itself alone: it was not drawn, so nothing is to be undone.
+        chance = np.concatenate([chance, np.zeros(len(hard), np.float32)])
+        rows = np.concatenate([rows, hard])
         near, far = table[targets], table[torch.from_numpy(rows)]
         same = targets[:, None] == torch.from_numpy(rows)[None]
         among = torch.from_numpy(chance), same

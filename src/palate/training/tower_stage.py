@@ -4,12 +4,14 @@ import copy
 from dataclasses import dataclass, replace
 
 import msgspec
+import numpy as np
 
 from palate.catalog.columns import ItemColumns
 from palate.releases.manifest import Verdict
 from palate.settings import Settings, TrainingSettings
 from palate.training.checkpoint import Checkpoints
 from palate.training.dataset import Dataset, item_inputs
+from palate.training.fold_in import fold_in
 from palate.training.gate import judge_tower, refused
 from palate.training.report import Report
 from palate.training.sequences import Sequences
@@ -88,6 +90,8 @@ def refit_tower(
     again = replace(towers, items=items, users=copy.deepcopy(towers.users))
     epochs = max(1, round(towers.epochs * settings.refit))
     end, sequences = data.part(1.0), Sequences.of(data.events)
+    new = np.flatnonzero((towers.items.counts == 0) & (inputs.counts > 0))
+    fold_in((items, again.users), sequences, new, end)
     rate = settings.learning_rate * REFIT_RATE
     plan = Plan(epochs, rate, end, end, dense(sequences, end))
     settings = sized(msgspec.structs.replace(settings, seed=settings.seed + 1), sequences, end)

@@ -1,5 +1,6 @@
 """The two-tower as torch modules. What they learn is served by `palate.models.two_tower`."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
@@ -139,19 +140,21 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
         """Hidden x (B, L, dim); bias (B, heads, L, L) added to the attention's logits."""
-        q, k, v = self._parts(x)
+        q, k, v = self._split(self.qkv(self.before(x)), 3)
         return self._answer(x, q, k, v, bias)
 
     def newest(self, x: Tensor, bias: Tensor) -> Tensor:
         """What `forward` gives for the last step alone, (B, 1, dim); bias (B, heads, 1, L)."""
-        q, k, v = self._parts(x)
-        return self._answer(x[:, -1:], q[:, :, -1:], k, v, bias)
+        dim, normal = x.shape[-1], self.before(x)
+        [q] = self._split(functional.linear(normal[:, -1:], self.qkv.weight[:dim]), 1)
+        k, v = self._split(functional.linear(normal, self.qkv.weight[dim:]), 2)
+        return self._answer(x[:, -1:], q, k, v, bias)
 
-    def _parts(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        b, length, dim = x.shape
-        parts = self.qkv(self.before(x)).view(b, length, 3, self.heads, dim // self.heads)
-        q, k, v = parts.permute(2, 0, 3, 1, 4).unbind(0)
-        return q, k, v
+    def _split(self, x: Tensor, parts: int) -> Sequence[Tensor]:
+        """(B, L, parts · dim) -> so many of (B, heads, L, dim / heads)."""
+        b, length, wide = x.shape
+        split = x.view(b, length, parts, self.heads, wide // parts // self.heads)
+        return split.permute(2, 0, 3, 1, 4).unbind(0)
 
     def _answer(self, x: Tensor, q: Tensor, k: Tensor, v: Tensor, bias: Tensor) -> Tensor:
         logits = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5 + bias
@@ -183,7 +186,7 @@ class UserTower(nn.Module):
     def forward(self, vectors: Tensor, outcomes: Tensor, spans: Tensor) -> Tensor:
         """Vectors (B, L, dim), outcomes (B, L), spans (B, L, L) uint8 -> (B, L, dim)."""
         bias = self._bias(spans)
-        x = self._told(vectors, outcomes, spans.diagonal(dim1=1, dim2=2).long())
+        x = self._told(vectors, outcomes, _waits(spans).long())
         half = precision()
         with torch.autocast("cpu", half, enabled=self.training and half != torch.float32):
             for block in self.blocks:
@@ -208,7 +211,7 @@ class UserTower(nn.Module):
         """`newest` of a tower of several blocks: the earlier ones need all spans, (B, L, L)."""
         *before, block = cast("list[Block]", list(self.blocks))
         bias = self._bias(spans)
-        x = self._told(vectors, outcomes, spans.diagonal(dim1=1, dim2=2))
+        x = self._told(vectors, outcomes, _waits(spans))
         for each in before:
             x = each(x, bias)
         users: Tensor = self.last(block.newest(x, bias[:, :, -1:])[:, -1])
@@ -228,6 +231,12 @@ class UserTower(nn.Module):
     def _told(self, vectors: Tensor, outcomes: Tensor, waits: Tensor) -> Tensor:
         told: Tensor = self.dropout(vectors + self.outcomes(outcomes) + self.recency(waits))
         return told
+
+
+def _waits(spans: Tensor) -> Tensor:
+    """(B, L): from each event to the moment that its step predicts."""
+    step = torch.arange(spans.shape[1])
+    return spans.gather(2, step.view(1, -1, 1).expand(len(spans), -1, 1)).squeeze(2)
 
 
 class _Bias(torch.autograd.Function):

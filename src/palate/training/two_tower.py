@@ -148,6 +148,7 @@ class _Fit:
             sequences, settings.history, plan.until, plan.validate, settings.horizon
         )
         self.place = _Place()
+        self.sought: torch.Tensor | None = None
         self.checkpoint: Checkpoint | None = None
         self.said = self.kept = perf_counter()
         self.wait = KEPT_EVERY
@@ -164,6 +165,7 @@ class _Fit:
         self.optimiser.load_state_dict(state["optimiser"])
         self.place = _Place(**state["place"])
         self.dealt, self.dice.bit_generator.state = state["dealt"], state["dice"]
+        self._seek(state["sought"])
         torch.set_rng_state(state["torch"])
 
     def _keep(self) -> None:
@@ -177,8 +179,9 @@ class _Fit:
         }
         place = {"place": asdict(self.place), "dealt": self.dealt, "torch": torch.get_rng_state()}
         best = {"best_epochs": self.best.epochs, "best_metric": self.best.metric}
+        sought = {"sought": self.sought}
         dice = {"dice": self.dice.bit_generator.state, "optimiser": self.optimiser.state_dict()}
-        self.checkpoint.write(state | place | best | dice)
+        self.checkpoint.write(state | place | best | dice | sought)
         self.kept = perf_counter()
         self.wait = max(KEPT_EVERY, (self.kept - begun) / KEPT_SHARE)
 
@@ -193,9 +196,18 @@ class _Fit:
                 self.best = copy.deepcopy(self.mean)
                 self.best.epochs, self.best.metric = place.epoch, place.curve[-1]
             self._say(place.epoch, f"loss {loss:.3f}")
+            with torch.no_grad():
+                self._seek(self.mean.items.eval()())
+                self.mean.items.train()
             self._keep()
         self.best.curve = tuple(place.curve)
         return self.best
+
+    def _seek(self, table: torch.Tensor | None) -> None:
+        """Find hard negatives among the item vectors of the pass before, where there is one."""
+        self.sought = None
+        if table is not None and self.softmax.seek_in(table):
+            self.sought = table
 
     def _stale(self) -> bool:
         curve = self.place.curve

@@ -1,0 +1,132 @@
+"""New items get their own part from the few events they have, in closed form.
+
+The loss of the towers, seen from one item whose fellows stand still, is a Poisson regression: at
+step s with user vector u the item is taken at the rate exp(u·v) / Z. With v = c + d, where c is
+what content says, and d drawn from N(0, 1/λ) as those of known items are, one Newton step from
+d = 0 solves
+
+    (Σ_s p_s u uᵀ + λ) d = Σ_taken u - Σ_s p_s u,      p_s = exp(u·c) / Z
+
+Without events d = 0 and the item lives on its content; with many it has what training gives it.
+(Gaussian prior and a Newton step: Rasmussen and Williams 2006, eq. 3.18, for this likelihood.)
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from palate.arrays import Doubles, Floats
+from palate.training.sequences import Sequences, Window, batch_of, batches, cut_windows
+from palate.training.towers import ItemTower, UserTower, encode
+
+SAMPLED = 4_000
+"""Steps that stand for all."""
+NEWTON = 3
+"""Newton steps: the first goes most of the way."""
+FEWEST = 20
+"""Known items, and events of each, from whose own parts the prior is told."""
+TOKENS, LOGITS = 2_048, 1 << 24
+"""Steps encoded, and logits computed, at once."""
+
+
+class Background(NamedTuple):
+    """Steps that stand for all."""
+
+    users: Doubles
+    """(steps, dim)."""
+    normals: Doubles
+    """(steps,): log Z."""
+    weight: float
+    """How many steps each stands for."""
+
+
+def fold_in(
+    towers: tuple[ItemTower, UserTower], sequences: Sequences, fresh: NDArray[np.int64], until: int
+) -> None:
+    """Give the items `fresh`, of which the towers know the content alone, their own part δ.
+
+    Events below log position `until` count.
+    """
+    items, users = towers
+    gate = items.gate[:, 0].numpy().astype(np.float64)
+    known = np.setdiff1d(np.flatnonzero(items.counts >= FEWEST), fresh)
+    if not len(fresh) or len(known) < FEWEST:
+        return
+    items.eval()
+    users.eval()
+    with torch.no_grad():
+        items.delta[torch.from_numpy(fresh)] = 0.0
+        table, own = items(), (items.delta * items.gate).numpy()[known]
+        every = _background(users, table, sequences, until)
+        prior = 1.0 / max(float((own.astype(np.float64) ** 2).mean()), 1e-6)
+        taken = _taken(users, table, sequences, fresh, until)
+        for row, vectors in taken.items():
+            d = solve(vectors, every, table[row].numpy(), prior)
+            items.delta[row] = torch.from_numpy((d / max(gate[row], 1e-3)).astype(np.float32))
+    items.train()
+    users.train()
+
+
+def solve(taken: Floats, every: Background, content: Floats, prior: float) -> Doubles:
+    """(dim,): d of one item, from user vectors at the steps that took it, (n, dim)."""
+    users, d = every.users, np.zeros(len(content))
+    wanted = taken.astype(np.float64).sum(axis=0)
+    for _ in range(NEWTON):
+        rates = every.weight * np.exp(np.minimum(users @ (content + d) - every.normals, 0.0))
+        slope = wanted - rates @ users - prior * d
+        bend = (users * rates[:, None]).T @ users + prior * np.eye(len(d))
+        d = d + np.linalg.solve(bend, slope)
+    return d
+
+
+def _taken(
+    users: UserTower, table: Tensor, sequences: Sequences, fresh: NDArray[np.int64], until: int
+) -> dict[int, Floats]:
+    """By item: user vectors at the steps that took it."""
+    aims = sequences.next_ones(0, until)
+    aims[~np.isin(sequences.items, fresh)] = -1
+    windows = cut_windows(sequences, users.history, until, _dice())
+    windows = [w for w in windows if (aims[w.start + 1 : w.end + 1] >= 0).any()]
+    if not windows:
+        return {}
+    vectors, targets = _encoded(users, table, sequences, windows, aims)
+    return {row: vectors[targets == row] for row in np.unique(targets).tolist()}
+
+
+def _background(users: UserTower, table: Tensor, sequences: Sequences, until: int) -> Background:
+    dice = _dice()
+    aims = sequences.next_ones(0, until)
+    windows = cut_windows(sequences, users.history, until, dice)
+    order = dice.permutation(len(windows))
+    ends = np.cumsum([windows[at].end - windows[at].start for at in order])
+    drawn = [windows[at] for at in order[: np.searchsorted(ends, SAMPLED) + 1]]
+    vectors, _ = _encoded(users, table, sequences, drawn, aims)
+    size = max(1, LOGITS // len(table))
+    parts = (torch.from_numpy(vectors[at : at + size]) for at in range(0, len(vectors), size))
+    normals = torch.cat([(part @ table.T).logsumexp(1) for part in parts]).numpy()
+    weight = int((aims >= 0).sum()) / max(len(vectors), 1)
+    return Background(vectors.astype(np.float64), normals.astype(np.float64), weight)
+
+
+def _encoded(
+    users: UserTower,
+    table: Tensor,
+    sequences: Sequences,
+    windows: list[Window],
+    aims: NDArray[np.int64],
+) -> tuple[Floats, NDArray[np.int64]]:
+    """User vectors at the wanted steps, and what was taken."""
+    parts = []
+    for cut in batches(windows, TOKENS, _dice()):
+        steps = batch_of(sequences, cut, aims)
+        hidden = encode(users, table, steps)[torch.from_numpy(steps.wanted)]
+        parts.append((hidden.numpy(), steps.targets[steps.wanted]))
+    vectors, targets = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return vectors, targets
+
+
+def _dice() -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(0))
