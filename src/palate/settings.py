@@ -248,6 +248,25 @@ class ExploreSettings(Part, frozen=True):
     """Probability with which a slot that may explore does so."""
 
 
+class PageSettings(Part, frozen=True):
+    """``[pages.NAME]``: a whole page of rows; `home` is there without being named."""
+
+    rows: tuple[str, ...] = (
+        "continue_watching",
+        "home",
+        "because_you_watched",
+        "new_for_you",
+        "trending",
+    )
+    """Surfaces that may be rows; they are ordered for each visitor."""
+    first: tuple[str, ...] = ("continue_watching",)
+    """Rows that stand at the top wherever they have anything."""
+    anchors: Count = 2
+    """Rows of `because_you_watched`, each about another item."""
+    least: Positive = 4
+    """Items below which a row is left out."""
+
+
 class PluginSettings(Part, frozen=True):
     """``[plugins]``: parts of other packages, by the names of their entry points."""
 
@@ -276,6 +295,8 @@ class Settings(Part, frozen=True):
     plugins: PluginSettings = PluginSettings()
     surfaces: dict[str, dict[str, Any]] = {}
     """Per surface, by dotted name: ``[surfaces.home]`` then ``"at_most.cap" = 3``."""
+    pages: dict[str, PageSettings] = {}
+    """Whole pages of rows: ``[pages.kids]`` then ``rows = ["home", "trending"]``."""
     rules: dict[str, dict[str, Any]] = {}
     """What the lists should obey: ``[rules.summer]`` then ``kind = "pin"``; see `palate.rules`."""
 

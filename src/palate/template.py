@@ -36,6 +36,10 @@ def template(site: SiteSettings | None = None) -> str:
         "# Numbers of a surface's parts, by dotted name; a table per surface, for example:",
         "#[surfaces.home]",
         '#"at_most.cap" = 3',
+        "",
+        "# Whole pages of rows (GET /v1/pages/NAME); `home` is there already, for example:",
+        "#[pages.kids]",
+        '#rows = ["home", "new_for_you"]',
     ]
     return "\n".join(lines) + "\n"
 

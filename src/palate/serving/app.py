@@ -27,6 +27,7 @@ from palate.serving.routes import (
     health,
     history,
     items,
+    pages,
     recommendations,
     rules,
     traces,
@@ -120,6 +121,7 @@ def _api(settings: Settings) -> Router:
         "/v1",
         route_handlers=[
             recommendations.router,
+            pages.router,
             events.router,
             items.router,
             users.router,

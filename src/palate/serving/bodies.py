@@ -83,3 +83,11 @@ class Recommendation(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None
     """The cursor of the next page; null at the end."""
     timing: Timing
+
+
+class PageBody(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole page: rows in the order in which they are to stand, no item twice."""
+
+    page: str
+    rows: tuple[Recommendation, ...]
+    """Each with its own `recommendation_id`, `surface` and `anchor`."""

@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +28,14 @@ from palate.stores import refresh
 DRAWS = float(1 << 63)
 
 
+class Found(NamedTuple):
+    """What the funnel answered, not yet told."""
+
+    visitor: Visitor
+    query: Query
+    answer: Answer
+
+
 class Recommending:
     """One request under way, its `ask` checked. Make one, call `answer` once."""
 
@@ -47,15 +56,25 @@ class Recommending:
 
         Raises BadInput, NotFound.
         """
+        return await self.told(await self.found(draw))
+
+    async def found(self, draw: int, anchor: int = -1) -> Found:
+        """What the funnel answers, about the item `anchor` where one is given."""
         refresh(self._live.stores)
         visitor = self._runtime.visitors.find(self._ask)
         query = await self.query(visitor, draw)
+        if anchor >= 0:
+            query = replace(query, seed_item=anchor)
         self._funnel = self._runtime.rules.program.steer(self._funnel, query)
-        answer = await self._funnel.answer(query)
+        return Found(visitor, query, await self._funnel.answer(query))
+
+    async def told(self, found: Found) -> Recommendation:
+        """The body of what was found (all of it, or what a page left); what it shows is noted."""
+        query, answer = found.query, found.answer
         if answer.step == "full" and not self._cursor.given:
             self._live.kept.note(query, answer)
         body = await self._body(query, answer)
-        asyncio.get_running_loop().call_soon(self._note, visitor, answer, body, draw)
+        asyncio.get_running_loop().call_soon(self._note, found.visitor, answer, body, query.draw)
         return body
 
     async def query(self, visitor: Visitor, draw: int) -> Query:

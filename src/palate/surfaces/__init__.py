@@ -15,8 +15,9 @@ from palate.funnel.engine import Funnel
 from palate.stores import Stores
 from palate.surfaces import own
 from palate.surfaces.overrides import overridden
+from palate.surfaces.pages import check_pages
 
-NOT_SURFACES = {"__init__", "overrides", "plugins", "own"}
+NOT_SURFACES = {"__init__", "overrides", "plugins", "own", "pages"}
 
 
 def names(home: Path | None = None) -> list[str]:
@@ -46,6 +47,7 @@ def funnels(stores: Stores) -> dict[str, Funnel]:
     for name in stores.settings.surfaces:
         if name not in there:
             funnel(name, stores)
+    check_pages(stores.settings, there)
     return {name: funnel(name, stores) for name in there}
 
 

@@ -1,0 +1,138 @@
+"""A whole page in one answer: rows for this visitor, no item twice, each explained and logged."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from litestar.testing import TestClient
+from tests.serving.conftest import SmallSite
+
+from palate.clock import FixedClock
+from palate.errors import BadInput
+from palate.events.kinds import Kind
+from palate.serving.app import create
+from palate.settings import PageSettings, Settings
+from palate.stores import close
+from palate.surfaces import funnels
+from palate.testing.tiny import NOW, tiny_site
+
+Json = dict[str, Any]
+
+
+def page(site: SmallSite, name: str = "home", **query: Any) -> Json:
+    answer = site.client.get(f"/v1/pages/{name}", params=query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def view(item: str, value: float, at: float = NOW, user: str = "u1") -> Json:
+    told = {"kind": "view", "user_id": user, "item_id": item, "value": value}
+    return {**told, "event_id": f"{item}-{at}-{value}", "time": at}
+
+
+def items(row: Json) -> list[str]:
+    return [entry["item_id"] for entry in row["items"]]
+
+
+def test_no_item_stands_on_a_page_twice_and_every_row_is_explained(site: SmallSite) -> None:
+    found = page(site, user_id="u1", limit=8)
+    surfaces = [row["surface"] for row in found["rows"]]
+    assert found["page"] == "home"
+    assert {"home", "trending", "because_you_watched"} <= set(surfaces)
+    shown = [item for row in found["rows"] for item in items(row)]
+    assert len(shown) == len(set(shown))
+    for row in found["rows"]:
+        assert 4 <= len(row["items"]) <= 8
+        assert [entry["position"] for entry in row["items"]] == [*range(1, len(row["items"]) + 1)]
+        assert all(entry["reason"]["text"] for entry in row["items"])
+
+
+def test_rows_about_items_have_different_anchors(site: SmallSite) -> None:
+    site.send(view("space-2", 0.95))
+    rows = page(site, user_id="u1", limit=5)["rows"]
+    anchors = [row["anchor"] for row in rows if row["surface"] == "because_you_watched"]
+    assert len(anchors) == len(set(anchors)) == 2
+    assert all(anchor not in items(row) for anchor in anchors for row in rows)
+
+
+def test_what_was_begun_comes_first_however_little(site: SmallSite) -> None:
+    site.send(view("space-1", 0.4))
+    first = page(site, user_id="u1", limit=5)["rows"][0]
+    assert (first["surface"], items(first)) == ("continue_watching", ["space-1"])
+    assert first["items"][0]["reason"]["text"] == "You have not finished this"
+    site.send(view("space-1", 0.97, NOW + 1))
+    assert page(site, user_id="u1", limit=5)["rows"][0]["surface"] != "continue_watching"
+
+
+def test_short_rows_are_rows_where_short_ones_are_asked_for(site: SmallSite) -> None:
+    rows = page(site, user_id="u1", limit=2)["rows"]
+    assert len(rows) >= 3
+    assert {len(row["items"]) for row in rows} == {2}
+
+
+def test_somebody_new_gets_rows_that_need_no_history(site: SmallSite) -> None:
+    surfaces = [row["surface"] for row in page(site, session_id="new", limit=5)["rows"]]
+    assert "because_you_watched" not in surfaces
+    assert "home" in surfaces
+
+
+def test_every_row_is_logged_as_it_was_shown_and_can_be_traced(site: SmallSite) -> None:
+    rows = page(site, user_id="u1", limit=5)["rows"]
+    site.settle()
+    logged = {e.recommendation_id: e for e in site.logged(kind=Kind.IMPRESSION)}
+    for row in rows:
+        event = logged[row["recommendation_id"]]
+        assert [shown.item_id for shown in event.items] == items(row)
+        assert event.surface == row["surface"]
+    assert len({row["recommendation_id"] for row in rows}) == len(rows)
+    trace = site.client.get(f"/v1/traces/{rows[0]['recommendation_id']}")
+    assert trace.status_code == 200
+
+
+def test_a_filter_holds_for_every_row(site: SmallSite) -> None:
+    rows = page(site, user_id="u1", limit=5, filter='"space" in categories')["rows"]
+    assert rows
+    assert all(item.startswith("space") for row in rows for item in items(row))
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "told"),
+    [
+        ("/v1/pages/nothing", 404, "there is no page 'nothing'; there are home"),
+        ("/v1/pages/home?limit=0", 422, "limit"),
+        ("/v1/pages/home?filter=year >", 422, "filter"),
+        ("/v1/pages/home?cursor=abc", 422, "cursor"),
+    ],
+)
+def test_a_wrong_question_is_told_what_is_wrong(
+    site: SmallSite, path: str, status: int, told: str
+) -> None:
+    answer = site.client.get(path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("application/problem+json")
+    assert told in answer.text
+
+
+@pytest.fixture
+def kids(tmp_path: Path) -> Iterator[TestClient[Any]]:
+    wanted = {"kids": PageSettings(rows=("trending", "home"), first=(), least=1)}
+    stores, _ = tiny_site(Settings(home=tmp_path, pages=wanted))
+    app = create(stores.settings, clock=FixedClock(NOW), stores=stores)
+    with TestClient(app) as client:
+        yield client
+    close(stores)
+
+
+def test_a_site_has_pages_of_its_own_beside_home(kids: TestClient[Any]) -> None:
+    told = kids.get("/v1/pages/kids", params={"user_id": "u1", "limit": 3}).json()
+    assert {row["surface"] for row in told["rows"]} == {"trending", "home"}
+    assert kids.get("/v1/pages/home", params={"user_id": "u1"}).status_code == 200
+
+
+def test_a_page_of_a_surface_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    wanted = {"kids": PageSettings(rows=("hom",))}
+    stores, _ = tiny_site(Settings(home=tmp_path, pages=wanted))
+    with pytest.raises(BadInput, match=r"\[pages.kids\] there is no surface 'hom'"):
+        funnels(stores)
+    close(stores)
