@@ -86,6 +86,7 @@ def test_the_template_shows_every_setting_at_its_default() -> None:
     shown = re.sub(r'^#(?=["a-z\[])', "", template(), flags=re.MULTILINE)
     tree = tomllib.loads(shown)
     assert tree.pop("surfaces") == {"home": {"at_most.cap": 3}}
+    assert tree.pop("pages") == {"kids": {"rows": ["home", "new_for_you"]}}
     assert {name: set(table) for name, table in tree.items()} == {
         name: set(part.__struct_fields__) for name, part in tables().items()
     }

@@ -39,7 +39,7 @@ def template(site: SiteSettings | None = None) -> str:
         "",
         "# Whole pages of rows (GET /v1/pages/NAME); `home` is there already, for example:",
         "#[pages.kids]",
-        '#rows = ["home", "new_for_you"]',
+        '#"rows" = ["home", "new_for_you"]',
     ]
     return "\n".join(lines) + "\n"
 

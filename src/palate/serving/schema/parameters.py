@@ -34,6 +34,7 @@ PROBLEM = {"$ref": "#/components/schemas/ProblemBody"}
 PARAMETERS: dict[str, str] = {
     "surface": "`home`, `trending`, `more_like_this`, `because_you_watched`, `continue_watching`,"
     " `new_for_you`, or one of your own.",
+    "page": "`home`, or a page that `[pages.NAME]` of the settings makes.",
     "user_id": "A user of the site. Goes before `session_id`.",
     "session_id": "A visitor without an account.",
     "item_id": "The item's id; all that follows in the path, slashes too.",
