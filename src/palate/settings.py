@@ -184,8 +184,8 @@ class TrainingSettings(Part, frozen=True):
     """Step size of the towers' optimiser."""
     weight_decay: Amount = 1e-4
     """Pull of the weights towards zero."""
-    dropout: Share | None = None
-    """Share of activations dropped in training; unset: .5 where histories are short, else .2."""
+    dropout: Share | Literal["auto"] = "auto"
+    """Share of activations dropped in training; `auto`: .5 where histories are short, else .2."""
     refit: Amount = 0.2
     """Passes of the towers' last round, over the whole log, as a share of those that were best."""
     tower_seconds: Amount = 900.0

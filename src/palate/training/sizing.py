@@ -23,7 +23,7 @@ def sized(settings: TrainingSettings, sequences: Sequences, until: int) -> Train
     return replace(
         settings,
         epochs=settings.epochs or passes(steps),
-        dropout=dropout if settings.dropout is None else settings.dropout,
+        dropout=dropout if settings.dropout == "auto" else settings.dropout,
     )
 
 

@@ -74,7 +74,7 @@ class Plan(NamedTuple):
 def fresh_towers(inputs: ItemInputs, settings: TrainingSettings) -> Towers:
     """Untrained towers: the same seed gives the same ones."""
     torch.manual_seed(settings.seed)
-    dropout = 0.0 if settings.dropout is None else settings.dropout
+    dropout = 0.0 if settings.dropout == "auto" else settings.dropout
     users = UserTower(settings.dim, settings.history, settings.blocks, dropout)
     return Towers(ItemTower(inputs, settings.dim), users)
 
