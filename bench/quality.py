@@ -58,6 +58,12 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=len(SEEDS), help="how many")
     parser.add_argument("--quick", action="store_true", help="ML-100K by time, one seed, no pages")
     parser.add_argument("--write", action="store_true", help="measure nothing, write the pages")
+    parser.add_argument(
+        "--training",
+        action="append",
+        metavar="NAME=VALUE",
+        help="train releases with this setting of [training]; may repeat",
+    )
     parser.add_argument("--again", action="store_true", help="also what was measured already")
     parser.add_argument("--work", type=Path, default=Path.home() / ".cache/palate/bench")
     parser.add_argument("--results", type=Path, default=RESULTS)
@@ -90,7 +96,7 @@ def _wanted(wanted: argparse.Namespace, source: Path) -> Iterator[Cell]:
             continue
         for protocol in SETS[name].protocols:
             if protocol in protocols:
-                every = cells(SETS[name], protocol, seeds)
+                every = cells(SETS[name], protocol, seeds, ",".join(wanted.training or ()))
                 yield from (c for c in every if not wanted.only or c.model in wanted.only)
 
 

@@ -38,23 +38,33 @@ class Cell(NamedTuple):
     protocol: Protocol
     model: str
     seed: int
+    training: str = ""
+    """Of a release: settings of ``[training]`` that differ, ``name=value,name=value``."""
+
+    def changes(self) -> dict[str, Any]:
+        """What a release is trained with that is not the default."""
+        pairs = (each.partition("=") for each in self.training.split(",") if each)
+        return {**TRAINED[self.protocol], **{name: value for name, _, value in pairs}}
 
     def key(self) -> str:
         """Names the cell and the code that it runs: another version is another cell."""
         ours = (COVISIT.name, RELEASE)
         code = [SOURCE] if self.model in ours else [SOURCE / "evaluation"]
         code += [HERE / f"{name}.py" for name in ("peers", "ours", "lists", "questions")]
-        return f"{self.data}/{self.protocol}/{self.model}/{self.seed}/{_version(code)}"
+        told = f"/{self.training}" if self.training else ""
+        return f"{self.data}/{self.protocol}/{self.model}/{self.seed}/{_version(code)}{told}"
 
 
-def cells(data: DataSet, protocol: Protocol, seeds: Sequence[int]) -> Iterator[Cell]:
+def cells(
+    data: DataSet, protocol: Protocol, seeds: Sequence[int], training: str = ""
+) -> Iterator[Cell]:
     """Everything there is to measure on a data set."""
     for name, peer in COUNTED.items():
         if not (peer.timed and data.plain):
             for seed in seeds if name in RANDOM else (seeds[0],):
                 yield Cell(data.name, protocol, name, seed)
     for seed in seeds:
-        yield Cell(data.name, protocol, RELEASE, seed)
+        yield Cell(data.name, protocol, RELEASE, seed, training)
 
 
 def measured(cell: Cell, source: Path, work: Path) -> list[dict[str, Any]]:
@@ -80,7 +90,7 @@ def _rows(cell: Cell, source: Path, work: Path, folder: Path) -> Iterator[dict[s
         if cell.model == RELEASE:
             before = _peak()
             for name, lists, bench, spent in released(
-                stores, cell.protocol, cell.seed, TRAINED[cell.protocol]
+                stores, cell.protocol, cell.seed, cell.changes()
             ):
                 spent["megabytes"] = round(_peak() - before)
                 yield from ({**row, **spent} for row in _judged(bench, name, lists))

@@ -98,7 +98,8 @@ def _import(data: DataSet, folder: Path, to: Sources) -> None:
 
 def with_training(settings: Settings, **training: object) -> Settings:
     """The same settings with other ``[training]`` numbers."""
-    changed = msgspec.structs.replace(settings.training, **training)
+    told = msgspec.to_builtins(settings.training) | training
+    changed = msgspec.convert(told, type(settings.training), strict=False)
     return msgspec.structs.replace(settings, training=changed)
 
 

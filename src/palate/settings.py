@@ -184,6 +184,8 @@ class TrainingSettings(Part, frozen=True):
     """Step size of the towers' optimiser."""
     weight_decay: Amount = 1e-4
     """Pull of the weights towards zero."""
+    seeds: Positive = 1
+    """Towers learnt from different seeds, of which the one that validates best ships."""
     dropout: Share | Literal["auto"] = "auto"
     """Share of activations dropped in training; `auto`: .5 where histories are short, else .2."""
     refit: Amount = 0.2

@@ -267,6 +267,19 @@ def test_hard_negatives_are_near_but_not_nearest(monkeypatch: pytest.MonkeyPatch
     assert len(loss.hard(hidden)) >= 2
 
 
+def test_towers_that_were_judged_or_exported_before_are_trained_with_dropout_again() -> None:
+    sequences, inputs = board()
+    found = []
+    for judged in (False, True):
+        towers = fresh_towers(inputs, QUICK)
+        towers.items.train(not judged)
+        towers.users.train(not judged)
+        plan = PLAN._replace(epochs=1)
+        found.append(fit(towers, sequences, QUICK, plan, lambda *_: None))
+    for ours, theirs in zip(weights(found[0]), weights(found[1]), strict=True):
+        assert torch.equal(ours, theirs)
+
+
 def test_small_catalogues_need_no_hard_negatives() -> None:
     loss = Softmax(np.ones(ITEMS, np.int64), np.random.default_rng(0))
     assert not loss.seek_in(torch.eye(ITEMS))

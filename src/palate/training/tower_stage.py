@@ -22,8 +22,9 @@ from palate.training.validation import counted_marks, held_out, mean, tower_mark
 
 VALIDATE = 0.95
 """Share of the events before the cut that the tower learns from; the rest says when to stop."""
-REFIT_RATE = 0.4
-"""Of the learning rate, in the last round over everything."""
+REFIT_RATE, LONG = 0.4, 1.0
+"""Of the learning rate, in the last round over everything; the whole of it where that round is as
+long as the first."""
 FEWEST_ITEMS = 5
 FEWEST_STEPS = 100
 
@@ -63,9 +64,12 @@ def learn_tower(
     settings = sized(settings, sequences, since)
     masked = dense(sequences, since)
     plan = Plan(settings.epochs, settings.learning_rate, since, until, masked)
-    towers = fresh_towers(item_inputs(columns, data.rows, counts), settings)
-    kept = checkpoints.of("tower") if checkpoints else None
-    towers = fit(towers, sequences, settings, plan, report, kept)
+    inputs, tried = item_inputs(columns, data.rows, counts), []
+    for number in range(settings.seeds):
+        each = msgspec.structs.replace(settings, seed=settings.seed + 1_000 * number)
+        kept = checkpoints.of(f"tower{number or ''}") if checkpoints else None
+        tried.append(fit(fresh_towers(inputs, each), sequences, each, plan, report, kept))
+    towers = max(tried, key=lambda each: each.metric)
     asked = held_out(sequences, settings.history, since, until, settings.horizon)
     marks = tower_marks(towers.items, towers.users, asked)
     rivals = counted_marks(sequences, counts, since, whole.covisit, asked)
@@ -92,7 +96,7 @@ def refit_tower(
     end, sequences = data.part(1.0), Sequences.of(data.events)
     new = np.flatnonzero((towers.items.counts == 0) & (inputs.counts > 0))
     fold_in((items, again.users), sequences, new, end)
-    rate = settings.learning_rate * REFIT_RATE
+    rate = settings.learning_rate * (REFIT_RATE if settings.refit < LONG else 1.0)
     plan = Plan(epochs, rate, end, end, dense(sequences, end))
     settings = sized(msgspec.structs.replace(settings, seed=settings.seed + 1), sequences, end)
 

@@ -131,6 +131,8 @@ class _Fit:
         plan: Plan,
         report: Report,
     ) -> None:
+        towers.items.train()  # whoever exported or judged them has turned dropout off
+        towers.users.train()
         self.live, self.mean, self.best = towers, copy.deepcopy(towers), copy.deepcopy(towers)
         self.sequences, self.settings, self.plan, self.report = sequences, settings, plan, report
         self.dice = np.random.Generator(np.random.PCG64(settings.seed))
