@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from time import sleep
 
 import msgspec
 import pytest
@@ -104,26 +103,6 @@ def test_a_training_that_is_stopped_leaves_no_half_release(tmp_path: Path, numbe
     said = read_progress(home)
     assert said is not None
     assert said.phase == "failed"
-
-
-def test_a_training_that_was_killed_goes_on_to_the_same_release(tmp_path: Path) -> None:
-    home, undisturbed = make_site(tmp_path / "a"), make_site(tmp_path / "b")
-    kept = home / "training" / "tower.pt"
-    command = [*PALATE, "train", "--site", str(home)]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as training:
-        while not kept.exists():
-            assert training.poll() is None
-            sleep(0.002)
-        os.kill(training.pid, signal.SIGKILL)
-    assert ReleaseDirectory(home / "releases").names() == []
-    files = []
-    for site in (home, undisturbed):
-        done = run("train", "--site", str(site), "--json")
-        assert done.returncode == 0, done.stderr
-        name = str(json.loads(done.stdout)["name"])
-        files.append(ReleaseDirectory(site / "releases").manifest(name).files)
-        assert not (site / "training").exists()
-    assert files[0] == files[1]
 
 
 def test_a_training_runs_under_the_malloc_that_it_needs(tmp_path: Path) -> None:

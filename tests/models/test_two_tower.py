@@ -120,6 +120,22 @@ def test_an_item_added_after_the_training_is_found_through_its_content(
     assert found[KNOWN] == pytest.approx(found[twin], abs=1e-4)
 
 
+def test_the_item_tower_places_new_items_as_its_arrays_do(
+    model: TwoTower, columns: ItemColumns, tmp_path: Path
+) -> None:
+    bare = item(1, categories=(), title="Nothing else")
+    new = [item(4, title="New"), item(5, categories=("genre 1", "unheard of")), bare]
+    columns.write(
+        [ItemChange(KNOWN + 1 + n, KNOWN + n, f"n{n}", each) for n, each in enumerate(new)]
+    )
+    rows = np.arange(KNOWN, KNOWN + 3, dtype=np.int32)
+    ours = model.vectors(rows, columns)
+    (tmp_path / "item.onnx").unlink()  # as older releases are
+    theirs = TwoTower.load(tmp_path).vectors(rows, columns)
+    assert np.abs(ours).max() > 0
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
 def test_an_item_added_after_the_training_counts_in_the_history(
     model: TwoTower, columns: ItemColumns
 ) -> None:

@@ -31,6 +31,9 @@ from palate.models.tables import read_table, write_table
 TIME_BUCKETS = 32
 """Powers of two of seconds: the last one is beyond 60 years."""
 
+ITEM_NETWORK = "item.onnx"
+"""Content and categories to a vector; releases older than it have the same as arrays alone."""
+
 NEUTRAL, LIKED, DISLIKED = 0, 1, 2
 
 
@@ -84,10 +87,18 @@ def span_buckets(times: Times, now: float) -> NDArray[np.int64]:
 class TwoTower:
     """Both towers of one release."""
 
-    def __init__(self, facts: TowerFacts, table: ItemTable, user: Path, index: Index) -> None:
+    def __init__(
+        self,
+        facts: TowerFacts,
+        table: ItemTable,
+        user: Path,
+        index: Index,
+        item: Path | None = None,
+    ) -> None:
         self.facts = facts
         self._table = table
         self._session = session(user)
+        self._item = session(item) if item is not None else None
         self._asked = frozenset(each.name for each in self._session.get_inputs())
         self._items = GrowingIndex(index, table.known, self._from_content)
 
@@ -98,7 +109,8 @@ class TwoTower:
         table = read_table(folder, ItemTable)
         rows = np.flatnonzero(table.known).astype(np.int32)
         index = open_index(folder, rows, table.vectors[rows])
-        return cls(facts, table, folder / "user.onnx", index)
+        item = folder / ITEM_NETWORK
+        return cls(facts, table, folder / "user.onnx", index, item if item.exists() else None)
 
     @property
     def table(self) -> ItemTable:
@@ -187,8 +199,16 @@ class TwoTower:
         known = {name: code for code, name in enumerate(self.facts.categories)}
         codes = np.array([known.get(name, -1) for name in names] + [-1], np.int64)
         held = codes[columns.categories[rows].astype(np.int64)]
-        vectors = content_vectors(columns.content[rows], held, self._table)
+        vectors = self._placed(columns.content[rows], held)
         return vectors, np.ones(len(rows), np.bool_)
+
+    def _placed(self, content: Floats, categories: NDArray[np.int64]) -> Floats:
+        if self._item is None or not len(content):  # older releases bring arrays alone
+            return content_vectors(content, categories, self._table)
+        codes = np.where(categories < 0, len(self.facts.categories), categories)
+        feed = {"content": np.asarray(content, np.float32), "categories": codes}
+        vectors: Floats = self._item.run(None, feed)[0]
+        return vectors
 
 
 def content_vectors(content: Floats, categories: NDArray[np.int64], table: ItemTable) -> Floats:

@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from palate.models.two_tower import TowerFacts, save_table
-from palate.training.towers import LastStep, UserTower, WholePast
+from palate.models.two_tower import ITEM_NETWORK, TowerFacts, save_table
+from palate.training.towers import ContentPath, ItemTower, LastStep, UserTower, WholePast
 from palate.training.two_tower import Towers
 
 OPSET = 17
@@ -29,6 +29,14 @@ def export_tower(folder: Path, towers: Towers, names: tuple[str, ...], seed: int
     )
     save_table(folder, facts, table, seed)
     write_user(folder / "user.onnx", towers.users, facts.dim)
+    write_item(folder / ITEM_NETWORK, tower)
+
+
+def write_item(file: Path, tower: ItemTower) -> None:
+    """Export the part of the item tower that new items need, for any number of them."""
+    content, codes = tower.content[:1], tower.codes[:1]
+    axes = {name: {0: "items"} for name in ("content", "categories")}
+    write_network(file, ContentPath(tower), (content, codes), axes)
 
 
 def write_user(file: Path, tower: UserTower, dim: int) -> None:

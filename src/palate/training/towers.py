@@ -98,6 +98,23 @@ def _shares(categories: NDArray[np.int64], count: int) -> Tensor | None:
     return torch.from_numpy(held / np.maximum(held.sum(1, keepdims=True), 1.0))
 
 
+class ContentPath(nn.Module):
+    """The item tower as it is served to new items: content and categories, without δ."""
+
+    def __init__(self, tower: ItemTower) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(tower.weight.detach().clone())
+        bag = tower.bag.weight.detach()[:-1]
+        self.bag = nn.Parameter(torch.cat([bag, torch.zeros(1, bag.shape[1])]))
+
+    def forward(self, content: Tensor, categories: Tensor) -> Tensor:
+        """(n, 64) and codes (n, 8), of which those beyond the table are none -> (n, dim)."""
+        none = len(self.bag) - 1
+        held = (categories < none).sum(1, keepdim=True).clamp(min=1)
+        vectors: Tensor = content @ self.weight + self.bag[categories].sum(1) / held
+        return vectors
+
+
 class Dropout(nn.Module):
     """Dropout whose chances are a slice of a pool."""
 
