@@ -133,6 +133,8 @@ class CovisitSettings(Part, frozen=True):
     """Weight of an item of the history per step back."""
     history: Annotated[int, msgspec.Meta(ge=1, le=200)] = 20
     """Newest items of the history that are read."""
+    content_weight: Amount = 0.0
+    """So many pairs are added where two items are described alike; the next release finds which."""
 
 
 class RetrievalSettings(Part, frozen=True):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats
+from palate.catalog.alike import UNKNOWN, Alike
 from palate.catalog.columns import ItemColumns
 from palate.catalog.content import content_vector
 from palate.catalog.encoded import EncodedColumns
@@ -28,6 +29,7 @@ class Brought(NamedTuple):
     vectors: Floats
     codes: NDArray[np.int16]
     version: int
+    alike: Alike = UNKNOWN
 
     def codes_of(self, vectors: Floats) -> NDArray[np.int16]:
         return np.repeat(vectors[:, :1], 3, axis=1).astype(np.int16)

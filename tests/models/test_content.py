@@ -8,6 +8,7 @@ from hypothesis import given as supposing
 from hypothesis import strategies as st
 
 from palate.arrays import Floats
+from palate.catalog.alike import UNKNOWN, Alike
 from palate.catalog.item import Item
 from palate.models.codes import codes_of
 from palate.models.content import (
@@ -94,7 +95,8 @@ def test_a_saved_model_comes_back_with_rows_to_spare_and_its_files_are_never_wri
     facts = ContentFacts(encoder="tfidf", version=9, terms=NAMES)
     books = DICE.standard_normal((3, 4, 64)).astype(np.float32)
     codes = codes_of(vectors, books)
-    ContentModel(facts, ENCODER, (vectors, codes), books).save(tmp_path)
+    alike = Alike(np.array([[1], [0]], np.int32), np.array([[0.5], [0.5]], np.float32))
+    ContentModel(facts, ENCODER, (vectors, codes), books, alike).save(tmp_path)
     before = (tmp_path / "vectors.npy").read_bytes()
     found = ContentModel.load(tmp_path)
     assert (found.version, found.facts) == (9, facts)
@@ -104,8 +106,17 @@ def test_a_saved_model_comes_back_with_rows_to_spare_and_its_files_are_never_wri
     np.testing.assert_array_equal(found.codes[:5], found.codes_of(vectors))
     assert (found.codes[5:] == -1).all()
     assert len(found.codes) == len(found.vectors)
+    for each, saved in zip(found.alike, alike, strict=True):
+        np.testing.assert_array_equal(each, saved)
     item = Item(item_id="a", title="love ship", embedding=(1.0, 2.0, 3.0))
     np.testing.assert_array_equal(found.encoder.encode([item]), ENCODER.encode([item]))
     found.vectors[7] = 1.0
     assert (tmp_path / "vectors.npy").read_bytes() == before
     assert not ContentModel.load(tmp_path).vectors[7].any()
+
+
+def test_a_release_that_looked_for_nothing_alike_knows_nothing_alike(tmp_path: Path) -> None:
+    vectors, books = np.ones((2, 64), np.float32), np.ones((3, 1, 64), np.float32)
+    facts = ContentFacts(encoder="tfidf", version=9, terms=NAMES)
+    ContentModel(facts, ENCODER, (vectors, codes_of(vectors, books)), books).save(tmp_path)
+    assert ContentModel.load(tmp_path).alike is UNKNOWN

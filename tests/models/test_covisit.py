@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from palate.arrays import Rows
+from palate.catalog.alike import Alike
 from palate.errors import CorruptStore
 from palate.mapped import MappedArrays
 from palate.models.covisit import DAY, Covisit
@@ -267,3 +268,58 @@ def test_a_reader_follows_the_writer_also_past_its_capacity(tmp_path: Path) -> N
     assert reader.refresh()
     assert reader.neighbours(0, 3)[0].tolist() == [1, 5_000]
     assert reader.score(rows(0), np.ones(5_001, np.uint8), NOTHING, 5)[0].tolist() == [1, 5_000]
+
+
+ALIKE = Alike(
+    np.array([[7, 3], [0, -1], *([[-1, -1]] * 5), [0, 11]], np.int32),
+    np.array([[0.9, 0.4], [0.5, 0.0], *([[0.0, 0.0]] * 5), [0.9, 0.2]], np.float32),
+)
+"""Of 0, 1 and 7; row 11 is one that no table of a few items holds."""
+LIKENESS = msgspec.structs.replace(PLAIN, content_weight=0.5)
+FADING_LIKENESS = msgspec.structs.replace(FADING, content_weight=0.5)
+
+
+def with_likeness(users: list[list[int]], history: Rows, s: CovisitSettings) -> np.ndarray:
+    pairs, counts = by_definition(users, s)
+    for row, (others, cosines) in enumerate(zip(*ALIKE, strict=True)):
+        pairs[row, others[others >= 0]] += s.content_weight * cosines[others >= 0]
+    damped = np.maximum(counts, 1) ** -s.beta
+    return sum(
+        s.decay**step * (counts[row] + 2) ** -s.alpha * damped * pairs[row]
+        for step, row in enumerate(history[: s.history])
+    )
+
+
+@settings(deadline=None, max_examples=50)
+@given(histories, st.sampled_from([LIKENESS, FADING_LIKENESS]))
+def test_what_is_described_alike_counts_as_pairs_and_reasons_still_add_up(
+    users: list[list[int]], setup: CovisitSettings
+) -> None:
+    covisit, history = table(users, setup), rows(7, *users[0][::-1], 0)
+    wanted = with_likeness(users, history, setup)
+    found, values = covisit.score(history, EVERYTHING, NOTHING, ROWS, ALIKE)
+    assert set(found) == set(np.flatnonzero(wanted > 0))
+    np.testing.assert_allclose(values, wanted[found], rtol=1e-6)
+    np.testing.assert_allclose(covisit.everything(history, ROWS, ALIKE), wanted, rtol=1e-6)
+    for row, value in zip(found.tolist(), values, strict=True):
+        because, parts = covisit.reasons(history, row, ROWS + 2, ALIKE)
+        assert np.isclose(parts.sum(), value, rtol=1e-6)
+        assert set(because) <= set(history)
+
+
+def test_an_item_that_nobody_took_has_the_neighbours_that_are_described_like_it() -> None:
+    covisit = Covisit.in_memory(LIKENESS, capacity=2)
+    found, _ = covisit.score(rows(7), EVERYTHING, NOTHING, ROWS, ALIKE)
+    assert found.tolist() == [0, 11]
+    assert not covisit.counted_together(7, 0)
+
+
+def test_without_a_weight_likeness_says_nothing_and_records_stay_readable() -> None:
+    users = [[0, 1, 2]]
+    for each, other in zip(
+        table(users).score(rows(0), EVERYTHING, NOTHING, ROWS, ALIKE),
+        table(users).score(rows(0), EVERYTHING, NOTHING, ROWS),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(each, other)
+    assert Covisit.in_memory(LIKENESS).counted(table(users).pack(0))

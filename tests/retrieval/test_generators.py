@@ -1,5 +1,6 @@
 """Each generator finds what it is there for, in a world whose right answers are known."""
 
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from palate.events.kinds import Signal
 from palate.funnel.types import Query, Reason
+from palate.models import covisit
 from palate.retrieval.anything import Anything
 from palate.retrieval.content import Content
 from palate.retrieval.covisit import Covisit
@@ -17,8 +19,10 @@ from palate.retrieval.popular_in_genre import PopularInGenre
 from palate.retrieval.popular_in_segment import PopularInSegment
 from palate.retrieval.trending import Trending
 from palate.retrieval.two_tower import TwoTower
+from palate.settings import CovisitSettings
 from palate.testing.generators import proposed
 from palate.testing.tiny import GENRES, tiny_names, tiny_row, tiny_stores, tiny_world
+from palate.training.alike import nearest
 
 STORES = tiny_stores()
 COMEDY = tiny_world().query("u1")
@@ -158,3 +162,21 @@ def test_what_is_excluded_makes_room_for_what_comes_next() -> None:
     best = proposed(Popular.default(STORES), NOBODY, 5)
     without = replace(NOBODY, excluded=np.sort(best.rows))
     assert len(proposed(Popular.default(STORES), without, 5)) == 5
+
+
+def test_covisit_says_of_what_nobody_chose_beside_the_seed_that_it_is_described_alike() -> None:
+    columns = tiny_world().replay.columns
+    seed, other = tiny_row("space-1"), tiny_row("space-2")
+    nothing = covisit.Covisit.in_memory(CovisitSettings(content_weight=1.0))
+    alike = nearest(columns.content[: columns.size], 1)
+    view = copy(columns)
+    view.alike = alike
+    part = Covisit(nothing, view)
+    query = replace(NOBODY, seed_item=seed)
+    assert proposed(part, query, 60).rows[0] == alike.rows[seed, 0]
+    reason = part.explain(query, other).by("covisit")
+    assert (reason.kind, reason.generator) == ("similar_to_item", "content")
+    assert reason.weights[0] == pytest.approx(float(columns.content[seed] @ columns.content[other]))
+    counted = Covisit.default(STORES)
+    together = int(proposed(counted, query, 1).rows[0])
+    assert counted.explain(query, together).by("covisit").generator == "covisit"

@@ -17,6 +17,7 @@ from tests.training.conftest import (
     quick_settings,
 )
 
+from palate.catalog.alike import UNKNOWN
 from palate.catalog.item import Item
 from palate.catalog.user import user_key
 from palate.clock import FixedClock
@@ -31,13 +32,14 @@ from palate.releases.directory import ReleaseDirectory
 from palate.releases.release import Release
 from palate.reranking.at_most import AtMost
 from palate.retrieval.content import Content
-from palate.settings import ContentSettings, Settings
+from palate.settings import ContentSettings, CovisitSettings, Settings
 from palate.stores import Stores, close, open_stores, refresh, stream_worker, with_release
 from palate.streaming.replay import Replay
 from palate.surfaces import funnels
 from palate.surfaces.home import generators
 from palate.surfaces.overrides import overridden
 from palate.testing.tiny import waited
+from palate.training.alike import FEW
 from palate.training.dataset import current_columns, read_dataset
 from palate.training.lock import training_lock
 from palate.training.pipeline import train
@@ -66,11 +68,17 @@ def learnt(site: Stores) -> Trained:
     return Trained(site, report, release, told)
 
 
+def weighed(site: Stores) -> Stores:
+    """The site, where what is described alike counts beside what was taken together."""
+    settings = changed(site.settings, covisit=CovisitSettings(content_weight=0.5))
+    return replace(site, settings=settings)
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
     """One training that several tests look at."""
     stores = checkerboard(tmp_path_factory.mktemp("site"))
-    yield learnt(stores)
+    yield learnt(weighed(stores))
     close(stores)
 
 
@@ -205,6 +213,15 @@ def test_a_release_brings_how_it_understands_items_and_what_it_made_of_them(
     assert not set(code[::2].tolist()) & set(code[1::2].tolist())
 
 
+def test_what_is_described_alike_comes_with_the_release_where_covisit_weighs_it(
+    trained: Trained,
+) -> None:
+    alike = with_release(trained.site, trained.release).columns.alike
+    assert alike.rows.shape == (ITEMS, FEW)
+    assert (alike.rows[:, 0] % 2 == np.arange(ITEMS) % 2).all()
+    assert trained.site.columns.alike is UNKNOWN
+
+
 def test_an_item_that_came_after_the_release_is_near_its_like_at_once(trained: Trained) -> None:
     stores = open_stores(trained.site.settings, writer=True)
     worker = stream_worker(stores, CLOCK)
@@ -258,6 +275,7 @@ def test_words_are_hashed_where_that_is_chosen(site: Stores) -> None:
     hashed = changed(site.settings, content=ContentSettings(encoder="hashed"))
     found = learnt(replace(site, settings=hashed)).release
     assert found.content is None
+    assert site.columns.alike is UNKNOWN
     assert with_release(site, found).columns is site.columns.plain
 
 

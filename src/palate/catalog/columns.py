@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats, Rows, Times
+from palate.catalog.alike import UNKNOWN, Alike
 from palate.catalog.attributes import HEADER as FIELDS
 from palate.catalog.attributes import AttributeColumns, forget
 from palate.catalog.content import Hashed
@@ -79,6 +80,8 @@ class ItemColumns:
 
     encoder: ContentEncoder = Hashed()
     """Fills `content`."""
+    alike: Alike = UNKNOWN
+    """What a release found to be described alike."""
 
     def __init__(self, held: MappedArrays, directory: Path | None, *, write: bool) -> None:
         self._held, self._directory, self._write = held, directory, write

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats
+from palate.catalog.alike import Alike
 from palate.catalog.columns import COLUMNS, ItemColumns
 from palate.catalog.encoder import CONTENT_DIM, ContentEncoder
 from palate.catalog.protocol import ItemCatalog, ItemChange
@@ -32,6 +33,11 @@ class Content(Protocol):
     @property
     def codes(self) -> NDArray[np.int16]:
         """As long, (…, 3): what each item is about, -1 where nothing is said."""
+        ...
+
+    @property
+    def alike(self) -> Alike:
+        """Which items are described most like each of those that it knew."""
         ...
 
     @property
@@ -61,7 +67,7 @@ class EncodedColumns(ItemColumns):
         self._vectors, self._codes = brought.vectors, brought.codes
         self._shown, self._coded = brought.version, brought.codes_of
         super().__init__(plain._held, None, write=False)  # noqa: SLF001  a view of the same arrays
-        self.encoder = brought.encoder
+        self.encoder, self.alike = brought.encoder, brought.alike
 
     @property
     def plain(self) -> ItemColumns:

@@ -22,10 +22,13 @@ from palate.stores import Stores, close, current_release, open_stores, with_rele
 from palate.surfaces import funnel
 from palate.surfaces.home import generators
 
+LEARNING = frozenset({"torch", "sklearn", "scipy", "onnx", "lightgbm"})
+"""What the extra `train` brings."""
+
 try:
     from palate.training.pipeline import train as run_training
 except ModuleNotFoundError as error:
-    if error.name not in {"torch", "sklearn", "scipy", "onnx", "lightgbm"}:
+    if error.name not in LEARNING:
         raise
     run_training = None  # type: ignore[assignment]
 

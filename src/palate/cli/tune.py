@@ -7,13 +7,20 @@ from typing import Annotated
 import typer
 from rich.console import Group
 
-from palate.cli.evaluate import Cut, TrainOption, bar, counted, home, trained
+from palate.cli.evaluate import LEARNING, Cut, TrainOption, bar, counted, home, trained
 from palate.cli.output import facts, table_of
 from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.errors import BadInput
-from palate.evaluation.tuning.run import Order, Tuned, tune
+from palate.evaluation.tuning.run import Order, Tuned, nothing_alike, tune
 from palate.settings_files import given, write_tuned
 from palate.stores import close, open_stores
+
+try:
+    from palate.training.alike import alike_today
+except ModuleNotFoundError as error:
+    if error.name not in LEARNING:
+        raise
+    alike_today = nothing_alike  # type: ignore[assignment]
 
 PARTS = ("covisit", "quotas")
 
@@ -59,7 +66,8 @@ def main(  # noqa: PLR0913, PLR0917  the command's options
     stores = open_stores(settings)
     try:
         with bar() as progress:
-            found = tune(stores, order, home, trained if train else counted, progress)
+            learn = trained if train else counted
+            found = tune(stores, order, home, learn, progress, alike_today)
     finally:
         close(stores)
     file = write_tuned(settings.home, found.settings)

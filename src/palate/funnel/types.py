@@ -268,8 +268,9 @@ class Reason:
     """The operator's rule that put it there."""
 
     def by(self, generator: str) -> "Reason":
-        """The same, with the name of the generator that gave it."""
-        return Reason(self.kind, self.rows, self.weights, self.trait, generator, self.rule)
+        """The same, with the name of the generator that gave it, where it names none itself."""
+        named = self.generator or generator
+        return Reason(self.kind, self.rows, self.weights, self.trait, named, self.rule)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats
+from palate.catalog.alike import UNKNOWN, Alike
 from palate.catalog.content import EMBEDDING, FUNCTION_WORDS, LITTLE, fields
 from palate.catalog.encoder import CONTENT_DIM
 from palate.catalog.item import Item
@@ -26,6 +27,7 @@ from palate.models.codes import codes_of
 from palate.models.sentences import MiniLm, Sentences
 from palate.models.tables import read_table, write_table
 
+ALIKE = "alike"
 FACTS, VECTORS, CODES, BOOKS = "content.json", "vectors.npy", "codes.npy", "codebooks.npy"
 Codes: TypeAlias = NDArray[np.int16]
 SENTENCES = 0.7
@@ -140,10 +142,16 @@ class ContentModel:
     """The encoder of a release, and the vectors and codes of the items it knew."""
 
     def __init__(
-        self, facts: ContentFacts, encoder: TermEncoder, items: tuple[Floats, Codes], books: Floats
+        self,
+        facts: ContentFacts,
+        encoder: TermEncoder,
+        items: tuple[Floats, Codes],
+        books: Floats,
+        alike: Alike = UNKNOWN,
     ) -> None:
         self.facts, self.encoder, self._books = facts, encoder, books
         self.vectors, self.codes = items
+        self.alike = alike
 
     @property
     def version(self) -> int:
@@ -165,7 +173,7 @@ class ContentModel:
         encoder = TermEncoder(facts.terms, read_table(folder, Directions), sentences)
         vectors, codes = (np.load(folder / name, mmap_mode="c") for name in (VECTORS, CODES))
         items = np.asarray(vectors), np.asarray(codes)
-        return cls(facts, encoder, items, np.load(folder / BOOKS))
+        return cls(facts, encoder, items, np.load(folder / BOOKS), _alike(folder / ALIKE))
 
     def save(self, folder: Path) -> None:
         """Write facts, directions and centres, and vectors and codes with rows to spare."""
@@ -177,3 +185,14 @@ class ContentModel:
         np.save(folder / VECTORS, np.pad(self.vectors, behind))
         np.save(folder / CODES, np.pad(self.codes, behind, constant_values=-1))
         np.save(folder / BOOKS, self._books)
+        if len(self.alike.rows):
+            (folder / ALIKE).mkdir(exist_ok=True)
+            write_table(folder / ALIKE, self.alike)
+
+
+def _alike(folder: Path) -> Alike:
+    """Map what was found; `UNKNOWN` where nothing was looked for, as in older releases."""
+    if not folder.is_dir():
+        return UNKNOWN
+    arrays = (np.load(folder / f"{name}.npy", mmap_mode="c") for name in Alike._fields)
+    return Alike(*map(np.asarray, arrays))

@@ -5,6 +5,10 @@ back · g^-gamma where it came before. A visitor's score of b is
 sum over history of decay^(steps back) · (n_a + 2)^-alpha · n_b^-beta · C[a, b], so it is the sum of
 what each item of the history gave, and a reason can say how much (MODELS.md, "covisit").
 With `half_life_days`, C and n are what they were worth at the newest event of all.
+
+With `content_weight` w, C[a, b] is C[a, b] + w · cosine(a, b) for the few b that are described most
+like a: pairs that nobody counted yet. They carry an item that nobody took, and say ever less of one
+that many did; being pairs, they weigh the same on any site.
 """
 
 from hashlib import blake2b
@@ -15,11 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Doubles, Floats, Mask, Rows, Times
+from palate.catalog.alike import UNKNOWN, Alike
 from palate.errors import CorruptStore
 from palate.index.exact import best
 from palate.index.slots import outside
 from palate.mapped import Layout, MappedArrays
+from palate.models import covisit_reading as reading
 from palate.models import covisit_table as tables
+from palate.models.covisit_reading import Scaled
 from palate.models.covisit_table import CELL_BYTES, EPOCH, Table
 from palate.settings import CovisitSettings
 
@@ -27,7 +34,7 @@ CAPACITY = 1_024
 FEWEST = 32
 """Neighbours an item keeps at least, whatever the bound."""
 DAY = 86_400.0
-READ_LATER = frozenset({"alpha", "beta", "decay", "history"})
+READ_LATER = frozenset({"alpha", "beta", "decay", "history", "content_weight"})
 """Settings that are used when the table is read; all others shape what is counted."""
 HEAD = np.dtype([("digest", "u8"), ("count", "f8"), ("last", "f8")])
 
@@ -129,43 +136,47 @@ class Covisit:
         return best(rows, (weights / max(float(weights.sum()), 1e-12)).astype(np.float32), limit)
 
     def score(
-        self, history: Rows, servable: NDArray[np.uint8] | Mask, excluded: Rows, limit: int
+        self,
+        history: Rows,
+        servable: NDArray[np.uint8] | Mask,
+        excluded: Rows,
+        limit: int,
+        alike: Alike = UNKNOWN,
     ) -> tuple[Rows, Floats]:
         """Best `limit` servable rows for a history (newest first), without `excluded`."""
-        used, scales = self.scaled(history)
-        rows, sums = tables.totals(used, self.table, scales)
+        rows, sums = reading.totals(self.scaled(history), self.table, alike)
         kept = np.flatnonzero((rows >= 0) & (rows < len(servable)) & (sums > 0.0))
         kept = kept[servable[rows[kept]] != 0]
         kept = kept[outside(rows[kept], excluded)]
         rows = rows[kept]
         return best(rows, (sums[kept] * self._damping(rows)).astype(np.float32), limit)
 
-    def everything(self, history: Rows, size: int) -> Doubles:
+    def everything(self, history: Rows, size: int, alike: Alike = UNKNOWN) -> Doubles:
         """(size,): the score of each of the first `size` rows for a history (newest first)."""
-        used, scales = self.scaled(history)
-        found: Doubles = tables.everything(used, self.table, scales, size)
+        found: Doubles = reading.everything(self.scaled(history), self.table, alike, size)
         seen = np.flatnonzero(found)
-        seen = seen[seen < self.capacity]
         found[seen] *= self._damping(seen)
         return found
 
-    def reasons(self, history: Rows, row: int, limit: int = 3) -> tuple[Rows, Floats]:
+    def reasons(
+        self, history: Rows, row: int, limit: int = 3, alike: Alike = UNKNOWN
+    ) -> tuple[Rows, Floats]:
         """Which items of the history (newest first) gave `row` its score, and how much each."""
-        if not 0 <= row < self.capacity:
-            return np.empty(0, np.int32), np.empty(0, np.float32)
-        used, scales = self.scaled(history)
-        rows, gave, _ = tables.strongest(used, row, self.table, scales, limit)
+        rows, gave, _ = reading.strongest(self.scaled(history), row, self.table, alike, limit)
         return rows, (gave * self._damping(np.array([row]))).astype(np.float32)
 
     def shares_of(
-        self, scaled: tuple[Rows, Doubles], row: int, limit: int = 3
+        self, scaled: Scaled, row: int, limit: int = 3, alike: Alike = UNKNOWN
     ) -> tuple[Rows, Doubles]:
         """As `reasons`, in shares of the score, of a history that is `scaled`: for whole slates."""
-        if not 0 <= row < self.capacity:
-            return np.empty(0, np.int32), np.empty(0)
-        used, scales = scaled
-        rows, gave, total = tables.strongest(used, row, self.table, scales, limit)
+        rows, gave, total = reading.strongest(scaled, row, self.table, alike, limit)
         return rows, gave / total
+
+    def counted_together(self, row: int, other: int) -> bool:
+        """Whether anybody took in both, as far as the table knows."""
+        if not 0 <= row < self.capacity:
+            return False
+        return other in self.table.rows[row, : self.table.sizes[row]]
 
     def pack(self, row: int) -> bytes:
         """One item's record: its count, and its neighbours as far as they are filled."""
@@ -214,28 +225,35 @@ class Covisit:
         newest = max(self._arrays.scalar("newest"), float(times.max()))
         self._arrays.stamp(newest=newest if self._rate else 0.0)
 
-    def scaled(self, history: Rows) -> tuple[Rows, Doubles]:
-        """Items of the history that have neighbours, and what each one's pairs are worth."""
+    def scaled(self, history: Rows) -> Scaled:
+        """A history (newest first), and what its items' neighbours are worth."""
         s = self.settings
         newest = np.asarray(history[: s.history], np.int32)
-        steps = np.flatnonzero((newest >= 0) & (newest < self.capacity))
+        steps = np.flatnonzero(newest >= 0)
         used = newest[steps]
         faded = self._faded(used)
-        counts = self.table.counts[used] * faded
-        return used, faded * s.decay**steps * (counts + 2.0) ** -s.alpha
+        worth = s.decay**steps * (self._counts(used) * faded + 2.0) ** -s.alpha
+        return Scaled(used, faded * worth, s.content_weight * worth)
+
+    def _counts(self, rows: NDArray[np.integer[Any]]) -> Doubles:
+        """How often each item was taken in, in the money of its epoch."""
+        counts: Doubles = self.table.counts.take(rows, mode="clip")
+        counts[rows >= self.capacity] = 0.0
+        return counts
 
     def _faded(self, rows: NDArray[np.integer[Any]]) -> Doubles | float:
         """What 1 in the money of each row's epoch is worth at the newest event of all."""
         if not self._rate:
             return 1.0
         now = float(self._arrays.scalar("newest")) * self._rate
-        begun = np.floor(self.table.last[rows] * self._rate / EPOCH) * EPOCH
+        last = self.table.last.take(rows, mode="clip")
+        begun = np.floor(last * self._rate / EPOCH) * EPOCH
         faded: Doubles = np.exp2(begun - now)
         return faded
 
     def _damping(self, rows: NDArray[np.integer[Any]]) -> Doubles:
         """Hold candidates down for their popularity."""
-        counts = self.table.counts[rows] * self._faded(rows)
+        counts = self._counts(rows) * self._faded(rows)
         damping: Doubles = np.maximum(counts, 1.0) ** -self.settings.beta
         return damping
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Doubles, Floats, Rows, Times
-from palate.jit import kernel, swift
+from palate.jit import kernel
 from palate.mapped import Column, Layout
 
 EPOCH = 32.0
@@ -268,68 +268,3 @@ def shrink(table: Table, keep: int) -> None:
         np.minimum(table.sizes[part], keep, out=table.sizes[part])
     table.rows[:, keep:] = -1
     table.weights[:, keep:] = 0.0
-
-
-@kernel
-def totals(history: Rows, table: Table, scales: Doubles) -> tuple[NDArray[np.int32], Doubles]:
-    """Sum per neighbour what the history gives it, in an open-addressed table (-1: free place)."""
-    pairs = 0
-    for step in range(len(history)):
-        pairs += table.sizes[history[step]]
-    size = 64
-    while size < min(2 * pairs, len(table.sizes)):
-        size *= 2
-    rows, sums = np.full(size, -1, np.int32), np.zeros(size)
-    for step in range(len(history)):
-        row = history[step]
-        for slot in range(table.sizes[row]):
-            other = table.rows[row, slot]
-            place = other & (size - 1)
-            while rows[place] != other and rows[place] >= 0:
-                place = (place + 1) & (size - 1)
-            rows[place] = other
-            sums[place] += scales[step] * table.weights[row, slot]
-    return rows, sums
-
-
-@kernel
-def everything(history: Rows, table: Table, scales: Doubles, size: int) -> Doubles:
-    """(size,): what the history gives to each of the first `size` items."""
-    sums = np.zeros(size)
-    for step in range(len(history)):
-        row = history[step]
-        for slot in range(table.sizes[row]):
-            if table.rows[row, slot] < size:
-                sums[table.rows[row, slot]] += scales[step] * table.weights[row, slot]
-    return sums
-
-
-@swift
-def parts(history: Rows, wanted: int, table: Table, scales: Doubles) -> Doubles:
-    """How much each item of the history gives to one neighbour, which a row holds once at most."""
-    found = np.zeros(len(history))
-    for step in range(len(history)):
-        row, weight = history[step], np.float32(0.0)
-        for slot in range(table.sizes[row]):
-            weight += (
-                table.weights[row, slot] if table.rows[row, slot] == wanted else np.float32(0.0)
-            )
-        found[step] = scales[step] * weight
-    return found
-
-
-@kernel
-def strongest(
-    history: Rows, wanted: int, table: Table, scales: Doubles, limit: int
-) -> tuple[Rows, Doubles, float]:
-    """The `limit` items that give most to one neighbour, most first; how much, and what all do."""
-    left = parts(history, wanted, table, scales)
-    total, most = left.sum(), min(limit, len(left))
-    rows, gave = np.empty(most, np.int32), np.empty(most)
-    for at in range(most):
-        best = np.argmax(left)
-        if left[best] <= 0.0:
-            return rows[:at], gave[:at], total
-        rows[at], gave[at] = history[best], left[best]
-        left[best] = 0.0
-    return rows, gave, total

@@ -27,13 +27,20 @@ class Covisit:
 
     async def generate(self, query: Query, limit: int) -> Candidates:
         history = query.about(self.history)
-        servable = query.servable(self.columns)
-        return Candidates(*self.counts.score(history, servable, query.excluded, limit))
+        servable, alike = query.servable(self.columns), self.columns.alike
+        return Candidates(*self.counts.score(history, servable, query.excluded, limit, alike))
 
     def explain(self, query: Query, row: int) -> Reason:
         if query.seed_item >= 0:
-            return Reason("similar_to_item", (query.seed_item,), (1.0,))
+            return self._beside(query.seed_item, row)
         history = query.about(self.history)
         scaled = query.once("covisit", lambda: self.counts.scaled(history))
-        rows, shares = self.counts.shares_of(scaled, row, TOLD)
+        rows, shares = self.counts.shares_of(scaled, row, TOLD, self.columns.alike)
         return Reason("because_of_items", tuple(rows.tolist()), tuple(shares.tolist()))
+
+    def _beside(self, seed: int, row: int) -> Reason:
+        """Nobody is said to have chosen both where it is only described alike."""
+        if self.counts.counted_together(seed, row):
+            return Reason("similar_to_item", (seed,), (1.0,))
+        cosine = float(self.columns.content[seed] @ self.columns.content[row])
+        return Reason("similar_to_item", (seed,), (cosine,), generator="content")

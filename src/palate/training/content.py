@@ -24,7 +24,8 @@ from palate.models.content import (
     said,
     upright,
 )
-from palate.models.sentences import Sentences
+from palate.models.sentences import MiniLm, Sentences, TextCache
+from palate.stores import Stores
 from palate.training.codes import fit_codebooks
 
 LEAST_SEEN = 2
@@ -38,6 +39,19 @@ PASSES = 4
 FAINT = 1e-4
 """Directions weaker than this share of the strongest are noise."""
 CHUNK = 20_000
+SENTENCES = "sentences.db"
+"""In the site's folder: what the language model said of texts; may be deleted."""
+
+
+def encoder_of(stores: Stores) -> TermEncoder | None:
+    """How a release of this site is to understand items; None where their words are hashed."""
+    seed, chosen = stores.settings.training.seed, stores.settings.content.encoder
+    if chosen == "hashed":
+        return None
+    if chosen == "tfidf":
+        return learn_encoder(stores.items, seed)
+    cache = TextCache(stores.settings.path(SENTENCES))
+    return learn_encoder(stores.items, seed, MiniLm.open(cache))
 
 
 def learn_encoder(
@@ -65,7 +79,8 @@ def model_of(name: str, encoder: TermEncoder, columns: ItemColumns, seed: int) -
     facts = ContentFacts(encoder=name, version=columns.version, terms=encoder.terms.names)
     vectors = columns.content[: columns.size]
     books = fit_codebooks(vectors, seed)
-    return ContentModel(facts, encoder, (vectors, codes_of(vectors, books)), books)
+    codes = codes_of(vectors, books)
+    return ContentModel(facts, encoder, (vectors, codes), books, columns.alike)
 
 
 def _sample(items: ItemCatalog, seed: int) -> list[Item]:

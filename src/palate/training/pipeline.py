@@ -26,14 +26,14 @@ from palate.clock import Clock, SystemClock
 from palate.features.measured import write_measured
 from palate.features.vector import layout_hash, meanings
 from palate.models.content import TermEncoder
-from palate.models.sentences import MiniLm, TextCache
 from palate.models.two_tower import TwoTower
 from palate.releases.directory import ReleaseDirectory
 from palate.releases.manifest import Manifest
 from palate.releases.release import CONTENT, RANKER, TOWER, Release
 from palate.stores import Stores, current_release
+from palate.training.alike import nearest
 from palate.training.checkpoint import Checkpoints, begun
-from palate.training.content import learn_encoder, model_of
+from palate.training.content import encoder_of, model_of
 from palate.training.dataset import Dataset, current_columns, read_dataset
 from palate.training.export import export_tower
 from palate.training.lock import training_lock
@@ -60,9 +60,6 @@ REFITTED = (
     " tower knows all of it. It went on from the same weights, so the scales agree, but its scores"
     " are somewhat better than those the ranker was trained and judged on."
 )
-
-SENTENCES = "sentences.db"
-"""In the site's folder: what the language model said of texts; may be deleted."""
 
 
 def train(
@@ -99,7 +96,7 @@ class _Run:
 
     def run(self, releases: ReleaseDirectory) -> TrainingReport:
         self.content = self._content()
-        columns = current_columns(self.stores, self.content)
+        columns = self._columns()
         self.stores = replace(self.stores, columns=columns)
         data = self._read(columns)
         engaged = int(data.engaged.sum())
@@ -134,13 +131,17 @@ class _Run:
 
     def _content(self) -> TermEncoder | None:
         """How this release is to understand items; None where their words are hashed."""
-        if self.stores.settings.content.encoder == "hashed":
-            return None
-        self.progress("content", 0.0, "placing the words of the catalogue")
-        if self.stores.settings.content.encoder == "tfidf":
-            return learn_encoder(self.stores.items, self.settings.seed)
-        cache = TextCache(self.stores.settings.path(SENTENCES))
-        return learn_encoder(self.stores.items, self.settings.seed, MiniLm.open(cache))
+        if self.stores.settings.content.encoder != "hashed":
+            self.progress("content", 0.0, "placing the words of the catalogue")
+        return encoder_of(self.stores)
+
+    def _columns(self) -> ItemColumns:
+        """The catalogue as it is now, with what is alike where co-visitation is to know it."""
+        columns = current_columns(self.stores, self.content)
+        if self.content is not None and self.stores.settings.covisit.content_weight > 0.0:
+            self.progress("content", 0.5, "looking for what is described alike")
+            columns.alike = nearest(columns.content[: columns.size], self.settings.seed)
+        return columns
 
     def _ranker(
         self, data: Dataset, tower: TowerOutcome, solved: Solved, live: Release | None

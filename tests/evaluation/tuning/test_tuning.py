@@ -16,6 +16,7 @@ from palate.events.batch import EventBatch
 from palate.events.kinds import Event
 from palate.settings import CovisitSettings
 from palate.stores import Stores
+from palate.training.alike import alike_today
 
 EVENTS = past() + future(np.random.default_rng(1))
 QUICK = Order(budget=6)
@@ -60,13 +61,19 @@ def test_the_future_changes_nothing(tmp_path: Path) -> None:
 
 def test_a_found_setting_is_as_good_as_the_judge_says(tmp_path: Path) -> None:
     stores = site(tmp_path)
-    told = found(stores, Order(("covisit",), budget=20))
-    tuned_on = inside(batch_of(stores), "time")
-    judge = CovisitJudge(tuned_on, drawn(tuned_on.cut, 2_000, 1), CovisitSettings())
+    order = Order(("covisit",), budget=20)
+    told = tune(stores, order, home, untrained, silent, alike_today)
+    tuned_on, alike = inside(batch_of(stores), "time"), alike_today(stores)
+    judge = CovisitJudge(tuned_on, drawn(tuned_on.cut, 2_000, 1), CovisitSettings(), alike)
     assert told.numbers["covisit_ndcg"] == judge(told.settings["covisit"])
     assert told.numbers["covisit_ndcg"] >= told.numbers["covisit_ndcg_before"]
     assert set(told.settings["covisit"]) == set(GRIDS)
     assert told.tried <= 20
+
+
+def test_without_a_word_about_the_items_their_likeness_is_not_tuned(tmp_path: Path) -> None:
+    told = found(site(tmp_path), Order(("covisit",), budget=20))
+    assert set(told.settings["covisit"]) == set(GRIDS) - {"content_weight"}
 
 
 def test_what_the_operator_has_set_is_left_alone(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 
 from palate.arrays import Rows, Times
+from palate.catalog.alike import UNKNOWN, Alike
 from palate.evaluation.metrics import ndcg
 from palate.evaluation.slates import Slates, World
 from palate.evaluation.split import Case, people
@@ -24,6 +25,7 @@ GRIDS: Mapping[str, Sequence[float]] = {
     "back": (0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0),
     "half_life_days": (0.0, 7.0, 30.0, 90.0, 180.0, 365.0, 1_000.0),
     "history": (5, 10, 20, 50, 100),
+    "content_weight": (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0),
 }
 CUT = 10
 
@@ -35,12 +37,18 @@ class CovisitJudge:
     The first by itself ends at popularity, which other generators know better.
     """
 
-    def __init__(self, past: Inside, cases: Sequence[Case], start: CovisitSettings) -> None:
+    def __init__(
+        self,
+        past: Inside,
+        cases: Sequence[Case],
+        start: CovisitSettings,
+        alike: Alike = UNKNOWN,
+    ) -> None:
         at = past.cut.counted
         self._users = people(past.batch)[at]
         self._items: Rows = past.batch.item[at]
         self._times: Times = past.batch.time[at]
-        self._cases, self._start = cases, start
+        self._cases, self._start, self._alike = cases, start, alike
         size = int(past.batch.item.max(initial=0)) + 1
         self._servable = np.ones(size, np.uint8)
         nothing = np.zeros(size)
@@ -51,7 +59,7 @@ class CovisitJudge:
         settings = settled(self._start, point)
         model = self._model(settings)
         lists = [
-            model.score(case.history[::-1], self._servable, case.taken, CUT)[0]
+            model.score(case.history[::-1], self._servable, case.taken, CUT, self._alike)[0]
             for case in self._cases
         ]
         later = [case.relevant for case in self._cases]

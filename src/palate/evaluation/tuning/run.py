@@ -1,15 +1,17 @@
 """A whole tuning: co-visitation's settings, then the quotas of Home's generators."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeAlias
+from zlib import crc32
 
 import msgspec
 
+from palate.catalog.alike import UNKNOWN, Alike
 from palate.evaluation.as_of import read_all
 from palate.evaluation.run import FunnelOf, Learn, Progress
 from palate.evaluation.split import Protocol
@@ -28,6 +30,14 @@ ASKED = 2_000
 """Questions that co-visitation is asked at most."""
 ASKED_ALL = 600
 """Questions that every generator is asked at most."""
+
+
+AlikeOf: TypeAlias = Callable[[Stores], Alike]
+
+
+def nothing_alike(_: Stores) -> Alike:
+    """Where nothing is known of what items are."""
+    return UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +72,26 @@ class _Site:
     stores: Stores
     entries: list[Logged]
     past: Inside
+    alike_of: AlikeOf
 
 
 def tune(
-    site: Stores, order: Order, funnel_of: FunnelOf, learn: Learn, progress: Progress
+    site: Stores,
+    order: Order,
+    funnel_of: FunnelOf,
+    learn: Learn,
+    progress: Progress,
+    alike_of: AlikeOf = nothing_alike,
 ) -> Tuned:
     """Find settings on validation data inside train. The site is only read, but for the journal.
 
-    Interrupted, it goes on where it was when it is called again with the same order and log.
-    Raises BadInput where there are too few events.
+    `alike_of` says what the next release would find to be described alike. Interrupted, it goes on
+    where it was when it is called again with the same order and log. Raises BadInput where there
+    are too few events.
     """
     entries = read_all(site.log, partial(progress, "read the log"))
     batch = EventBatch.encode(entries, lambda ids: site.items.rows(ids, create=False))
-    at = _Site(site, entries, inside(batch, order.protocol))
+    at = _Site(site, entries, inside(batch, order.protocol), alike_of)
     journal = Journal(site.settings.home, f"{len(batch)} {order.protocol} {order.seed}")
     found = Tuned({}, {}, 0, ())
     if "covisit" in order.parts:
@@ -92,9 +109,12 @@ def tune(
 
 def _covisit(at: _Site, order: Order, journal: Journal, progress: Progress) -> Tuned:
     start = at.stores.settings.covisit
-    fixed = order.fixed.get("covisit", ())
-    judge = CovisitJudge(at.past, drawn(at.past.cut, ASKED, order.seed), start)
-    about = _digest({name: getattr(start, name) for name in ("neighbours", "megabytes")})
+    progress("covisit", 0.0)
+    alike = at.alike_of(at.stores)
+    fixed = [*order.fixed.get("covisit", ()), *([] if len(alike.rows) else ["content_weight"])]
+    judge = CovisitJudge(at.past, drawn(at.past.cut, ASKED, order.seed), start, alike)
+    told_of = {name: getattr(start, name) for name in ("neighbours", "megabytes")}
+    about = _digest(told_of | {"alike": crc32(alike.rows.tobytes())})
     remembering = journal.remembering(f"covisit {about}", judge)
     tried = 0
 
