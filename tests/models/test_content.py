@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hypothesis import given as supposing
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from palate.arrays import Floats
@@ -78,6 +79,7 @@ def test_huge_numbers_keep_their_direction() -> None:
     np.testing.assert_allclose(upright(np.array([[3e300, 4e300]])), [[0.6, 0.8]], rtol=1e-6)
 
 
+@settings(deadline=None)
 @supposing(st.lists(st.sampled_from((*NAMES, "zyx")), max_size=8))
 def test_items_are_encoded_alone_or_together_with_the_same_result(words: list[str]) -> None:
     items = [Item(item_id=word, title=" ".join(words), tags=(word,)) for word in words]
