@@ -109,8 +109,7 @@ class StreamingSettings(Part, frozen=True):
 class CovisitSettings(Part, frozen=True):
     """``[covisit]``: which items follow which.
 
-    Where one of the first six settings changes, the stream worker counts the whole log again when
-    it starts next; the others take effect at the next start alone.
+    Where one of the first six changes, the worker counts the whole log again when it starts next.
     """
 
     window: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
