@@ -1,5 +1,6 @@
 """List the releases of a site, look into one, promote one, go back to the one before."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,9 @@ from palate.releases.directory import ReleaseDirectory
 from palate.releases.manifest import Manifest
 
 app = typer.Typer(no_args_is_help=True)
+
+ERROR, DECILE = "/ece", "/decile_"
+"""How the manifest names a head's numbers of calibration."""
 
 NameArgument = Annotated[str, typer.Argument(help="A release's name, as `list` prints it.")]
 
@@ -56,13 +60,16 @@ def show(name: NameArgument, site: SiteOption = Path(), as_json: JsonOption = Fa
     Example: **palate releases show 20261124-101500-3f2a**
     """
     manifest = _directory(site).manifest(name)
-    parts = {"data": manifest.data, "metrics": manifest.metrics, "seconds": manifest.seconds}
+    deciles = {name for name in manifest.metrics if DECILE in name}
+    metrics = {name: each for name, each in manifest.metrics.items() if name not in deciles}
+    parts = {"data": manifest.data, "metrics": metrics, "seconds": manifest.seconds}
     text = [f"{name}, made {_moment(manifest)} by palate {manifest.version}"]
     text += [f"  {verdict.sentence}" for verdict in manifest.verdicts]
     text += [f"  Note: {note}" for note in manifest.notes]
     for part, numbers in parts.items():
         text += ["", f"{part}:"] if numbers else []
         text += [f"  {key} = {value:.6g}" for key, value in sorted(numbers.items())]
+    text += _calibration(manifest.metrics)
     facts(manifest, as_json=as_json, table="\n".join(text))
 
 
@@ -87,6 +94,17 @@ def rollback(site: SiteOption = Path(), as_json: JsonOption = False) -> None:  #
     """
     name = _directory(site).rollback()
     facts({"current": name}, as_json=as_json, table=f"{name} is live again")
+
+
+def _calibration(metrics: Mapping[str, float]) -> list[str]:
+    """Each head's error, and what came true over what was promised by decile, as lines."""
+    heads = [name.removesuffix(ERROR) for name in metrics if name.endswith(ERROR)]
+    lines = ["", "calibration: error, then observed / predicted by decile, least likely first:"]
+    for head in heads:
+        tenths = (metrics.get(f"{head}{DECILE}{n}") for n in range(1, 11))
+        told = " ".join(" -  " if tenth is None else f"{tenth:.2f}" for tenth in tenths)
+        lines.append(f"  {head.rpartition('/')[2]:9} {metrics[head + ERROR]:.4f}  {told}")
+    return lines if heads else []
 
 
 def _directory(site: Path) -> ReleaseDirectory:
