@@ -109,7 +109,9 @@ class StreamingSettings(Part, frozen=True):
 class CovisitSettings(Part, frozen=True):
     """``[covisit]``: which items follow which.
 
-    Where one of the first six changes, the worker counts the whole log again when it starts next.
+    Where one of the first six settings changes, the stream worker counts the whole log again when
+    it starts next; the others take effect at the next start alone, `content_weight` with the next
+    release.
     """
 
     window: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
@@ -133,7 +135,8 @@ class CovisitSettings(Part, frozen=True):
     history: Annotated[int, msgspec.Meta(ge=1, le=200)] = 20
     """Newest items of the history that are read."""
     content_weight: Amount = 0.0
-    """So many pairs are added where two items are described alike; the next release finds which."""
+    """So many pairs are added where two items are described alike (times their cosine); the next
+    release finds which those are. 0 for none."""
 
 
 class RetrievalSettings(Part, frozen=True):
