@@ -95,7 +95,7 @@ def network(parts: Sequence[Part], seed: int) -> Answer:
     torch.manual_seed(seed)
     started, model = process_time(), OfFields()
     average, best = copy.deepcopy(model).eval(), copy.deepcopy(model)
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": [model.embedding.weight, model.straight.weight], "weight_decay": DECAY},
         {"params": [*model.body.parameters(), *model.head.parameters()]},
     ]
@@ -104,7 +104,8 @@ def network(parts: Sequence[Part], seed: int) -> Answer:
     for epoch in range(EPOCHS):
         for fields, opened in _batches(parts[0]):
             optimizer.zero_grad()
-            functional.binary_cross_entropy_with_logits(model(fields), opened).backward()
+            loss = functional.binary_cross_entropy_with_logits(model(fields), opened)
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             _follow(average, model)
         auc = roc_auc_score(parts[1].opened, _told(average, parts[1]))
@@ -121,7 +122,7 @@ def network(parts: Sequence[Part], seed: int) -> Answer:
 
 def _batches(part: Part) -> Iterator[tuple[Tensor, Tensor]]:
     fields, opened = torch.from_numpy(part.fields), torch.from_numpy(part.opened)
-    for which in torch.randperm(len(opened)).split(BATCH):
+    for which in torch.split(torch.randperm(len(opened)), BATCH):
         yield fields[which], opened[which]
 
 
@@ -133,7 +134,7 @@ def _follow(average: nn.Module, model: nn.Module) -> None:
 
 def _told(model: nn.Module, part: Part) -> NDArray[np.float64]:
     with torch.inference_mode():
-        logits = [model(each) for each in torch.from_numpy(part.fields).split(8 * BATCH)]
+        logits = [model(each) for each in torch.split(torch.from_numpy(part.fields), 8 * BATCH)]
         return np.asarray(torch.sigmoid(torch.cat(logits)).numpy(), np.float64)
 
 
