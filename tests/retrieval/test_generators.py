@@ -22,7 +22,7 @@ from palate.retrieval.two_tower import TwoTower
 from palate.settings import CovisitSettings
 from palate.testing.generators import proposed
 from palate.testing.tiny import GENRES, tiny_names, tiny_row, tiny_stores, tiny_world
-from palate.training.alike import nearest
+from palate.training.content import nearest
 
 STORES = tiny_stores()
 COMEDY = tiny_world().query("u1")

@@ -10,7 +10,7 @@ from palate.catalog.alike import UNKNOWN
 from palate.index import opening
 from palate.settings import ContentSettings
 from palate.testing.tiny import GENRES, tiny_names, tiny_stores
-from palate.training.alike import FEW, alike_today, nearest
+from palate.training.content import FEW, alike_today, nearest
 
 
 def test_the_nearest_come_first_and_an_item_is_not_beside_itself() -> None:

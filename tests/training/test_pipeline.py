@@ -39,7 +39,7 @@ from palate.surfaces import funnels
 from palate.surfaces.home import generators
 from palate.surfaces.overrides import overridden
 from palate.testing.tiny import waited
-from palate.training.alike import FEW
+from palate.training.content import FEW
 from palate.training.dataset import current_columns, read_dataset
 from palate.training.lock import training_lock
 from palate.training.pipeline import train

@@ -31,9 +31,8 @@ from palate.releases.directory import ReleaseDirectory
 from palate.releases.manifest import Manifest
 from palate.releases.release import CONTENT, RANKER, TOWER, Release
 from palate.stores import Stores, current_release
-from palate.training.alike import nearest
 from palate.training.checkpoint import Checkpoints, begun
-from palate.training.content import encoder_of, model_of
+from palate.training.content import encoder_of, model_of, nearest
 from palate.training.dataset import Dataset, current_columns, read_dataset
 from palate.training.export import export_tower
 from palate.training.lock import training_lock

@@ -16,7 +16,7 @@ from palate.events.batch import EventBatch
 from palate.events.kinds import Event
 from palate.settings import CovisitSettings
 from palate.stores import Stores
-from palate.training.alike import alike_today
+from palate.training.content import alike_today
 
 EVENTS = past() + future(np.random.default_rng(1))
 QUICK = Order(budget=6)
