@@ -250,8 +250,12 @@ class GateSettings(Part, frozen=True):
 class ExploreSettings(Part, frozen=True):
     """``[explore]``: slots given to items in order to learn about them."""
 
+    method: Literal["thompson", "greedy"] = "thompson"
+    """`thompson` draws by what is known of each item, `greedy` gives a slot away now and then."""
+    share: Share = 0.1
+    """Of Home's slots, with `thompson`; `"explore.every"` of a surface says every how many."""
     epsilon: Share = 0.1
-    """Probability with which a slot that may explore does so."""
+    """`thompson`: share of the draws that is uniform; `greedy`: how often a slot explores."""
 
 
 class PageSettings(Part, frozen=True):

@@ -18,6 +18,8 @@ from palate.reranking.explore import Explore
 from palate.testing.queries import queries, shared, slates, with_columns
 from palate.testing.tiny import GENRES, tiny_names, tiny_stores, tiny_world
 
+UNKNOWN = 59
+"""Row of the item that the catalogue never heard of: it has no genre."""
 EVERYTHING = Slate(np.arange(59, dtype=np.int32), np.linspace(1, 0, 59, dtype=np.float32))
 
 
@@ -39,7 +41,7 @@ def genres(slate: Slate, size: int) -> list[str]:
 def test_no_window_holds_more_than_its_cap_unless_nothing_else_is_left(
     query: Query, slate: Slate, cap: int, window: int
 ) -> None:
-    rule = InWindow("w", cap, window, "categories")
+    rule, slate = InWindow("w", cap, window, "categories"), slate.take(slate.rows != UNKNOWN)
     page = min(query.size, len(slate))
     out = composed(query, slate, rule)
     kinds, broken = genres(out, page), 0
@@ -146,7 +148,8 @@ def test_exploration_keeps_within_the_rules(query: Query, draw: int) -> None:
         AtLeast("h", where('"horror" in categories'), 0.25),
     )
     page = composed(query, EVERYTHING, *rules)
-    explored = Explore(1.0, first=2, every=3, within=rules).apply(query, page)
+    rule = Explore(1.0, first=2, every=3, within=rules)
+    explored = rule.apply(query, with_columns(rule, page))
     assert explored.rows[0] == 58
     assert explored.rows[3] == 44
     kinds = genres(explored, query.size)

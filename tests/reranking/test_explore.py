@@ -11,7 +11,11 @@ from palate.reranking.explore import Explore
 from palate.testing.queries import shared
 from palate.testing.tiny import tiny_world
 
-SLATE = Slate(np.arange(30, dtype=np.int32), np.linspace(1, 0, 30, dtype=np.float32))
+SLATE = Slate(
+    np.arange(30, dtype=np.int32),
+    np.linspace(1, 0, 30, dtype=np.float32),
+    {"creator": np.arange(30, dtype=np.int32)},
+)
 PAGE = 10
 
 

@@ -14,14 +14,16 @@ from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.clock import SystemClock
 from palate.errors import NotFound
 from palate.funnel.types import Answer, Query
+from palate.rules.decode import from_file
 from palate.serving.bodies import Ask
 from palate.serving.names import Named
 from palate.serving.reasons import deeds, reason_body
 from palate.serving.routes.asking import check
 from palate.serving.visitors import Visitors, who
-from palate.stores import Stores, open_stores, unfolded
+from palate.stores import Stores, open_rules, open_stores, unfolded
 from palate.surfaces import funnel
 from palate.surfaces.overrides import certain
+from palate.surfaces.steered.program import Program, together
 
 app = typer.Typer()
 SESSION = "session:"
@@ -46,12 +48,12 @@ def main(
     Example: **palate recommend --user u1 --limit 5**
     """
     stores = open_stores(settings_of(site))
-    built = certain(funnel(surface, stores))
+    built = funnel(surface, stores)
     ask = ask_of(user, surface, limit, item)
     check(ask, stores.settings.serving.max_limit)
     remark_unfolded(stores)
     query = query_of(stores, ask)
-    answer = asyncio.run(built.answer(query))
+    answer = asyncio.run(certain(program_of(stores).steer(built, query)).answer(query))
     entries = described(stores, query, answer)
     release = stores.release.name if stores.release else None
     facts(
@@ -93,7 +95,18 @@ def query_of(stores: Stores, ask: Ask) -> Query:
         region=visitor.region,
         age=visitor.age,
         follows=visitor.creators(stores.columns),
+        values=visitor.values,
     )
+
+
+def program_of(stores: Stores) -> Program:
+    """The rules of the site, as servers obey them."""
+    book = open_rules(stores.settings)
+    try:
+        rules = together(from_file(stores.settings.rules), book.read().rules)
+    finally:
+        book.close()
+    return Program.standing(rules, stores)
 
 
 def row_of(stores: Stores, item_id: str) -> int:

@@ -13,7 +13,15 @@ from rich.console import Group
 from rich.table import Table
 
 from palate.cli.output import facts, table_of
-from palate.cli.recommend import WHO, SurfaceOption, ask_of, query_of, remark_unfolded, row_of
+from palate.cli.recommend import (
+    WHO,
+    SurfaceOption,
+    ask_of,
+    program_of,
+    query_of,
+    remark_unfolded,
+    row_of,
+)
 from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.events.kinds import Signal
 from palate.funnel.types import Query
@@ -52,7 +60,8 @@ def main(
 async def _follow(stores: Stores, ask: Ask, item: str) -> Whereabouts:
     row = row_of(stores, item)
     query = query_of(stores, ask)
-    found = await locate(certain(funnel(ask.surface, stores)), query, row)
+    steered = program_of(stores).steer(funnel(ask.surface, stores), query)
+    found = await locate(certain(steered), query, row)
     if found.part == "hide_policy":
         problem = HidePolicy(stores.columns).problem(query, row)
         return replace(found, sentence=f"policy hides it: {problem}")

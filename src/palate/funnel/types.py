@@ -196,6 +196,8 @@ class Slate:
     """True where the item is there to be learnt about; None is nowhere."""
     propensity: Floats | None = None
     """Probability with which the item got its position; None is 1 everywhere."""
+    policy: str = ""
+    """What was left to chance, in words; "" where nothing was."""
     marks: "Mapping[int, Reason]" = field(default_factory=dict)
     """By row: what an operator's rule says of an item that it favours."""
     notes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
@@ -216,6 +218,7 @@ class Slate:
             {name: column[which] for name, column in self.columns.items()},
             None if self.explore is None else self.explore[which],
             None if self.propensity is None else self.propensity[which],
+            self.policy,
             self.marks,
             self.notes,
             self.relaxed,

@@ -52,7 +52,9 @@ class Diversify:
         if page < 2:  # noqa: PLR2004  a single item is as diverse as can be
             return slate
         spread = max(float(slate.scores.max() - slate.scores[page - 1]), 1e-9)
-        merit = (slate.scores / np.float32(spread)).astype(np.float32)
+        # From the best down: scores that are all alike would else drown what an item adds.
+        below = slate.scores - slate.scores.max()
+        merit = (below / np.float32(spread)).astype(np.float32)
         vectors = _vectors(
             slate.columns["content"], slate.columns["categories"], np.float32(self.category_share)
         )

@@ -1,41 +1,56 @@
 """Some slots are given away by lot, so that we learn of items we know too little about."""
 
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from palate.arrays import Doubles, Floats, Rows
+from palate.features.folds import ITEM_SLOT
+from palate.features.items import TABLE, ItemStates
 from palate.funnel.types import Query, Slate
+from palate.jit import kernel
 from palate.reranking.editorial.constraint import Constraint
+from palate.reranking.thompson import Counts, Posterior, decided, policy, posterior
 from palate.stores import Stores
+
+Places: TypeAlias = NDArray[np.intp]
+
+SLOTS = np.array([ITEM_SLOT[n] for n in ("shown_30d", "clicked_30d", "engaged_30d")], np.int64)
 
 
 @dataclass(frozen=True, slots=True)
 class Explore:
-    """ε-greedy, with the probability of every choice on record.
+    """Thompson sampling or ε-greedy, with the probability of every choice on record.
 
-    Every so many slots of the page one may explore: with probability ε it is given to a uniform
-    draw from what was ranked but did not make the page (the shortlist's rest and the items of
-    exploring generators); the item it would have had changes places with the drawn one. With a
-    pool of m items that gives each of them the slot with probability ε/m, whatever the other slots
-    drew, and leaves it to its owner with 1 - ε. All other slots are certain.
+    With `states` every so many slots of the page are for exploration: they go to items that nobody
+    is sure of yet, drawn by `reranking.thompson`, and what stood there moves down one place.
+    Without, such a slot is given away with probability ε only, to a uniform draw from what was
+    ranked but did not make the page (the shortlist's rest and the items of exploring generators),
+    which changes places with its owner. All other slots are certain.
     """
 
     epsilon: float
-    """Probability with which a slot that may explore does so."""
+    """With `states`: the share of the draws that is uniform. Without: the probability with which a
+    slot that may explore does so. 0 turns exploration off."""
     first: int = 4
     """The first position, from 1, that may."""
     every: int = 4
     """Then every so many positions."""
     most: int = 120
     """Items at most that it draws from."""
+    per_creator: int = 2
+    """Items of one creator at most among these, so at most so many on a page."""
+    states: ItemStates | None = None
+    """How often each item was shown and taken."""
     within: tuple[Constraint, ...] = ()
     """Operators' constraints that hold of the page whatever is drawn."""
 
     @property
     def reads(self) -> tuple[str, ...]:
-        return ()
+        own = ("creator",) if self.states is None else ("creator", "content")
+        return tuple(dict.fromkeys([*own, *(name for each in self.within for name in each.reads)]))
 
     @property
     def required(self) -> bool:
@@ -43,38 +58,118 @@ class Explore:
 
     @classmethod
     def default(cls, stores: Stores) -> Self:
-        return cls(stores.settings.explore.epsilon)
+        asked = stores.settings.explore
+        if asked.method == "greedy":
+            return cls(asked.epsilon)
+        every = max(1, round(1.0 / asked.share)) if asked.share else 0
+        return cls(asked.epsilon if every else 0.0, every=max(every, 1), states=stores.states)
 
     def apply(self, query: Query, slate: Slate) -> Slate:
         page = min(query.size, len(slate))
         slots = self._slots(slate, page)
-        pool = self._pool(query, slate, slots) if self.epsilon > 0 and len(slots) else slots[:0]
-        slots = slots[: len(pool)]
+        if self.epsilon <= 0 or not len(slots):
+            return slate
+        pool = self._pool(query, slate, slots)
+        if self.states is not None:
+            return self._sampled(query, slate, slots, pool, self.states)
+        return self._greedy(query, slate, slots[: len(pool)], pool)
+
+    def _greedy(self, query: Query, slate: Slate, slots: Places, pool: Places) -> Slate:
         if not len(slots):
             return slate
         dice = query.dice("explore")
         given = slots[dice.random(len(slots)) < self.epsilon]
         drawn = pool[dice.permutation(len(pool))[: len(given)]]
-        order = np.arange(len(slate))
-        order[given], order[drawn] = drawn, given
         propensity = np.ones(len(slate), np.float32)
         propensity[slots] = 1 - self.epsilon
         propensity[given] = self.epsilon / len(pool)
-        explore = np.zeros(len(slate), np.bool_)
-        explore[given] = True
-        return replace(slate.take(order), explore=explore, propensity=propensity)
+        told = f"greedy epsilon={self.epsilon:g} pool={len(pool)} slots={len(slots)}"
+        return _explored(_swapped(slate, given, drawn), given, propensity, told)
 
-    def _slots(self, slate: Slate, page: int) -> NDArray[np.intp]:
+    def _sampled(
+        self, query: Query, slate: Slate, slots: Places, pool: Places, states: ItemStates
+    ) -> Slate:
+        places = np.append(np.arange(min(query.size, len(slate))), pool)
+        counts = counts_of(states, slate.rows[places], query.now)
+        found = posterior(counts, slate.columns["content"][places], slate.scores[places])
+        page = len(places) - len(pool)
+        open_ = np.flatnonzero(~decided(found, counts, float(found.mean[page - 1]))[page:])
+        slots = slots[: len(open_)]
+        if not len(slots):
+            return slate
+        pool, some = pool[open_], Posterior(found.a[page:][open_], found.b[page:][open_])
+        chosen = policy(slate.rows[pool], some, len(slots))
+        drawn = chosen.draw(self.epsilon, query.dice("explore"))
+        propensity = np.ones(len(slate), np.float32)
+        propensity[slots] = chosen.propensity(self.epsilon)[np.arange(len(slots)), drawn]
+        told = f"thompson epsilon={self.epsilon:g} pool={len(pool)} slots={len(slots)}"
+        placed = _swapped if self.within else _inserted
+        return _explored(placed(slate, slots, pool[drawn]), slots, propensity, told)
+
+    def _slots(self, slate: Slate, page: int) -> Places:
         """Places that may explore: not those that an operator's rule gave away."""
         slots = np.arange(self.first - 1, page, self.every)
         if not slate.marks:
             return slots
         return slots[[row not in slate.marks for row in slate.rows[slots].tolist()]]
 
-    def _pool(self, query: Query, slate: Slate, slots: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Places of the items that may be drawn."""
+    def _pool(self, query: Query, slate: Slate, slots: Places) -> Places:
+        """Places of the items that may be drawn, the best first."""
         page = min(query.size, len(slate))
         pool = np.arange(page, min(len(slate), page + self.most))
         for each in self.within:
             pool = pool[each.admits(query, slate, slots.tolist())[pool]]
-        return pool
+        return pool[_few_of_each(slate.columns["creator"][pool], self.per_creator)]
+
+
+def counts_of(states: ItemStates, rows: Rows, now: float) -> Counts:
+    """What the site has seen of each row, as of `now`."""
+    shown, clicked, engaged = _decayed(states.counters, rows, SLOTS, TABLE.rate[SLOTS], now)
+    return Counts(shown, np.minimum(clicked, shown), engaged)
+
+
+@kernel
+def _decayed(
+    counters: Doubles, rows: Rows, slots: NDArray[np.int64], rates: Doubles, now: float
+) -> Floats:
+    """(slots, rows): counters as of `now`; 0 for rows that have none yet."""
+    found = np.zeros((len(slots), len(rows)), np.float32)
+    for i in range(len(rows)):
+        if rows[i] < len(counters):
+            for s in range(len(slots)):
+                value, as_of = counters[rows[i], slots[s]]
+                found[s, i] = value * 2.0 ** (-max(now - as_of, 0.0) * rates[s])
+    return found
+
+
+def _few_of_each(creators: NDArray[np.int32], cap: int) -> NDArray[np.bool_]:
+    """True for the first `cap` of each creator, and for whatever has none."""
+    order = np.argsort(creators, kind="stable")
+    sorted_ = creators[order]
+    before = np.arange(len(creators)) - np.searchsorted(sorted_, sorted_)
+    kept = np.empty(len(creators), np.bool_)
+    kept[order] = (before < cap) | (sorted_ < 0)
+    return kept
+
+
+def _swapped(slate: Slate, slots: Places, drawn: Places) -> Slate:
+    """The drawn and the owners of the slots change places."""
+    order = np.arange(len(slate))
+    order[slots], order[drawn] = drawn, slots
+    return slate.take(order)
+
+
+def _inserted(slate: Slate, slots: Places, drawn: Places) -> Slate:
+    """The drawn stand in the slots; what stood there and below moves down."""
+    order = np.empty(len(slate), np.intp)
+    free = np.ones(len(slate), np.bool_)
+    free[slots] = False
+    order[slots] = drawn
+    order[free] = np.delete(np.arange(len(slate)), drawn)
+    return slate.take(order)
+
+
+def _explored(slate: Slate, slots: Places, propensity: Floats, told: str) -> Slate:
+    explore = np.zeros(len(slate), np.bool_)
+    explore[slots] = True
+    return replace(slate, explore=explore, propensity=propensity, policy=told)

@@ -100,5 +100,10 @@ def impression(ask: Ask, body: Recommendation, slate: Slate, now: float) -> Even
         ),
         surface=body.surface,
         recommendation_id=body.recommendation_id,
-        context={"release": body.release, "step": body.step} | ask.context,
+        context={"release": body.release, "step": body.step, **_policy(slate)} | ask.context,
     )
+
+
+def _policy(slate: Slate) -> dict[str, str]:
+    """What was left to chance on this page: with the propensities, all that estimators need."""
+    return {"policy": slate.policy} if slate.policy else {}

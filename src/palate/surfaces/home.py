@@ -39,7 +39,7 @@ def home(stores: Stores) -> Funnel:
             BoostFresh(lift=0.2),
             Diversify(strength=0.1),
             AtMost("categories", cap=6, screen=12),
-            Explore(stores.settings.explore.epsilon),
+            Explore.default(stores),
         ),
         credit=Fusion.default(stores).weights,
         quotas=stores.settings.retrieval.quotas,

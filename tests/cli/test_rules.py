@@ -1,0 +1,93 @@
+"""`palate rules`: what operators do from a shell, and what the other commands then say."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer import Typer
+from typer.testing import CliRunner
+
+from palate.cli import recommend, rules, why
+from palate.errors import BadInput, Conflict, NotFound
+from palate.settings import FILE, load
+from palate.stores import close
+from palate.testing.tiny import tiny_site
+
+PIN = {"id": "choice", "kind": "pin", "items": ["romance-5"], "slots": [1], "note": "for anna"}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    (tmp_path / FILE).write_text(
+        '[rules.no-horror]\nkind = "block"\nwhere = \'"horror" in categories\'\n', "utf-8"
+    )
+    stores, _ = tiny_site(load(tmp_path, {}))
+    close(stores)
+    return tmp_path
+
+
+def told(app: Typer, site: Path, *arguments: str, given: str | None = None) -> str:
+    arguments = (*arguments, "--site", str(site))
+    done = CliRunner().invoke(app, arguments, input=given, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stdout
+
+
+def facts(app: Typer, site: Path, *arguments: str, given: str | None = None) -> Any:
+    return json.loads(told(app, site, *arguments, "--json", given=given))
+
+
+def test_a_rule_from_its_draft_to_its_end(site: Path) -> None:
+    preview = facts(rules.app, site, "preview", json.dumps(PIN), "--user", "u1")
+    assert preview["slates"][0]["after"][0]["rules"] == ["pin:choice put it here"]
+    assert "choice" in told(rules.app, site, "preview", json.dumps(PIN), "--user", "u1")
+    assert facts(rules.app, site, "add", json.dumps(PIN))["version"] == 1
+    first = facts(recommend.app, site, "--user", "u1")["items"][0]
+    assert (first["item_id"], first["reason"]) == ("romance-5", "Chosen by us")
+    listed = facts(rules.app, site, "list")["rules"]
+    assert [(each["id"], each["in"]) for each in listed] == [
+        ("no-horror", "file"),
+        ("choice", "book"),
+    ]
+    assert "choice" in told(rules.app, site, "list")
+    assert facts(rules.app, site, "remove", "choice")["version"] == 2
+    lines = facts(rules.app, site, "audit")["changes"]
+    assert [each["action"] for each in lines] == ["removed", "added"]
+    assert lines[0]["who"].endswith("(cli)")
+    assert "removed" in told(rules.app, site, "audit")
+
+
+def test_a_rule_comes_from_a_file_or_standard_input(site: Path, tmp_path: Path) -> None:
+    file = tmp_path / "choice.json"
+    file.write_text(json.dumps(PIN), "utf-8")
+    assert facts(rules.app, site, "add", str(file))["rule"]["id"] == "choice"
+    table = tmp_path / "up.toml"
+    table.write_text('id = "up"\nkind = "boost"\nwhere = "min_age > 3"\nby = 1.0\n', "utf-8")
+    assert facts(rules.app, site, "add", str(table))["version"] == 2
+    again = json.dumps(PIN | {"slots": [2]})
+    assert facts(rules.app, site, "add", "-", given=again)["version"] == 3
+
+
+def test_why_names_the_rule_that_took_an_item(site: Path) -> None:
+    found = facts(why.app, site, "u1", "horror-1")
+    assert (found["stage"], found["part"]) == ("filter", "block:no-horror")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wrong", "says"),
+    [
+        (("add", "nothing.json"), BadInput, "nothing.json cannot be read"),
+        (("add", "{"), BadInput, "this is not a rule"),
+        (("add", '{"id": "a", "kind": "pim"}'), BadInput, "did you mean 'pin'?"),
+        (("add", json.dumps(PIN | {"items": ["no-1"]})), BadInput, "there is no item 'no-1'"),
+        (("add", json.dumps(PIN | {"id": "no-horror"})), Conflict, "palate.toml's"),
+        (("remove", "x"), NotFound, "there is no rule 'x'"),
+        (("preview", '{"id": "a"}'), BadInput, "/kind"),
+    ],
+)
+def test_what_is_wrong_is_told(
+    site: Path, arguments: tuple[str, ...], wrong: type[Exception], says: str
+) -> None:
+    with pytest.raises(wrong, match=says):
+        told(rules.app, site, *arguments)
