@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from palate.cli import recommend, rules, why
 from palate.errors import BadInput, Conflict, NotFound
-from palate.settings import FILE, load
+from palate.settings import FILE
+from palate.settings_files import load
 from palate.stores import close
 from palate.testing.tiny import tiny_site
 
