@@ -16,7 +16,7 @@ def test_every_command_is_listed_with_its_summary() -> None:
     told = palate("--help").stdout
     for file in HERE.glob("*.py"):
         if file.stem not in NOT_COMMANDS:
-            assert f" {file.stem.rstrip('_')} " in told
+            assert f" {file.stem.rstrip('_').replace('_', '-')} " in told
     assert "Make a new site: a folder with a commented palate.toml." in told
 
 

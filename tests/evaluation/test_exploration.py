@@ -37,7 +37,11 @@ def page(n: int, *items: str, explored: str = "", propensity: float = 0.5) -> Ev
 
 def click(n: int, item: str, after: float = 1.0) -> Event:
     return Event(
-        event_id=f"c{n}{item}{after}", kind=Kind.CLICK, time=n + after, user_id=f"u{n}", item_id=item
+        event_id=f"c{n}{item}{after}",
+        kind=Kind.CLICK,
+        time=n + after,
+        user_id=f"u{n}",
+        item_id=item,
     )
 
 

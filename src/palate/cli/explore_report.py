@@ -63,15 +63,23 @@ def _facts(found: Exploration, titles: dict[str, str], top: int) -> dict[str, An
 def _table(found: Exploration, finds: list[dict[str, Any]]) -> Group:
     lost = found.cost / found.takings if found.takings else np.nan
     text = [
-        f"{found.explored:,} of {found.slots:,} entries on {found.pages:,} pages explored"
-        f" ({found.share:.1%}): {found.items:,} items, {found.new:,} of them never shown before",
+        (
+            f"{found.explored:,} of {found.slots:,} entries on {found.pages:,} pages explored"
+            f" ({found.share:.1%}): {found.items:,} items, {found.new:,} of them never shown before"
+        ),
         f"taken: {found.rate:.2%} of the explored, {found.beside:.2%} of those beside them",
-        f"cost: {found.cost:.1f} takings ({found.cost_low:.1f} to {found.cost_high:.1f}),"
-        f" {lost:.1%} of all",
-        f"decided: {found.count('found')} found, {found.count('retired')} retired,"
-        f" {found.count('open')} open",
-        f"propensities: weight {found.weight:.3f} ± {found.weight_error:.3f},"
-        f" least {found.least_propensity:.5f}",
+        (
+            f"cost: {found.cost:.1f} takings ({found.cost_low:.1f} to {found.cost_high:.1f}),"
+            f" {lost:.1%} of all"
+        ),
+        (
+            f"decided: {found.count('found')} found, {found.count('retired')} retired,"
+            f" {found.count('open')} open"
+        ),
+        (
+            f"propensities: weight {found.weight:.3f} ± {found.weight_error:.3f},"
+            f" least {found.least_propensity:.5f}"
+        ),
     ]
     head = ("item_id", "title", "shown", "taken", "since", "verdict")
     rows = [tuple(each[name] for name in head) for each in finds]

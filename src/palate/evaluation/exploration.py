@@ -16,7 +16,7 @@ CHUNK = 20_000
 SURE = 1.645
 """Standard deviations: nineteen in twenty, one-sided."""
 TAKING = Signal.CLICKED | Signal.ENGAGED
-_pool = re.compile(r"\bpool=(\d+)")
+_pool = re.compile(r"^thompson .*\bpool=(\d+)")
 
 
 class Find(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +53,8 @@ class Exploration(msgspec.Struct, frozen=True, kw_only=True):
     """Of all entries."""
     least_propensity: float
     weight: float
-    """Mean of 1 / (propensity · pool) over the explored: 1 where the log's propensities are true."""
+    """Mean of 1 / (propensity · pool) over what Thompson sampling drew: 1 where the propensities
+    of the log are true."""
     weight_error: float
     """Its standard error."""
     items: int
