@@ -215,3 +215,23 @@ def test_no_acknowledged_event_is_lost_whatever_is_killed(up: Up) -> None:
             palate(*command, "--site", str(up.home)), check=False, capture_output=True
         )
         assert done.returncode == 0, done.stderr.decode() + done.stdout.decode()
+
+
+def test_a_rule_is_obeyed_by_every_worker_without_a_restart(up: Up) -> None:
+    workers = children(up.process.pid)
+
+    def first() -> set[str]:
+        """What several connections are shown first: the workers share the port."""
+        found = set()
+        for _ in range(12):
+            answer = httpx.get(f"{up.client.base_url}/v1/recommendations/home?session_id=s&limit=3")
+            found.add(answer.json()["items"][0]["item_id"])
+        return found
+
+    for pinned in ("love-7", "crime-3"):
+        rule = {"kind": "pin", "items": [pinned], "slots": [1]}
+        assert up.client.put("/v1/rules/first", json=rule).is_success
+        wait_until(lambda: first() == {pinned})  # noqa: B023  asked at once
+    assert up.client.delete("/v1/rules/first").is_success
+    wait_until(lambda: "crime-3" not in first())
+    assert set(workers) <= set(children(up.process.pid)), "nobody was restarted"

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Mapping
 from os import environ
 from typing import NamedTuple
@@ -44,6 +45,7 @@ class RuleWatch:
         self.from_file = from_file(settings.rules)
         self._seen = _Seen(-1, 0, 0)
         self._catalogue_at = 0.0
+        self._lock = threading.Lock()
         self.remark = ""
         """What keeps a change from acting; "" where nothing does."""
 
@@ -64,7 +66,8 @@ class RuleWatch:
     def look_now(self, stores: Stores) -> None:
         """The same, blocking."""
         try:
-            self._take_up(stores)
+            with self._lock:  # a look that began before a change must not end after it
+                self._take_up(stores)
         except PalateError as error:
             if error.detail != self.remark:
                 log.error("the rules stay as they were: %s", error.detail)  # noqa: TRY400
