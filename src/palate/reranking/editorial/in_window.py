@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from palate.arrays import Mask
 from palate.funnel.types import Query, Slate
+from palate.jit import kernel, swift
 from palate.reranking.editorial.where import Where
 from palate.stores import Stores
 
@@ -39,25 +40,19 @@ class InWindow:
         return _Window(self._codes(query, slate), self.cap, self.window or page)
 
     def admits(self, query: Query, slate: Slate, slots: list[int]) -> Mask:
-        codes, page = self._codes(query, slate), min(query.size, len(slate))
-        window = min(self.window or page, page)
-        kept = np.ones(page, np.bool_)
-        kept[slots] = False
-        most = np.zeros(_groups(codes), np.int64)
-        for start in range(page - window + 1):
-            places = np.arange(start, start + window)
-            drawn = np.count_nonzero(~kept[places])
-            if drawn:
-                count = _count(codes[places[kept[places]]], len(most)) + drawn
-                most = np.maximum(most, count)
-        return ~_any_of(codes, most > self.cap)
+        page = min(query.size, len(slate))
+        drawn = np.zeros(page, np.bool_)
+        drawn[slots] = True
+        return _admitted(self._codes(query, slate), drawn, self.window or page, self.cap)
 
     def _codes(self, query: Query, slate: Slate) -> NDArray[Any]:
         """(n, values): the groups of each candidate, -1 for none."""
         if self.where is not None:
-            return np.where(self.where.holds(query, slate.rows), 0, -1)[:, None]
+            return np.where(self.where.holds(query, slate.rows), 0, -1)[:, None].astype(np.int64)
         codes = np.asarray(slate.columns[self.column], np.int64)
-        return codes if codes.ndim > 1 else codes[:, None]
+        values, numbered = np.unique(codes, return_inverse=True)
+        numbered = numbered.reshape(codes.shape if codes.ndim > 1 else (len(slate), 1))
+        return numbered - 1 if len(values) and values[0] < 0 else numbered
 
 
 class _Window:
@@ -65,15 +60,13 @@ class _Window:
 
     def __init__(self, codes: NDArray[Any], cap: int, window: int) -> None:
         self._codes, self._cap, self._window = codes, cap, window
-        self._groups = _groups(codes)
         self._taken: list[int] = []
 
     def allows(self, place: int, *, last: bool) -> Mask | None:
         recent = self._taken[-(self._window - 1) :] if self._window > 1 else []
         if len(recent) < self._cap:
             return None
-        full = _count(self._codes[recent], self._groups) >= self._cap
-        return ~_any_of(self._codes, full) if full.any() else None
+        return _allowed(self._codes, np.array(recent, np.int64), self._cap)
 
     def takes(self, at: int) -> bool:
         self._taken.append(at)
@@ -86,17 +79,40 @@ class _Window:
         return 0
 
 
-def _groups(codes: NDArray[Any]) -> int:
-    return int(codes.max(initial=-1)) + 1
+@kernel
+def _allowed(codes: NDArray[np.int64], recent: NDArray[np.int64], cap: int) -> Mask:
+    """False where a group of the candidate is at its cap among the `recent`."""
+    count = np.zeros(codes.max() + 2, np.int64)
+    for at in recent:
+        for code in codes[at]:
+            count[code] += code >= 0
+    return _below(codes, count, cap)
 
 
-def _count(codes: NDArray[Any], groups: int) -> NDArray[np.int64]:
-    flat = codes.ravel()
-    return np.bincount(flat[flat >= 0], minlength=groups).astype(np.int64)
+@kernel
+def _admitted(codes: NDArray[np.int64], drawn: Mask, window: int, cap: int) -> Mask:
+    """False where a group could pass its cap in some window if all `drawn` places were of it."""
+    page = len(drawn)
+    if not len(codes):
+        return np.ones(0, np.bool_)
+    most = np.zeros(codes.max() + 2, np.int64)
+    for start in range(max(page - window, 0) + 1):
+        count, more = np.zeros(len(most), np.int64), 0
+        for place in range(start, min(start + window, page)):
+            more += drawn[place]
+            for code in codes[place]:
+                count[code] += code >= 0 and not drawn[place]
+        if more:
+            most = np.maximum(most, count + more)
+    return _below(codes, most, cap + 1)
 
 
-def _any_of(codes: NDArray[Any], groups: Mask) -> Mask:
-    """True where any value of a candidate is among the groups."""
-    # The place behind the last group is what -1 looks at.
-    padded = np.append(groups, False)
-    return np.asarray(padded[codes].any(axis=1))
+@swift
+def _below(codes: NDArray[np.int64], count: NDArray[np.int64], cap: int) -> Mask:
+    """True where no group of the candidate counts `cap` or more."""
+    below = np.ones(len(codes), np.bool_)
+    for i in range(len(codes)):
+        for code in codes[i]:
+            if code >= 0 and count[code] >= cap:
+                below[i] = False
+    return below
