@@ -136,3 +136,18 @@ def test_a_page_of_a_surface_that_there_is_not_is_refused(tmp_path: Path) -> Non
     with pytest.raises(BadInput, match=r"\[pages.kids\] there is no surface 'hom'"):
         funnels(stores)
     close(stores)
+
+
+def test_what_was_drawn_by_lot_stands_only_in_rows_that_nothing_was_taken_from(
+    site: SmallSite,
+) -> None:
+    for _ in range(5):
+        rows = page(site, user_id="u1", limit=8)["rows"]
+        site.settle()
+        first, *others = rows
+        assert not any(entry["explore"] for row in others for entry in row["items"])
+        logged = {e.recommendation_id: e for e in site.logged(kind=Kind.IMPRESSION)}
+        for row in others:
+            assert {shown.propensity for shown in logged[row["recommendation_id"]].items} == {1.0}
+        told = logged[first["recommendation_id"]].items
+        assert all(shown.propensity == 1.0 or shown.explore for shown in told)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from palate.arrays import Rows
 from palate.errors import NotFound
 from palate.events.kinds import Signal
 from palate.funnel.types import Slate
@@ -124,9 +125,17 @@ def _worth(
     return foremost, sum(value.get(item, lowest) for item in shown) / len(shown)
 
 
-def _without(row: Row, above: np.ndarray, size: int) -> Row:
-    kept = np.flatnonzero(~np.isin(row.slate.rows, above))[:size]
+def _without(row: Row, above: Rows, size: int) -> Row:
+    """The row's first items that do not stand above.
+
+    Where some do, what was drawn by lot leaves too: its probability was counted for the whole row.
+    """
+    slate, free = row.slate, ~np.isin(row.slate.rows, above)
+    if not free.all() and slate.explore is not None:
+        free &= ~slate.explore
+        slate = replace(slate, explore=None, propensity=None)
+    kept = np.flatnonzero(free)[:size]
     answer = row.found.answer
     reasons = tuple(answer.reasons[at] for at in kept.tolist())
-    cut = replace(answer, slate=row.slate.take(kept), reasons=reasons)
+    cut = replace(answer, slate=slate.take(kept), reasons=reasons)
     return row._replace(found=row.found._replace(answer=cut))
