@@ -1,6 +1,6 @@
 """``python -m palate.cli`` is ``palate``."""
 
-from palate.cli.app import main
+from palate.cli.app import start
 
 if __name__ == "__main__":
-    main()
+    start()

@@ -90,9 +90,14 @@ def root(
         raise typer.Exit
 
 
+def start() -> None:
+    """What the command is: `main` in a process that is set up for what it does."""
+    settle(sys.argv[1:])
+    main()
+
+
 def main() -> None:
     """Run, and turn what went wrong on purpose into one line and an exit code."""
-    settle(sys.argv[1:])
     try:
         code = app(standalone_mode=False)
     except PalateError as error:
