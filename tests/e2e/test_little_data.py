@@ -66,7 +66,7 @@ CASES = {
     "one item": Case(histories(60, 1, 1), 0, 2, 1, "over 5 items, and there are", 2),
     "nothing but dislikes": Case(events("dislike"), 0, 2, 1, "and there are 0 (clicks", 2),
     "nothing but purchases": Case(events("purchase"), 0, 0, 0, "is live.", 0),
-    "all at one moment": Case(events("view", step=0), 0, 2, 0, "is live.", 2),
+    "all at one moment": Case(events("view", step=0), 0, 2, 1, "no better than popularity", 2),
 }
 
 
