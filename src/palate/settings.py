@@ -199,7 +199,7 @@ class TrainingSettings(Part, frozen=True):
     ease_items: Count = 5_000
     """Catalogues up to this size may get a dense item filter (EASE); its time grows with the
     cube. 20,000 takes a minute and 5 GB."""
-    ranker_queries: Count = 1_500
+    ranker_queries: Count = 1_300
     """Moments of the history that are replayed into training rows."""
     horizon: Positive = 50
     """Engagements from a moment on that count as what the user wanted then: 1 learns what comes

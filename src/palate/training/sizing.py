@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from palate.settings import TrainingSettings
 from palate.training.sequences import Sequences
 
-PASSES = 2_000.0
-"""Over the square root of the steps of a pass: 8 passes over 65,000 steps, 2 over 700,000."""
+PASSES = 1_300.0
+"""Over the square root of the steps of a pass: 5 passes over 65,000 steps, 2 over 700,000."""
 FEWEST, MOST = 1, 30
 SHORT = 10.0
 """Histories are short where they have fewer steps than this in the mean."""
