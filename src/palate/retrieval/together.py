@@ -6,6 +6,7 @@ from typing import Self
 from palate.catalog.columns import ItemColumns
 from palate.funnel.types import Candidates, Query, Reason
 from palate.models.linear import Linear
+from palate.retrieval.linear import reason_by
 from palate.stores import Stores
 
 
@@ -34,11 +35,4 @@ class Together:
         return Candidates(*self.model.candidates(history, servable, query.excluded, limit))
 
     def explain(self, query: Query, row: int) -> Reason:
-        if query.seed_item >= 0:
-            return Reason("similar_to_item", (query.seed_item,), (1.0,))
-        if self.model is None:
-            return Reason("taste")
-        model, history = self.model, query.about(self.history)
-        scaled = query.once(("together", self.history), lambda: model.scaled(history))
-        rows, parts = model.reasons_of(scaled, row)
-        return Reason("because_of_items", tuple(rows.tolist()), tuple(parts.tolist()))
+        return reason_by(self.model, query, row, self.history)
