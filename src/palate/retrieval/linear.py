@@ -41,6 +41,6 @@ def reason_by(model: linear.Linear | None, query: Query, row: int, limit: int) -
     if model is None:
         return Reason("taste")
     history = query.about(limit)
-    scaled = query.once((id(model), limit), lambda: model.scaled(history))
+    scaled = query.once((model, limit), lambda: model.scaled(history))
     rows, parts = model.reasons_of(scaled, row)
     return Reason("because_of_items", tuple(rows.tolist()), tuple(parts.tolist()))

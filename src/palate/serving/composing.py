@@ -16,20 +16,18 @@ import numpy as np
 
 from palate.arrays import Rows
 from palate.errors import NotFound
-from palate.events.kinds import Signal
 from palate.funnel.types import Slate
 from palate.serving.bodies import Ask, PageBody
 from palate.serving.recommend import Found, Recommending, recommendation_id
 from palate.serving.runtime import Runtime
 from palate.settings import PageSettings
+from palate.surfaces.because_you_watched import anchors
 from palate.surfaces.pages import HOME, pages_of
 
 ANCHORED = "because_you_watched"
 LOOKED_AT = 5
 """First items of a row, by which it is placed."""
 NOTHING = (False, -math.inf)
-LOOK_BACK = 20
-"""Last items taken in that a row may be about."""
 
 
 class Row(NamedTuple):
@@ -78,12 +76,8 @@ class Composing:
 
     async def _anchored(self, ask: Ask) -> list[Row]:
         """A row about each of the last things the visitor liked, else took in."""
-        visitor = self._runtime.visitors.find(ask)
-        recent = visitor.state.engaged(LOOK_BACK)
-        columns = self._runtime.stores.columns
-        recent = recent[columns.read(recent, ["servable"])["servable"] != 0]
-        liked = visitor.state.history[(visitor.state.signals & Signal.POSITIVE) != 0]
-        first = np.concatenate([recent[np.isin(recent, liked)], recent[~np.isin(recent, liked)]])
+        state = self._runtime.visitors.find(ask).state
+        first = anchors(state, self._runtime.stores.columns)
         return [await self._asked(ask, anchor) for anchor in first[: self._page.anchors].tolist()]
 
 

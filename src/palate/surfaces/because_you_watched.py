@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from palate.arrays import Rows
 from palate.catalog.columns import ItemColumns
 from palate.events.kinds import Signal
+from palate.features.record import UserState
 from palate.funnel.engine import Funnel
 from palate.funnel.types import Query
 from palate.stores import Stores
@@ -26,8 +28,13 @@ def because_you_watched(stores: Stores) -> Funnel:
 
 def last_liked(query: Query, columns: ItemColumns) -> int:
     """The newest servable item with a positive signal, else the newest taken in; -1 for none."""
-    recent = query.user.engaged(LOOK_BACK)
+    found = anchors(query.user, columns)
+    return int(found[0]) if len(found) else -1
+
+
+def anchors(user: UserState, columns: ItemColumns) -> Rows:
+    """Servable items that a row may be about: what was liked lately, then what was taken in."""
+    recent = user.engaged(LOOK_BACK)
     recent = recent[columns.read(recent, ["servable"])["servable"] != 0]
-    liked = query.user.history[(query.user.signals & Signal.POSITIVE) != 0]
-    best = recent[np.isin(recent, liked)]
-    return int((best if len(best) else recent)[0]) if len(recent) else -1
+    liked = np.isin(recent, user.history[(user.signals & Signal.POSITIVE) != 0])
+    return np.concatenate([recent[liked], recent[~liked]])

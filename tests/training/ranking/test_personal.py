@@ -36,6 +36,7 @@ def test_more_different_items_come_first_where_it_costs_nothing() -> None:
     assert found.power == 0.4
     assert len(np.unique(firsts(judge, after))) > len(np.unique(firsts(judge, alike(judge))))
     rows = np.concatenate([each.rows for each in judge])
+    assert found.everybody is not None
     np.testing.assert_array_equal(found.everybody(rows, alike(judge)), after)
 
 

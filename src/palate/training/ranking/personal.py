@@ -19,7 +19,8 @@ class Personal(NamedTuple):
     """The chosen power, and the folds as they look with it."""
 
     power: float
-    everybody: Everybody
+    everybody: Everybody | None
+    """None with power 0."""
     folds: Sequence[Fold]
 
 
@@ -39,7 +40,7 @@ def personal(folds: Sequence[Fold], kind: Kind, cost: float) -> Personal:
                 for fold, (served, gains) in zip(folds, turned, strict=True)
             ]
             return Personal(power, _counted(folds, kind, power), made)
-    return Personal(0.0, Everybody(np.zeros(0, np.float32)), folds)
+    return Personal(0.0, None, folds)
 
 
 def _with(fold: Fold, kind: Kind, answer: Answer) -> Fold:

@@ -115,10 +115,11 @@ def _judged(
     kind, vectors = _vectors(source)
     layout = Layout(source.features, generator_names(source), vectors, logged)
     folds = [run_fold(lists, shares, layout, settings, report) for shares in FOLDS]
-    best, _ = _verdict(folds, settings.training.seed)
+    best, verdict = _verdict(folds, settings.training.seed)
     own = personal(folds, best, settings.ranking.personal)
-    folds = list(own.folds)
-    _, verdict = _verdict([_only(fold, best) for fold in folds], settings.training.seed)
+    if own.everybody is not None:
+        folds = list(own.folds)
+        _, verdict = _verdict([_only(fold, best) for fold in folds], settings.training.seed)
     verdict = challenged(verdict, best, folds[-1].levels())
     metrics = _metrics(layout.generators, folds, best) | {"ranker/personal": own.power}
     rows = np.arange(source.stores.columns.size, dtype=np.int32)
