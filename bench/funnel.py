@@ -170,7 +170,10 @@ def machine() -> dict[str, Any]:
 def site(items: int, folder: Path) -> tuple[Stores, Funnel]:
     """A site with a release, and its Home."""
     dice = np.random.default_rng(1)
-    columns, states = _columns(items, dice), _states(items, dice)
+    columns, states = ItemColumns.in_memory(items + 1), ItemStates.in_memory(items)
+    covisit = Covisit.in_memory(capacity=items)
+    fill_columns(columns, items, dice, NOW)
+    fill_states(states, items, dice, NOW)
     boards = Leaderboards.in_memory()
     boards.build(states, columns, NOW)
     stores = Stores(
@@ -182,48 +185,49 @@ def site(items: int, folder: Path) -> tuple[Stores, Funnel]:
         columns=columns,
         states=states,
         boards=boards,
-        covisit=_covisit(items, dice),
+        covisit=fill_covisit(covisit, items, dice),
         release=_release(items, folder, columns, dice),
     )
     return stores, funnel("home", stores)
 
 
-def _columns(items: int, dice: np.random.Generator) -> ItemColumns:
-    columns = ItemColumns.in_memory(items + 1)
+def fill_columns(
+    columns: ItemColumns, items: int, dice: np.random.Generator, now: float, version: int = 0
+) -> None:
+    """Give every item a date, two categories and content; `version` is what they show then."""
     named = [
-        ItemChange(n + 1, n, f"i{n}", Item(item_id=f"i{n}", categories=(f"genre {n}",)))
+        ItemChange(version or n + 1, n, f"i{n}", Item(item_id=f"i{n}", categories=(f"genre {n}",)))
         for n in range(CATEGORIES)
     ]
     columns.write(named)
     columns.reserve(items)
     columns.servable[:items] = 1
-    columns.published[:items] = NOW - dice.exponential(400 * DAY, items)
+    columns.published[:items] = now - dice.exponential(400 * DAY, items)
     columns.categories[:items] = -1
     columns.categories[:items, :2] = dice.integers(0, CATEGORIES, (items, 2))
-    columns.content[:items] = _unit(items, CONTENT_DIM, dice)
-    return columns
+    columns.content[:items] = unit_vectors(items, CONTENT_DIM, dice)
 
 
-def _unit(rows: int, width: int, dice: np.random.Generator) -> Floats:
+def unit_vectors(rows: int, width: int, dice: np.random.Generator) -> Floats:
+    """Directions by chance."""
     vectors = dice.standard_normal((rows, width), np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors
 
 
-def _states(items: int, dice: np.random.Generator) -> ItemStates:
-    states = ItemStates.in_memory(items)
+def fill_states(states: ItemStates, items: int, dice: np.random.Generator, now: float) -> None:
+    """Counts of a long tail, the newest a moment ago."""
     popularity = 1e4 / np.arange(1, items + 1) ** 0.8
     dice.shuffle(popularity)
     states.counters[:items, :, 0] = popularity[:, None] * dice.random((items, len(ITEM_FOLDS)))
-    states.counters[:items, :, 1] = NOW - dice.exponential(DAY, items)[:, None]
+    states.counters[:items, :, 1] = now - dice.exponential(DAY, items)[:, None]
     states.segments[:items, :-1] = popularity[:, None] / 16
-    states.segments[:items, -1] = NOW
-    states.stamp(newest=NOW, position=1)
-    return states
+    states.segments[:items, -1] = now
+    states.stamp(newest=now, position=1)
 
 
-def _covisit(items: int, dice: np.random.Generator) -> Covisit:
-    covisit = Covisit.in_memory(capacity=items)
+def fill_covisit(covisit: Covisit, items: int, dice: np.random.Generator) -> Covisit:
+    """As many neighbours as an item can have, whoever they are."""
     held = covisit.table
     held.rows[:items] = dice.integers(0, items, (items, held.rows.shape[1]))
     held.weights[:items] = dice.exponential(1.0, (items, held.rows.shape[1]))
@@ -233,6 +237,14 @@ def _covisit(items: int, dice: np.random.Generator) -> Covisit:
 
 
 def _release(items: int, folder: Path, columns: ItemColumns, dice: np.random.Generator) -> Release:
+    write_ranker(folder / "ranker", dice)
+    manifest = Manifest(name="synthetic", created=NOW, version=palate.__version__)
+    tower = _tower(items, folder, columns, dice)
+    return Release("synthetic", manifest, tower, RankerModel.load(folder / "ranker"))
+
+
+def write_ranker(folder: Path, dice: np.random.Generator) -> RankerFacts:
+    """A network of the real shape, with weights by chance."""
     names = offered(name for name, weight in SENSIBLE.items() if weight > 0)
     rows = dice.standard_normal((256, len(names))).astype(np.float32)
     ranker = RankerFacts(
@@ -246,47 +258,52 @@ def _release(items: int, folder: Path, columns: ItemColumns, dice: np.random.Gen
     nothing = np.zeros((0, 0), np.float32)
     network = RankerNetwork(Shape(len(names), DIM))
     learnt = Fitted(network, spread_of(rows), nothing, np.arange(len(names)))
-    export_ranker(folder / "ranker", learnt, ranker)
-    manifest = Manifest(name="synthetic", created=NOW, version=palate.__version__)
-    tower = _tower(items, folder, columns, dice)
-    return Release("synthetic", manifest, tower, RankerModel.load(folder / "ranker"))
+    return export_ranker(folder, learnt, ranker)
 
 
 def _tower(items: int, folder: Path, columns: ItemColumns, dice: np.random.Generator) -> TwoTower:
     write_user(folder / "user.onnx", UserTower(DIM, HISTORY, 1, 0.0), DIM)
-    vectors = _unit(items, DIM, dice)
-    index = build_index(np.arange(items, dtype=np.int32), vectors)
+    told, made = tower_parts(items, columns, dice)
+    index = build_index(np.arange(items, dtype=np.int32), made.vectors)
+    return TwoTower(told, made, folder / "user.onnx", index)
+
+
+def tower_parts(
+    items: int, columns: ItemColumns, dice: np.random.Generator
+) -> tuple[TowerFacts, ItemTable]:
+    """An item tower's table, by chance."""
+    vectors = unit_vectors(items, DIM, dice)
     known = np.ones(items, np.bool_)
     content = dice.standard_normal((CONTENT_DIM, DIM)).astype(np.float32)
     by_category = dice.standard_normal((CATEGORIES, DIM)).astype(np.float32)
     made = ItemTable(vectors, known, content, by_category)
     names = tuple(columns.category_names())
-    told = TowerFacts(dim=DIM, history=HISTORY, categories=names)
-    return TwoTower(told, made, folder / "user.onnx", index)
+    return TowerFacts(dim=DIM, history=HISTORY, categories=names), made
 
 
 def queries(stores: Stores, requests: int, limit: int) -> list[Query]:
     """Requests of a few users, each with a history."""
     dice = np.random.default_rng(2)
-    users = [_user(stores.columns.size, dice) for _ in range(USERS)]
+    users = [one_user(stores.columns.size, dice, NOW) for _ in range(USERS)]
     return [
         Query("home", users[n % USERS], limit, NOW + n, draw=n, region="DE", age=30)
         for n in range(requests)
     ]
 
 
-def _user(items: int, dice: np.random.Generator) -> UserState:
+def one_user(items: int, dice: np.random.Generator, now: float) -> UserState:
+    """Somebody with a history."""
     seen = dice.choice(items, min(SEEN, items // 2), replace=False).astype(np.int32)
     history = seen[: 2 * HISTORY]
     count, signal = len(history), Signal.ENGAGED | Signal.TAKEN
     return replace(
         UserState.nobody(segment=int(dice.integers(1, 16))),
         key=1,
-        first_time=NOW - 100 * DAY,
-        last_time=NOW - 60.0,
+        first_time=now - 100 * DAY,
+        last_time=now - 60.0,
         total=count,
         history=history,
-        times=NOW - DAY * np.arange(count, 0, -1.0),
+        times=now - DAY * np.arange(count, 0, -1.0),
         values=np.full(count, np.nan, np.float32),
         kinds=np.full(count, Kind.VIEW, np.uint8),
         signals=np.full(count, signal, np.uint8),

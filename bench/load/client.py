@@ -1,0 +1,121 @@
+"""Asks at a fixed rate whatever the server does, and times each answer from when it was due.
+
+Open loop: a slow answer does not hold the next question back, so nothing is omitted that a queue
+of real visitors would have waited for (coordinated omission). Arrivals are a Poisson stream.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import numpy as np
+
+CONNECTIONS = 128
+"""What is due beyond these waits in the client, and its wait counts."""
+
+
+@dataclass(slots=True)
+class Told:
+    """What came of one rate."""
+
+    rate: float
+    seconds: float = 0.0
+    waits: list[float] = field(default_factory=list)
+    """Seconds from when each request was due until its answer was whole."""
+    statuses: list[int] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    failures: int = 0
+    """Requests without any answer."""
+
+
+class Wire:
+    """One keep-alive connection; as little HTTP as the generator itself can spare."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._host, self._port = host, port
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def get(self, path: str) -> tuple[int, bytes]:
+        """Status and body. Raises OSError or EOFError where the server is gone."""
+        if self._streams is None:
+            self._streams = await asyncio.open_connection(self._host, self._port)
+        reader, writer = self._streams
+        try:
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            at = head.index(b"content-length:") + 15
+            size = int(head[at : head.index(b"\r", at)])
+            return int(head[9:12]), await reader.readexactly(size)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Drop the connection; the next request opens another."""
+        if self._streams is not None:
+            self._streams[1].close()
+            self._streams = None
+
+
+@asynccontextmanager
+async def wires(host: str, port: int, count: int = CONNECTIONS) -> AsyncIterator[list[Wire]]:
+    """Connections for a run."""
+    held = [Wire(host, port) for _ in range(count)]
+    try:
+        yield held
+    finally:
+        for each in held:
+            each.close()
+
+
+async def closed_loop(held: Sequence[Wire], paths: Sequence[str], seconds: float) -> float:
+    """Answers a second when every connection asks again at once: what the server can do at most."""
+    until, answered, at = perf_counter() + seconds, 0, 0
+
+    async def ask(wire: Wire) -> None:
+        nonlocal answered, at
+        while perf_counter() < until:
+            at += 1
+            await wire.get(paths[at % len(paths)])
+            answered += 1
+
+    started = perf_counter()
+    await asyncio.gather(*(ask(each) for each in held))
+    return answered / (perf_counter() - started)
+
+
+async def open_loop(
+    held: Sequence[Wire], paths: Sequence[str], rate: float, seconds: float, seed: int = 1
+) -> Told:
+    """Ask `rate` times a second for so many seconds."""
+    dice = np.random.default_rng(seed)
+    due = np.cumsum(dice.exponential(1.0 / rate, int(rate * seconds))).tolist()
+    told, waiting = Told(rate), asyncio.Queue[tuple[float, str]]()
+    started = perf_counter() + 0.05
+
+    async def ask(wire: Wire) -> None:
+        while True:
+            when, path = await waiting.get()
+            try:
+                status, body = await wire.get(path)
+            except (OSError, EOFError, ValueError):
+                told.failures += 1
+            else:
+                told.waits.append(perf_counter() - when)
+                told.statuses.append(status)
+                told.bodies.append(body)
+            waiting.task_done()
+
+    asking = [asyncio.create_task(ask(each)) for each in held]
+    for n, offset in enumerate(due):
+        pause = started + offset - perf_counter()
+        if pause > 0:
+            await asyncio.sleep(pause)
+        waiting.put_nowait((started + offset, paths[n % len(paths)]))
+    await waiting.join()
+    told.seconds = perf_counter() - started
+    for task in asking:
+        task.cancel()
+    return told

@@ -1,0 +1,101 @@
+"""A site of any size on disk, of the real shape: what `palate serve` opens, filled by chance."""
+
+import numpy as np
+
+import palate
+from funnel import (
+    DIM,
+    HISTORY,
+    fill_columns,
+    fill_covisit,
+    fill_states,
+    one_user,
+    tower_parts,
+    write_ranker,
+)
+from palate.catalog.item import Item
+from palate.catalog.protocol import ItemCatalog
+from palate.catalog.user import user_key
+from palate.features.online.protocol import OnlineStore, StateChange
+from palate.features.record import LAYOUT, LISTS, USER_DTYPE, UserState
+from palate.features.segments import REGION_AT
+from palate.features.vector import layout_hash, meanings
+from palate.models.two_tower import save_table
+from palate.releases.directory import ReleaseDirectory
+from palate.releases.manifest import Manifest
+from palate.settings import FILE, Settings
+from palate.stores import Stores, close, open_stores
+from palate.training.export import write_user
+from palate.training.towers import UserTower
+
+CHUNK = 20_000
+HISTORIES = 2_000
+"""Different histories; a user has one of them under a key of their own."""
+
+
+def build(settings: Settings, items: int, users: int, now: float) -> None:
+    """Fill an empty site: catalogue, columns, counts, co-visitation, boards, users, a release."""
+    dice = np.random.default_rng(1)
+    settings.path(FILE).write_text('[site]\nname = "synthetic"\n', "utf-8")
+    stores = open_stores(settings, writer=True)
+    try:
+        _catalogue(stores.items, items)
+        fill_columns(stores.columns, items, dice, now, version=items)
+        stores.states.grow(items)
+        fill_states(stores.states, items, dice, now)
+        stores.covisit._grow(items)  # noqa: SLF001  a fold grows it by itself
+        fill_covisit(stores.covisit, items, dice)
+        stores.boards.build(stores.states, stores.columns, now)
+        _people(stores.online, items, users, dice, now)
+        _release(settings, stores, items, dice, now)
+    finally:
+        close(stores)
+
+
+def _catalogue(catalogue: ItemCatalog, items: int) -> None:
+    for at in range(0, items, CHUNK):
+        rows = range(at, min(at + CHUNK, items))
+        catalogue.put([Item(item_id=f"i{n}", title=f"The story of number {n}") for n in rows])
+
+
+def _people(
+    online: OnlineStore, items: int, users: int, dice: np.random.Generator, now: float
+) -> None:
+    raw = [packed(one_user(items, dice, now)) for _ in range(min(users, HISTORIES))]
+    for at in range(0, users, CHUNK):
+        some = range(at, min(at + CHUNK, users))
+        told: dict[int, bytes | None] = {user_key(f"u{n}"): raw[n % len(raw)] for n in some}
+        online.commit(StateChange(0, told))
+
+
+def packed(user: UserState) -> bytes:
+    """A record as the stream worker keeps it."""
+    head = np.zeros(1, USER_DTYPE)
+    for name in ("first_time", "last_time", "session_start", "total", "sessions", "counters"):
+        head[name] = getattr(user, name)
+    head["segment"], head["layout"] = user.segment + REGION_AT * user.region, LAYOUT
+    for name in ("history", "shown", "seen", "follows"):
+        head[name] = len(getattr(user, name))
+    lists = (np.asarray(getattr(user, name)).astype(dtype) for name, dtype, _ in LISTS)
+    return b"".join((head.tobytes(), *(each.tobytes() for each in lists)))
+
+
+def _release(
+    settings: Settings, stores: Stores, items: int, dice: np.random.Generator, now: float
+) -> None:
+    directory = ReleaseDirectory(settings.path(settings.stores.releases))
+    staging = directory.begin()
+    ranker = write_ranker(staging / "ranker", dice)
+    tower = staging / "two_tower"
+    tower.mkdir()
+    facts, table = tower_parts(items, stores.columns, dice)
+    save_table(tower, facts, table)
+    write_user(tower / "user.onnx", UserTower(DIM, HISTORY, 1, 0.0), DIM)
+    manifest = Manifest(
+        created=now,
+        version=palate.__version__,
+        features=ranker.features,
+        definitions=meanings(ranker.features),
+        layout=layout_hash(ranker.features),
+    )
+    directory.promote(directory.publish(staging, manifest))
