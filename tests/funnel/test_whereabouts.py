@@ -7,13 +7,18 @@ import numpy as np
 from tests.funnel.parts import Rearranges, Rejects, Says, Scores
 
 from palate.funnel.engine import Funnel
+from palate.funnel.fate import Fate
 from palate.funnel.whereabouts import Whereabouts, locate
 from palate.surfaces import funnel as surface
 from palate.surfaces.overrides import certain
 from palate.testing.tiny import tiny_row, tiny_stores, tiny_world, waited
 
 
-def lost(row: int, size: int = 2, **changes: Any) -> Whereabouts:
+def lost(row: int, size: int = 2, **changes: Any) -> Fate:
+    return followed(row, size, **changes).fate
+
+
+def followed(row: int, size: int = 2, **changes: Any) -> Whereabouts:
     plain = Funnel(
         stores=tiny_stores(),
         generators=(Says((1, 2, 3, 4, 5, 6, 7, 8)),),
@@ -26,8 +31,8 @@ def lost(row: int, size: int = 2, **changes: Any) -> Whereabouts:
 
 
 def test_an_item_that_is_shown_has_its_position() -> None:
-    found = lost(1)
-    assert (found.stage, found.position, found.ranked) == ("shown", 1, 1)
+    found = followed(1)
+    assert (found.fate.stage, found.fate.position, found.fate.ranked) == ("shown", 1, 1)
     assert (found.votes[0].generator, found.votes[0].rank) == ("says", 1)
 
 
@@ -51,9 +56,13 @@ def test_an_item_that_nobody_proposes() -> None:
 
 
 def test_an_item_that_did_not_fit_into_the_pool() -> None:
-    found = lost(7, pool=3)
-    assert found.stage == "pool"
-    assert "says has it at rank 7" in found.sentence
+    found = followed(7, pool=3)
+    assert (found.fate.stage, found.place) == ("pool", 7)
+    assert found.fate.sentence == "it is at place 7 of all that was proposed, and the pool holds 3"
+    assert (found.votes[0].heard, found.votes[0].needed) == (7, 3)
+    assert found.cure.startswith("rank 3 or better at says")
+    assert found.then is not None
+    assert found.then.stage == "rank"
 
 
 def test_an_item_that_ranked_too_low_for_the_page() -> None:
@@ -76,5 +85,5 @@ def test_an_item_that_a_rule_moved_off_the_page() -> None:
 def test_what_somebody_watched_is_lost_to_hide_seen() -> None:
     world = tiny_world()
     row = int(world.user("u1").history[0])
-    found = waited(locate(certain(surface("home", world.stores)), world.query("u1"), row))
+    found = waited(locate(certain(surface("home", world.stores)), world.query("u1"), row)).fate
     assert (found.stage, found.part) == ("filter", "hide_seen")

@@ -91,13 +91,13 @@ class Funnel:
         asked = Asked(self.pool, self.stores.columns.size, self.budget)
         proposals = await retrieve(self.generators, query, asked, log)
         with log.part("merge", sum(map(len, proposals))) as part:
-            pool = merge(self._names, proposals, self.pool, query.known, self.quotas)
+            pool = merge(self.names, proposals, self.pool, query.known, self.quotas)
             part.left = len(pool)
         if self.guests is not nothing:
             with log.part("guests", len(pool), forgive=True) as part:
                 pool = pool.joined(self.guests(query))
                 part.left = len(pool)
-        log.trace.pool = pool
+        log.trace.proposals, log.trace.pool = tuple(proposals), pool
         return pool
 
     def _compose(self, step: Step, query: Query, pool: Pool, log: Recorder) -> Slate:
@@ -202,7 +202,8 @@ class Funnel:
         return Answer(slate, reasons, step, log.trace, query.seed_item)
 
     @cached_property
-    def _names(self) -> tuple[str, ...]:
+    def names(self) -> tuple[str, ...]:
+        """Of the generators, in their order."""
         return tuple(name_of(each) for each in self.generators)
 
     @cached_property

@@ -11,6 +11,8 @@ from palate.arrays import Floats, Rows
 from palate.funnel.types import Slate, StageTrace, Trace
 
 log = logging.getLogger("palate.funnel")
+HELD_BACK, PUT_HERE = " held it back", " put it here"
+"""What follows a rule's name in a note on what it did to an item."""
 
 
 class Recorder:

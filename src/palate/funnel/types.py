@@ -294,8 +294,10 @@ class Trace:
     """What every stage did for one request. Filled by the engine, read by people."""
 
     stages: list["StageTrace"] = field(default_factory=list)
+    proposals: tuple[Candidates, ...] = ()
+    """What each generator said, in their order, before it was merged."""
     pool: Pool | None = None
-    """Everything the generators proposed, before filters."""
+    """What of it there was room for, and what operators pin, before filters."""
     ranked: Slate | None = None
     """Everything that was ranked, by score, before the rules."""
     features: Floats | None = None

@@ -1,29 +1,30 @@
 """Where an item went in one request: at which stage it was lost, and what would have to change."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
 
 import numpy as np
 
+from palate.arrays import Rows
+from palate.funnel.costs import Cost, Gap, gap
 from palate.funnel.engine import Funnel
+from palate.funnel.fate import Fate, fate_of
+from palate.funnel.lifting import needed, place_of
 from palate.funnel.retrieve import Asked, retrieve
-from palate.funnel.stages import name_of
 from palate.funnel.trace import Recorder
-from palate.funnel.types import Answer, Candidates, Query
-
-Stage: TypeAlias = Literal[
-    "shown", "catalogue", "excluded", "filter", "generate", "pool", "rank", "shortlist", "rule"
-]
+from palate.funnel.types import NOTHING, Answer, Candidates, Query, Reason
+from palate.funnel.without import without
 
 CURES = {
     "catalogue": "an item of that id in the catalogue, with hidden = false",
     "excluded": "a request that lets it in: without the cursor, `exclude` and `filter`",
     "seen": 'another idea of what counts as seen: "hide_seen.signals" under {surface}',
     "filter": "its dates, regions, age or visibility in the catalogue, or who asks",
-    "generate": "events on it by people like this visitor, or categories and text like theirs",
-    "pool": 'a better rank at one generator, or a larger pool: "pool" under {surface}',
+    "ruled": "the operator's rule {rule!r}: its items, condition, audience or dates",
     "rule": 'the numbers of "{part}" under {surface}',
+    "ladder": "a full answer: {skipped}",
 }
+OF_OPERATORS = ("block:", "restrict:", "lift:", "in_window:", "at_least:", "pin:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,138 +33,160 @@ class Vote:
 
     generator: str
     rank: int
-    """From 1; 0 where it does not propose the item at all."""
+    """From 1, however far down; 0 where it does not propose the item at all."""
     score: float
     """NaN where it does not."""
+    heard: int = 0
+    """Its rank in what the generator proposed for this request; 0 where it is not in it."""
+    needed: int = 0
+    """The lowest rank there at which the item would be a candidate, all else as it is; 0 where
+    none would do. Told of items that are no candidates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Whereabouts:
     """What became of the item."""
 
-    stage: Stage
-    """Where it was lost; `shown` where it was not."""
-    sentence: str
-    part: str = ""
-    """The filter or rule that took it."""
-    position: int = 0
-    """In the slate, from 1; 0 where it is not."""
-    ranked: int = 0
-    """By the ranker, from 1; 0 where it was not ranked."""
-    score: float = float("nan")
+    fate: Fate
     votes: tuple[Vote, ...] = ()
-    moves: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """Rule -> (rank before, rank after)."""
+    place: int = 0
+    """Among everything that was proposed, from 1, were there room for all; 0 where it is not."""
+    gap: Gap | None = None
+    """Of an item that ranked too low: what it lacks."""
     cure: str = ""
     """What would have to change for it to be shown."""
+    then: Fate | None = None
+    """What would become of it without the part that took it, or were it a candidate."""
+    reason: Reason | None = None
+    """Of an item that is shown."""
+    relaxed: tuple[str, ...] = field(default=())
+    """Operators' rules that could not be kept on this page."""
+
+    @property
+    def costs(self) -> tuple[Cost, ...]:
+        """What costs most, first."""
+        return self.gap.costs if self.gap else ()
 
 
 async def locate(funnel: Funnel, query: Query, row: int) -> Whereabouts:
     """Answer `query` and follow `row` through the answer."""
     answer = await funnel.answer(query)
     query = replace(query, seed_item=answer.seed_item)
-    found = _in_answer(funnel, query, row, answer)
-    votes = await _votes(funnel, query, row)
-    found = _placed(funnel, found, votes)
-    return replace(found, votes=votes, cure=_cure(query, found, answer))
+    fate = fate_of(funnel, query, row, answer)
+    votes = await _votes(funnel, query, row, answer)
+    found = Whereabouts(fate, votes, relaxed=tuple(answer.trace.relaxed))
+    match fate.stage:
+        case "shown":
+            at = answer.slate.rows.tolist().index(row)
+            return replace(found, reason=answer.reasons[at])
+        case "generate" | "pool":
+            found = _outside(funnel, query, row, answer, found)
+        case "rank" | "shortlist":
+            found = replace(found, gap=gap(funnel, query, answer, row))
+    then = await _then(funnel, query, row, fate)
+    return replace(found, cure=_cure(query, found, answer), then=then)
 
 
-def _placed(funnel: Funnel, found: Whereabouts, votes: tuple[Vote, ...]) -> Whereabouts:
-    """Tell an item that nobody proposed from one for which the pool had no room."""
-    if found.stage == "generate" and any(vote.rank for vote in votes):
-        best = min((vote for vote in votes if vote.rank), key=lambda vote: vote.rank)
-        sentence = (
-            f"{best.generator} has it at rank {best.rank}, but the pool of {funnel.pool} was full"
-        )
-        return replace(found, stage="pool", sentence=sentence)
-    return found
+def _outside(
+    funnel: Funnel, query: Query, row: int, answer: Answer, found: Whereabouts
+) -> Whereabouts:
+    """Of an item that is no candidate: how near it was, and what would have let it in."""
+    proposals = answer.trace.proposals
+    ranks = needed(funnel, query, proposals, row)
+    votes = tuple(replace(vote, needed=rank) for vote, rank in zip(found.votes, ranks, strict=True))
+    place = place_of(funnel, query, proposals, row)
+    fate, near = found.fate, nearest(votes)
+    if place:
+        told = f"it is at place {place} of all that was proposed, and the pool holds {funnel.pool}"
+    elif near is not None:
+        told = f"no generator reached it; the nearest is {near.generator}, at rank {near.rank}"
+    else:
+        told = "no generator knows it, however far down"
+    return replace(found, fate=replace(fate, sentence=told), votes=votes, place=place)
+
+
+def nearest(votes: Sequence[Vote]) -> Vote | None:
+    """The generator that has the item highest, of those whose word would let it in."""
+    known = [vote for vote in votes if vote.rank]
+    return min(known, key=lambda vote: (not vote.needed, vote.rank), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _With:
+    """Guests, and one more."""
+
+    others: Callable[[Query], Rows]
+    row: int
+
+    def __call__(self, query: Query) -> Rows:
+        return np.union1d(self.others(query), [self.row]).astype(np.int32)
+
+
+async def _then(funnel: Funnel, query: Query, row: int, fate: Fate) -> Fate | None:
+    """The same request once more, without what took the item; the item as a candidate."""
+    match fate.stage:
+        case "generate" | "pool":
+            funnel = replace(funnel, guests=_With(funnel.guests, row))
+        case "filter" | "rule":
+            funnel = without(funnel, fate.part)
+            if query.matching is not None and not query.matching.asked:
+                query = replace(query, matching=None)
+        case "excluded":
+            query = replace(query, excluded=NOTHING, matching=None)
+        case _:
+            return None
+    return fate_of(funnel, query, row, await funnel.answer(query))
 
 
 def _cure(query: Query, found: Whereabouts, answer: Answer) -> str:
     """What the site, or the visitor, would have to do."""
-    if found.stage in {"rank", "shortlist"}:
-        least = float(answer.slate.scores.min(initial=np.inf))
-        return f"a score of {least:.4f}, the lowest on this page (it has {found.score:.4f})"
-    told = CURES.get("seen" if found.part == "hide_seen" else found.stage, "")
-    return told.format(surface=f"[surfaces.{query.surface}]", part=found.part)
+    fate, surface = found.fate, f"[surfaces.{query.surface}]"
+    if fate.stage in {"rank", "shortlist"}:
+        return _better(fate, found.gap)
+    if fate.stage in {"generate", "pool"}:
+        return _nearer(found.votes, surface)
+    if fate.part.startswith(OF_OPERATORS):
+        return CURES["ruled"].format(rule=fate.part.partition(":")[2])
+    skipped = "; ".join(f"{name}: {why}" for name, why in answer.trace.skipped.items())
+    told = CURES["seen" if fate.part.startswith("hide_seen") else fate.stage]
+    return told.format(surface=surface, part=fate.part, skipped=skipped or "nothing was found")
 
 
-def _in_answer(funnel: Funnel, query: Query, row: int, answer: Answer) -> Whereabouts:
-    shown = np.flatnonzero(answer.slate.rows == row)
-    if len(shown):
-        return _shown(row, int(shown[0]) + 1, answer)
-    return _unlawful(funnel, query, row) or _outranked(query, row, answer)
+def _better(fate: Fate, lacks: Gap | None) -> str:
+    if lacks is None:
+        return "a better score"
+    told = f"a score of {lacks.bar:.4f}, that of the last place (it has {fate.score:.4f})"
+    if not lacks.enough:
+        return f"{told}; nothing that was measured brings it there"
+    names = [cost.name for cost in lacks.costs[: lacks.enough]]
+    return f"{told}: it would have it with {', '.join(names)} as the items shown have them"
 
 
-def _shown(row: int, position: int, answer: Answer) -> Whereabouts:
-    ranked, score = _ranked(row, answer)
-    sentence = f"it is shown at position {position}"
-    return Whereabouts("shown", sentence, "", position, ranked, score, (), _moves(row, answer))
+def _nearer(votes: Sequence[Vote], surface: str) -> str:
+    able = [vote for vote in votes if vote.needed]
+    if not able:
+        return f'a larger pool: "pool" under {surface}'
+    best = max(able, key=lambda vote: (vote.needed - (vote.rank or np.inf), vote.needed))
+    how = "events on it by people like this visitor, or categories and text like theirs"
+    return f"rank {best.needed} or better at {best.generator} ({how})"
 
 
-def _unlawful(funnel: Funnel, query: Query, row: int) -> Whereabouts | None:
-    rows = np.array([row], np.int32)
-    if row < 0 or not funnel.stores.columns.read(rows, ["servable"])["servable"][0]:
-        return Whereabouts("catalogue", "the catalogue does not know it, or it is hidden there")
-    if not query.allows(rows)[0]:
-        return Whereabouts("excluded", "the request itself leaves it out")
-    for each in funnel.filters:
-        if not each.keep(query, rows, funnel.stores.columns.read(rows, each.reads))[0]:
-            meaning = (type(each).__doc__ or "").partition("\n")[0]
-            name = name_of(each)
-            return Whereabouts("filter", f"the filter {name} took it out: {meaning}", name)
-    return None
-
-
-def _outranked(query: Query, row: int, answer: Answer) -> Whereabouts:
-    ranked, score = _ranked(row, answer)
-    if not ranked:
-        return Whereabouts("generate", "no generator proposes it to this visitor")
-    moves = _moves(row, answer)
-    for name, (before, after) in answer.trace.orders.items():
-        if row not in before:
-            sentence = f"it ranked {ranked}, and the rules look at {len(before)}"
-            return Whereabouts("shortlist", sentence, "", 0, ranked, score)
-        gone = row not in after
-        if gone or (name in moves and moves[name][0] <= query.size < moves[name][1]):
-            to = "out" if gone else f"from {moves[name][0]} to {moves[name][1]}"
-            told = "".join(f"; {note}" for note in answer.trace.notes.get(row, ()))
-            sentence = f"it ranked {ranked}, and the rule {name} moved it {to}{told}"
-            return Whereabouts("rule", sentence, name, 0, ranked, score, (), moves)
-    sentence = f"it ranked {ranked}, and the page has {query.size} places"
-    return Whereabouts("rank", sentence, "", 0, ranked, score, (), moves)
-
-
-def _ranked(row: int, answer: Answer) -> tuple[int, float]:
-    ranked = answer.trace.ranked
-    if ranked is None or row not in ranked.rows:
-        return 0, float("nan")
-    at = np.flatnonzero(ranked.rows == row)
-    return int(at[0]) + 1, float(ranked.scores[at[0]])
-
-
-def _moves(row: int, answer: Answer) -> dict[str, tuple[int, int]]:
-    moves = {}
-    for name, (before, after) in answer.trace.orders.items():
-        old, new = np.flatnonzero(before == row), np.flatnonzero(after == row)
-        if len(old) and len(new) and old[0] != new[0]:
-            moves[name] = (int(old[0]) + 1, int(new[0]) + 1)
-    return moves
-
-
-async def _votes(funnel: Funnel, query: Query, row: int) -> tuple[Vote, ...]:
-    """Every generator's word, however far down its list."""
+async def _votes(funnel: Funnel, query: Query, row: int, answer: Answer) -> tuple[Vote, ...]:
+    """Every generator's word, however far down its list, and what was heard of it."""
     size = max(funnel.stores.columns.size, 1)
     asked = Asked(size, size, funnel.budget)
-    proposals = await retrieve(funnel.generators, query, asked, Recorder())
+    deep = await retrieve(funnel.generators, query, asked, Recorder())
+    said = answer.trace.proposals
     return tuple(
-        _vote(name_of(generator), found, row)
-        for generator, found in zip(funnel.generators, proposals, strict=True)
+        _vote(name, found, heard, row)
+        for name, found, heard in zip(funnel.names, deep, said, strict=True)
     )
 
 
-def _vote(name: str, found: Candidates, row: int) -> Vote:
-    at = np.flatnonzero(found.rows == row)
+def _vote(name: str, deep: Candidates, said: Candidates, row: int) -> Vote:
+    heard, at = np.flatnonzero(said.rows == row), np.flatnonzero(deep.rows == row)
+    first = int(heard[0]) + 1 if len(heard) else 0
     if not len(at):
-        return Vote(name, 0, float("nan"))
-    return Vote(name, int(at[0]) + 1, float(found.scores[at[0]]))
+        score = float(said.scores[heard[0]]) if first else float("nan")
+        return Vote(name, first, score, first)
+    return Vote(name, int(at[0]) + 1, float(deep.scores[at[0]]), first)

@@ -32,6 +32,7 @@ from palate.serving.routes import (
     rules,
     traces,
     users,
+    why,
 )
 from palate.serving.runtime import attach, running
 from palate.serving.schema.openapi import configuration, docs, openapi_json
@@ -127,6 +128,7 @@ def _api(settings: Settings) -> Router:
             users.router,
             history.router,
             traces.router,
+            why.router,
             rules.router,
         ],
         guards=[RequireKey(settings.serving.api_keys)],

@@ -9,6 +9,7 @@ import numpy as np
 
 from palate.arrays import Mask
 from palate.funnel.stages import name_of
+from palate.funnel.trace import HELD_BACK, PUT_HERE
 from palate.funnel.types import Query, Slate
 from palate.reranking.editorial.constraint import Constraint, Watch
 from palate.reranking.editorial.pin import Pin
@@ -82,7 +83,7 @@ class _Filling:
         for constraint, watch, mask in zip(self.constraints, self.watches, masks, strict=True):
             if watch.takes(at):
                 self.by[constraint.id].append(at)
-                self.notes[at] += [f"{name_of(constraint)} put it here"] * (at != best)
+                self.notes[at] += [f"{name_of(constraint)}{PUT_HERE}"] * (at != best)
             elif mask is not None and not constraint.demands:
                 self._limited(name_of(constraint), mask, at, best)
         self.free[at] = False
@@ -107,5 +108,5 @@ class _Filling:
         """Note whom a limit held back, or that it was passed."""
         if not mask[at]:
             self.broken[name] += 1
-        elif not mask[best] and f"{name} held it back" not in self.notes[best]:
-            self.notes[best].append(f"{name} held it back")
+        elif not mask[best] and f"{name}{HELD_BACK}" not in self.notes[best]:
+            self.notes[best].append(f"{name}{HELD_BACK}")

@@ -15,7 +15,7 @@ from palate.serving import bodies, problems
 from palate.serving.routes import health
 from palate.serving.schema import documents
 from palate.serving.steering import bodies as steering
-from palate.serving.tracing import view
+from palate.serving.tracing import view, whynot
 from palate.template import meanings
 
 Json = dict[str, Any]
@@ -25,6 +25,7 @@ MODULES: tuple[ModuleType, ...] = (
     problems,
     health,
     view,
+    whynot,
     rules,
     steering,
 )
@@ -48,10 +49,13 @@ PARAMETERS: dict[str, str] = {
     "after": "The last id of the page before.",
     "before": "`next` of the page before.",
     "rule_id": "The rule's id.",
+    "seed_item_id": "The item on screen; `more_like_this` needs it.",
 }
 PARTICULAR: dict[tuple[str, str], str] = {
     ("recommend", "item_id"): "The item on screen; `more_like_this` needs it.",
     ("recommend", "limit"): "How many, from 1 to `serving.max_limit` (100).",
+    ("why", "item_id"): "The item that is asked about.",
+    ("why", "limit"): "Length of the page, from 1 to `serving.max_limit` (100).",
     ("items", "item_id"): "An id to look up; may be given several times.",
     ("users", "limit"): "How many, from 1 to 1,000.",
     ("audit_rules", "limit"): "How many, from 1 to 1,000.",

@@ -1,0 +1,75 @@
+"""``/v1/why``: what became of an item, on any visitor's page, were it asked for now."""
+
+import asyncio
+from typing import Any
+
+from litestar import Request, get
+from litestar.params import FromPath, FromQuery
+from litestar.router import Router
+
+from palate.errors import BadInput, NotFound, Problem
+from palate.funnel.engine import Funnel
+from palate.funnel.types import Query
+from palate.funnel.whereabouts import Whereabouts
+from palate.serving.bodies import DEFAULT_LIMIT, Ask
+from palate.serving.recommend import query_of
+from palate.serving.routes.asking import check
+from palate.serving.runtime import runtime_of
+from palate.serving.tracing.whynot import WhyBody, Wondering, follow, why_body
+from palate.serving.visitors import who
+from palate.surfaces.overrides import certain
+
+
+@get("/{surface:str}", operation_id="why")
+async def why(  # noqa: PLR0913, PLR0917  the query string's parameters
+    request: Request[Any, Any, Any],
+    surface: FromPath[str],
+    item_id: FromQuery[str],
+    user_id: FromQuery[str] = "",
+    session_id: FromQuery[str] = "",
+    seed_item_id: FromQuery[str] = "",
+    limit: FromQuery[int] = DEFAULT_LIMIT,
+    region: FromQuery[str] = "",
+    age: FromQuery[int | None] = None,
+    filter: FromQuery[str] = "",  # noqa: A002  the parameter's name on the wire
+) -> WhyBody:
+    """Why an item is on the page, or at which stage it was lost and what would change that.
+
+    The page is the one that would be given now, without what is left to chance; nothing is logged.
+    """
+    runtime = runtime_of(request)
+    ask = Ask(
+        surface=surface,
+        user_id=user_id,
+        session_id=session_id,
+        item_id=seed_item_id,
+        limit=limit,
+        region=region,
+        age=age,
+        filter=filter,
+    )
+    check(ask, runtime.settings.serving.max_limit)
+    funnel = runtime.live.funnels.get(surface)
+    if funnel is None:
+        known = ", ".join(sorted(runtime.live.funnels))
+        raise NotFound(f"there is no surface {surface!r}; there are {known}")
+    if not item_id:
+        what = "which item? name the one that is asked about"
+        raise BadInput(f"item_id: {what}", [Problem("item_id", what)])
+    [row] = await runtime.names.rows([item_id])
+    if row < 0:
+        raise NotFound(f"there is no item {item_id!r}: neither in the catalogue nor in an event")
+    query = await query_of(runtime, ask)
+    steered = certain(runtime.rules.program.steer(funnel, query))
+    found = await asyncio.to_thread(_followed, steered, query, row)
+    about = found.reason.rows if found.reason else ()
+    names = await runtime.names.of([row, *about])
+    return why_body(runtime.stores, Wondering(who(ask), query, row), found, names)
+
+
+def _followed(funnel: Funnel, query: Query, row: int) -> Whereabouts:
+    """Off the event loop: the funnel runs several times."""
+    return asyncio.run(follow(funnel, query, row))
+
+
+router = Router("/why", route_handlers=[why], tags=["Traces"])
