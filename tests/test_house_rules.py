@@ -5,6 +5,7 @@ Raising a limit takes a line in one of the allow-lists below, with its reason.
 
 import ast
 import re
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -250,3 +251,10 @@ def test_core_dependencies_are_few_and_each_is_defended() -> None:
     assert len(core) <= CORE_DEPENDENCIES
     decisions = "".join(p.read_text("utf-8") for p in (REPOSITORY / "docs/decisions").glob("*.md"))
     assert not [name for name in core if f"**{name}**" not in decisions]
+
+
+def test_the_environment_is_no_part_of_the_project() -> None:
+    """A link to one that is committed puts itself in the place of the real one, and deletes it."""
+    git = ["git", "-C", str(REPOSITORY), "ls-files", "--", ".venv", "site", "demo-site"]
+    found = subprocess.run(git, capture_output=True, text=True, check=False)
+    assert not found.stdout.split()
