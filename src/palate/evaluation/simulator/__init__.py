@@ -1,0 +1,1 @@
+"""A world with hidden truth: people, things and tastes that no policy can read, only serve."""

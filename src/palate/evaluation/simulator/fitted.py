@@ -1,0 +1,89 @@
+"""A world fitted to a site: what its people took in tells who likes what."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import numpy as np
+
+from palate.arrays import Floats
+from palate.errors import BadInput
+from palate.evaluation.simulator.world import APPEAL, DIM, GOOD, Size, World, settled, unit
+from palate.events.kinds import Event, Signal, signals_of
+from palate.events.protocol import EventLog
+from palate.stores import Sources
+
+CHUNK = 20_000
+LEAST = 50
+"""Items and people below which nothing can be fitted."""
+MOST = 6_000
+"""Items at most: the square of them is decomposed."""
+
+
+def fitted(sources: Sources, seed: int, size: Size) -> World:
+    """Directions by a truncated SVD of who took what in, appeal by how many did.
+
+    New items are like old ones, of other appeal. Raises BadInput where the log says too little.
+    """
+    taken = _taken(sources.log)
+    items = sorted({item for several in taken.values() for item in several})
+    held = dict(zip(items, sources.items.find(items), strict=True))
+    items = [item for item in items if held[item] is not None][:MOST]
+    if len(items) < LEAST or len(taken) < LEAST:
+        raise BadInput(f"the log knows {len(items)} items and {len(taken)} people: too few to fit")
+    place, users = {item: row for row, item in enumerate(items)}, sorted(taken)
+    table = np.zeros((len(users), len(items)), np.float32)
+    for row, user in enumerate(users):
+        table[row, [place[item] for item in taken[user] if item in place]] = 1.0
+    counts = table.sum(axis=0)
+    directions = _directions(table / np.sqrt(counts + 1.0))
+    dice = np.random.Generator(np.random.PCG64([seed, 1]))
+    like = dice.integers(0, len(items), size.arrivals)
+    new = unit(directions[like] + dice.normal(scale=0.1, size=(size.arrivals, DIM)))
+    appeal = np.log1p(counts)
+    appeal = APPEAL * (appeal - appeal.mean()) / appeal.std()
+    fresh = dice.normal(scale=APPEAL, size=size.arrivals)
+    fresh[::2] += GOOD
+    found = [held[item] for item in items]
+    names = [item.categories if item else () for item in found]
+    return settled(
+        World(
+            (*items, *(f"sim-item-{n}" for n in range(size.arrivals))),
+            np.vstack([directions, new]),
+            np.concatenate([appeal, fresh]).astype(np.float32),
+            (*names, *(names[at] for at in like.tolist())),
+            tuple(users),
+            unit(table @ directions),
+            np.empty(0, np.int32),
+            size.arrivals,
+            0.0,
+        ),
+        size.newcomers,
+        dice,
+    )
+
+
+def _taken(log: EventLog) -> dict[str, set[str]]:
+    """Items by user."""
+    taken: dict[str, set[str]] = defaultdict(set)
+    for event in _events(log):
+        if (
+            event.user_id
+            and event.item_id
+            and Signal.ENGAGED in signals_of(event.kind, event.value)
+        ):
+            taken[event.user_id].add(event.item_id)
+    return taken
+
+
+def _events(log: EventLog) -> Iterator[Event]:
+    after = 0
+    while logged := log.read(after, CHUNK):
+        after = logged[-1].position
+        yield from (each.event for each in logged)
+
+
+def _directions(table: Floats) -> Floats:
+    """(items, DIM): the leading right singular vectors, the first (popularity) left out."""
+    values, vectors = np.linalg.eigh(table.T @ table)
+    best = np.argsort(-values)[1 : DIM + 1]
+    return unit(vectors[:, best] * np.sqrt(np.maximum(values[best], 0.0)))
