@@ -15,6 +15,10 @@ Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 Positive: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 Port: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Share: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Outcome: TypeAlias = Literal[
+    "click", "view", "like", "dislike", "save", "share", "purchase", "rating", "skip", "hide"
+]
+Hours: TypeAlias = Annotated[float, msgspec.Meta(gt=0, le=2_160)]
 Amount: TypeAlias = Annotated[float, msgspec.Meta(ge=0)]
 
 
@@ -104,6 +108,40 @@ class StreamingSettings(Part, frozen=True):
     """A longer silence ends a session."""
     seen_limit: Count = 5_000
     """Items a user's record remembers as seen."""
+
+
+class AttributionSettings(Part, frozen=True):
+    """``[attribution]``: what was shown, joined with what came of it, in the offline store."""
+
+    hours: dict[Outcome, Hours] = msgspec.field(
+        default_factory=lambda: {
+            "click": 1.0,
+            "skip": 1.0,
+            "hide": 24.0,
+            "dislike": 24.0,
+            "view": 24.0,
+            "like": 24.0,
+            "save": 24.0,
+            "share": 24.0,
+            "rating": 168.0,
+            "purchase": 168.0,
+        }
+    )
+    """How long after a showing an act of each kind counts as its outcome; a kind that is not named
+    is no outcome. A row is finished when the longest of them is over."""
+    late_hours: Amount = 1.0
+    """Events that come in so much later than they happened still count."""
+    skew_seconds: Amount = 60.0
+    """A client's clock may be behind ours by so much: an act that the log has after the showing
+    counts though it claims to have been before."""
+    every_seconds: Annotated[float, msgspec.Meta(gt=0)] = 30.0
+    """`palate up`: how often what is new in the log is joined."""
+    part_rows: Annotated[int, msgspec.Meta(ge=100, le=5_000_000)] = 100_000
+    """Rows of one Parquet file, and the most that are in memory at once."""
+    features_share: Share = 1.0
+    """Share of pages whose ranker features are kept for their rows."""
+    features_megabytes: Positive = 512
+    """Features that wait for the join; beyond it the oldest are dropped."""
 
 
 class CovisitSettings(Part, frozen=True):
@@ -295,6 +333,7 @@ class Settings(Part, frozen=True):
     stores: StoreSettings = StoreSettings()
     serving: ServingSettings = ServingSettings()
     streaming: StreamingSettings = StreamingSettings()
+    attribution: AttributionSettings = AttributionSettings()
     covisit: CovisitSettings = CovisitSettings()
     retrieval: RetrievalSettings = RetrievalSettings()
     features: FeatureSettings = FeatureSettings()

@@ -21,6 +21,10 @@ from palate.events.protocol import EventLog
 from palate.events.sqlite import SqliteLog
 from palate.features.boards import Leaderboards
 from palate.features.items import ItemStates
+from palate.features.offline.parquet import ParquetStore
+from palate.features.offline.protocol import OfflineStore
+from palate.features.offline.waiting import FILE as WAITING
+from palate.features.offline.waiting import Waiting
 from palate.features.online.lmdb import LmdbStore
 from palate.features.online.protocol import OnlineStore
 from palate.models.covisit import Covisit
@@ -29,6 +33,7 @@ from palate.releases.release import Release
 from palate.rules.protocol import RuleBook
 from palate.rules.sqlite import SqliteRules
 from palate.settings import Settings
+from palate.streaming.attributor import Attributor
 from palate.streaming.worker import StreamWorker
 
 log = logging.getLogger("palate.stores")
@@ -99,7 +104,7 @@ def open_stores(settings: Settings, *, writer: bool = False) -> Stores:
     urls = settings.stores
     settings.home.mkdir(parents=True, exist_ok=True)
     _adapter("index", urls.index, {"faiss": lambda path: path}, settings)
-    _adapter("offline", urls.offline, {"file": lambda path: path}, settings)
+    open_offline(settings)
     online = {"lmdb": lambda p: LmdbStore(p, write=writer, gigabytes=urls.online_gigabytes)}
     shared, sources = settings.path(urls.columns), _sources(settings)
     opened = Stores(
@@ -126,6 +131,25 @@ def open_rules(settings: Settings) -> RuleBook:
     """The site's book of rules; close it afterwards. Raises as `open_sources` does."""
     book: RuleBook = _adapter("rules", settings.stores.rules, {"sqlite": SqliteRules}, settings)
     return book
+
+
+def open_offline(settings: Settings, *, write: bool = False) -> OfflineStore:
+    """What was shown and what came of it. Raises as `open_sources` does."""
+    adapters = {"file": lambda path: ParquetStore(path, write=write)}
+    store: OfflineStore = _adapter("offline", settings.stores.offline, adapters, settings)
+    return store
+
+
+def open_waiting(settings: Settings) -> Waiting:
+    """What serving leaves for the join of impressions and outcomes."""
+    return Waiting(settings.path(WAITING), settings.attribution.features_megabytes)
+
+
+def attributor(sources: Sources, clock: Clock) -> Attributor:
+    """Who joins impressions with outcomes; one process of a site may."""
+    settings = sources.settings
+    offline = open_offline(settings, write=True)
+    return Attributor(settings, sources.log, offline, open_waiting(settings), clock)
 
 
 def stream_worker(stores: Stores, clock: Clock) -> StreamWorker:

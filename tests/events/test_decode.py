@@ -2,14 +2,17 @@ import json
 from typing import Any
 from uuid import RFC_4122, UUID
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from palate.clock import FixedClock
 from palate.errors import BadInput
+from palate.events.batch import EventBatch
 from palate.events.decode import Decoded, events
 from palate.events.kinds import PUBLIC, Event, Kind, Shown
+from palate.events.protocol import Logged
 
 NOW = 1_800_000_000.0
 
@@ -98,6 +101,23 @@ def test_an_anonymous_id_is_a_session() -> None:
         {"kind": "view", "anonymous_id": "a", "session_id": "s", "item_id": "i"},
     )
     assert [event.session_id for event in decoded.events] == ["a", "s"]
+
+
+def test_an_impression_may_report_what_of_a_page_could_be_seen() -> None:
+    items = [{"item_id": "a", "viewable": True}, {"item_id": "b", "viewable": False}, "c"]
+    page = {"kind": "impression", "session_id": "s", "recommendation_id": "r"}
+    report, half, own = decode(
+        page | {"items": items[:2]},
+        page | {"items": items},
+        page | {"items": items[:2], "recommendation_id": ""},
+    ).events
+    assert [shown.viewable for shown in half.items] == [True, False, None]
+    assert (report.reports, half.reports, own.reports) == (True, False, False)
+    logged = [Logged(n, 0.0, event) for n, event in enumerate((report, half))]
+    batch = EventBatch.encode(logged, lambda ids: np.arange(len(ids), dtype=np.int32))
+    assert batch.position.tolist() == [1, 1, 1], "a report is no further showing"
+    wrong = decode(page | {"items": [{"item_id": "a", "viewable": "yes"}]})
+    assert wrong.problems[0].pointer == "/events/0/items"
 
 
 def test_an_impression_takes_ids_or_objects_and_numbers_them() -> None:

@@ -1,5 +1,7 @@
 """Traces of a site whose release holds a network: heads, feature values, and what they moved."""
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ from palate.features.vector import layout_hash
 from palate.models.ranker import HEADS, RankerFacts
 from palate.releases.directory import ReleaseDirectory
 from palate.releases.manifest import Manifest
+from palate.stores import open_waiting
 from palate.training.ranking.export import export_ranker
 from palate.training.ranking.fitting import Fitted
 from palate.training.ranking.network import RankerNetwork, Shape, spread_of
@@ -42,6 +45,20 @@ def ranked(site: SmallSite) -> SmallSite:
 def look(site: SmallSite) -> None:
     with site.client.portal() as portal:
         portal.call(site.app.state["runtime"].watch.look)
+
+
+def test_what_a_page_was_ranked_by_waits_for_the_join(ranked: SmallSite) -> None:
+    page = ranked.slate(user_id="u0", limit=5)
+    ranked.settle()
+    with closing(open_waiting(ranked.settings)) as waiting:
+        kept = waiting.find([page["recommendation_id"]])[page["recommendation_id"]]
+    trace = ranked.client.get(f"/v1/traces/{page['recommendation_id']}").json()
+    assert kept.names == FEATURES
+    assert kept.features.shape == (len(page["items"]), len(FEATURES))
+    for item, values in zip(trace["items"], kept.features, strict=True):
+        told = {each["name"]: each["value"] for each in item["features"]}
+        for name, value in zip(FEATURES, values.tolist(), strict=True):
+            assert told[name] == pytest.approx(None if np.isnan(value) else value, nan_ok=True)
 
 
 def test_a_trace_tells_heads_and_contributions(ranked: SmallSite) -> None:

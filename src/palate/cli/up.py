@@ -33,7 +33,7 @@ def main(
     workers: WorkersOption = None,
     api_only: ApiOnlyOption = False,  # noqa: FBT002  Typer's form
 ) -> None:
-    """Run every role of a site (serve, stream, train) until Ctrl-C; what dies is started again.
+    """Run a site's roles (serve, stream, attribute, train) until Ctrl-C; what dies is restarted.
 
     Example: **palate up --port 8700**
     """

@@ -130,6 +130,8 @@ def _read(log: EventLog, since: float) -> _Reading:
     read = _Reading()
     for event in _events(log):
         actor = event.user_id or event.session_id
+        if event.reports:
+            continue
         if event.kind is Kind.IMPRESSION:
             if event.items and event.time >= since:
                 _page(read, actor, event)

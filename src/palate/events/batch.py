@@ -19,7 +19,10 @@ RowsOf: TypeAlias = Callable[[Sequence[str]], Rows]
 
 @dataclass(frozen=True, slots=True)
 class EventBatch:
-    """Events in log order, one column each; an impression of n items is n rows."""
+    """Events in log order, one column each; an impression of n items is n rows.
+
+    What became visible of a page is no event of the folds: it has no row.
+    """
 
     position: NDArray[np.int64]
     kind: NDArray[np.uint8]
@@ -77,6 +80,8 @@ class EventBatch:
 
 def _flatten(logged: Logged) -> list[tuple[Logged, str, int]]:
     event = logged.event
+    if event.reports:
+        return []
     if event.kind is Kind.IMPRESSION and event.items:
         return [(logged, shown.item_id, shown.position) for shown in event.items]
     return [(logged, event.item_id, event.position)]

@@ -87,6 +87,7 @@ SHOWN = Fields(
         "propensity": _propensity,
         "score": number,
         "explore": flag,
+        "viewable": either(flag, None),
     },
     ("item_id",),
 )

@@ -94,6 +94,8 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     propensity: float = 1.0
     score: float = 0.0
     explore: bool = False
+    viewable: bool | None = None
+    """Whether the visitor could see it, by the client's word; None where it does not tell."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,3 +122,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     recommendation_id: str = ""
     context: dict[str, Any] = {}
     properties: dict[str, Any] = {}
+
+    @property
+    def reports(self) -> bool:
+        """Whether this tells what became visible of a page that is in the log already.
+
+        So does an impression that names its recommendation and says of each item whether it was
+        viewable: it is no further showing.
+        """
+        told = self.items and all(each.viewable is not None for each in self.items)
+        return self.kind is Kind.IMPRESSION and bool(self.recommendation_id and told)

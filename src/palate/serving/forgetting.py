@@ -10,6 +10,7 @@ they do not count as something that could be forgotten.
 import asyncio
 import uuid
 
+from palate.catalog.user import session_key, user_key
 from palate.events.kinds import Event, Kind
 from palate.serving.impressions import LINGER
 from palate.serving.runtime import Runtime
@@ -34,6 +35,7 @@ async def forget(runtime: Runtime, user_id: str) -> bool:
     await runtime.traces.forget(f"user:{user_id}")
     if not known and not renamed.events:
         return False
+    await runtime.features.forget([user_key(user_id), *map(session_key, renamed.sessions)])
     now = runtime.clock.now()
     names = [(user_id, ""), *((user_id, old) for old in renamed.sessions)]
     names += [(pseudonym, ""), *((pseudonym, new) for new in renamed.sessions.values())]

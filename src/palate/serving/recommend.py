@@ -181,6 +181,7 @@ class Recommending:
         event = impression(self._ask, body, answer.slate, self._now)
         if event is not None:
             runtime.impressions.note(event)
+            runtime.features.note(self._id, self._funnel.ranker.reads, answer, draw / DRAWS)
         if draw / DRAWS < runtime.settings.serving.trace_rate:
             record = partial(
                 record_of,

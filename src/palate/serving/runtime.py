@@ -18,10 +18,11 @@ from palate.serving.live import Live, ReleaseWatch
 from palate.serving.meters import Meters
 from palate.serving.names import Names
 from palate.serving.steering.watch import RuleWatch
+from palate.serving.tracing.features import FeatureWriter
 from palate.serving.tracing.store import FILE, TraceStore, TraceWriter
 from palate.serving.visitors import Visitors
 from palate.settings import Settings
-from palate.stores import Stores, close, open_rules, open_stores
+from palate.stores import Stores, close, open_rules, open_stores, open_waiting
 
 TICK = 0.5
 SETTLE = 3.0
@@ -46,6 +47,7 @@ class Runtime:
     impressions: Impressions
     store: TraceStore
     traces: TraceWriter
+    features: FeatureWriter
     background: set[asyncio.Task[Any]] = field(default_factory=set)
 
     @property
@@ -82,6 +84,7 @@ class Runtime:
         await asyncio.gather(*self.background)
         await self.impressions.settle()
         await self.traces.settle()
+        await self.features.settle()
 
 
 @asynccontextmanager
@@ -106,6 +109,7 @@ async def running(
         asyncio.create_task(_steering(runtime)),
         asyncio.create_task(runtime.impressions.run()),
         asyncio.create_task(runtime.traces.run()),
+        asyncio.create_task(runtime.features.run()),
     ]
     try:
         yield runtime
@@ -118,6 +122,7 @@ async def running(
         await asyncio.gather(*tasks, *runtime.background, return_exceptions=True)
         await asyncio.to_thread(runtime.commit.close)
         runtime.store.close()
+        runtime.features.close()
         runtime.rules.book.close()
         if stores is None:
             close(opened)
@@ -151,6 +156,7 @@ def _assembled(settings: Settings, clock: Clock, live: Live) -> Runtime:
         impressions=Impressions(commit, meters),
         store=store,
         traces=TraceWriter(store, meters),
+        features=FeatureWriter(open_waiting(settings), meters, settings.attribution.features_share),
     )
 
 

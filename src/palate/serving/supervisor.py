@@ -1,7 +1,8 @@
 """Keeps a site's roles running: starts them, prefixes what they say, restarts what dies.
 
-``palate up`` is this with serve, stream and train. Each role is a process group of its own that the
-kernel ends with the supervisor (`tether.py`), so that nothing is left behind whatever happens.
+``palate up`` is this with serve, stream, attribute and train. Each role is a process group of its
+own that the kernel ends with the supervisor (`tether.py`), so that nothing is left behind whatever
+happens.
 """
 
 import asyncio
@@ -47,14 +48,16 @@ class Role:
 
 
 def site_roles(settings: Settings, *, api_only: bool = False) -> tuple[Role, ...]:
-    """Serve, stream and train for one site, on the address of its settings."""
+    """Serve, stream, attribute and train for one site, on the address of its settings."""
     serving = serving_environment()
     training = training_environment(settings.training.threads)
+    joining = serving | {"POLARS_MAX_THREADS": "1"}
     http = settings.serving
     where = ["--host", http.host, "--port", str(http.port), "--workers", str(http.workers)]
     where += ["--api-only"] if api_only else []
     return (
         Role("stream", _palate(settings, "stream"), 0, serving),
+        Role("attribute", _palate(settings, "attribute", "--watch"), 10, joining),
         Role("serve", _palate(settings, "serve", *where), 0, serving),
         # A busy high-priority process turns every sync of the log into milliseconds (DESIGN §6).
         Role("train", _palate(settings, "train", "--watch"), 10, training),

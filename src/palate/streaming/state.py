@@ -98,7 +98,7 @@ def encode(logged: Sequence[Logged], rows_of: RowsOf) -> tuple[EventBatch, list[
     """Turn what the log gave into columns, without the events that have no place there."""
     kept, refused = [], []
     for entry in logged:
-        problem = _unfit(entry.event)
+        problem = unfit(entry.event)
         if problem:
             refused.append(Refused(entry, problem))
         else:
@@ -112,7 +112,8 @@ FURTHEST = 1e11
 LAST_PLACE = 32_767
 
 
-def _unfit(event: Event) -> Problem | None:
+def unfit(event: Event) -> Problem | None:
+    """Why an event can have no part in anything; None where it can."""
     if not -FURTHEST < event.time < FURTHEST:
         return Problem("/time", f"{event.time!r} is not a time; send seconds since the epoch")
     if event.value is not None and not -LARGEST <= event.value <= LARGEST:

@@ -63,6 +63,9 @@ class ShownDocument(msgspec.Struct, frozen=True, kw_only=True):
     """With what probability it got its place."""
     score: float = 0.0
     explore: bool = False
+    viewable: bool | None = None
+    """Whether the visitor could see it. With `recommendation_id`, and told of each item, the
+    impression reports on a page that we showed, and is no further showing."""
 
 
 class EventDocument(msgspec.Struct, frozen=True, kw_only=True):
