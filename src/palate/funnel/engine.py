@@ -22,7 +22,7 @@ from palate.funnel.retrieve import Asked, retrieve
 from palate.funnel.stages import Filter, Generator, Ranker, Rule, name_of
 from palate.funnel.trace import Recorder
 from palate.funnel.types import Answer, Columns, Pool, Query, Slate, Step
-from palate.index.slots import outside
+from palate.index.slots import distinct, outside
 from palate.stores import Stores
 
 
@@ -85,7 +85,7 @@ class Funnel:
         if not hidden:
             return query
         everything = np.concatenate([query.excluded, *hidden])
-        return replace(query, excluded=np.unique(everything).astype(np.int32, copy=False))
+        return replace(query, excluded=distinct(everything))
 
     async def _pooled(self, query: Query, log: Recorder) -> Pool:
         asked = Asked(self.pool, self.stores.columns.size, self.budget)

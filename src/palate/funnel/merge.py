@@ -1,6 +1,7 @@
 """One pool out of many proposals: what is worth most, every generator's score and rank kept."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from math import inf
 from types import MappingProxyType
 
@@ -43,13 +44,22 @@ def merge(
         return Pool.none(tuple(names))
     rows = np.concatenate([each.rows for each in proposals]).astype(np.int32, copy=False)
     scores = np.concatenate([each.scores for each in proposals]).astype(np.float32, copy=False)
-    weights = np.array([ADMITTED.get(name, UNNAMED) for name in names], np.float32)
-    weights = np.maximum(weights * leaning(names, known, POOLED), np.float32(FLOOR))
+    names = tuple(names)
     seats = np.array([quotas.get(name, 0) for name in names], np.int64)
-    taken, value = _distinct(rows, ends, weights, seats, free(2 * len(rows)))
-    taken = taken[_best(value, limit)]
-    table = free(2 * len(taken))
-    return Pool(taken, *_provenance(rows, scores, ends, taken, table), tuple(names))
+    taken, value, entries = _distinct(rows, ends, _weights(names, known), seats)
+    order = _best(value, limit)
+    places = np.full(len(taken), -1, np.int32)
+    places[order] = np.arange(len(order), dtype=np.int32)
+    return Pool(taken[order], *_provenance(scores, ends, places[entries], len(order)), names)
+
+
+@lru_cache(maxsize=4_096)
+def _weights(names: tuple[str, ...], known: float) -> Floats:
+    """What each generator's word counts here, by how much is known of the visitor."""
+    weights = np.array([ADMITTED.get(name, UNNAMED) for name in names], np.float32)
+    found = np.maximum(weights * leaning(names, known, POOLED), np.float32(FLOOR))
+    found.flags.writeable = False
+    return found
 
 
 def _best(value: Floats, limit: int) -> NDArray[np.intp]:
@@ -67,9 +77,9 @@ def _distinct(
     ends: NDArray[np.int64],
     weights: Floats,
     seats: NDArray[np.int64],
-    table: NDArray[np.int32],
-) -> tuple[Rows, Floats]:
-    """Each row once, by rank, and what it is worth."""
+) -> tuple[Rows, Floats, NDArray[np.int32]]:
+    """Each row once, by rank, what it is worth, and the place of each proposal among these."""
+    table, entries = free(2 * len(rows)), np.empty(len(rows), np.int32)
     taken = np.empty(len(rows), np.int32)
     value = np.zeros(len(rows), np.float32)
     found = 0
@@ -82,24 +92,23 @@ def _distinct(
             if table[place] < 0:
                 table[place], taken[found] = found, rows[at]
                 found += 1
+            entries[at] = table[place]
             value[table[place]] += weights[g] / np.float32(DEPTH + rank + 1)
             if rank < seats[g] and value[table[place]] < SEAT:
                 value[table[place]] += SEAT
-    return taken[:found], value[:found]
+    return taken[:found], value[:found], entries
 
 
 @kernel
 def _provenance(
-    rows: Rows, scores: Floats, ends: NDArray[np.int64], taken: Rows, table: NDArray[np.int32]
+    scores: Floats, ends: NDArray[np.int64], places: NDArray[np.int32], taken: int
 ) -> tuple[Floats, NDArray[np.int16]]:
-    """(n, generators): each generator's score and rank of what was taken."""
-    for entry in range(len(taken)):
-        table[slot(table, taken, taken[entry])] = entry
-    found = np.full((len(taken), len(ends) - 1), np.nan, np.float32)
-    ranks = np.zeros((len(taken), len(ends) - 1), np.int16)
+    """(taken, generators): each generator's score and rank; `places` is -1 where none was taken."""
+    found = np.full((taken, len(ends) - 1), np.nan, np.float32)
+    ranks = np.zeros((taken, len(ends) - 1), np.int16)
     for g in range(len(ends) - 1):
         for at in range(ends[g], ends[g + 1]):
-            entry = table[slot(table, taken, rows[at])]
+            entry = places[at]
             if entry >= 0 and ranks[entry, g] == 0:
                 found[entry, g] = scores[at]
                 ranks[entry, g] = min(at - ends[g] + 1, 32767)

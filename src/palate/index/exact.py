@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats, Mask, Rows
-from palate.jit import bits_of, float_of, kernel, swift
+from palate.jit import ahead, bits_of, float_of, kernel, swift
 
+SOON = 8
+"""A row's vector is asked for so many rows early: a large catalogue's lies in memory, not cache."""
 MAGNITUDE, LOW = np.int32(0x7FFFFFFF), np.int64(0xFFFFFFFF)
 
 
@@ -75,6 +77,7 @@ def dots(vectors: Floats, rows: Rows, wanted: Floats) -> Floats:
     """(n,): dot products of some rows with one vector; nothing is copied."""
     out = np.empty(len(rows), np.float32)
     for at in range(len(rows)):
+        ahead(vectors, rows[min(at + SOON, len(rows) - 1)])
         total = np.float32(0.0)
         for i in range(len(wanted)):
             total += vectors[rows[at], i] * wanted[i]

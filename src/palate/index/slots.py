@@ -17,6 +17,21 @@ def outside(rows: Rows, excluded: Rows) -> Mask:
     return _outside(rows, excluded)
 
 
+def distinct(rows: Rows) -> Rows:
+    """Each row once, sorted: numpy's own takes four times as long for what a request has."""
+    return _once(np.sort(rows.astype(np.int32, copy=False)))
+
+
+@kernel
+def _once(rows: Rows) -> Rows:
+    found, kept = np.empty_like(rows), 0
+    for at in range(len(rows)):
+        if at == 0 or rows[at] != rows[at - 1]:
+            found[kept] = rows[at]
+            kept += 1
+    return found[:kept]
+
+
 @kernel
 def _outside(rows: Rows, excluded: Rows) -> Mask:
     sieve = np.zeros(SIEVE, np.bool_)

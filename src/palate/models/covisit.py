@@ -22,7 +22,6 @@ from palate.arrays import Doubles, Floats, Mask, Rows, Times
 from palate.catalog.alike import UNKNOWN, Alike
 from palate.errors import CorruptStore
 from palate.index.exact import best
-from palate.index.slots import outside
 from palate.mapped import Layout, MappedArrays
 from palate.models import covisit_reading as reading
 from palate.models import covisit_table as tables
@@ -145,11 +144,9 @@ class Covisit:
     ) -> tuple[Rows, Floats]:
         """Best `limit` servable rows for a history (newest first), without `excluded`."""
         rows, sums = reading.totals(self.scaled(history), self.table, alike)
-        kept = np.flatnonzero((rows >= 0) & (rows < len(servable)) & (sums > 0.0))
-        kept = kept[servable[rows[kept]] != 0]
-        kept = kept[outside(rows[kept], excluded)]
-        rows = rows[kept]
-        return best(rows, (sums[kept] * self._damping(rows)).astype(np.float32), limit)
+        may = servable.view(np.uint8)
+        rows, sums = reading.servable(rows, sums, may, excluded)
+        return best(rows, (sums * self._damping(rows)).astype(np.float32), limit)
 
     def everything(self, history: Rows, size: int, alike: Alike = UNKNOWN) -> Doubles:
         """(size,): the score of each of the first `size` rows for a history (newest first)."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from palate.arrays import Doubles, Rows
 from palate.catalog.alike import Alike
+from palate.index.slots import SIEVE
 from palate.jit import kernel, swift
 from palate.models.covisit_table import Table
 
@@ -70,6 +71,28 @@ def _place(rows: NDArray[np.int32], other: int) -> int:
         place = (place + 1) & (len(rows) - 1)
     rows[place] = other
     return int(place)
+
+
+@kernel
+def servable(
+    rows: Rows, sums: Doubles, may: NDArray[np.uint8], excluded: Rows
+) -> tuple[Rows, Doubles]:
+    """What `totals` found and may be proposed, in its order; `excluded` is sorted."""
+    sieve = np.zeros(SIEVE, np.bool_)
+    for row in excluded:
+        sieve[row & (SIEVE - 1)] = True
+    out, worth, found = np.empty(len(rows), np.int32), np.empty(len(rows)), 0
+    for place in range(len(rows)):
+        row = rows[place]
+        if row < 0 or row >= len(may) or sums[place] <= 0.0 or may[row] == 0:
+            continue
+        if sieve[row & (SIEVE - 1)]:
+            at = np.searchsorted(excluded, row)
+            if at < len(excluded) and excluded[at] == row:
+                continue
+        out[found], worth[found] = row, sums[place]
+        found += 1
+    return out[:found].copy(), worth[:found].copy()
 
 
 @kernel

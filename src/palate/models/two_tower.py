@@ -21,10 +21,11 @@ from palate.arrays import Floats, Mask, Rows, Times
 from palate.catalog.columns import ItemColumns
 from palate.events.kinds import Signal
 from palate.features.record import UserState
-from palate.index.exact import best
+from palate.index.exact import SOON, best
 from palate.index.growing import GrowingIndex
 from palate.index.opening import build_index, open_index
 from palate.index.protocol import Index
+from palate.jit import ahead, kernel
 from palate.models.onnx import session
 from palate.models.tables import read_table, write_table
 
@@ -35,6 +36,12 @@ ITEM_NETWORK = "item.onnx"
 """Content and categories to a vector; releases older than it have the same as arrays alone."""
 
 NEUTRAL, LIKED, DISLIKED = 0, 1, 2
+
+_BITS = np.arange(256)
+_CODES: NDArray[np.int64] = np.where(
+    _BITS & Signal.NEGATIVE, DISLIKED, np.where(_BITS & Signal.POSITIVE, LIKED, NEUTRAL)
+).astype(np.int64)
+"""By an event's signals."""
 
 
 class TowerFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,9 +72,7 @@ class ItemTable(NamedTuple):
 
 def outcome_codes(signals: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Liked, disliked or neither, from an event's signals."""
-    liked = (signals & Signal.POSITIVE) > 0
-    disliked = (signals & Signal.NEGATIVE) > 0
-    return np.where(disliked, DISLIKED, np.where(liked, LIKED, NEUTRAL)).astype(np.int64)
+    return _CODES.take(signals)
 
 
 def time_buckets(seconds: Times) -> NDArray[np.int64]:
@@ -180,10 +185,7 @@ class TwoTower:
 
     def _vectors(self, rows: Rows, columns: ItemColumns | None) -> tuple[Floats, Mask]:
         """Vectors by row, and which of them mean anything."""
-        known = self._table.known
-        inside = rows < len(known)
-        usable = inside & (rows >= 0) & known[np.where(inside, rows, 0)]
-        vectors = self._table.vectors[np.where(usable, rows, 0)]
+        vectors, usable = _gathered(self._table.vectors, self._table.known, rows)
         if columns is None or usable.all():
             return vectors, usable
         fresh = self._items.newcomers(columns)
@@ -209,6 +211,24 @@ class TwoTower:
         feed = {"content": np.asarray(content, np.float32), "categories": codes}
         vectors: Floats = self._item.run(None, feed)[0]
         return vectors
+
+
+@kernel
+def _gathered(vectors: Floats, known: Mask, rows: Rows) -> tuple[Floats, Mask]:
+    """Vectors by row (that of row 0 where nothing is known), and where something is."""
+    found, usable = (
+        np.empty((len(rows), vectors.shape[1]), np.float32),
+        np.empty(len(rows), np.bool_),
+    )
+    last = len(known) - 1
+    for at in range(len(rows)):
+        ahead(vectors, min(max(rows[min(at + SOON, len(rows) - 1)], 0), last))
+        row = rows[at]
+        usable[at] = 0 <= row <= last and known[row]
+        row = row if usable[at] else 0
+        for i in range(vectors.shape[1]):
+            found[at, i] = vectors[row, i] if last >= 0 else np.float32(0.0)
+    return found, usable
 
 
 def content_vectors(content: Floats, categories: NDArray[np.int64], table: ItemTable) -> Floats:

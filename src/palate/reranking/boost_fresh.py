@@ -1,6 +1,7 @@
 """New items get a start."""
 
 from dataclasses import dataclass
+from math import log2
 from typing import Self
 
 import numpy as np
@@ -9,6 +10,8 @@ from palate.funnel.types import Query, Slate
 from palate.stores import Stores
 
 DAY = 86_400.0
+NOTHING_NEW = log2(1e6)
+"""Half-lives after which a millionth of the gain is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +36,14 @@ class BoostFresh:
         return cls()
 
     def apply(self, query: Query, slate: Slate) -> Slate:
-        age = (query.now - slate.columns["published"]) / (self.half_life_days * DAY)
-        gain = np.nan_to_num(np.exp2(-np.maximum(age, 0.0))).astype(np.float32)
-        if not len(slate) or gain.max() < 1e-6:  # noqa: PLR2004  nothing is new
+        if not len(slate):
             return slate
+        span = self.half_life_days * DAY
+        newest = np.fmax.reduce(slate.columns["published"])
+        if not (query.now - newest) / span < NOTHING_NEW:
+            return slate
+        age = (query.now - slate.columns["published"]) / span
+        gain = np.exp2(-np.maximum(age, 0.0)).astype(np.float32)
+        gain[np.isnan(gain)] = 0.0
         spread = float(slate.scores[0] - slate.scores[min(query.size, len(slate)) - 1])
         return slate.scored(slate.scores + np.float32(self.lift * spread) * gain)

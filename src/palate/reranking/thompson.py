@@ -84,15 +84,33 @@ def posterior(counts: Counts, content: Floats, scores: Floats) -> Posterior:
     """From the counts, content vectors and ranks of the candidates, best first."""
     taken, shown = counts.taken, counts.shown
     site = (taken.sum() + START * STARTING) / (shown.sum() + STARTING)
-    near = np.maximum(content @ content.T, np.float32(0)) ** 2
-    near *= near  # the fourth power: only what is really alike tells much of an item
-    np.fill_diagonal(near, 0.0)
-    earned = (near @ taken + site * PRIOR) / (near @ shown + PRIOR)
+    by_likeness = _told(content @ content.T, taken, shown)
+    earned = (by_likeness[0] + site * PRIOR) / (by_likeness[1] + PRIOR)
     span = float(scores.max() - scores.min()) or 1.0
     expected = np.clip(earned * (0.5 + (scores - scores.min()) / span), 1e-3, 0.9)
     a = expected * PRIOR + taken
     b = (1.0 - expected) * PRIOR + shown - taken
     return Posterior(a.astype(np.float32), b.astype(np.float32))
+
+
+@swift
+def _told(likeness: Floats, taken: Floats, shown: Floats) -> Floats:
+    """(2, n): what was taken and shown of all others, by the fourth power of how like they are.
+
+    Only what is really alike tells much of an item.
+    """
+    out = np.zeros((2, len(taken)), np.float32)
+    for i in range(len(taken)):
+        took, saw = np.float32(0.0), np.float32(0.0)
+        for j in range(len(taken)):
+            near = likeness[i, j] if likeness[i, j] > 0.0 else np.float32(0.0)
+            near *= near
+            near *= near
+            near = near if i != j else np.float32(0.0)
+            took += near * taken[j]
+            saw += near * shown[j]
+        out[0, i], out[1, i] = took, saw
+    return out
 
 
 def decided(found: Posterior, counts: Counts, bar: float) -> Mask:
@@ -104,10 +122,17 @@ def decided(found: Posterior, counts: Counts, bar: float) -> Mask:
 def policy(rows: Rows, found: Posterior, slots: int) -> Policy:
     """The ensemble's word on a pool; `slots` is at most its size."""
     best = _best(rows, found.a, found.b, slots, _Z)
-    share = np.zeros((slots, len(rows)), np.float32)
-    for slot in range(slots):
-        share[slot] = np.bincount(best[:, slot], minlength=len(rows)) / np.float32(WORLDS)
-    return Policy(best, share)
+    return Policy(best, _shares(best, len(rows)))
+
+
+@kernel
+def _shares(best: NDArray[np.int64], pool: int) -> Floats:
+    """(slots, pool): in how many worlds each is the s-th best."""
+    share = np.zeros((best.shape[1], pool), np.float32)
+    for world in range(len(best)):
+        for slot in range(best.shape[1]):
+            share[slot, best[world, slot]] += np.float32(1.0 / WORLDS)
+    return share
 
 
 @swift

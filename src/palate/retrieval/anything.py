@@ -7,6 +7,7 @@ import numpy as np
 
 from palate.catalog.columns import ItemColumns
 from palate.funnel.types import Candidates, Query, Reason
+from palate.index.slots import distinct
 from palate.stores import Stores
 
 
@@ -36,7 +37,7 @@ class Anything:
             wanted, rows = limit, dice.permutation(size).astype(np.int32)
         else:
             wanted = int(self.share * limit)
-            rows = np.unique(dice.integers(0, size, 2 * wanted, np.int32))
+            rows = distinct(dice.integers(0, size, 2 * wanted, np.int32))
             dice.shuffle(rows)
         rows = rows[(self.columns.servable[rows] != 0) & query.allows(rows)][:wanted]
         falling = 1.0 - np.arange(len(rows)) / max(len(rows) - 1, 1)

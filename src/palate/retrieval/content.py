@@ -10,6 +10,7 @@ from palate.catalog.columns import ItemColumns
 from palate.features.boards import Leaderboards
 from palate.funnel.types import Candidates, Query, Reason
 from palate.index.exact import best, dots
+from palate.index.slots import distinct
 from palate.stores import Stores
 
 HEADS = 4
@@ -68,7 +69,7 @@ class Content:
         codes = self.columns.read(history, ["categories"])["categories"].ravel()
         newest = list(dict.fromkeys(code for code in codes.tolist() if code >= 0))[:HEADS]
         heads = [self.boards.category(code, limit)[0] for code in newest]
-        return np.unique(np.concatenate([*heads, self.boards.top("fresh", limit)[0]]))
+        return distinct(np.concatenate([*heads, self.boards.top("fresh", limit)[0]]))
 
 
 def _likeness(columns: ItemColumns, rows: Rows, wanted: Floats, query: Query) -> Floats:

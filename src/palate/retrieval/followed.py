@@ -11,7 +11,8 @@ from palate.events.kinds import Signal
 from palate.features.boards import Leaderboards
 from palate.features.folds import DAY
 from palate.features.items import ItemStates
-from palate.funnel.types import Candidates, Query, Reason
+from palate.funnel.types import NOTHING, Candidates, Query, Reason
+from palate.index.slots import distinct, outside
 from palate.stores import Stores
 
 FOLLOWING, LIKED = 1.0, 0.3
@@ -19,6 +20,8 @@ FOLLOWING, LIKED = 1.0, 0.3
 ENOUGH = 3
 NEWS, HALF_LIFE = 3.0, 30 * DAY
 """What being new counts beside the logarithm of popularity, and how long it lasts."""
+
+NO_STRENGTH: Doubles = np.empty(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ class Followed:
             return Candidates.none()
         rows = self._reachable(limit)
         of = self.columns.creator[rows]
-        rows, of = rows[np.isin(of, codes)], of[np.isin(of, codes)]
+        theirs = ~outside(of, np.sort(codes))
+        rows, of = rows[theirs], of[theirs]
         kept = (self.columns.servable[rows] != 0) & query.allows(rows)
         rows, of = rows[kept], of[kept]
         order = np.argsort(codes)
@@ -66,7 +70,10 @@ class Followed:
 
     def _creators(self, query: Query) -> tuple[Rows, Doubles]:
         """Codes of the creators that count most, and how much each does."""
-        liked = self.columns.read(self._liked(query), ("creator",))["creator"]
+        rows = self._liked(query)
+        if not len(rows) and not len(query.follows):
+            return NOTHING, NO_STRENGTH
+        liked = self.columns.read(rows, ("creator",))["creator"]
         codes, times = np.unique(liked[liked >= 0], return_counts=True)
         follows = np.setdiff1d(query.follows, codes)
         everyone = np.concatenate([codes, follows]).astype(np.int32)
@@ -90,7 +97,7 @@ class Followed:
         if size <= self.scan:
             return np.arange(size, dtype=np.int32)
         heads = [self.boards.top(name, 2 * limit)[0] for name in ("fresh", "popular", "trending")]
-        return np.unique(np.concatenate(heads)).astype(np.int32)
+        return distinct(np.concatenate(heads))
 
     def _appeal(self, query: Query, rows: Rows) -> Doubles:
         known = rows < self.states.capacity
