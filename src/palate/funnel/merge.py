@@ -57,7 +57,7 @@ def merge(
 def _weights(names: tuple[str, ...], known: float) -> Floats:
     """What each generator's word counts here, by how much is known of the visitor."""
     weights = np.array([ADMITTED.get(name, UNNAMED) for name in names], np.float32)
-    found = np.maximum(weights * leaning(names, known, POOLED), np.float32(FLOOR))
+    found: Floats = np.maximum(weights * leaning(names, known, POOLED), np.float32(FLOOR))
     found.flags.writeable = False
     return found
 

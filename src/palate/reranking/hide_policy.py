@@ -1,18 +1,18 @@
 """What may not be shown is not shown: hidden, expired, not yet published, by region, by age."""
 
 from dataclasses import dataclass
-from typing import Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Mask, Rows, Times
+from palate.arrays import Mask, Rows
 from palate.catalog.columns import ItemColumns
 from palate.funnel.types import NOTHING, Columns, Query
 from palate.jit import kernel
 from palate.stores import Stores
 
-Held: TypeAlias = tuple[NDArray[np.uint8], Times, Times, NDArray[np.uint8], NDArray[np.uint64]]
+Held: TypeAlias = tuple[NDArray[Any], ...]
 READS = ("servable", "published", "expires", "min_age", "regions")
 
 
