@@ -91,6 +91,9 @@ class ServingSettings(Part, frozen=True):
     """How many of the newest traces are kept."""
     trace_rate: Share = 1.0
     """Share of requests whose trace is kept."""
+    traces_per_second: Amount = 20.0
+    """Traces that a worker keeps under load, once `traces` of them came in a burst: writing one
+    costs as much as a tenth of an answer."""
     release_poll_seconds: Annotated[float, msgspec.Meta(gt=0)] = 0.5
     """How often a worker looks for a new release."""
 

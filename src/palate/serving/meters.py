@@ -19,12 +19,15 @@ from prometheus_client import (
 
 from palate.funnel.types import Answer, StageTrace
 from palate.serving.environment import PROMETHEUS
+from palate.serving.observing.bulk import BulkHistogram
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 REQUEST_SECONDS = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.05, 0.1, 0.25, 1, 5)
 STAGE_SECONDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 1)
 CANDIDATES = (0, 1, 5, 10, 20, 50, 100, 200, 500, 1000)
 GENERATE = "generate."
+TOGETHER = 64
+"""Answers whose stages are counted together."""
 
 
 class Meters:
@@ -34,17 +37,28 @@ class Meters:
         self._registry = CollectorRegistry()
         self._shared = os.environ.get(PROMETHEUS)
         self._live = ""
+        self._answered: list[list[StageTrace]] = []
         self._count_answers(self._registry)
         self._count_events(self._registry)
 
     def answered(self, surface: str, answer: Answer, seconds: float) -> None:
         """One slate went out."""
         self._request(surface, answer.step).observe(seconds)
-        for stage in answer.trace.stages:
-            self._observe(stage)
+        self._answered.append(answer.trace.stages)
+        if len(self._answered) >= TOGETHER:
+            self.flush()
         for part, why in answer.trace.skipped.items():
             late = "late" if why == "late" else "failed"
             self._degrade(answer.step, f"{_kind(part)} {late}").inc()
+
+    def flush(self) -> None:
+        """Count the stages of the answers that wait for it."""
+        answered, self._answered = self._answered, []
+        for stages in answered:
+            for stage in stages:
+                self._observe(stage)
+        self._stages.flush()
+        self._candidates.flush()
 
     def events(self, kinds: Iterable[str]) -> None:
         """Events were acknowledged."""
@@ -69,6 +83,7 @@ class Meters:
 
     def render(self) -> bytes:
         """The exposition, of all workers where they share."""
+        self.flush()
         if not self._shared:
             return generate_latest(self._registry)
         everybody = CollectorRegistry()
@@ -76,9 +91,9 @@ class Meters:
         return generate_latest(everybody)
 
     def _observe(self, stage: StageTrace) -> None:
-        self._stage(_kind(stage.name)).observe(stage.milliseconds / 1e3)
+        self._stages.note(_kind(stage.name), stage.milliseconds / 1e3)
         if stage.name.startswith(GENERATE):
-            self._candidate(stage.name.removeprefix(GENERATE)).observe(stage.left)
+            self._candidates.note(stage.name.removeprefix(GENERATE), stage.left)
 
     def _count_answers(self, registry: CollectorRegistry) -> None:
         """Looking a label up costs more than counting: each is looked up once (`cache`)."""
@@ -89,28 +104,17 @@ class Meters:
             buckets=REQUEST_SECONDS,
             registry=registry,
         )
-        stages = Histogram(
-            "palate_stage_duration_seconds",
-            "One part of the funnel.",
-            ("stage",),
-            buckets=STAGE_SECONDS,
-            registry=registry,
-        )
-        candidates = Histogram(
-            "palate_candidates",
-            "Candidates a generator proposed for one request.",
-            ("generator",),
-            buckets=CANDIDATES,
-            registry=registry,
-        )
+        name, told = "palate_stage_duration_seconds", "One part of the funnel."
+        self._stages = BulkHistogram(registry, name, told, "stage", STAGE_SECONDS)
+        name, told = "palate_candidates", "Candidates a generator proposed for one request."
+        self._candidates = BulkHistogram(registry, name, told, "generator", CANDIDATES)
         degraded = Counter(
             "palate_degraded",
             "Parts left out and steps down the ladder.",
             ("step", "reason"),
             registry=registry,
         )
-        self._request, self._stage = cache(requests.labels), cache(stages.labels)
-        self._candidate, self._degrade = cache(candidates.labels), cache(degraded.labels)
+        self._request, self._degrade = cache(requests.labels), cache(degraded.labels)
 
     def _count_events(self, registry: CollectorRegistry) -> None:
         events = Counter(

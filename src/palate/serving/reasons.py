@@ -5,11 +5,14 @@ The words say no more than is known: what the visitor did with the items that ar
 """
 
 from collections.abc import Collection, Mapping
-from functools import cache
+from functools import cache, lru_cache
+
+import numpy as np
 
 from palate.events.kinds import Kind, Signal
 from palate.features.record import UserState
 from palate.funnel.types import Reason, ReasonKind
+from palate.index.slots import outside
 from palate.serving.bodies import ReasonBody
 from palate.serving.names import Named
 
@@ -74,6 +77,8 @@ def reason_body(
     `names` holds what is known of the reason's rows, `done` what the visitor did with them (see
     `deeds`). An item is never its own reason: the row `own` is left out.
     """
+    if not reason.rows:
+        return _plain(reason.kind, reason.trait, reason.generator, reason.rule)
     rows = [row for row in reason.rows if row in names and row != own]
     named = [names[row] for row in rows]
     verbs = {(done or {}).get(row, "") for row in rows}
@@ -89,16 +94,26 @@ def reason_body(
     )
 
 
+@lru_cache(maxsize=4_096)
+def _plain(kind: ReasonKind, trait: str, generator: str, rule: str) -> ReasonBody:
+    """A reason that names no item: many entries, on many pages, have the same."""
+    text = sentence(kind, [], trait)
+    return ReasonBody(kind=kind, text=text, trait=trait, generator=generator, rule=rule)
+
+
 def deeds(user: UserState, rows: Collection[int], viewed: str = VIEWED) -> dict[int, str]:
     """What the visitor did with these items, the strongest of each in a word ("liked").
 
     `viewed` is the site's word for taking an item in.
     """
     strongest: dict[int, int] = {}
-    for at, row in enumerate(user.history.tolist()):
-        if row in rows:
-            said = strength(int(user.kinds[at]), int(user.signals[at]))
-            strongest[row] = max(strongest.get(row, -1), said)
+    if not rows:
+        return {}
+    wanted = np.fromiter(rows, np.int32, len(rows))
+    places = np.flatnonzero(~outside(user.history, np.sort(wanted)))
+    for at, row in zip(places.tolist(), user.history[places].tolist(), strict=True):
+        said = strength(int(user.kinds[at]), int(user.signals[at]))
+        strongest[row] = max(strongest.get(row, -1), said)
     return {row: deed_word(at, viewed) for row, at in strongest.items() if at >= 0}
 
 

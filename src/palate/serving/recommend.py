@@ -182,7 +182,8 @@ class Recommending:
         if event is not None:
             runtime.impressions.note(event)
             runtime.features.note(self._id, self._funnel.ranker.reads, answer, draw / DRAWS)
-        if draw / DRAWS < runtime.settings.serving.trace_rate:
+        share = runtime.settings.serving.trace_rate
+        if draw / DRAWS < share and runtime.tracing.take(self._now):
             record = partial(
                 record_of,
                 answer,

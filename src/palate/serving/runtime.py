@@ -17,6 +17,7 @@ from palate.serving.impressions import Impressions
 from palate.serving.live import Live, ReleaseWatch
 from palate.serving.meters import Meters
 from palate.serving.names import Names
+from palate.serving.observing.allowance import Allowance
 from palate.serving.steering.watch import RuleWatch
 from palate.serving.tracing.features import FeatureWriter
 from palate.serving.tracing.store import FILE, TraceStore, TraceWriter
@@ -48,6 +49,8 @@ class Runtime:
     store: TraceStore
     traces: TraceWriter
     features: FeatureWriter
+    tracing: Allowance
+    """Of traces."""
     background: set[asyncio.Task[Any]] = field(default_factory=set)
 
     @property
@@ -76,6 +79,7 @@ class Runtime:
         await asyncio.to_thread(stores.columns.follow, stores.items)
         self.live.kept.refresh(self.stores)
         await self.names.refresh(self.stores.columns.version)
+        self.meters.flush()
         self.meters.lag(await self.lag())
         self.meters.release(self.live.name)
 
@@ -156,6 +160,7 @@ def _assembled(settings: Settings, clock: Clock, live: Live) -> Runtime:
         impressions=Impressions(commit, meters),
         store=store,
         traces=TraceWriter(store, meters),
+        tracing=Allowance(settings.serving.traces_per_second, max(settings.serving.traces, 1)),
         features=FeatureWriter(open_waiting(settings), meters, settings.attribution.features_share),
     )
 
