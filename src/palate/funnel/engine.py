@@ -21,7 +21,7 @@ from palate.funnel.reasons import reasons_for
 from palate.funnel.retrieve import Asked, retrieve
 from palate.funnel.stages import Filter, Generator, Ranker, Rule, name_of
 from palate.funnel.trace import Recorder
-from palate.funnel.types import Answer, Columns, Pool, Query, Slate, Step
+from palate.funnel.types import NOTHING, Answer, Columns, Pool, Query, Slate, Step
 from palate.index.slots import distinct, outside
 from palate.stores import Stores
 
@@ -90,13 +90,14 @@ class Funnel:
     async def _pooled(self, query: Query, log: Recorder) -> Pool:
         asked = Asked(self.pool, self.stores.columns.size, self.budget)
         proposals = await retrieve(self.generators, query, asked, log)
-        with log.part("merge", sum(map(len, proposals))) as part:
-            pool = merge(self.names, proposals, self.pool, query.known, self.quotas)
-            part.left = len(pool)
+        guests = NOTHING
         if self.guests is not nothing:
-            with log.part("guests", len(pool), forgive=True) as part:
-                pool = pool.joined(self.guests(query))
-                part.left = len(pool)
+            with log.part("guests", forgive=True) as part:
+                guests = self.guests(query)
+                part.left = len(guests)
+        with log.part("merge", sum(map(len, proposals))) as part:
+            pool = merge(self.names, proposals, self.pool, query.known, self.quotas, guests)
+            part.left = len(pool)
         log.trace.proposals, log.trace.pool = tuple(proposals), pool
         return pool
 

@@ -22,10 +22,13 @@ def needed(
 ) -> tuple[int, ...]:
     """By generator: the lowest rank there, from 1, at which `row` would be in the pool.
 
-    All others say what they said. 0 where not even the first rank would do.
+    All others say what they said; one rank lower it would not be. 0 where not even the first
+    rank would do.
     """
 
     def enters(which: int, rank: int) -> bool:
+        if rank > min(len(proposals[which]) + 1, funnel.pool):
+            return False
         told = list(proposals)
         told[which] = raised(told[which], row, rank, funnel.pool)
         pool = merge(funnel.names, told, funnel.pool, query.known, funnel.quotas)
@@ -37,6 +40,8 @@ def needed(
         while bad - good > 1:
             rank = (good + bad) // 2
             good, bad = (rank, bad) if enters(which, rank) else (good, rank)
+        while good and enters(which, good + 1):  # whoever it pushes down makes room too
+            good += 1
         found.append(good)
     return tuple(found)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats, Rows
-from palate.funnel.types import Candidates, Pool
+from palate.funnel.types import NOTHING, Candidates, Pool
 from palate.funnel.worth import ADMITTED, POOLED, UNNAMED, leaning
 from palate.index.slots import free, slot
 from palate.jit import kernel
@@ -29,6 +29,7 @@ def merge(
     limit: int,
     known: float = inf,
     quotas: Mapping[str, int] = NO_QUOTAS,
+    guests: Rows = NOTHING,
 ) -> Pool:
     """Merge what the generators proposed into at most `limit` distinct rows, most worth first.
 
@@ -36,21 +37,27 @@ def merge(
     and training), so agreement and good ranks come first, and a generator that knows little brings
     its first few. The fewer acts are `known` of the visitor, the more everybody's word counts
     (`funnel.worth.leaning`). Equals keep the order of ranks. Before all others come the first of a
-    generator that has a quota, so many of them.
+    generator that has a quota, so many of them. Behind all others come `guests` that there was no
+    room for, or that nobody proposed.
     An entry keeps the score and rank of *each* generator that proposed it (NaN and 0 where not).
     """
     ends = np.cumsum([0, *map(len, proposals)], dtype=np.int64)
     if not ends[-1]:
-        return Pool.none(tuple(names))
+        return Pool.none(tuple(names)).joined(guests)
     rows = np.concatenate([each.rows for each in proposals]).astype(np.int32, copy=False)
     scores = np.concatenate([each.scores for each in proposals]).astype(np.float32, copy=False)
     names = tuple(names)
     seats = np.array([quotas.get(name, 0) for name in names], np.int64)
     taken, value, entries = _distinct(rows, ends, _weights(names, known), seats)
     order = _best(value, limit)
+    if len(guests):
+        proposed = np.flatnonzero(np.isin(taken, guests))
+        late = proposed[~np.isin(proposed, order)]
+        order = np.concatenate([order, late[np.argsort(-value[late], kind="stable")]])
     places = np.full(len(taken), -1, np.int32)
     places[order] = np.arange(len(order), dtype=np.int32)
-    return Pool(taken[order], *_provenance(scores, ends, places[entries], len(order)), names)
+    found = _provenance(scores, ends, places[entries], len(order))
+    return Pool(taken[order], *found, names).joined(guests)
 
 
 @lru_cache(maxsize=4_096)

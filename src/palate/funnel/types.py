@@ -165,7 +165,7 @@ class Pool:
 
     def joined(self, rows: Rows) -> "Pool":
         """With these rows behind, found by nobody, where they are not in it yet."""
-        new = rows[~np.isin(rows, self.rows)]
+        new = rows[~np.isin(rows, self.rows)] if len(rows) else rows
         if not len(new):
             return self
         width = len(self.generators)

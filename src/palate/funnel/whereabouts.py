@@ -119,7 +119,8 @@ class _With:
     row: int
 
     def __call__(self, query: Query) -> Rows:
-        return np.union1d(self.others(query), [self.row]).astype(np.int32)
+        others = self.others(query)
+        return others if self.row in others else np.append(others, np.int32(self.row))
 
 
 async def _then(funnel: Funnel, query: Query, row: int, fate: Fate) -> Fate | None:

@@ -1,0 +1,202 @@
+"""The funnel once more, by brute force and in plain loops: the oracle of bench/why.py.
+
+It asks the same parts (generators, filters, ranker, rules), but merges, cuts, sorts, and follows
+items by itself: nothing of `palate.funnel.engine`, `merge`, `fate`, `lifting` or `costs` is used.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from palate.funnel.engine import Funnel
+from palate.funnel.facts import features_of
+from palate.funnel.stages import name_of
+from palate.funnel.types import Candidates, Pool, Query, Slate
+from palate.funnel.worth import ADMITTED, POOLED, UNNAMED, leaning
+
+DEPTH, FLOOR, SEAT = 60, 0.05, 8.0
+HOLDERS = ("constraints", "within")
+
+
+@dataclass
+class Retold:
+    """One request, as it went through the parts one by one."""
+
+    proposals: list[list[int]]
+    """By generator, best first."""
+    merged: list[int]
+    """Everything that was proposed, most worth first."""
+    pool: list[int]
+    """As many as there was room for, and guests."""
+    lawful: list[int]
+    made: Pool
+    """Of these: who proposed them."""
+    ranked: list[int]
+    scores: dict[int, float]
+    steps: list[tuple[str, list[int], list[int]]] = field(default_factory=list)
+    """Per lift and rule: the order before and after."""
+    page: list[int] = field(default_factory=list)
+
+
+async def retold(funnel: Funnel, query: Query) -> Retold:
+    """Run every part by hand."""
+    hidden = [each.excludes(query) for each in funnel.filters]
+    excluded = np.unique(np.concatenate([query.excluded, *hidden])).astype(np.int32)
+    asked = replace(query, excluded=excluded)
+    said = [await each.generate(asked, funnel.pool) for each in funnel.generators]
+    merged = merged_by_hand(funnel, asked, [each.rows.tolist() for each in said])
+    pool = list(merged[: funnel.pool])
+    guests = [row for row in funnel.guests(asked).tolist() if row not in pool]
+    pool += [row for row in merged if row in guests]
+    pool += [row for row in guests if row not in pool]
+    lawful = [row for row in pool if unlawful(funnel, asked, row) is None]
+    made = provenance(funnel, said, lawful)
+    scores = scored(funnel, asked, made)
+    order = sorted(range(len(lawful)), key=lambda n: -scores[n])
+    told = Retold(
+        [each.rows.tolist() for each in said],
+        merged,
+        pool,
+        lawful,
+        made,
+        [lawful[n] for n in order],
+        {row: float(scores[n]) for n, row in enumerate(lawful)},
+    )
+    slate = Slate(np.array(told.ranked, np.int32), scores[order].astype(np.float32))
+    slate = _applied(funnel, funnel.lifts, asked, slate, told)
+    slate = slate.take(np.array(shortlisted(funnel, asked, made, slate.rows.tolist()), np.intp))
+    slate = _applied(funnel, funnel.rules, asked, slate, told)
+    told.page = slate.rows.tolist()[: query.size]
+    return told
+
+
+def merged_by_hand(funnel: Funnel, query: Query, proposals: Sequence[Sequence[int]]) -> list[int]:
+    """Worth adds up over generators in float32, rank by rank, as the words of `merge` say."""
+    names = [name_of(each) for each in funnel.generators]
+    weights = np.array([ADMITTED.get(name, UNNAMED) for name in names], np.float32)
+    weights = np.maximum(weights * leaning(names, query.known, POOLED), np.float32(FLOOR))
+    worth: dict[int, np.float32] = {}
+    for rank in range(max(map(len, proposals), default=0)):
+        for which, rows in enumerate(proposals):
+            if rank >= len(rows):
+                continue
+            row = rows[rank]
+            value = worth.get(row, np.float32(0)) + weights[which] / np.float32(DEPTH + rank + 1)
+            if rank < funnel.quotas.get(names[which], 0) and value < np.float32(SEAT):
+                value += np.float32(SEAT)
+            worth[row] = value
+    return sorted(worth, key=lambda row: -worth[row])
+
+
+def unlawful(funnel: Funnel, query: Query, row: int) -> str | None:
+    """Who takes it out; None where nobody does."""
+    one = np.array([row], np.int32)
+    if row in query.excluded.tolist() or not query.matches(one)[0]:
+        return "request"
+    for each in funnel.filters:
+        columns = funnel.stores.columns.read(one, each.reads)
+        if not each.keep(query, one, columns)[0]:
+            return name_of(each)
+    return None
+
+
+def provenance(funnel: Funnel, said: Sequence[Candidates], rows: Sequence[int]) -> Pool:
+    """Each generator's score and rank of each row."""
+    scores = np.full((len(rows), len(said)), np.nan, np.float32)
+    ranks = np.zeros((len(rows), len(said)), np.int16)
+    for g, found in enumerate(said):
+        at = {row: n for n, row in enumerate(found.rows.tolist())}
+        for n, row in enumerate(rows):
+            if row in at:
+                scores[n, g], ranks[n, g] = found.scores[at[row]], at[row] + 1
+    names = tuple(name_of(each) for each in funnel.generators)
+    return Pool(np.array(rows, np.int32), scores, ranks, names)
+
+
+def scored(funnel: Funnel, query: Query, pool: Pool) -> Any:
+    """The ranker's word on the pool."""
+    reads = funnel.ranker.reads
+    nothing = np.empty((len(pool), 0), np.float32)
+    features = features_of(funnel.stores, query, pool, reads) if reads else nothing
+    return funnel.ranker.score(query, pool, features)
+
+
+def shortlisted(funnel: Funnel, query: Query, pool: Pool, rows: Sequence[int]) -> list[int]:
+    """Places of what the rules see."""
+    size = max(funnel.shortlist, 3 * query.size)
+    kept, rest = list(range(min(size, len(rows)))), list(range(size, len(rows)))
+    explores = [getattr(each, "explores", False) for each in funnel.generators]
+    proposed = {
+        row
+        for row, ranks in zip(pool.rows.tolist(), pool.ranks.tolist(), strict=True)
+        if any(rank > 0 and yes for rank, yes in zip(ranks, explores, strict=True))
+    }
+    kept += [at for at in rest if rows[at] in proposed][: funnel.reserve]
+    return kept + ([at for at in rest if at not in kept] if funnel.deep else [])
+
+
+def fate(funnel: Funnel, query: Query, row: int, told: Retold) -> tuple[str, str]:
+    """(stage, the rule that moved it off the page last), by the definition of each stage."""
+    if row in told.page:
+        return "shown", ""
+    if not funnel.stores.columns.read(np.array([row], np.int32), ["servable"])["servable"][0]:
+        return "catalogue", ""
+    by = unlawful(replace(funnel, filters=()), query, row)
+    hidden = unlawful(funnel, replace(query, excluded=query.excluded[:0], matching=None), row)
+    if row in query.excluded.tolist() or (by and not hidden):
+        return "excluded", ""
+    if hidden:
+        return "filter", hidden
+    if row not in told.pool:
+        return ("pool", "") if any(row in rows for rows in told.proposals) else ("generate", "")
+    return _lost(funnel, query, row, told)
+
+
+def _lost(funnel: Funnel, query: Query, row: int, told: Retold) -> tuple[str, str]:
+    lists = [told.ranked, *(after for _, _, after in told.steps)]
+    names = ["", *(name for name, _, _ in told.steps)]
+    on_page = [row in rows[: query.size] for rows in lists]
+    seen = [row in rows for rows in lists]
+    left = [n for n in range(1, len(lists)) if on_page[n - 1] and not on_page[n]]
+    if left:
+        return "rule", names[left[-1]]
+    first = len(funnel.lifts)
+    cut = len(lists) > first + 1 and seen[first] and row not in told.steps[first][1]
+    if not cut:
+        gone = [n for n in range(1, len(lists)) if seen[n - 1] and not seen[n]]
+        return ("rule", names[gone[0]]) if gone else ("rank", "")
+    room = max(funnel.shortlist, 3 * query.size)
+    inside = [row in rows[:room] for rows in lists[: first + 1]]
+    pushed = [n for n in range(1, first + 1) if inside[n - 1] and not inside[n]]
+    return ("rule", names[pushed[-1]]) if pushed else ("shortlist", "")
+
+
+def without(funnel: Funnel, part: str) -> Funnel:
+    """The funnel with one part less."""
+    rules = []
+    for rule in funnel.rules:
+        held: dict[str, Any] = {
+            each: tuple(c for c in getattr(rule, each) if name_of(c) != part)
+            for each in HOLDERS
+            if getattr(rule, each, ())
+        }
+        rules += [replace(rule, **held)] if name_of(rule) != part else []  # type: ignore[type-var]
+    return replace(
+        funnel,
+        rules=tuple(rules),
+        filters=tuple(each for each in funnel.filters if name_of(each) != part),
+        lifts=tuple(each for each in funnel.lifts if name_of(each) != part),
+    )
+
+
+def _applied(
+    funnel: Funnel, rules: Sequence[Any], query: Query, slate: Slate, told: Retold
+) -> Slate:
+    for rule in rules:
+        before = slate.rows.tolist()
+        columns = funnel.stores.columns.read(slate.rows, rule.reads) if rule.reads else {}
+        slate = rule.apply(query, replace(slate, columns=columns))
+        told.steps.append((name_of(rule), before, slate.rows.tolist()))
+    return slate
