@@ -39,11 +39,19 @@ class Wire:
 
     async def get(self, path: str) -> tuple[int, bytes]:
         """Status and body. Raises OSError or EOFError where the server is gone."""
+        return await self._ask(f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+
+    async def send(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
+        """The same, of JSON that is sent."""
+        head = f"{method} {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+        return await self._ask(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+
+    async def _ask(self, request: bytes) -> tuple[int, bytes]:
         if self._streams is None:
             self._streams = await asyncio.open_connection(self._host, self._port)
         reader, writer = self._streams
         try:
-            writer.write(f"GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+            writer.write(request)
             head = (await reader.readuntil(b"\r\n\r\n")).lower()
             at = head.index(b"content-length:") + 15
             size = int(head[at : head.index(b"\r", at)])

@@ -149,7 +149,7 @@ class Attributor:
         others = _near(held.of("shown"), part, self.windows.span / SECOND)
         told = joined(rows, self._needed(others), self._acts(acts, rows), self.windows)
         told = told.with_columns(pl.lit(finished).alias("finished"))
-        after = msgspec.structs.replace(part, joined=now, finished=finished)
+        after = msgspec.structs.replace(part, joined=now - SETTLE, finished=finished)
         self.store.land(Landing(held.position, [(after, told)]))
         return len(told) if finished else 0
 
