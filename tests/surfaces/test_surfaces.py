@@ -53,6 +53,7 @@ def test_every_surface_is_found_by_its_file() -> None:
         "home",
         "more_like_this",
         "new_for_you",
+        "onboarding",
         "trending",
     ]
     assert sorted(ALL) == names()

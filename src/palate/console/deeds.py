@@ -11,6 +11,7 @@ from palate.serving.reasons import deed_word, strength
 
 SAID = {
     Kind.CLICK: "Opened",
+    Kind.PICK: "Picked",
     Kind.LIKE: "Liked",
     Kind.DISLIKE: "Not for you",
     Kind.SAVE: "Saved",

@@ -135,7 +135,7 @@ def _read(log: EventLog, since: float) -> _Reading:
         if event.kind is Kind.IMPRESSION:
             if event.items and event.time >= since:
                 _page(read, actor, event)
-        elif event.item_id and signals_of(event.kind, event.value) & TAKING:
+        elif event.item_id and _takes(event):
             read.acts.append((event.time, actor, event.item_id))
     for several in read.shown.values():
         several.sort(key=lambda each: each.time)
@@ -147,6 +147,11 @@ def _events(log: EventLog) -> Iterator[Event]:
     while logged := log.read(after, CHUNK):
         after = logged[-1].position
         yield from (each.event for each in logged)
+
+
+def _takes(event: Event) -> bool:
+    signal = signals_of(event.kind, event.value)
+    return bool(signal & TAKING) and Signal.TOLD not in signal
 
 
 def _page(read: _Reading, actor: str, event: Event) -> None:

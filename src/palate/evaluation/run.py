@@ -23,7 +23,7 @@ from palate.evaluation.report import Report, Value
 from palate.evaluation.split import Case, Protocol, Split, split
 from palate.evaluation.workspace import Workspace
 from palate.events.batch import EventBatch
-from palate.events.kinds import Kind
+from palate.events.kinds import INTERNAL
 from palate.funnel.engine import Funnel
 from palate.ranking.fusion import Fusion
 from palate.stores import Stores
@@ -140,7 +140,7 @@ async def _asked(
 
 def _counts(batch: EventBatch, cut: Split, bench: Bench) -> Mapping[str, Value]:
     parts = [case.part for case in bench.cases]
-    public = batch.kind < Kind.PROFILE
+    public = ~np.isin(batch.kind, list(INTERNAL))
     return {
         "items": bench.world.candidates,
         "users": len(np.unique(batch.user[public])),

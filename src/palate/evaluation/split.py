@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from palate.arrays import Keys, Mask, Rows, Times
 from palate.errors import BadInput
 from palate.events.batch import EventBatch
-from palate.events.kinds import Kind, Signal
+from palate.events.kinds import Kind
 
 Protocol: TypeAlias = Literal["time", "loo"]
 Places: TypeAlias = NDArray[np.intp]
@@ -119,7 +119,7 @@ def split(batch: EventBatch, protocol: Protocol, share: float = TRAIN_SHARE) -> 
 
 def _timeline(batch: EventBatch) -> _Timeline:
     whose = people(batch)
-    engaged = np.flatnonzero(((batch.signal & Signal.ENGAGED) > 0) & (batch.item >= 0))
+    engaged = np.flatnonzero(batch.engaged)
     place = engaged[np.argsort(batch.time[engaged], kind="stable")]
     pairs = np.rec.fromarrays([whose[place], batch.item[place]])
     place = place[np.sort(np.unique(pairs, return_index=True)[1])] if len(place) else place

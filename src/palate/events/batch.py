@@ -7,10 +7,10 @@ from typing import Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Floats, Keys, Rows, Times
+from palate.arrays import Floats, Keys, Mask, Rows, Times
 from palate.catalog.item import creator_key
 from palate.catalog.user import session_key, user_key
-from palate.events.kinds import Event, Kind, signals_of
+from palate.events.kinds import Event, Kind, Signal, signals_of
 from palate.events.protocol import Logged
 
 RowsOf: TypeAlias = Callable[[Sequence[str]], Rows]
@@ -44,6 +44,12 @@ class EventBatch:
 
     def __len__(self) -> int:
         return len(self.position)
+
+    @property
+    def engaged(self) -> Mask:
+        """Where somebody took an item in; what they only said they like is none of these."""
+        done = (self.signal & (Signal.ENGAGED | Signal.TOLD)) == Signal.ENGAGED
+        return np.asarray(done & (self.item >= 0))
 
     def take(self, which: slice | NDArray[np.intp] | NDArray[np.bool_]) -> "EventBatch":
         """The same columns, fewer rows."""

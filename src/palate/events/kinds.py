@@ -31,9 +31,13 @@ class Kind(IntEnum):
     """Internal: the profile of a user changed; `value` is the segment's code."""
     FORGET = 15
     """Internal: a user was deleted; their state goes, the item counts stay."""
+    PICK = 16
+    """Named by a newcomer as something they like (onboarding): it makes their taste, but nobody
+    took anything in, so items are not counted by it."""
 
 
-PUBLIC = tuple(k.name.lower() for k in Kind if k < Kind.PROFILE)
+INTERNAL = frozenset({Kind.PROFILE, Kind.FORGET})
+PUBLIC = tuple(k.name.lower() for k in Kind if k not in INTERNAL)
 """The kinds that a client may send."""
 
 
@@ -49,6 +53,8 @@ class Signal(IntFlag):
     NEGATIVE = 16
     TAKEN = 32
     """More than a click: the item was consumed or judged, a page that hides the seen hides it."""
+    TOLD = 64
+    """Only said, not done here: it counts for who said it, and for no item."""
 
 
 SIGNALS: dict[Kind, Signal] = {
@@ -63,6 +69,7 @@ SIGNALS: dict[Kind, Signal] = {
     Kind.RATING: Signal.ENGAGED | Signal.TAKEN,
     Kind.SKIP: Signal.NEGATIVE | Signal.TAKEN,
     Kind.HIDE: Signal.NEGATIVE | Signal.TAKEN,
+    Kind.PICK: Signal.ENGAGED | Signal.POSITIVE | Signal.TAKEN | Signal.TOLD,
 }
 
 LONG_VIEW, LIKED_RATING, DISLIKED_RATING = 0.7, 4.0, 2.0

@@ -15,7 +15,7 @@ from palate.features.folds import SEGMENT_HALF_LIFE, FoldTable
 from palate.jit import kernel
 
 PROFILE, FORGET, FOLLOW = int(Kind.PROFILE), int(Kind.FORGET), int(Kind.FOLLOW)
-SHOWN, ENGAGED = int(Signal.SHOWN), int(Signal.ENGAGED)
+SHOWN, ENGAGED, TOLD = int(Signal.SHOWN), int(Signal.ENGAGED), int(Signal.TOLD)
 BEYOND_SHOWN = 255 & ~SHOWN
 SEGMENT_RATE = 1.0 / SEGMENT_HALF_LIFE
 DECAY, FIRST = 0, 1
@@ -120,9 +120,16 @@ def fold(batch: Batch, users: Users, items: Items, rules: Rules, found: Found) -
         if item < 0:
             continue
         found.first[e] = _note(users, user, item, event, rules.seen_limit, found.window[e])
-        _count(items.counters[item], rules.item_folds, event)
-        if batch.signal[e] & ENGAGED != 0:
-            _count_segment(items.segments[item], users.numbers[user, SEGMENT], batch.time[e])
+        if batch.signal[e] & TOLD == 0:
+            _credit(items, item, users.numbers[user, SEGMENT], event, rules.item_folds)
+
+
+@kernel
+def _credit(items: Items, item: int, profile: int, event: Told, folds: FoldTable) -> None:
+    """Let an item's counters grow by what somebody of a profile did with it."""
+    _count(items.counters[item], folds, event)
+    if event[1] & ENGAGED != 0:
+        _count_segment(items.segments[item], profile, event[3])
 
 
 @kernel
@@ -215,8 +222,9 @@ def _note(
         sizes[SHOWN_SIZE] = _insert(users.shown[user], sizes[SHOWN_SIZE], entry)
     if signal & BEYOND_SHOWN == 0:
         return first
-    before = _see(users, user, item, np.uint32(signal), limit)
-    if signal & ENGAGED != 0 and before & ENGAGED == 0:
+    told = signal & TOLD != 0
+    before = _see(users, user, item, np.uint32(signal & ~ENGAGED if told else signal), limit)
+    if not told and signal & ENGAGED != 0 and before & ENGAGED == 0:
         first = 1
         _look_back(users.history[user], sizes[HISTORY_SIZE], item, time, window)
     sizes[HISTORY_SIZE] = _insert(users.history[user], sizes[HISTORY_SIZE], entry)
@@ -267,7 +275,8 @@ def _look_back(
     filled = 0
     for back in range(size - 1, -1, -1):
         other = np.int32(history[back, 1])
-        if history[back, 0] > time or other == item or int(history[back, 4]) & ENGAGED == 0:
+        taken = int(history[back, 4]) & (ENGAGED | TOLD) == ENGAGED
+        if history[back, 0] > time or other == item or not taken:
             continue
         known = False
         for at in range(filled):

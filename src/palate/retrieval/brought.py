@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from palate.arrays import Floats, Rows
 from palate.catalog.columns import ItemColumns
-from palate.events.kinds import Signal
 from palate.events.protocol import EventLog
 from palate.funnel.types import Candidates, Query, Reason
 from palate.stores import Stores
@@ -119,8 +118,7 @@ def taken(stores: Stores, until: int) -> Taken:
     users, items, after = [np.empty(0, np.uint64)], [np.empty(0, np.int32)], 0
     while logged := stores.log.read(after, CHUNK):
         batch, _ = encode(logged, lambda ids: stores.items.rows(ids, create=False))
-        which = ((batch.signal & Signal.ENGAGED) > 0) & (batch.item >= 0)
-        which &= batch.position <= until
+        which = batch.engaged & (batch.position <= until)
         users.append(batch.user[which])
         items.append(batch.item[which])
         after = logged[-1].position

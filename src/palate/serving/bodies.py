@@ -34,6 +34,17 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """A condition on items, like ``year >= 2000 and "drama" in categories``."""
 
 
+class Picks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a newcomer said they like. Both names together say that the session is that user's."""
+
+    user_id: str = ""
+    session_id: str = ""
+    picks: tuple[str, ...] = ()
+    """Ids of items."""
+    recommendation_id: str = ""
+    """Of the page on which they were picked."""
+
+
 class ReasonBody(msgspec.Struct, frozen=True, kw_only=True):
     """Why an item is there."""
 

@@ -16,6 +16,8 @@ from palate.serving.meters import Meters
 
 MOST_WAITING = 10_000
 BATCH = 500
+ASKING = frozenset({"onboarding"})
+"""Surfaces that ask instead of recommending: what is not picked there was not passed over."""
 LINGER = 0.05
 """Seconds that an impression waits for others: they share one sync of the log."""
 log = logging.getLogger("palate.serving")
@@ -79,7 +81,7 @@ def impression(ask: Ask, body: Recommendation, slate: Slate, now: float) -> Even
     Where both are given only the user is named: showing something is no proof that the session is
     theirs.
     """
-    if not body.items or not (ask.user_id or ask.session_id):
+    if not body.items or body.surface in ASKING or not (ask.user_id or ask.session_id):
         return None
     likely = [1.0] * len(slate) if slate.propensity is None else slate.propensity.tolist()
     return Event(

@@ -57,10 +57,11 @@ ABOUT_TRAIT: dict[ReasonKind, str] = {
 }
 
 VIEWED = "viewed"
-STRENGTH = (Kind.CLICK, Kind.VIEW, Kind.RATING, Kind.LIKE, Kind.PURCHASE)
+STRENGTH = (Kind.CLICK, Kind.PICK, Kind.VIEW, Kind.RATING, Kind.LIKE, Kind.PURCHASE)
 """From the weakest to the strongest thing to have done with an item; the strongest is said."""
 SAID = {
     Kind.CLICK: "opened",
+    Kind.PICK: "picked",
     Kind.RATING: "rated",
     Kind.LIKE: "liked",
     Kind.PURCHASE: "bought",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from palate.arrays import Rows
 from palate.errors import Problem
 from palate.events.batch import EventBatch, RowsOf
-from palate.events.kinds import Event
+from palate.events.kinds import Event, Signal
 from palate.events.protocol import Logged
 from palate.features.folds import ACTED, ITEM_FOLDS, USER_FOLDS, table_of
 from palate.features.items import ItemStates
@@ -57,7 +57,8 @@ class LiveState:
         found = self._fold(batch)
         first = found.first == 1
         covisit = self.covisit.fold(batch.item[first], found.window[first], batch.time[first])
-        counted = (batch.item >= 0) & (batch.signal != 0)
+        told = batch.signal & np.uint8(Signal.TOLD) != 0
+        counted = (batch.item >= 0) & (batch.signal != 0) & ~told
         acts = batch.time[counted & (batch.signal & np.uint8(ACTED) != 0)]
         if len(acts):
             self.states.stamp(newest=max(self.states.newest, float(acts.max())))

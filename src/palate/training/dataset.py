@@ -10,7 +10,6 @@ from palate.arrays import Rows
 from palate.catalog.columns import ItemColumns
 from palate.catalog.encoder import ContentEncoder
 from palate.events.batch import EventBatch
-from palate.events.kinds import Signal
 from palate.stores import Stores
 from palate.streaming.state import encode
 from palate.training.report import Report
@@ -40,7 +39,7 @@ class Dataset:
     @property
     def engaged(self) -> NDArray[np.bool_]:
         """Where somebody took an item in."""
-        return ((self.events.signal & Signal.ENGAGED) > 0) & (self.events.item >= 0)
+        return self.events.engaged
 
     def counts(self, until: int) -> NDArray[np.int64]:
         """(rows,) engagements at log positions below `until`."""

@@ -49,7 +49,7 @@ class Sequences:
             outcome_codes(events.signal),
             events.time,
             events.position,
-            ((events.signal & Signal.ENGAGED) > 0) & _first_time(users[order], events.item),
+            events.engaged & _first_time(users[order], events.item),
         )
 
     def __len__(self) -> int:

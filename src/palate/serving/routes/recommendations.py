@@ -46,14 +46,14 @@ async def recommend(  # noqa: PLR0913, PLR0917  the query string's parameters
         age=age,
         filter=filter,
     )
-    return await _answer(request, ask)
+    return await answered(request, ask)
 
 
 @post("/", operation_id="recommend_with_context", status_code=200)
 async def recommend_with_context(request: Request[Any, Any, Any]) -> Recommendation:
     """The same with a body: adds `context`, and `exclude` (item ids that must not come back)."""
     ask = asked(await request.body())
-    return await _answer(request, replace(ask, surface=ask.surface or HOME), at="/")
+    return await answered(request, replace(ask, surface=ask.surface or HOME), at="/")
 
 
 @post("/{surface:str}", operation_id="recommend_on_surface", status_code=200)
@@ -65,10 +65,11 @@ async def recommend_on_surface(
     if ask.surface not in {"", surface}:
         what = f"the path says {surface}, the body {ask.surface}; say it once"
         raise BadInput(f"surface: {what}", [Problem("/surface", what)])
-    return await _answer(request, replace(ask, surface=surface), at="/")
+    return await answered(request, replace(ask, surface=surface), at="/")
 
 
-async def _answer(request: Request[Any, Any, Any], ask: Ask, at: str = "") -> Recommendation:
+async def answered(request: Request[Any, Any, Any], ask: Ask, at: str = "") -> Recommendation:
+    """Answer one request for a slate; `at` comes before the names of fields that are wrong."""
     runtime = runtime_of(request)
     check(ask, runtime.settings.serving.max_limit, at)
     now, draw = runtime.clock.now(), runtime.clock.draw()

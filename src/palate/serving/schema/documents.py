@@ -90,6 +90,7 @@ class EventDocument(msgspec.Struct, frozen=True, kw_only=True):
         "follow",
         "unfollow",
         "search",
+        "pick",
     ]
     event_id: str = ""
     """Idempotency key: a repeated id changes nothing. Absent: a new one is made."""

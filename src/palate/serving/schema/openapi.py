@@ -15,7 +15,7 @@ from litestar.openapi.spec import Components, License, SecurityScheme
 
 import palate
 from palate.rules.documents import KINDS, PinRule
-from palate.serving.bodies import Ask
+from palate.serving.bodies import Ask, Picks
 from palate.serving.problems import CONTENT_TYPE, ProblemBody
 from palate.serving.schema.documents import (
     EventsDocument,
@@ -94,6 +94,7 @@ BODIES: dict[str, Body] = {
     ),
     "recommend_on_surface": Body(Ask, {"user_id": "u1", "exclude": ["toy-story"]}),
     "send_events": Body(EventsDocument, {"events": [CLICK]}),
+    "send_picks": Body(Picks, {"user_id": "u1", "picks": ["drama-1", "space-2"]}, ("picks",)),
     "put_item": Body(ItemDocument, {k: v for k, v in FILM.items() if k != "item_id"}),
     "put_items": Body(ItemsDocument, {"items": [FILM]}),
     "patch_item": Body(ItemDocument, {"hidden": True}),

@@ -34,7 +34,7 @@ PROBLEM = {"$ref": "#/components/schemas/ProblemBody"}
 
 PARAMETERS: dict[str, str] = {
     "surface": "`home`, `trending`, `more_like_this`, `because_you_watched`, `continue_watching`,"
-    " `new_for_you`, or one of your own.",
+    " `new_for_you`, `onboarding`, or one of your own.",
     "page": "`home`, or a page that `[pages.NAME]` of the settings makes.",
     "user_id": "A user of the site. Goes before `session_id`.",
     "session_id": "A visitor without an account.",
@@ -54,6 +54,7 @@ PARAMETERS: dict[str, str] = {
 PARTICULAR: dict[tuple[str, str], str] = {
     ("recommend", "item_id"): "The item on screen; `more_like_this` needs it.",
     ("recommend", "limit"): "How many, from 1 to `serving.max_limit` (100).",
+    ("onboard", "limit"): "How many, from 1 to `serving.max_limit` (100).",
     ("why", "item_id"): "The item that is asked about.",
     ("why", "limit"): "Length of the page, from 1 to `serving.max_limit` (100).",
     ("items", "item_id"): "An id to look up; may be given several times.",

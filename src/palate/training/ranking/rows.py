@@ -69,7 +69,7 @@ def sample_moments(events: EventBatch, since: int, count: int, horizon: int) -> 
     What each user takes in within `horizon` engagements, this one included, are the labels.
     """
     users = joined_users(events)
-    engaged = ((events.signal & Signal.ENGAGED) > 0) & (events.item >= 0)
+    engaged = events.engaged
     fresh = engaged & _first_time(users, events.item, engaged)
     wanted = np.flatnonzero(fresh & (events.position >= since))
     wanted = wanted[np.isin(_number(users[wanted]), STEPS)]
