@@ -12,6 +12,7 @@ import numpy as np
 
 from palate.funnel.engine import Funnel
 from palate.funnel.facts import features_of
+from palate.funnel.ladder import unlimited
 from palate.funnel.stages import name_of
 from palate.funnel.types import Candidates, Pool, Query, Slate
 from palate.funnel.worth import ADMITTED, POOLED, UNNAMED, leaning
@@ -44,7 +45,9 @@ async def retold(funnel: Funnel, query: Query) -> Retold:
     """Run every part by hand."""
     hidden = [each.excludes(query) for each in funnel.filters]
     excluded = np.unique(np.concatenate([query.excluded, *hidden])).astype(np.int32)
-    asked = replace(query, excluded=excluded)
+    told_of = await funnel.allowed(query)
+    matching = told_of.within(query.matching) if told_of else query.matching
+    asked = replace(query, excluded=excluded, matching=matching)
     said = [await each.generate(asked, funnel.pool) for each in funnel.generators]
     merged = merged_by_hand(funnel, asked, [each.rows.tolist() for each in said])
     pool = list(merged[: funnel.pool])
@@ -186,6 +189,7 @@ def without(funnel: Funnel, part: str) -> Funnel:
     return replace(
         funnel,
         rules=tuple(rules),
+        allowed=unlimited if any(name_of(f) == part for f in funnel.filters) else funnel.allowed,
         filters=tuple(each for each in funnel.filters if name_of(each) != part),
         lifts=tuple(each for each in funnel.lifts if name_of(each) != part),
     )

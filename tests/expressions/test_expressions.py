@@ -2,12 +2,11 @@
 
 import operator
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from palate.arrays import Doubles
@@ -153,13 +152,6 @@ def test_what_is_wrong_is_told_at_its_character(text: str, character: int, says:
     assert told.value.problems[0].pointer == f"/filter:{character}"
 
 
-@given(st.text() | st.text("()[]<>=!'\"., andorinthas0123456789+-*kindyear\n"))
-def test_no_text_does_more_than_be_refused(text: str) -> None:
-    with suppress(BadInput):
-        condition = checked(text, SCHEMA)
-        assert mask(condition, Table(ITEMS), Scope(NOW, VISITOR), len(ITEMS)).shape == (len(ITEMS),)
-
-
 NUMBERS = st.sampled_from(
     ["year", "score", "1999", "2001", "0", "year + 1", "user.age", "3 - score"]
 )
@@ -181,6 +173,31 @@ CONDITIONS = st.recursive(
     ),
     max_leaves=8,
 )
+
+
+ANYTHING = st.text() | st.text("()[]<>=!'\"., andorinthas0123456789+-*kindyear\n")
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> str:
+    """A condition with a piece of it taken out, doubled, or replaced."""
+    text, piece = draw(CONDITIONS), draw(ANYTHING)
+    at = draw(st.integers(0, len(text)))
+    until = draw(st.integers(at, min(len(text), at + 8)))
+    return text[:at] + draw(st.sampled_from(["", piece, 2 * text[at:until]])) + text[until:]
+
+
+@settings(max_examples=300)
+@given(ANYTHING | damaged())
+def test_no_text_does_more_than_be_refused_at_one_of_its_characters(text: str) -> None:
+    try:
+        condition = checked(text, SCHEMA)
+    except BadInput as refused:
+        [problem] = refused.problems
+        at = int(problem.pointer.removeprefix("/filter:"))
+        assert 1 <= at <= len(text) + 1
+    else:
+        assert mask(condition, Table(ITEMS), Scope(NOW, VISITOR), len(ITEMS)).shape == (len(ITEMS),)
 
 
 @given(CONDITIONS, st.lists(st.sampled_from(ITEMS), min_size=1, max_size=6))

@@ -6,7 +6,7 @@ ladder: full -> retrieval scores -> the visitor's last slate -> popular -> stati
 applies the filters; when they cannot run at all, the answer is an empty slate.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -15,13 +15,13 @@ import numpy as np
 from palate.arrays import Floats, Mask, Rows
 from palate.funnel.budget import DEFAULT, Budget
 from palate.funnel.facts import features_of
-from palate.funnel.ladder import STEPS, by_rank, nothing, popular
+from palate.funnel.ladder import STEPS, by_rank, nothing, popular, unlimited
 from palate.funnel.merge import merge
 from palate.funnel.reasons import reasons_for
 from palate.funnel.retrieve import Asked, retrieve
 from palate.funnel.stages import Filter, Generator, Ranker, Rule, name_of
 from palate.funnel.trace import Recorder
-from palate.funnel.types import NOTHING, Answer, Columns, Pool, Query, Slate, Step
+from palate.funnel.types import NOTHING, Answer, Columns, Matching, Pool, Query, Slate, Step
 from palate.index.slots import distinct, outside
 from palate.stores import Stores
 
@@ -39,6 +39,8 @@ class Funnel:
     """Rules on everything that was ranked, before the shortlist is made."""
     guests: Callable[[Query], Rows] = nothing
     """Items that are candidates though no generator proposed them."""
+    allowed: Callable[[Query], Awaitable[Matching | None]] = unlimited
+    """What generators may propose, where the filters will hide much; they have the last word."""
     deep: bool = False
     """The rules see everything that was ranked, behind the shortlist and the reserve."""
     pool: int = 500
@@ -62,7 +64,7 @@ class Funnel:
     async def answer(self, query: Query) -> Answer:
         """The slate for `query`, its reasons, and what every stage did."""
         log = Recorder()
-        query = self._prepared(query, log)
+        query = await self._told(self._prepared(query, log), log)
         pool = await self._pooled(query, log)
         for step in STEPS:
             slate = None
@@ -86,6 +88,15 @@ class Funnel:
             return query
         everything = np.concatenate([query.excluded, *hidden])
         return replace(query, excluded=distinct(everything))
+
+    async def _told(self, query: Query, log: Recorder) -> Query:
+        """Tell the generators what is not worth proposing."""
+        if self.allowed is unlimited:
+            return query
+        found = None
+        with log.part("allowed", forgive=True):
+            found = await self.allowed(query)
+        return query if found is None else replace(query, matching=found.within(query.matching))
 
     async def _pooled(self, query: Query, log: Recorder) -> Pool:
         asked = Asked(self.pool, self.stores.columns.size, self.budget)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from palate.arrays import Rows
-from palate.funnel.types import NOTHING, Pool, Query, Slate, Step
+from palate.funnel.types import NOTHING, Matching, Pool, Query, Slate, Step
 from palate.funnel.worth import worth
 from palate.stores import Stores
 
@@ -16,6 +16,11 @@ STEPS: tuple[Step, ...] = ("full", "retrieval", "last_slate", "popular", "static
 def nothing(query: Query) -> Rows:  # noqa: ARG001  the form of every last slate
     """No last slate is kept."""
     return NOTHING
+
+
+async def unlimited(query: Query) -> Matching | None:  # noqa: ARG001  the form of every limit
+    """Generators may propose anything."""
+    return None
 
 
 def by_rank(pool: Pool, credit: Mapping[str, float]) -> Slate:

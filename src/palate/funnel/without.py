@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from palate.funnel.engine import Funnel
+from palate.funnel.ladder import unlimited
 from palate.funnel.stages import name_of
 
 HOLDERS = ("constraints", "within")
@@ -12,9 +13,14 @@ HOLDERS = ("constraints", "within")
 
 
 def without(funnel: Funnel, part: str) -> Funnel:
-    """The funnel without the filter, rule or constraint of that name."""
+    """The funnel without the filter, rule or constraint of that name.
+
+    Without a filter generators are told of no limits: that filter may have been one.
+    """
+    filtered = any(name_of(each) == part for each in funnel.filters)
     return replace(
         funnel,
+        allowed=unlimited if filtered else funnel.allowed,
         filters=tuple(_others(funnel.filters, part)),
         lifts=tuple(_others(funnel.lifts, part)),
         rules=tuple(_loosened(each, part) for each in _others(funnel.rules, part)),

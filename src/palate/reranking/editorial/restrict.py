@@ -30,9 +30,13 @@ class Restrict:
         where = Where.of('"drama" in categories', stores.columns.plain)
         return cls("drama", where, frozenset({"DE"}), 18)
 
-    def keep(self, query: Query, rows: Rows, columns: Columns) -> Mask:
+    def admits(self, query: Query) -> bool:
+        """Whether the visitor is known to be of the region and the age."""
         here = not self.regions or query.region in self.regions
-        if here and (query.age or 0) >= self.min_age:
+        return here and (query.age or 0) >= self.min_age
+
+    def keep(self, query: Query, rows: Rows, columns: Columns) -> Mask:
+        if self.admits(query):
             return np.ones(len(rows), np.bool_)
         return ~self.where.holds(query, rows)
 

@@ -32,6 +32,7 @@ from palate.surfaces.steered.compile import (
     checked_rule,
     standing_rule,
 )
+from palate.surfaces.steered.leaving import Leaves
 
 KEPT = 256
 """Funnels that are remembered, one for each set of rules that acts together."""
@@ -107,8 +108,10 @@ def steered(funnel: Funnel, parts: Sequence[Part]) -> Funnel:
     pins = tuple(each for each in parts if isinstance(each, Pin))
     others = tuple(e for e in parts if isinstance(e, Constrains) and not isinstance(e, Pin))
     constraints = (*pins, *others)
+    hides = tuple(each for each in parts if isinstance(each, Block | Restrict))
     return replace(
         funnel,
+        allowed=Leaves(hides, funnel.stores.columns.plain) if hides else funnel.allowed,
         filters=_filters(funnel, parts),
         lifts=(*funnel.lifts, *(each for each in parts if isinstance(each, Lift))),
         rules=_composed(_rules(funnel, parts), constraints),
@@ -131,8 +134,8 @@ def _rules(funnel: Funnel, parts: Sequence[Part]) -> tuple[Rule, ...]:
         said = [each for each in parts if isinstance(each, kind)]
         if said:
             had = [n for n, each in enumerate(rules) if isinstance(each, kind)]
-            rules[had[0] : had[0] + 1] = said[:1] if had else []
-            rules[:0] = [] if had else said[:1]
+            at = slice(had[0], had[0] + 1) if had else slice(0, 0)
+            rules[at] = said[:1]
     return tuple(rules)
 
 
