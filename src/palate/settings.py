@@ -94,6 +94,8 @@ class ServingSettings(Part, frozen=True):
     traces_per_second: Amount = 20.0
     """Traces that a worker keeps under load, once `traces` of them came in a burst: writing one
     costs as much as a tenth of an answer."""
+    log: Literal["text", "json"] = "text"
+    """How workers speak: lines for people, or a JSON object a line."""
     release_poll_seconds: Annotated[float, msgspec.Meta(gt=0)] = 0.5
     """How often a worker looks for a new release."""
 

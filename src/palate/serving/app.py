@@ -5,7 +5,6 @@ with `create_from_environment`, from the site's folder in ``PALATE_SITE``.
 """
 
 import gc
-import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -21,6 +20,7 @@ from palate.clock import Clock, SystemClock
 from palate.errors import BadInput, PalateError
 from palate.serving.auth import RequireKey
 from palate.serving.environment import SERVER, SITE
+from palate.serving.observing.logs import speak
 from palate.serving.problems import fault, http_problem, known_parameters, palate_problem
 from palate.serving.routes import (
     events,
@@ -61,7 +61,7 @@ def create(
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        _prepare_worker()
+        _prepare_worker(settings)
         async with running(settings, clock or SystemClock(), stores) as runtime:
             attach(app, runtime)
             _settle()
@@ -98,14 +98,13 @@ def create_from_environment() -> Litestar:
     return create(load(Path(site), os.environ))
 
 
-def _prepare_worker() -> None:
+def _prepare_worker(settings: Settings) -> None:
     """In a worker process: end with the server that started it, and say what happens."""
     server = os.environ.get(SERVER)
     if server:
         tie_to_parent(int(server))
         sys.setswitchinterval(SWITCH_SECONDS)
-        logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-        logging.getLogger("httpx").setLevel(logging.WARNING)
+        speak(settings.serving.log)
 
 
 def _settle() -> None:

@@ -41,6 +41,11 @@ class Impressions:
         else:
             self._noted += 1
 
+    @property
+    def waiting(self) -> int:
+        """How many wait to be written."""
+        return self._waiting.qsize()
+
     async def run(self) -> None:
         """Write until cancelled."""
         while True:

@@ -7,6 +7,7 @@ counts into its own mapped file and any of them answers for all.
 import os
 from collections.abc import Iterable
 from functools import cache
+from typing import Literal
 
 from prometheus_client import (
     CollectorRegistry,
@@ -40,6 +41,7 @@ class Meters:
         self._answered: list[list[StageTrace]] = []
         self._count_answers(self._registry)
         self._count_events(self._registry)
+        self._count_admission(self._registry)
 
     def answered(self, surface: str, answer: Answer, seconds: float) -> None:
         """One slate went out."""
@@ -68,6 +70,30 @@ class Meters:
     def dropped(self, what: str) -> None:
         """An impression or a trace was not written."""
         self._dropped.labels(what).inc()
+
+    def problem(self, status: int) -> None:
+        """A request was answered with an error."""
+        self._problems.labels(str(status)).inc()
+
+    def queues(self, **waiting: int) -> None:
+        """How many wait in each queue."""
+        for name, size in waiting.items():
+            self._queue.labels(name).set(size)
+
+    def looked_up(self, cache: str, hits: int, misses: int) -> None:
+        """A cache was asked so many times."""
+        self._lookups.labels(cache, "hit").inc(hits)
+        self._lookups.labels(cache, "miss").inc(misses)
+
+    def shed(self) -> None:
+        """A request was turned away: even the static list would have come too late."""
+        self._shed.inc()
+
+    def admission(self, quality: float, limit: float, flying: int) -> None:
+        """Where the quality knob stands, how many may be answered at once, and how many are."""
+        self._quality.set(quality)
+        self._limit.set(limit)
+        self._flying.set(flying)
 
     def lag(self, seconds: float) -> None:
         """How far the state is behind the log."""
@@ -127,6 +153,22 @@ class Meters:
             ("what",),
             registry=registry,
         )
+        self._problems = Counter(
+            "palate_problems", "Requests answered with an error.", ("status",), registry=registry
+        )
+        self._lookups = Counter(
+            "palate_cache_lookups",
+            "Names and profiles asked for, by whether they were at hand.",
+            ("cache", "outcome"),
+            registry=registry,
+        )
+        self._queue = Gauge(
+            "palate_queue",
+            "What waits to be written after answers, by queue.",
+            ("queue",),
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
         self._lag = Gauge(
             "palate_event_lag_seconds",
             "Age of the oldest event that the user state does not show yet.",
@@ -140,6 +182,19 @@ class Meters:
             registry=registry,
             multiprocess_mode="mostrecent",
         )
+
+    def _count_admission(self, registry: CollectorRegistry) -> None:
+        self._shed = Counter("palate_shed", "Requests turned away with 503.", registry=registry)
+
+        def gauge(name: str, told: str, together: Literal["livemin", "livesum"]) -> Gauge:
+            return Gauge(name, told, registry=registry, multiprocess_mode=together)
+
+        self._quality = gauge("palate_quality", "The quality knob, 1 for everything.", "livemin")
+        self._quality.set(1.0)
+        self._limit = gauge(
+            "palate_admission_limit", "Answers that may be under way at once.", "livesum"
+        )
+        self._flying = gauge("palate_in_flight", "Answers under way.", "livesum")
 
 
 def _kind(part: str) -> str:

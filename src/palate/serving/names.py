@@ -28,6 +28,7 @@ class Names:
     def __init__(self, items: ItemCatalog, version: int, most: int = 200_000) -> None:
         self._items, self._version, self._most = items, version, most
         self._named: dict[int, Named] = {}
+        self._hits = self._misses = 0
         self._rows: dict[str, int] = {}
 
     async def warm(self, size: int) -> None:
@@ -41,11 +42,18 @@ class Names:
         wanted = set(rows)
         known = {row: self._named[row] for row in wanted if row in self._named}
         missing = [row for row in wanted if row not in known]
+        self._hits, self._misses = self._hits + len(known), self._misses + len(missing)
         if missing:
             found = await asyncio.to_thread(self._read, missing)
             _keep(self._named, found, self._most)
             known |= found
         return known
+
+    def asked(self) -> tuple[int, int]:
+        """How many names were at hand and how many were read, since this was asked last."""
+        told = self._hits, self._misses
+        self._hits = self._misses = 0
+        return told
 
     async def rows(self, item_ids: Iterable[str]) -> list[int]:
         """Rows by id, in order; -1 where the id is unknown."""

@@ -74,13 +74,15 @@ def described(problems: Sequence[Problem]) -> str:
     return f"{first.pointer}: {first.problem}{rest}"
 
 
-def palate_problem(_: Request[Any, Any, Any], error: PalateError) -> Response[ProblemBody]:
+def palate_problem(request: Request[Any, Any, Any], error: PalateError) -> Response[ProblemBody]:
     """Our own errors: they know their status and say what to do."""
+    _count(request, error.status)
     return problem(error.status, error.title, error.detail, error.problems)
 
 
 def http_problem(request: Request[Any, Any, Any], error: HTTPException) -> Response[ProblemBody]:
     """Litestar's errors (no such path, wrong method, a parameter that does not parse)."""
+    _count(request, error.status_code)
     if error.status_code == TOO_LARGE:
         most = request.app.request_max_body_size
         detail = f"the body is larger than {most} bytes; send less at once"
@@ -108,7 +110,15 @@ def fault(request: Request[Any, Any, Any], error: Exception) -> Response[Problem
         request.scope["state"].get("recommendation_id", "none"),
         exc_info=error,
     )
+    _count(request, INTERNAL)
     return problem(INTERNAL, "Internal error", "something went wrong here; the log knows what")
+
+
+def _count(request: Request[Any, Any, Any], status: int) -> None:
+    """Where a site is open, its metrics know of every error."""
+    runtime = request.app.state.get("runtime")
+    if runtime is not None:
+        runtime.meters.problem(status)
 
 
 async def known_parameters(

@@ -178,6 +178,9 @@ class Recommending:
     def _note(self, visitor: Visitor, answer: Answer, body: Recommendation, draw: int) -> None:
         runtime = self._runtime
         runtime.meters.answered(self._ask.surface, answer, perf_counter() - self._started)
+        if answer.trace.skipped:
+            skipped = answer.trace.skipped
+            runtime.faults.note(self._ask.surface, answer.step, skipped, self._now)
         event = impression(self._ask, body, answer.slate, self._now)
         if event is not None:
             runtime.impressions.note(event)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -18,6 +18,7 @@ from palate.serving.live import Live, ReleaseWatch
 from palate.serving.meters import Meters
 from palate.serving.names import Names
 from palate.serving.observing.allowance import Allowance
+from palate.serving.observing.faults import Faults
 from palate.serving.steering.watch import RuleWatch
 from palate.serving.tracing.features import FeatureWriter
 from palate.serving.tracing.store import FILE, TraceStore, TraceWriter
@@ -49,6 +50,7 @@ class Runtime:
     store: TraceStore
     traces: TraceWriter
     features: FeatureWriter
+    faults: Faults
     tracing: Allowance
     """Of traces."""
     background: set[asyncio.Task[Any]] = field(default_factory=set)
@@ -82,6 +84,18 @@ class Runtime:
         self.meters.flush()
         self.meters.lag(await self.lag())
         self.meters.release(self.live.name)
+        self.meters.queues(
+            impressions=self.impressions.waiting,
+            traces=self.traces.waiting,
+            features=self.features.waiting,
+        )
+        for cache, (hits, misses) in self._lookups():
+            self.meters.looked_up(cache, hits, misses)
+
+    def _lookups(self) -> Iterator[tuple[str, tuple[int, int]]]:
+        """What each cache was asked since the last time."""
+        yield "names", self.names.asked()
+        yield "profiles", self.visitors.asked()
 
     async def settle(self) -> None:
         """Wait until impressions, traces and what else was left for later are written."""
@@ -160,6 +174,7 @@ def _assembled(settings: Settings, clock: Clock, live: Live) -> Runtime:
         impressions=Impressions(commit, meters),
         store=store,
         traces=TraceWriter(store, meters),
+        faults=Faults(),
         tracing=Allowance(settings.serving.traces_per_second, max(settings.serving.traces, 1)),
         features=FeatureWriter(open_waiting(settings), meters, settings.attribution.features_share),
     )

@@ -65,6 +65,7 @@ class Visitors:
     ) -> None:
         self._users, self._online, self._settings, self._clock = users, online, settings, clock
         self._traits: OrderedDict[str, tuple[float, Traits]] = OrderedDict()
+        self._hits = self._misses = 0
 
     def find(self, ask: Ask) -> Visitor:
         """The visitor of a request; `user_id` wins over `session_id`."""
@@ -73,6 +74,12 @@ class Visitors:
         region = ask.region or traits.region
         state = self._state(ask, traits)
         return Visitor(who(ask), state, region, age, traits.values, traits.follows)
+
+    def asked(self) -> tuple[int, int]:
+        """How many profiles were at hand and how many were read, since this was asked last."""
+        told = self._hits, self._misses
+        self._hits = self._misses = 0
+        return told
 
     def forget(self, user_id: str) -> None:
         """Read this profile anew the next time."""
@@ -89,7 +96,9 @@ class Visitors:
         now = self._clock.now()
         held = self._traits.get(user_id)
         if held is not None and 0 <= now - held[0] < SECONDS:
+            self._hits += 1
             return held[1]
+        self._misses += 1
         # One indexed row of a file in the page cache: a thread would cost ten times the read.
         user = self._users.find([user_id])[0]
         traits = self._traits_of(user, now) if user else NOBODY

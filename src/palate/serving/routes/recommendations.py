@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from palate.errors import BadInput, Problem
 from palate.serving.bodies import DEFAULT_LIMIT, Ask, Recommendation
+from palate.serving.observing.logs import ABOUT
 from palate.serving.recommend import Recommending, recommendation_id
 from palate.serving.routes.asking import asked, check
 from palate.serving.runtime import runtime_of
@@ -75,6 +76,7 @@ async def answered(request: Request[Any, Any, Any], ask: Ask, at: str = "") -> R
     now, draw = runtime.clock.now(), runtime.clock.draw()
     name = recommendation_id(now, draw)
     request.scope["state"]["recommendation_id"] = name
+    ABOUT.set(name)
     return await Recommending(runtime, ask, name, now).answer(draw)
 
 

@@ -31,6 +31,11 @@ class FeatureWriter:
         except asyncio.QueueFull:
             self._meters.dropped("features")
 
+    @property
+    def waiting(self) -> int:
+        """How many wait to be written."""
+        return self._waiting.qsize()
+
     async def run(self) -> None:
         """Write until cancelled."""
         while True:

@@ -147,6 +147,11 @@ class TraceWriter:
         else:
             self._pending[recommendation_id] = record
 
+    @property
+    def waiting(self) -> int:
+        """How many wait to be written."""
+        return self._waiting.qsize()
+
     async def run(self) -> None:
         """Write until cancelled."""
         while True:
