@@ -10,6 +10,7 @@ from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 
+from palate.cli.listening import SETTINGS
 from palate.cli.output import facts, table_of
 from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.errors import Unavailable
@@ -24,7 +25,7 @@ app = typer.Typer()
 @app.command()
 def main(
     site: SiteOption = Path(),
-    url: Annotated[str, typer.Option(help="Of a server; else as palate.toml says.")] = "",
+    url: Annotated[str, typer.Option(help="Of a server.", show_default=SETTINGS)] = "",
     seconds: Annotated[float, typer.Option(min=0.1, help="Between two looks.")] = 2.0,
     once: Annotated[bool, typer.Option("--once", help="One look, and out.")] = False,  # noqa: FBT002  Typer's form
     as_json: JsonOption = False,  # noqa: FBT002
