@@ -211,6 +211,8 @@ async def ingest(held: Sequence[Wire], items: int, seconds: float) -> dict[str, 
     """Events acknowledged (durable) a second, in batches of 100; every sender waits for its own."""
     bodies = [batch(n, items) for n in range(int(60_000 * seconds / BATCH))]
     waiting, acknowledged, waits = iter(bodies), 0, []
+    for wire in held:
+        wire.close()  # the server has let go of what was idle
     until = perf_counter() + seconds
 
     async def send(wire: Wire) -> None:

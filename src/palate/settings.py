@@ -79,6 +79,8 @@ class ServingSettings(Part, frozen=True):
     """Larger request bodies are refused."""
     max_events: Positive = 10_000
     """In one POST /v1/events."""
+    max_waiting_events: Positive = 50_000
+    """Events that wait for the disk in one worker; beyond them senders are told to come again."""
     max_items: Positive = 10_000
     """In one bulk POST /v1/items."""
     max_limit: Positive = 100

@@ -80,6 +80,25 @@ def test_a_turn_holds_a_bounded_number_of_events(
     assert log.count() == 20
 
 
+def test_beyond_a_bound_senders_are_told_to_come_again(tmp_path: Path) -> None:
+    log = SlowLog(tmp_path / "e.db")
+
+    async def run() -> None:
+        commit = GroupCommit(log, FixedClock(), most_waiting=5)
+        large = asyncio.ensure_future(commit.append([click(f"a{n}") for n in range(9)]))
+        await asyncio.sleep(0)
+        assert commit.waiting == 9, "one batch is taken however large it is"
+        with pytest.raises(Unavailable, match="9 events wait for the disk"):
+            await commit.append([click("b")])
+        log.go.set()
+        await large
+        assert commit.waiting == 0
+        assert await commit.append([click("b")]) == (1, 0)
+        commit.close()
+
+    asyncio.run(run())
+
+
 def test_a_failing_log_fails_every_caller_and_the_next_may_succeed(tmp_path: Path) -> None:
     log = SlowLog(tmp_path / "e.db")
     log.go.set()

@@ -90,11 +90,16 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
         SqliteLog(tmp_path / "e.db")
 
 
-def test_an_event_that_does_not_read_back_is_named(tmp_path: Path) -> None:
+def test_an_event_that_does_not_read_back_holds_up_no_other(tmp_path: Path) -> None:
     log = SqliteLog(tmp_path / "e.db")
     log.append([click("a"), Event(event_id="b", kind=Kind.VIEW, time=1.0, context={"a": 1})], 1.0)
     with sqlite3.connect(tmp_path / "e.db") as db:
         db.execute("update event set rest = x'c1' where event_id = 'b'")
-    assert len(log.read(0, 1)) == 1
-    with pytest.raises(CorruptStore, match="what follows position 1 does not read back"):
-        log.read(1, 9)
+    log.append([click("c")], 2.0)
+    first, broken, last = log.read(0, 9)
+    assert (first.event.event_id, last.event.event_id) == ("a", "c")
+    assert (broken.position, broken.received, broken.event.event_id) == (2, 1.0, "b")
+    assert broken.event.kind is Kind.UNREADABLE
+    assert "does not read back" in broken.event.properties["problem"]
+    renamed = log.pseudonymise("u", "nobody")
+    assert renamed.events >= 0

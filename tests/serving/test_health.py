@@ -1,6 +1,8 @@
 from prometheus_client.parser import text_string_to_metric_families
 from tests.serving.conftest import SmallSite
 
+from palate.events.kinds import Event, Kind
+
 
 def test_a_live_site_is_alive_and_ready(site: SmallSite) -> None:
     assert site.client.get("/livez").json() == {"status": "alive"}
@@ -28,6 +30,27 @@ def test_a_stream_that_lags_is_remarked_upon_but_ready(site: SmallSite) -> None:
     assert site.client.get("/readyz").json()["lag_seconds"] == 0
 
 
+def test_what_was_set_aside_is_remarked_upon(site: SmallSite) -> None:
+    lost = Event(event_id="x", kind=Kind.LIKE, time=float("inf"), user_id="u", item_id="drama-1")
+    site.stores.log.append([lost], site.clock.time)
+    site.worker.drain()
+    body = site.client.get("/readyz").json()
+    assert body["ready"]
+    assert body["remarks"] == ["1 events were set aside: columns/refused.jsonl says why"]
+
+
+def test_a_sender_who_is_too_fast_is_told_when_to_come_again(site: SmallSite) -> None:
+    commit = site.app.state["runtime"].commit
+    commit.waiting = 49_999
+    events = [{"kind": "click", "user_id": "u1", "item_id": f"drama-{n}"} for n in range(2)]
+    answer = site.client.post("/v1/events", json={"events": events})
+    commit.waiting = 0
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "1"
+    assert "wait for the disk" in answer.json()["detail"]
+    assert site.client.post("/v1/events", json={"events": events}).status_code == 202
+
+
 def test_metrics_have_the_names_that_boards_rely_on(site: SmallSite) -> None:
     site.slate(user_id="u1", limit=5)
     site.send({"kind": "click", "user_id": "u1", "item_id": "drama-1"})
@@ -45,5 +68,8 @@ def test_metrics_have_the_names_that_boards_rely_on(site: SmallSite) -> None:
     assert samples["palate_events_total", "click"] == 1
     assert samples["palate_events_total", "impression"] == 1
     assert samples["palate_event_lag_seconds",] >= 0
+    assert samples["palate_event_lag_positions",] >= 0
+    assert samples["palate_queue", "events"] == 0
+    assert samples["palate_events_refused",] == 0
     assert samples["palate_release_info", "none"] == 1
     assert "# TYPE palate_degraded_total counter" in text

@@ -1,4 +1,7 @@
+import shutil
+import sqlite3
 import threading
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -10,15 +13,20 @@ from tests.streaming.sites import ITEMS, NOW, fill, settings_at, some_events, wo
 from palate.catalog.columns import ItemColumns
 from palate.catalog.item import Item
 from palate.catalog.user import session_key, user_key
-from palate.errors import CorruptStore
+from palate.errors import CorruptStore, Problem
 from palate.events.kinds import Event, Kind
+from palate.events.protocol import Logged
 from palate.events.sqlite import SqliteLog
 from palate.features.online.protocol import StateChange
 from palate.features.record import UserState
 from palate.settings import CovisitSettings
 from palate.stores import close, open_stores
+from palate.streaming import aside as aside_module
 from palate.streaming import worker as worker_module
+from palate.streaming.aside import FILE, Aside, count
+from palate.streaming.rebuild import compare
 from palate.streaming.replay import Replay
+from palate.streaming.state import Refused
 
 
 def test_events_reach_users_counters_boards_and_covisit_of_a_reader(tmp_path: Path) -> None:
@@ -143,10 +151,49 @@ def test_an_event_that_cannot_be_folded_is_set_aside_and_the_rest_goes_on(tmp_pa
     worker, stores = worker_at(settings)
     assert worker.drain() == 5
     assert stores.states.counters[1, :, 0].max() == NOW
-    aside = settings.path("columns") / worker_module.REFUSED
+    aside = settings.path("columns") / FILE
     told = [msgspec.json.decode(line) for line in aside.read_bytes().splitlines()]
-    assert [entry[0][2]["event_id"] for entry in told] == ["when", "much", "where", "who"]
-    assert told[0][1]["pointer"] == "/time"
+    assert [entry["logged"][2]["event_id"] for entry in told] == ["when", "much", "where", "who"]
+    assert told[0]["problem"]["pointer"] == "/time"
+
+
+def test_what_does_not_read_back_is_set_aside_too_and_once(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path, batch=1)
+    fill(settings, some_events(5))
+    with closing(sqlite3.connect(settings.path("events.db"))) as file, file:
+        file.execute("update event set rest = x'c1' where position = 2")
+        file.execute("update event set kind = 99 where position = 4")
+    worker, stores = worker_at(settings)
+    assert worker.drain() == 5
+    assert worker.lag == 0
+    close(stores)
+    shutil.rmtree(settings.path("online"))
+    again, stores = worker_at(settings)
+    again.recover()
+    again.drain()
+    aside = settings.path("columns")
+    told = [msgspec.json.decode(line) for line in (aside / FILE).read_bytes().splitlines()]
+    assert [entry["logged"][0] for entry in told] == [2, 4]
+    assert "does not read back" in told[0]["problem"]["problem"]
+    assert count(aside) == 2
+    check = compare(settings, stores.log, stores.online, partial(stores.items.rows, create=False))
+    assert check.equal
+
+
+def test_the_list_of_what_was_set_aside_is_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aside_module, "MOST_BYTES", 2_000)
+    aside, event = Aside(tmp_path), some_events(1)[0]
+    for position in range(1, 60):
+        logged = Logged(position, NOW, event)
+        kept = aside.keep([Refused(logged, Problem("/x", "no"))])
+        assert len(kept) == 1
+        assert aside.keep(kept) == []
+    assert 5 < count(tmp_path) < 40
+    with (tmp_path / FILE).open("ab") as file:
+        file.write(b'{"logged": [77')  # a crash while it was written
+    assert len(aside.keep([Refused(Logged(60, NOW, event), Problem("/x", "no"))])) == 1
 
 
 def test_a_merged_session_leaves_no_record_behind(tmp_path: Path) -> None:

@@ -36,20 +36,31 @@ class GroupCommit:
     that turn gets the error and nothing of the turn is stored.
     """
 
-    def __init__(self, log: EventLog, clock: Clock) -> None:
-        self._log, self._clock = log, clock
+    def __init__(self, log: EventLog, clock: Clock, most_waiting: int = 50_000) -> None:
+        self._log, self._clock, self._most = log, clock, most_waiting
+        self.waiting = 0
+        """Events that are not on the disk yet."""
         self._guard = threading.Lock()
         self._gathering: _Turn | None = None
         self._closed = False
         self._writer = ThreadPoolExecutor(1, "group-commit")
 
     async def append(self, events: Sequence[Event]) -> Appended:
-        """Store a batch, all or nothing. Unavailable where the log is, or is closing."""
+        """Store a batch, all or nothing.
+
+        Raises Unavailable where the log is, or is closing, or where too much waits for it already.
+        """
         if not events:
             return Appended(0, 0)
         with self._guard:
+            if self.waiting and self.waiting + len(events) > self._most:
+                raise Unavailable(
+                    f"{self.waiting:,} events wait for the disk already; send these again in a"
+                    " second, in the same batch"
+                )
             turn = self._open_turn()
             place = turn.add(events)
+            self.waiting += len(events)
         # A caller who leaves must not take the others' events with them.
         answers = await asyncio.shield(asyncio.wrap_future(turn.future))
         return answers[place]
@@ -73,4 +84,8 @@ class GroupCommit:
         with self._guard:
             if self._gathering is turn:
                 self._gathering = None
-        return self._log.append_all(turn.batches, self._clock.now())
+        try:
+            return self._log.append_all(turn.batches, self._clock.now())
+        finally:
+            with self._guard:
+                self.waiting -= turn.events

@@ -34,9 +34,11 @@ class Kind(IntEnum):
     PICK = 16
     """Named by a newcomer as something they like (onboarding): it makes their taste, but nobody
     took anything in, so items are not counted by it."""
+    UNREADABLE = 17
+    """Internal: what the log holds here does not read back; `properties` say why."""
 
 
-INTERNAL = frozenset({Kind.PROFILE, Kind.FORGET})
+INTERNAL = frozenset({Kind.PROFILE, Kind.FORGET, Kind.UNREADABLE})
 PUBLIC = tuple(k.name.lower() for k in Kind if k not in INTERNAL)
 """The kinds that a client may send."""
 

@@ -45,7 +45,10 @@ class EventLog(Protocol):
         ...
 
     def read(self, after: int, limit: int) -> list[Logged]:
-        """Up to `limit` events with a position greater than `after`, in log order."""
+        """Up to `limit` events with a position greater than `after`, in log order.
+
+        One that does not read back holds up none of the others: it comes as UNREADABLE.
+        """
         ...
 
     def end(self) -> int:

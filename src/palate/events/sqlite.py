@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from palate.catalog.database import Database
-from palate.errors import CorruptStore
 from palate.events.kinds import Event, Kind, Shown
 from palate.events.protocol import Appended, Logged, Renamed
 
@@ -65,12 +64,7 @@ class SqliteLog:
     def read(self, after: int, limit: int) -> list[Logged]:
         with self._database.reading() as db:
             found = db.execute(READ, (after, limit)).fetchall()
-        try:
-            return [_logged(row) for row in found]
-        except (msgspec.DecodeError, KeyError) as error:
-            raise CorruptStore(
-                f"{self._database.path}: what follows position {after} does not read back: {error}"
-            ) from error
+        return [_read(row) for row in found]
 
     def end(self) -> int:
         with self._database.reading() as db:
@@ -106,6 +100,20 @@ def _row(event: Event, received: float) -> tuple[object, ...]:
         received, event.event_id, int(event.kind), event.time, event.user_id, event.session_id,
         event.item_id, event.value, event.surface, event.position, event.recommendation_id, rest,
     )  # fmt: skip
+
+
+def _read(row: tuple[Any, ...]) -> Logged:
+    try:
+        return _logged(row)
+    except (msgspec.DecodeError, KeyError) as error:
+        problem = f"it does not read back from the log: {type(error).__name__}: {error}"
+        broken = Event(
+            event_id=str(row[2]),
+            kind=Kind.UNREADABLE,
+            time=float(row[1]),
+            properties={"problem": problem},
+        )
+        return Logged(int(row[0]), float(row[1]), broken)
 
 
 def _logged(row: tuple[Any, ...]) -> Logged:
@@ -145,6 +153,9 @@ def _without_context(rest: bytes | None) -> bytes | None:
     """Keep what counting needs (the items shown, the creator followed), drop the free words."""
     if rest is None:
         return None
-    held = _unpack(rest)
+    try:
+        held = _unpack(rest)
+    except msgspec.DecodeError:
+        return None  # what nobody can read may hold a name
     creator = {k: v for k, v in held.properties.items() if k == "creator_id"}
     return _pack(_Rest(held.items, {}, creator)) if held.items or creator else None

@@ -42,6 +42,7 @@ class Meters:
         self._count_answers(self._registry)
         self._count_events(self._registry)
         self._count_admission(self._registry)
+        self._watch_the_log(self._registry)
 
     def answered(self, surface: str, answer: Answer, seconds: float) -> None:
         """One slate went out."""
@@ -95,9 +96,14 @@ class Meters:
         self._limit.set(limit)
         self._flying.set(flying)
 
-    def lag(self, seconds: float) -> None:
+    def lag(self, seconds: float, positions: int) -> None:
         """How far the state is behind the log."""
         self._lag.set(seconds)
+        self._behind.set(positions)
+
+    def refused(self, events: int) -> None:
+        """How many events were set aside."""
+        self._refused.set(events)
 
     def release(self, name: str) -> None:
         """This release serves from now on."""
@@ -142,6 +148,26 @@ class Meters:
         )
         self._request, self._degrade = cache(requests.labels), cache(degraded.labels)
 
+    def _watch_the_log(self, registry: CollectorRegistry) -> None:
+        self._lag = Gauge(
+            "palate_event_lag_seconds",
+            "Age of the oldest event that the user state does not show yet.",
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
+        self._behind = Gauge(
+            "palate_event_lag_positions",
+            "Log positions that the user state does not show yet.",
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
+        self._refused = Gauge(
+            "palate_events_refused",
+            "Events that cannot be folded and were set aside with the reason (refused.jsonl).",
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
+
     def _count_events(self, registry: CollectorRegistry) -> None:
         events = Counter(
             "palate_events", "Events acknowledged, by kind.", ("kind",), registry=registry
@@ -168,12 +194,6 @@ class Meters:
             ("queue",),
             registry=registry,
             multiprocess_mode="livesum",
-        )
-        self._lag = Gauge(
-            "palate_event_lag_seconds",
-            "Age of the oldest event that the user state does not show yet.",
-            registry=registry,
-            multiprocess_mode="mostrecent",
         )
         self._release = Gauge(
             "palate_release_info",

@@ -18,7 +18,7 @@ from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from litestar.handlers import BaseRouteHandler
 
 from palate.catalog.converted import wanted
-from palate.errors import BadInput, PalateError, Problem
+from palate.errors import BadInput, PalateError, Problem, Unavailable
 
 CONTENT_TYPE = "application/problem+json"
 INTERNAL = 500
@@ -77,7 +77,10 @@ def described(problems: Sequence[Problem]) -> str:
 def palate_problem(request: Request[Any, Any, Any], error: PalateError) -> Response[ProblemBody]:
     """Our own errors: they know their status and say what to do."""
     _count(request, error.status)
-    return problem(error.status, error.title, error.detail, error.problems)
+    told = problem(error.status, error.title, error.detail, error.problems)
+    if isinstance(error, Unavailable):
+        told.headers["Retry-After"] = "1"
+    return told
 
 
 def http_problem(request: Request[Any, Any, Any], error: HTTPException) -> Response[ProblemBody]:

@@ -25,6 +25,7 @@ from palate.serving.tracing.store import FILE, TraceStore, TraceWriter
 from palate.serving.visitors import Visitors
 from palate.settings import Settings
 from palate.stores import Stores, close, open_rules, open_stores, open_waiting
+from palate.streaming.aside import count
 
 TICK = 0.5
 SETTLE = 3.0
@@ -74,6 +75,14 @@ class Runtime:
         waiting = self.stores.log.read(self.stores.online.position(), 1)
         return max(0.0, self.clock.now() - waiting[0].received) if waiting else 0.0
 
+    def behind(self) -> int:
+        """Log positions that the state does not show yet; blocking."""
+        return max(0, self.stores.log.end() - self.stores.online.position())
+
+    def refused(self) -> int:
+        """Events that were set aside; blocking."""
+        return count(self.settings.path(self.settings.stores.columns))
+
     async def tick(self) -> None:
         """Keep names and metrics fresh."""
         stores = self.stores
@@ -82,9 +91,11 @@ class Runtime:
         self.live.kept.refresh(self.stores)
         await self.names.refresh(self.stores.columns.version)
         self.meters.flush()
-        self.meters.lag(await self.lag())
+        self.meters.lag(await self.lag(), await asyncio.to_thread(self.behind))
+        self.meters.refused(await asyncio.to_thread(self.refused))
         self.meters.release(self.live.name)
         self.meters.queues(
+            events=self.commit.waiting,
             impressions=self.impressions.waiting,
             traces=self.traces.waiting,
             features=self.features.waiting,
@@ -158,7 +169,7 @@ def runtime_of(request: Request[Any, Any, Any]) -> Runtime:
 
 def _assembled(settings: Settings, clock: Clock, live: Live) -> Runtime:
     stores, meters = live.stores, Meters()
-    commit = GroupCommit(stores.log, clock)
+    commit = GroupCommit(stores.log, clock, settings.serving.max_waiting_events)
     store = TraceStore(settings.path(FILE), settings.serving.traces)
     return Runtime(
         settings=settings,

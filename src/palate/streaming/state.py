@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from palate.arrays import Rows
 from palate.errors import Problem
 from palate.events.batch import EventBatch, RowsOf
-from palate.events.kinds import Event, Signal
+from palate.events.kinds import Event, Kind, Signal
 from palate.events.protocol import Logged
 from palate.features.folds import ACTED, ITEM_FOLDS, USER_FOLDS, table_of
 from palate.features.items import ItemStates
@@ -115,6 +115,8 @@ LAST_PLACE = 32_767
 
 def unfit(event: Event) -> Problem | None:
     """Why an event can have no part in anything; None where it can."""
+    if event.kind is Kind.UNREADABLE:
+        return Problem("", str(event.properties.get("problem", "it does not read back")))
     if not -FURTHEST < event.time < FURTHEST:
         return Problem("/time", f"{event.time!r} is not a time; send seconds since the epoch")
     if event.value is not None and not -LARGEST <= event.value <= LARGEST:

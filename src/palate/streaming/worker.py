@@ -8,8 +8,6 @@ from functools import partial
 from math import inf
 from time import perf_counter, thread_time
 
-import msgspec
-
 from palate.catalog.columns import ItemColumns
 from palate.catalog.protocol import ItemCatalog, UserCatalog
 from palate.clock import Clock
@@ -24,6 +22,7 @@ from palate.features.record import readable
 from palate.features.users import UserTable
 from palate.models.covisit import Covisit
 from palate.settings import Settings
+from palate.streaming.aside import Aside
 from palate.streaming.rebuild import recount
 from palate.streaming.state import LiveState, Refused, Touched, actors, encode
 
@@ -41,7 +40,6 @@ QUICK = 0.01
 """Seconds: boards that take less are computed whenever the stream comes to rest."""
 TELL_SECONDS = 5.0
 """A worker that is behind says so this often."""
-REFUSED = "refused.jsonl"
 
 
 @dataclass(slots=True)
@@ -220,12 +218,8 @@ class StreamWorker:
 
     def _keep_aside(self, refused: Sequence[Refused]) -> None:
         """Write down what cannot be folded; it stays in the log, and the stream goes on."""
-        path = self.settings.path(self.settings.stores.columns) / REFUSED
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab") as file:
-            for entry in refused:
-                file.write(msgspec.json.encode(entry) + b"\n")
-                log.warning("event %s: %s", entry.logged.event.event_id, entry.problem.problem)
+        for entry in Aside(self.settings.path(self.settings.stores.columns)).keep(refused):
+            log.warning("event %s: %s", entry.logged.event.event_id, entry.problem.problem)
 
     def _mark(self, **scalars: int) -> None:
         self.states.stamp(**scalars)

@@ -10,6 +10,7 @@ from litestar import Request, Response, get
 from palate.errors import PalateError
 from palate.serving.meters import CONTENT_TYPE
 from palate.serving.runtime import Runtime, runtime_of
+from palate.streaming.aside import FILE
 
 LAGGING = 10.0
 """Seconds behind the log from which readiness says so."""
@@ -65,6 +66,9 @@ def _readiness(runtime: Runtime) -> Readiness:
     ready = not remarks
     if lag > LAGGING:
         remarks.append(f"the stream worker is {lag:.0f} s behind: is `palate stream` running?")
+    if refused := runtime.refused():
+        where = f"{runtime.settings.stores.columns}/{FILE}"
+        remarks.append(f"{refused:,} events were set aside: {where} says why")
     if runtime.watch.remark:
         remarks.append(runtime.watch.remark)
     remarks += runtime.rules.remarks()
