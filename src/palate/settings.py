@@ -246,9 +246,9 @@ class TrainingSettings(Part, frozen=True):
     cube. 20,000 takes a minute and 5 GB."""
     ranker_queries: Count = 1_300
     """Moments of the history that are replayed into training rows."""
-    horizon: Positive = 50
+    horizon: Positive = 200
     """Engagements from a moment on that count as what the user wanted then: 1 learns what comes
-    right next, 50 what people take over the coming weeks (which a page is for)."""
+    right next, 200 what people take over the coming weeks (which a page is for)."""
     attribution_hours: Annotated[float, msgspec.Meta(gt=0)] = 24.0
     """After a page was shown, acts on its items count as its outcome for so long."""
     ranker_candidates: Positive = 100

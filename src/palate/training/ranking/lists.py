@@ -50,13 +50,21 @@ class RankedList:
     """What was taken first had been shown, and is learnt from there."""
 
 
+def room_for_others(most: int, taken: int) -> int:
+    """How many candidates that were not taken are kept beside the `taken`: half of `most` at least.
+
+    Who takes a lot would otherwise leave a list without anything to be told from.
+    """
+    return max(most - taken, most // 2)
+
+
 def thinned(each: RankedList, most: int, dice: np.random.Generator) -> RankedList:
-    """At most `most` kept rows: everything taken, and a sample of the others with its weight."""
+    """Some `most` kept rows: everything taken, and a sample of the others with its weight."""
     if len(each.kept) <= most:
         return each
     taken = each.labels[each.kept].any(axis=1)
     others = np.flatnonzero(~taken)
-    room = max(most - int(taken.sum()), 1)
+    room = room_for_others(most, int(taken.sum()))
     if len(others) <= room:
         return each
     drawn = dice.choice(others, room, replace=False)

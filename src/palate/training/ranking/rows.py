@@ -31,7 +31,7 @@ from palate.releases.release import Release
 from palate.stores import Stores
 from palate.streaming.replay import Replay
 from palate.training.dataset import Dataset
-from palate.training.ranking.lists import RankedList
+from palate.training.ranking.lists import RankedList, room_for_others
 from palate.training.report import Report
 from palate.training.sequences import joined_users
 
@@ -247,7 +247,7 @@ class _Walk:
     def _sample(self, labels: Floats, *, everything: bool) -> tuple[NDArray[np.intp], float]:
         taken = labels.any(axis=1)
         others = np.flatnonzero(~taken)
-        room = max(self.settings.ranker_candidates - int(taken.sum()), 1)
+        room = room_for_others(self.settings.ranker_candidates, int(taken.sum()))
         if everything or len(others) <= room:
             return np.arange(len(labels)), 1.0
         drawn = self.dice.choice(others, room, replace=False)
