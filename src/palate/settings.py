@@ -299,7 +299,7 @@ class ExploreSettings(Part, frozen=True):
     method: Literal["thompson", "greedy"] = "thompson"
     """`thompson` draws by what is known of each item, `greedy` gives a slot away now and then."""
     share: Share = 0.1
-    """Of Home's slots, with `thompson`; `"explore.every"` of a surface says every how many."""
+    """Of Home's slots; `"explore.every"` of a surface says every how many."""
     epsilon: Share = 0.1
     """`thompson`: share of the draws that is uniform; `greedy`: how often a slot explores."""
 

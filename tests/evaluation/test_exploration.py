@@ -133,3 +133,17 @@ def test_the_weight_of_a_true_policy_is_one_and_that_of_a_false_log_is_not() -> 
     assert found.weight_error < 0.1
     assert found.least_propensity >= 0.2 / 40 - 1e-9
     assert np.isfinite(found.cost)
+
+
+def test_a_new_item_is_on_trial_then_graduates_or_retires_by_evidence() -> None:
+    def told(taken: int, shown: int) -> dict[str, int]:
+        pages = [page(n, "a", "x", "b", explored="x") for n in range(shown)]
+        beside = [click(n, "a") for n in range(0, shown, 5)]
+        return balance(*pages, *beside, *(click(n, "x") for n in range(taken))).trials()
+
+    assert told(1, 6) == {"graduated": 0, "retired": 0, "on_trial": 1}
+    assert told(20, 40) == {"graduated": 1, "retired": 0, "on_trial": 0}
+    assert told(0, 60) == {"graduated": 0, "retired": 1, "on_trial": 0}
+    before = [page(n, "a", "x") for n in range(3)]
+    known = balance(*before, *(page(9 + n, "a", "x", explored="x") for n in range(3)))
+    assert known.trials() == {"graduated": 0, "retired": 0, "on_trial": 0}

@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 
+import msgspec
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from palate.funnel.types import Query, Slate
 from palate.reranking.explore import Explore
+from palate.settings import ExploreSettings
 from palate.testing.queries import shared
-from palate.testing.tiny import tiny_world
+from palate.testing.tiny import tiny_stores, tiny_world
 
 SLATE = Slate(
     np.arange(30, dtype=np.int32),
@@ -69,3 +71,15 @@ def test_the_same_request_explores_the_same() -> None:
     np.testing.assert_array_equal(once.rows, again.rows)
     others = {tuple(rule.apply(query(draw), SLATE).rows.tolist()) for draw in range(20)}
     assert len(others) > 5
+
+
+def test_either_method_explores_the_share_of_the_settings() -> None:
+    for method in ("greedy", "thompson"):
+        for share in (0.1, 0.2):
+            asked = ExploreSettings(method=method, share=share)
+            settings = msgspec.structs.replace(tiny_stores().settings, explore=asked)
+            rule = Explore.default(replace(tiny_stores(), settings=settings))
+            odds = rule.epsilon if method == "greedy" else 1.0
+            assert odds / rule.every == share
+    none = msgspec.structs.replace(tiny_stores().settings, explore=ExploreSettings(share=0.0))
+    assert Explore.default(replace(tiny_stores(), settings=none)).epsilon == 0.0

@@ -16,6 +16,7 @@ from palate.testing.queries import shared
 from palate.testing.tiny import NOW, tiny_world
 
 SIZE, PAGE = 60, 20
+OLD = NOW - 400 * 86_400.0
 
 
 def states(shown: dict[int, float], clicked: dict[int, float]) -> ItemStates:
@@ -33,7 +34,8 @@ def slate(creators: int = SIZE) -> Slate:
     content /= np.linalg.norm(content, axis=1, keepdims=True)
     creator = (np.arange(SIZE) % creators).astype(np.int32)
     scores = np.linspace(1, 0, SIZE, dtype=np.float32)
-    return Slate(np.arange(SIZE, dtype=np.int32), scores, {"creator": creator, "content": content})
+    columns = {"creator": creator, "content": content, "published": np.full(SIZE, OLD)}
+    return Slate(np.arange(SIZE, dtype=np.int32), scores, columns)
 
 
 def query(draw: int, size: int = PAGE) -> Query:
@@ -88,6 +90,36 @@ def test_a_promising_item_is_drawn_more_often_and_a_bad_one_less() -> None:
         drawn[page.rows[page.explore]] += 1
     assert drawn[good] > 1.3 * drawn[[27, 28, 29, 33, 34]].mean(), "of those that rank as high"
     assert drawn[bad] < 0.2 * drawn[PAGE:].mean()
+
+
+def test_new_items_get_their_share_of_the_draws_until_they_were_shown_enough() -> None:
+    whole, new = slate(), [40, 50, 55]
+    whole.columns["published"][new] = NOW - 86_400.0
+    draws, each = 4000, replace(rule(), every=100)
+    stood, told = np.zeros(SIZE), np.full(SIZE, np.nan)
+    for draw in range(draws):
+        page = each.apply(query(draw), whole).top(PAGE)
+        assert page.propensity is not None
+        assert page.policy.endswith("trial=3")
+        stood[page.rows[3]] += 1
+        told[page.rows[3]] = page.propensity[3]
+    assert stood[new].sum() / draws > 0.7 * 0.8
+    known = ~np.isnan(told)
+    sigma = np.sqrt(told[known] * (1 - told[known]) / draws)
+    assert (np.abs(stood[known] / draws - told[known]) < 5 * sigma).all()
+    tried = replace(each, states=states(dict.fromkeys(new, 31.0), dict.fromkeys(new, 3.0)))
+    assert tried.apply(query(1), whole).policy.endswith("trial=0")
+    assert replace(each, newcomers=0.0).apply(query(1), whole).policy.endswith("trial=0")
+
+
+def test_without_a_date_an_item_is_new_until_long_after_the_first_act_on_it() -> None:
+    whole = slate()
+    whole.columns["published"][:] = np.nan
+    met = states({}, {})
+    met.counters[:, ITEM_SLOT["first_time"], 0] = OLD
+    met.counters[45, ITEM_SLOT["first_time"], 0] = NOW - 86_400.0
+    met.counters[46, ITEM_SLOT["first_time"], 0] = 0.0
+    assert rule(counters=met).apply(query(1), whole).policy.endswith("trial=2")
 
 
 def test_what_is_decided_is_not_explored_any_more() -> None:

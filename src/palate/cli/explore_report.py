@@ -54,6 +54,7 @@ def _facts(found: Exploration, titles: dict[str, str], top: int) -> dict[str, An
     for verdict in ("found", "retired", "open"):
         told[verdict] = found.count(verdict)
     told["share"] = found.share
+    told["trials"] = found.trials()
     told["finds"] = [
         msgspec.to_builtins(each) | {"title": titles[each.item_id]} for each in found.finds[:top]
     ]
@@ -76,11 +77,13 @@ def _table(found: Exploration, finds: list[dict[str, Any]]) -> Group:
             f"decided: {found.count('found')} found, {found.count('retired')} retired,"
             f" {found.count('open')} open"
         ),
+        "new items: "
+        + ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in found.trials().items()),
         (
             f"propensities: weight {found.weight:.3f} ± {found.weight_error:.3f},"
             f" least {found.least_propensity:.5f}"
         ),
     ]
-    head = ("item_id", "title", "shown", "taken", "since", "verdict")
+    head = ("item_id", "title", "shown", "taken", "since", "new", "verdict")
     rows = [tuple(each[name] for name in head) for each in finds]
     return Group(*text, table_of("Explored items, the most taken first", head, rows))

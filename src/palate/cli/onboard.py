@@ -68,6 +68,7 @@ def _query(stores: Stores, user: str, limit: int) -> Query:
         draw=0,
         region=visitor.region,
         age=visitor.age,
+        muted=visitor.muted(stores.columns),
         values=visitor.values,
     )
 

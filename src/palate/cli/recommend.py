@@ -95,6 +95,7 @@ def query_of(stores: Stores, ask: Ask) -> Query:
         region=visitor.region,
         age=visitor.age,
         follows=visitor.creators(stores.columns),
+        muted=visitor.muted(stores.columns),
         values=visitor.values,
     )
 

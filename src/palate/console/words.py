@@ -48,6 +48,7 @@ RULES = {
 
 REMOVED = {
     "hide_seen": "that you have had already",
+    "hide_muted": "by somebody whom you have hidden",
     "hide_policy": "that may not be shown to you now",
     "hide_seed": "that the page is about",
 }

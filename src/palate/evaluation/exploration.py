@@ -16,6 +16,8 @@ CHUNK = 20_000
 SURE = 1.645
 """Standard deviations: nineteen in twenty, one-sided."""
 TAKING = Signal.CLICKED | Signal.ENGAGED
+BECAME = {"graduated": "found", "retired": "retired", "on_trial": "open"}
+"""Of a new item, what each verdict means."""
 _pool = re.compile(r"^thompson .*\bpool=(\d+)")
 
 
@@ -28,6 +30,8 @@ class Find(msgspec.Struct, frozen=True, kw_only=True):
     taken: int
     since: int
     """Showings in places that were certain, after exploration had shown it first."""
+    new: bool
+    """Nothing else had shown it before: with the verdict `found` it has graduated."""
     verdict: str
     """`found` (surely better than what stands beside), `retired` (surely worse), `open`."""
 
@@ -72,6 +76,11 @@ class Exploration(msgspec.Struct, frozen=True, kw_only=True):
     def count(self, verdict: str) -> int:
         """How many items got this verdict."""
         return sum(each.verdict == verdict for each in self.finds)
+
+    def trials(self) -> dict[str, int]:
+        """What became of the new items: how many graduated, were retired, are on trial still."""
+        told = [each.verdict for each in self.finds if each.new]
+        return {name: told.count(verdict) for name, verdict in BECAME.items()}
 
 
 @dataclass(slots=True)
@@ -121,7 +130,7 @@ def exploration(log: EventLog, since: float, window: float) -> Exploration:
         weight=float(weights.mean()) if len(weights) else 1.0,
         weight_error=float(weights.std() / np.sqrt(len(weights))) if len(weights) else 0.0,
         items=len({each.item for each in explored}),
-        new=_new(entries),
+        new=sum(each.explore for each in _firsts(entries).values()),
         finds=_finds(entries, other),
     )
 
@@ -191,15 +200,17 @@ def _error(explored: Sequence[_Entry], beside: Sequence[_Entry]) -> float:
     return len(explored) * float(np.sqrt(sum(parts)))
 
 
-def _new(entries: Sequence[_Entry]) -> int:
+def _firsts(entries: Sequence[_Entry]) -> dict[str, _Entry]:
+    """By item, its first showing."""
     first: dict[str, _Entry] = {}
     for each in sorted(entries, key=lambda entry: entry.time):
         first.setdefault(each.item, each)
-    return sum(each.explore for each in first.values())
+    return first
 
 
 def _finds(entries: Sequence[_Entry], bar: float) -> tuple[Find, ...]:
     by_item: dict[str, list[_Entry]] = defaultdict(list)
+    firsts = _firsts(entries)
     for each in entries:
         by_item[each.item].append(each)
     found = []
@@ -210,10 +221,16 @@ def _finds(entries: Sequence[_Entry], bar: float) -> tuple[Find, ...]:
             taken = sum(each.taken for each in explored)
             since = sum(not each.explore and each.time > began for each in several)
             verdict = _verdict(taken, len(explored), bar)
-            told = Find(
-                item_id=item, shown=len(explored), taken=taken, since=since, verdict=verdict
+            found.append(
+                Find(
+                    item_id=item,
+                    shown=len(explored),
+                    taken=taken,
+                    since=since,
+                    new=firsts[item].explore,
+                    verdict=verdict,
+                )
             )
-            found.append(told)
     return tuple(sorted(found, key=lambda each: (-each.taken, each.shown, each.item_id)))
 
 

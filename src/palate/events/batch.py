@@ -39,8 +39,8 @@ class EventBatch:
     place: NDArray[np.int16]
     """Position on the surface, from 1; 0 where unknown."""
     about: NDArray[np.int64]
-    """Whom a follow or an unfollow is about: the creator's key, or -1 - row of an item of theirs;
-    0 of all else."""
+    """Whom a follow, an unfollow or a hide is about: the creator's key, or (not of a hide) -1 - row
+    of an item of theirs; 0 of all else."""
 
     def __len__(self) -> int:
         return len(self.position)
@@ -94,12 +94,12 @@ def _flatten(logged: Logged) -> list[tuple[Logged, str, int]]:
 
 
 def _about(event: Event, row: int) -> int:
-    if event.kind not in {Kind.FOLLOW, Kind.UNFOLLOW}:
+    if event.kind not in {Kind.FOLLOW, Kind.UNFOLLOW, Kind.HIDE}:
         return 0
     creator = event.properties.get("creator_id")
     if creator and isinstance(creator, str):
         return creator_key(creator)
-    return -1 - row if row >= 0 else 0
+    return -1 - row if row >= 0 and event.kind is not Kind.HIDE else 0
 
 
 class _Keys:

@@ -157,7 +157,7 @@ def _gaps(fields: dict[str, Any], pointer: str) -> list[Problem]:
         gaps.append(
             Problem(f"{pointer}/user_id", "who did it? give user_id, session_id or anonymous_id")
         )
-    if not item and kind not in WITHOUT_ITEM:
+    if not item and kind not in WITHOUT_ITEM and not (kind is Kind.HIDE and _creator(fields)):
         gaps.append(Problem(f"{pointer}/item_id", f"a {kind.name.lower()} needs item_id"))
     if not item and kind is Kind.IMPRESSION and not fields.get("items"):
         gaps.append(Problem(f"{pointer}/items", "an impression needs items (or one item_id)"))

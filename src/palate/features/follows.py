@@ -1,4 +1,4 @@
-"""Whom a visitor follows: what the profile says, and what they did since, which wins."""
+"""Whom a visitor follows or sent away: the profile's word, and what they did since, which wins."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,10 @@ import numpy as np
 
 from palate.arrays import Rows
 from palate.catalog.columns import ItemColumns
+from palate.features.kernel import MUTES
 from palate.features.record import UserState
+
+FOLLOWS = 1
 
 
 def followed(state: UserState, columns: ItemColumns, profile: Iterable[str] = ()) -> Rows:
@@ -17,8 +20,15 @@ def followed(state: UserState, columns: ItemColumns, profile: Iterable[str] = ()
     """
     codes = dict.fromkeys(map(columns.creator_code, profile), True)
     for whom, on in zip(state.follows.tolist(), state.following.tolist(), strict=True):
-        codes[_code(columns, whom)] = bool(on)
+        codes[_code(columns, whom)] = on == FOLLOWS
     return np.array([code for code, on in codes.items() if on and code >= 0], np.int32)
+
+
+def muted(state: UserState, columns: ItemColumns) -> Rows:
+    """Codes of the creators that were hidden; a follow or an unfollow later takes it back."""
+    said = state.follows[state.following == MUTES].tolist()
+    codes = [_code(columns, whom) for whom in said]
+    return np.array([code for code in codes if code >= 0], np.int32)
 
 
 def _code(columns: ItemColumns, whom: int) -> int:

@@ -14,11 +14,14 @@ from palate.events.kinds import Kind, Signal
 from palate.features.folds import SEGMENT_HALF_LIFE, FoldTable
 from palate.jit import kernel
 
-PROFILE, FORGET, FOLLOW = int(Kind.PROFILE), int(Kind.FORGET), int(Kind.FOLLOW)
+PROFILE, FORGET = int(Kind.PROFILE), int(Kind.FORGET)
+FOLLOW, HIDE = int(Kind.FOLLOW), int(Kind.HIDE)
 SHOWN, ENGAGED, TOLD = int(Signal.SHOWN), int(Signal.ENGAGED), int(Signal.TOLD)
 BEYOND_SHOWN = 255 & ~SHOWN
 SEGMENT_RATE = 1.0 / SEGMENT_HALF_LIFE
 DECAY, FIRST = 0, 1
+MUTES = 2
+"""Word on a creator of whom nothing is to be shown any more."""
 MOST_PROFILES = 65_536.0
 REGION_AT = 256
 """See `features.segments.profile_code`."""
@@ -58,7 +61,8 @@ class Users(NamedTuple):
     shown: Doubles
     """(users, places, 2): time, row of each impression, oldest first."""
     follows: Doubles
-    """(users, places, 3): time, whom, 1 where followed; the newest word on each, oldest first."""
+    """(users, places, 3): time, whom, 1 where followed, `MUTES` where hidden; the newest word on
+    each, oldest first."""
     seen_at: NDArray[np.int64]
     """Where a user's seen list begins in the arena."""
     seen: Rows
@@ -115,7 +119,8 @@ def fold(batch: Batch, users: Users, items: Items, rules: Rules, found: Found) -
         _count(users.counters[user], rules.user_folds, event)
         if batch.signal[e] & SHOWN == 0:
             _touch(users.numbers[user], users.moments[user], batch.time[e], rules.session_gap)
-        _follow(users, user, batch.time[e], batch.about[e], kind == FOLLOW)
+        word = (kind == FOLLOW) + MUTES * (kind == HIDE)
+        _follow(users, user, batch.time[e], batch.about[e], word)
         item = batch.item[e]
         if item < 0:
             continue

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from palate.arrays import Floats, Mask, Rows
 from palate.funnel.budget import DEFAULT, Budget
@@ -22,8 +23,11 @@ from palate.funnel.retrieve import Asked, retrieve
 from palate.funnel.stages import Filter, Generator, Ranker, Rule, name_of
 from palate.funnel.trace import Recorder
 from palate.funnel.types import NOTHING, Answer, Columns, Matching, Pool, Query, Slate, Step
-from palate.index.slots import distinct, outside
+from palate.index.slots import distinct
 from palate.stores import Stores
+
+NEVER = np.int16(32_767)
+"""Rank of what a generator did not propose."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Funnel:
     """By generator: how many of its first candidates are in the pool whatever they are worth."""
     shortlist: int = 100
     """Most ranked items that the rules see; never less than three pages."""
-    reserve: int = 20
+    reserve: int = 30
     """Beyond the shortlist: items of exploring generators that stay whatever their score."""
     budget: Budget = DEFAULT
     anchor: Callable[[Query], int] | None = None
@@ -171,16 +175,23 @@ class Funnel:
             return ranked
         unsure = np.empty(0, np.intp)
         if self._exploring.any():
-            unsure = size + np.flatnonzero(self._unsure(pool, ranked.rows[size:]))
-        kept = np.concatenate([np.arange(size), unsure[: self.reserve]])
+            unsure = size + self._unsure(pool, ranked.rows[size:])
+        kept = np.concatenate([np.arange(size), np.sort(unsure[: self.reserve])])
         if self.deep:
             kept = np.concatenate([kept, np.setdiff1d(np.arange(size, len(ranked)), kept)])
         return ranked.take(kept)
 
-    def _unsure(self, pool: Pool, rows: Rows) -> Mask:
-        """True where an exploring generator proposed the row."""
-        proposed = pool.rows[pool.ranks[:, self._exploring].any(axis=1)]
-        return ~outside(rows, np.sort(proposed))
+    def _unsure(self, pool: Pool, rows: Rows) -> NDArray[np.intp]:
+        """Places of the rows that exploring generators proposed, in the order of these.
+
+        The ranker knows little of what is new, so its order says little of who is to get a chance.
+        """
+        ranks = pool.ranks[:, self._exploring]
+        first = np.where(ranks > 0, ranks, NEVER).min(axis=1)
+        by_row = np.argsort(pool.rows)
+        found = first[by_row[np.searchsorted(pool.rows, rows, sorter=by_row)]]
+        order = np.argsort(found, kind="stable")
+        return np.asarray(order[found[order] < NEVER])
 
     def _ruled(self, query: Query, slate: Slate, log: Recorder, *, optional: bool = True) -> Slate:
         """What the rules make of the slate. Raises what a required rule raises."""

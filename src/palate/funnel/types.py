@@ -75,6 +75,8 @@ class Query:
     """Whole years; None where unknown."""
     follows: Rows = field(default_factory=lambda: NOTHING)
     """Codes of the creators whom the profile says the visitor follows."""
+    muted: Rows = field(default_factory=lambda: NOTHING)
+    """Codes of the creators whom the visitor hid."""
     context: Mapping[str, Any] = field(default_factory=dict)
     given: int = 0
     """Entries on earlier pages."""

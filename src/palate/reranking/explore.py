@@ -6,7 +6,7 @@ from typing import Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Doubles, Floats, Rows
+from palate.arrays import Doubles, Floats, Mask, Rows
 from palate.features.folds import ITEM_SLOT
 from palate.features.items import TABLE, ItemStates
 from palate.funnel.types import Query, Slate
@@ -18,6 +18,8 @@ from palate.stores import Stores
 Places: TypeAlias = NDArray[np.intp]
 
 SLOTS = np.array([ITEM_SLOT[n] for n in ("shown_30d", "clicked_30d", "engaged_30d")], np.int64)
+FIRST_TIME = ITEM_SLOT["first_time"]
+DAY = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,9 @@ class Explore:
     """Thompson sampling or ε-greedy, with the probability of every choice on record.
 
     With `states` every so many slots of the page are for exploration: they go to items that nobody
-    is sure of yet, drawn by `reranking.thompson`, and what stood there moves down one place.
+    is sure of yet, drawn by `reranking.thompson`, and what stood there moves down one place. New
+    items are on trial until they were shown `trial` times: a share `newcomers` of the draws is
+    theirs while there are any, so that they get their showings whatever the ranker thinks of them.
     Without, such a slot is given away with probability ε only, to a uniform draw from what was
     ranked but did not make the page (the shortlist's rest and the items of exploring generators),
     which changes places with its owner. All other slots are certain.
@@ -42,6 +46,12 @@ class Explore:
     """Items at most that it draws from."""
     per_creator: int = 2
     """Items of one creator at most among these, so at most so many on a page."""
+    newcomers: float = 0.7
+    """Share of the draws for items on trial, while there are any among those ranked."""
+    trial: int = 30
+    """Showings that a new item is owed."""
+    young_days: float = 14.0
+    """An item is new for so long, from its publication, or from the first act on it."""
     states: ItemStates | None = None
     """How often each item was shown and taken."""
     within: tuple[Constraint, ...] = ()
@@ -49,7 +59,7 @@ class Explore:
 
     @property
     def reads(self) -> tuple[str, ...]:
-        own = ("creator",) if self.states is None else ("creator", "content")
+        own = ("creator",) if self.states is None else ("creator", "content", "published")
         return tuple(dict.fromkeys([*own, *(name for each in self.within for name in each.reads)]))
 
     @property
@@ -60,7 +70,8 @@ class Explore:
     def default(cls, stores: Stores) -> Self:
         asked = stores.settings.explore
         if asked.method == "greedy":
-            return cls(asked.epsilon)
+            epsilon = max(asked.epsilon, asked.share) if asked.share else 0.0
+            return cls(epsilon, every=round(epsilon / asked.share) if asked.share else 1)
         every = max(1, round(1.0 / asked.share)) if asked.share else 0
         return cls(asked.epsilon if every else 0.0, every=max(every, 1), states=stores.states)
 
@@ -98,13 +109,30 @@ class Explore:
         if not len(slots):
             return slate
         pool, some = pool[open_], Posterior(found.a[page:][open_], found.b[page:][open_])
-        chosen = policy(slate.rows[pool], some, len(slots))
+        trial = self._on_trial(query, slate, pool, Counts(*(each[page:][open_] for each in counts)))
+        chosen = policy(slate.rows[pool], some, len(slots), trial, self.newcomers)
         drawn = chosen.draw(self.epsilon, query.dice("explore"))
         propensity = np.ones(len(slate), np.float32)
         propensity[slots] = chosen.propensity(self.epsilon)[np.arange(len(slots)), drawn]
-        told = f"thompson epsilon={self.epsilon:g} pool={len(pool)} slots={len(slots)}"
+        told = (
+            f"thompson epsilon={self.epsilon:g} pool={len(pool)} slots={len(slots)}"
+            f" trial={int(trial.sum())}"
+        )
         placed = _swapped if self.within else _inserted
         return _explored(placed(slate, slots, pool[drawn]), slots, propensity, told)
+
+    def _on_trial(self, query: Query, slate: Slate, pool: Places, counts: Counts) -> Mask:
+        """Where an item is new and was not shown often enough to be judged."""
+        if self.states is None or self.newcomers <= 0:
+            return np.zeros(len(pool), np.bool_)
+        rows, born = slate.rows[pool], slate.columns["published"][pool].astype(np.float64)
+        met = np.zeros(len(rows))
+        inside = rows < len(self.states.counters)
+        met[inside] = self.states.counters[rows[inside], FIRST_TIME, 0]
+        undated = np.isnan(born)
+        born[undated] = met[undated]
+        young = (born > query.now - self.young_days * DAY) | (undated & (met == 0.0))
+        return np.asarray(young & (np.maximum(counts.shown, counts.engaged) < self.trial))
 
     def _slots(self, slate: Slate, page: int) -> Places:
         """Places that may explore: not those that an operator's rule gave away."""

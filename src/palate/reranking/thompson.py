@@ -63,15 +63,20 @@ class Policy(NamedTuple):
 
     best: NDArray[np.int64]
     """(WORLDS, slots): the places in the pool of each world's best."""
+    owed: NDArray[np.int64]
+    """The same, those first that are on trial."""
+    first: float
+    """Share of the worlds' draws that go by `owed`."""
     share: Floats
-    """(slots, pool): in how many of the worlds an item is the s-th best."""
+    """(slots, pool): how often an item gets the s-th slot when a world is drawn."""
 
     def draw(self, epsilon: float, dice: np.random.Generator) -> NDArray[np.int64]:
         """(slots,): who gets each slot."""
         slots, pool = self.share.shape
         if dice.random() < epsilon:
             return dice.permutation(pool)[:slots]
-        drawn: NDArray[np.int64] = self.best[dice.integers(WORLDS)]
+        order = self.owed if dice.random() < self.first else self.best
+        drawn: NDArray[np.int64] = order[dice.integers(WORLDS)]
         return drawn
 
     def propensity(self, epsilon: float) -> Floats:
@@ -119,10 +124,21 @@ def decided(found: Posterior, counts: Counts, bar: float) -> Mask:
     return np.asarray((sure & (counts.shown >= PRIOR)) | (counts.engaged >= KNOWN))
 
 
-def policy(rows: Rows, found: Posterior, slots: int) -> Policy:
-    """The ensemble's word on a pool; `slots` is at most its size."""
-    best = _best(rows, found.a, found.b, slots, _Z)
-    return Policy(best, _shares(best, len(rows)))
+def policy(
+    rows: Rows, found: Posterior, slots: int, trial: Mask | None = None, first: float = 0.0
+) -> Policy:
+    """The ensemble's word on a pool; `slots` is at most its size.
+
+    Where some are on `trial`, a share `first` of the draws takes the best of these (and the best of
+    the others where there are fewer of them than slots).
+    """
+    best = _best(rows, found, slots, np.zeros(len(rows), np.bool_), _Z)
+    share = _shares(best, len(rows))
+    if trial is None or not trial.any():
+        return Policy(best, best, 0.0, share)
+    owed = _best(rows, found, slots, trial, _Z)
+    share += np.float32(first) * (_shares(owed, len(rows)) - share)
+    return Policy(best, owed, first, share)
 
 
 @kernel
@@ -145,8 +161,11 @@ def _gamma(shape: np.float32, z: np.float32) -> np.float32:
 
 
 @kernel
-def _best(rows: Rows, a: Floats, b: Floats, slots: int, normal: Floats) -> NDArray[np.int64]:
-    """(WORLDS, slots): every world's best, in order; equals by their place."""
+def _best(
+    rows: Rows, found: Posterior, slots: int, ahead: Mask, normal: Floats
+) -> NDArray[np.int64]:
+    """(WORLDS, slots): every world's best, in order, those `ahead` first; equals by their place."""
+    a, b = found.a, found.b
     best = np.empty((WORLDS, slots), np.int64)
     rate = np.empty(len(rows), np.float32)
     for world in range(WORLDS):
@@ -158,6 +177,8 @@ def _best(rows: Rows, a: Floats, b: Floats, slots: int, normal: Floats) -> NDArr
             one, other = (mixed >> np.uint64(20)) & np.uint64(4095), mixed >> np.uint64(52)
             good, bad = _gamma(a[i], normal[one]), _gamma(b[i], normal[other])
             rate[i] = good / (good + bad)
+            if ahead[i]:
+                rate[i] += np.float32(1.0)
         for slot in range(slots):
             at = np.argmax(rate)
             best[world, slot] = at

@@ -100,6 +100,7 @@ class Recommending:
             region=visitor.region,
             age=visitor.age,
             follows=visitor.creators(self._live.stores.columns),
+            muted=visitor.muted(self._live.stores.columns),
             context=ask.context,
             given=self._cursor.given,
             values=self._values(visitor),

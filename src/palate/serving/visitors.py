@@ -11,7 +11,7 @@ from palate.catalog.columns import ItemColumns
 from palate.catalog.protocol import UserCatalog
 from palate.catalog.user import User, session_key, user_key
 from palate.clock import Clock
-from palate.features.follows import followed
+from palate.features.follows import followed, muted
 from palate.features.online.protocol import OnlineStore
 from palate.features.record import UserState
 from palate.features.segments import profile_code
@@ -55,6 +55,10 @@ class Visitor:
     def creators(self, columns: ItemColumns) -> Rows:
         """Codes of the creators that the visitor follows, by profile and by what they did."""
         return followed(self.state, columns, self.follows)
+
+    def muted(self, columns: ItemColumns) -> Rows:
+        """Codes of the creators that the visitor hid."""
+        return muted(self.state, columns)
 
 
 class Visitors:

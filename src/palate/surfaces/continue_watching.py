@@ -3,6 +3,7 @@
 from palate.events.kinds import Signal
 from palate.funnel.engine import Funnel
 from palate.ranking.fusion import Fusion
+from palate.reranking.hide_muted import HideMuted
 from palate.reranking.hide_policy import HidePolicy
 from palate.reranking.hide_seen import HideSeen
 from palate.retrieval.unfinished import Unfinished
@@ -16,7 +17,7 @@ def continue_watching(stores: Stores) -> Funnel:
     return Funnel(
         stores=stores,
         generators=(Unfinished.default(stores),),
-        filters=(HideSeen(signals=int(Signal.NEGATIVE)), HidePolicy(stores.columns)),
+        filters=(HideSeen(signals=int(Signal.NEGATIVE)), HideMuted(), HidePolicy(stores.columns)),
         ranker=Fusion(LATEST_FIRST),
         rules=(),
         credit=LATEST_FIRST,

@@ -8,8 +8,10 @@ from palate.reranking.at_most import AtMost
 from palate.reranking.boost_fresh import BoostFresh
 from palate.reranking.diversify import Diversify
 from palate.reranking.explore import Explore
+from palate.reranking.hide_muted import HideMuted
 from palate.reranking.hide_policy import HidePolicy
 from palate.reranking.hide_seen import HideSeen
+from palate.reranking.rest_shown import RestShown
 from palate.retrieval.anything import Anything
 from palate.retrieval.content import Content
 from palate.retrieval.covisit import Covisit
@@ -33,9 +35,10 @@ def home(stores: Stores) -> Funnel:
     return Funnel(
         stores=stores,
         generators=generators(stores),
-        filters=(HideSeen(), HidePolicy(stores.columns)),
+        filters=(HideSeen(), HideMuted(), HidePolicy(stores.columns)),
         ranker=plugins.ranker(stores) or best_ranker(stores),
         rules=(
+            RestShown(),
             BoostFresh(lift=0.2),
             Diversify(strength=0.1),
             AtMost("categories", cap=6, screen=12),

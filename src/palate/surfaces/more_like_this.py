@@ -3,6 +3,7 @@
 from palate.funnel.engine import Funnel
 from palate.ranking.fusion import Fusion
 from palate.reranking.diversify import Diversify
+from palate.reranking.hide_muted import HideMuted
 from palate.reranking.hide_policy import HidePolicy
 from palate.reranking.hide_seed import HideSeed
 from palate.reranking.hide_seen import HideSeen
@@ -34,7 +35,7 @@ def more_like_this(stores: Stores) -> Funnel:
             PopularInGenre.default(stores),
             Eligible.default(stores),
         ),
-        filters=(HideSeed(), HideSeen(), HidePolicy(stores.columns)),
+        filters=(HideSeed(), HideSeen(), HideMuted(), HidePolicy(stores.columns)),
         ranker=Fusion(LIKENESS),
         rules=(Diversify(strength=0.05),),
         credit=LIKENESS,

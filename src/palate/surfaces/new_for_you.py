@@ -4,8 +4,10 @@ from palate.funnel.engine import Funnel
 from palate.ranking.network import best_ranker
 from palate.reranking.at_most import AtMost
 from palate.reranking.diversify import Diversify
+from palate.reranking.hide_muted import HideMuted
 from palate.reranking.hide_policy import HidePolicy
 from palate.reranking.hide_seen import HideSeen
+from palate.reranking.rest_shown import RestShown
 from palate.retrieval.fresh import Fresh
 from palate.stores import Stores
 from palate.surfaces import plugins
@@ -18,9 +20,9 @@ def new_for_you(stores: Stores) -> Funnel:
     return Funnel(
         stores=stores,
         generators=(Fresh.default(stores),),
-        filters=(HideSeen(), HidePolicy(stores.columns)),
+        filters=(HideSeen(), HideMuted(), HidePolicy(stores.columns)),
         ranker=plugins.ranker(stores) or best_ranker(stores),
-        rules=(Diversify(strength=0.1), AtMost("categories", cap=6, screen=12)),
+        rules=(RestShown(), Diversify(strength=0.1), AtMost("categories", cap=6, screen=12)),
         pool=150,
         credit=NEWEST,
     )

@@ -2,6 +2,7 @@
 
 from palate.funnel.engine import Funnel
 from palate.ranking.fusion import Fusion
+from palate.reranking.hide_muted import HideMuted
 from palate.reranking.hide_policy import HidePolicy
 from palate.reranking.hide_seen import HideSeen
 from palate.reranking.representative import Representative
@@ -35,7 +36,7 @@ def onboarding(stores: Stores) -> Funnel:
             Eligible.default(stores),
             Anything.default(stores),
         ),
-        filters=(HideSeen(), HidePolicy(stores.columns)),
+        filters=(HideSeen(), HideMuted(), HidePolicy(stores.columns)),
         ranker=Fusion(WELL_KNOWN),
         rules=(Representative.default(stores),),
         pool=POOL,

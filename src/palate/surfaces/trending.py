@@ -3,6 +3,7 @@
 from palate.events.kinds import Signal
 from palate.funnel.engine import Funnel
 from palate.ranking.fusion import Fusion
+from palate.reranking.hide_muted import HideMuted
 from palate.reranking.hide_policy import HidePolicy
 from palate.reranking.hide_seen import HideSeen
 from palate.retrieval import popular
@@ -23,7 +24,7 @@ def trending(stores: Stores) -> Funnel:
             popular.Popular.default(stores),
             Eligible.default(stores),
         ),
-        filters=(HideSeen(signals=int(Signal.NEGATIVE)), HidePolicy(stores.columns)),
+        filters=(HideSeen(signals=int(Signal.NEGATIVE)), HideMuted(), HidePolicy(stores.columns)),
         ranker=Fusion(BOARD_FIRST),
         rules=(),
         credit=BOARD_FIRST,

@@ -99,6 +99,8 @@ async def follow(funnel: Funnel, query: Query, row: int) -> Whereabouts:
     fate, told = found.fate, ""
     if fate.part == "hide_policy":
         told = f"policy hides it: {HidePolicy(funnel.stores.columns).problem(query, row)}"
+    if fate.part == "hide_muted":
+        told = "the visitor hid its creator; a follow takes that back"
     if fate.part.startswith("hide_seen"):
         told = f"it counts as seen: {_deeds(query, row)}"
     return replace(found, fate=replace(fate, sentence=told)) if told else found
