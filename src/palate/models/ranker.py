@@ -184,12 +184,14 @@ class RankerModel:
         """(n,): values of these rows, less where everybody would be shown them."""
         return values if self.everybody is None else self.everybody(rows, values)
 
-    def value(self, features: Floats, weights: Mapping[str, float]) -> Floats:
+    def value(self, features: Floats, weights: Mapping[str, float], surface: str = "") -> Floats:
         """Apply the value formula to the heads: Σ weight·probability, (n,)."""
         vector = np.array([weights.get(head, 0.0) for head in self.heads], np.float32)
-        return self.predict(features) @ vector
+        return self.predict(features, surface=surface) @ vector
 
-    def contributions(self, features: Floats, weights: Mapping[str, float]) -> Floats:
+    def contributions(
+        self, features: Floats, weights: Mapping[str, float], surface: str = ""
+    ) -> Floats:
         """How much each feature moved the value: value as it is less value at the feature's mean.
 
         (n, features); by occlusion, one feature at a time, so they need not add up.
@@ -197,8 +199,8 @@ class RankerModel:
         n, width = features.shape
         without = np.repeat(features[:, None, :], width, axis=1)
         without[:, np.arange(width), np.arange(width)] = self._means
-        replaced = self.value(without.reshape(n * width, width), weights).reshape(n, width)
-        return self.value(features, weights)[:, None] - replaced
+        replaced = self.value(without.reshape(n * width, width), weights, surface)
+        return self.value(features, weights, surface)[:, None] - replaced.reshape(n, width)
 
 
 class _Network:

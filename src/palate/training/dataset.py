@@ -1,7 +1,8 @@
 """Reads a site for training: the log as columns, and what is known of each item."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +11,39 @@ from palate.arrays import Rows
 from palate.catalog.columns import ItemColumns
 from palate.catalog.encoder import ContentEncoder
 from palate.events.batch import EventBatch
+from palate.events.kinds import Kind
 from palate.stores import Stores
 from palate.streaming.state import encode
 from palate.training.report import Report
 from palate.training.towers import ItemInputs
 
 CHUNK = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class PagesShown:
+    """On which surface each page of the log was; in log order."""
+
+    positions: NDArray[np.int64]
+    codes: NDArray[np.uint16]
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, told: Sequence[tuple[int, str]]) -> Self:
+        """From (log position, surface) of every impression."""
+        names = sorted({surface for _, surface in told})[: np.iinfo(np.uint16).max]
+        code = {name: at for at, name in enumerate(names)}
+        return cls(
+            np.array([position for position, _ in told], np.int64),
+            np.array([code.get(surface, 0) for _, surface in told], np.uint16),
+            tuple(names),
+        )
+
+    def surface(self, position: int) -> str:
+        """Where the page at a log position was; "" where the log does not say."""
+        at = int(np.searchsorted(self.positions, position))
+        known = at < len(self.positions) and int(self.positions[at]) == position
+        return self.names[self.codes[at]] if known else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +55,7 @@ class Dataset:
     """Rows given: every item in the log or the catalogue has a smaller number."""
     read: int
     """Events read; an impression of n items is one event and n rows of `events`."""
+    pages: PagesShown = field(default_factory=lambda: PagesShown.of(()))
 
     def part(self, share: float) -> int:
         """Log position below which `share` of the engagements lie."""
@@ -53,6 +82,7 @@ def read_dataset(stores: Stores, report: Report, until: int | None = None) -> Da
     Items that only events know get their rows, as they do live.
     """
     total, read, after, parts = max(stores.log.count(), 1), 0, 0, []
+    shown: list[tuple[int, str]] = []
 
     def rows_of(ids: Sequence[str]) -> Rows:
         return stores.items.rows(ids, create=True)
@@ -64,11 +94,12 @@ def read_dataset(stores: Stores, report: Report, until: int | None = None) -> Da
         if not logged:
             break
         parts.append(encode(logged, rows_of)[0])
+        shown += [(e.position, e.event.surface) for e in logged if e.event.kind is Kind.IMPRESSION]
         read += len(logged)
         report("read", min(read / total, 1.0), f"read {read:,} of {total:,} events")
     events = EventBatch.concat(parts)
     newest = int(events.item.max(initial=-1)) + 1
-    return Dataset(events, max(stores.columns.size, newest), read)
+    return Dataset(events, max(stores.columns.size, newest), read, PagesShown.of(shown))
 
 
 def current_columns(stores: Stores, encoder: ContentEncoder | None = None) -> ItemColumns:

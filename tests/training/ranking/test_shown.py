@@ -18,16 +18,16 @@ from palate.surfaces.home import generators
 from palate.training.dataset import current_columns, read_dataset
 from palate.training.pipeline import train
 from palate.training.ranking.rows import RowSource, reconstruct
-from palate.training.ranking.shown import parted, showings
+from palate.training.ranking.shown import parted, showings, unanswered
 
-HOUR, ITEMS = 3_600.0, ("a", "b", "c", "d", "e")
+HOUR, ITEMS = 3_600.0, ("a", "b", "c", "d", "e", "z")
 
 
 def quietly(phase: str, fraction: float, text: str) -> None:
     """Progress that nobody watches."""
 
 
-def page(number: int, time: float, items: Sequence[str] = ITEMS, **who: str) -> Event:
+def page(number: int, time: float, items: Sequence[str] = ITEMS[:5], **who: str) -> Event:
     shown = tuple(Shown(item_id=item, position=at) for at, item in enumerate(items, 1))
     return Event(
         event_id=f"page{number}",
@@ -101,6 +101,26 @@ def test_the_newest_pages_are_taken_when_there_are_too_many() -> None:
     assert showings(batch(*told), 100, 2, 50.0) == []
 
 
+def test_a_page_that_was_left_tells_how_often_things_are_taken() -> None:
+    gone = [page(9, 9_000.0, user_id="gone"), act(Kind.CLICK, "a", 20_000.0, user_id="gone")]
+    stayed = [event for n in range(4) for event in (
+        page(n, 100.0 * n, user_id="stays"), act(Kind.CLICK, "z", 100.0 * n + 50, user_id="stays")
+    )]  # fmt: skip
+    taken = [page(20, 500.0), act(Kind.CLICK, "b", 510.0), act(Kind.SEARCH, "", 520.0)]
+    log = batch(*taken, *gone, *stayed)
+    pages = showings(log, 0, 10, HOUR)
+    assert [each.user for each in pages] == [user_key("u")]
+    found = unanswered(log, 0, 10, HOUR, pages)
+    assert [each.now for each in found] == [0.0, 100.0, 200.0, 300.0]
+    for each in found:
+        assert each.shown is not None
+        assert each.shown.tolist() == [0, 1, 2], "as far as visitors look"
+        assert (each.labels, each.weight) == ({}, 1.0)
+    few = unanswered(log, 0, 2, HOUR, pages)
+    assert [(each.now, each.weight) for each in few] == [(0.0, 2.0), (300.0, 2.0)]
+    assert unanswered(log, 0, 10, HOUR, []) == [], "nobody knows how far they look"
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Stores]:
     """The checkerboard, and afterwards pages on which half is of the visitor's kind."""
@@ -113,6 +133,15 @@ def site(tmp_path: Path) -> Iterator[Stores]:
         own = next(item for item in items[2:] if int(item[1:]) % 2 == n % 2)
         told.append(page(n, time, items, user_id=user))
         told.append(act(Kind.CLICK, own, time + 5.0, user_id=user))
+        told.append(
+            page(
+                1_000 + n,
+                time + 60.0,
+                [f"i{(6 * n + 2 * k + (n + 1) % 2) % 40}" for k in range(8)],
+                user_id=user,
+            )
+        )
+        told.append(act(Kind.SEARCH, "", time + 70.0, user_id=user))
     stores.log.append(told, late)
     yield stores
     close(stores)
@@ -135,7 +164,7 @@ def test_rows_of_a_page_are_exactly_what_was_on_it_as_it_was_known_then(site: St
         assert each.labels[:, 0].sum() == each.relevant == 1
         assert each.weight == 1.0
         own = data.events.take(slice(0, moment.at))
-        acted = int((own.signal[own.user == moment.user] > 1).sum())
+        acted = int((own.kind[own.user == moment.user] != Kind.IMPRESSION).sum())
         assert np.expm1(each.features[0, clicks]) == pytest.approx(acted, rel=1e-3)
 
 
@@ -143,5 +172,6 @@ def test_pages_that_were_shown_are_learnt_from_and_counted(site: Stores) -> None
     report = train(site, generators, quietly)
     assert report.manifest is not None
     assert report.manifest.data["pages_shown"] == 120
+    assert report.manifest.data["pages_unanswered"] > 40
     assert user_key("u0") in {int(key) for key in read_dataset(site, quietly).events.user}
     assert len(board_events()) < site.log.count()

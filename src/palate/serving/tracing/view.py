@@ -166,8 +166,10 @@ class _Reader:
         if network is None or network.features != names:
             self.remarks = ("the network that ranked this is no longer live: no contributions",)
             return
-        self._heads, self._head_names = network.predict(self._features), network.heads
-        self._parts = network.contributions(self._features, weights)
+        surface = self._record.surface
+        self._heads = network.predict(self._features, surface=surface)
+        self._head_names = network.heads
+        self._parts = network.contributions(self._features, weights, surface)
         if network.facts.vectors:
             self.remarks = ("heads and contributions leave out what the last items moved",)
 

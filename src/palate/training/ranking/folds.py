@@ -53,9 +53,17 @@ class Layout(NamedTuple):
 
         Where a page is known from which something was taken, the reconstruction gives way to it.
         """
-        shown = [each for each in self.logged if each.position < until]
+        shown = [e for e in self.logged if e.position < until and not e.unanswered]
         both = [*(each for each in lists if not each.told), *shown]
         return [each for each in both if each.labels.any()] or lists
+
+    def shown_during(self, judge: Sequence[RankedList], surface: str) -> list[RankedList]:
+        """Pages of a surface from the time of these lists, also those from which nothing was taken.
+
+        Whoever is judged by these lists has learnt from nothing of that time.
+        """
+        first, last = judge[0].position, judge[-1].position
+        return [e for e in self.logged if first <= e.position <= last and e.surface == surface]
 
     def recipe(self, fusion: Mapping[str, float]) -> Recipe:
         """A network's, with fusion's weights by the feature that holds 1 / the generator's rank."""

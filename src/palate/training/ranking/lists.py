@@ -48,6 +48,13 @@ class RankedList:
     """(pool,): where each item stood, of what was really shown; None of what is reconstructed."""
     told: bool = False
     """What was taken first had been shown, and is learnt from there."""
+    surface: str = ""
+    """Where it was shown; "" of what is reconstructed."""
+
+    @property
+    def unanswered(self) -> bool:
+        """A page that was shown, and from which nothing was taken: calibrated on, not learnt."""
+        return self.place is not None and not self.labels[:, 0].any()
 
 
 def room_for_others(most: int, taken: int) -> int:

@@ -61,6 +61,8 @@ class Moment(NamedTuple):
     """What was really on the page, in order; None of what is reconstructed."""
     places: NDArray[np.int16] | None = None
     """(shown,): where each stood, from 1."""
+    weight: float = 1.0
+    """How many pages of its kind it stands for."""
 
 
 def sample_moments(events: EventBatch, since: int, count: int, horizon: int) -> list[Moment]:
@@ -164,6 +166,7 @@ def reconstruct(
 class _Walk:
     def __init__(self, source: RowSource, data: Dataset, full: int) -> None:
         self.source, self.events, self.full = source, data.events, full
+        self.pages = data.pages
         self.settings = source.stores.settings.training
         self.replay = Replay(source.stores.settings, source.stores.columns)
         self.features = source.features
@@ -221,6 +224,7 @@ class _Walk:
             labels, everything=number >= self.full or moment.shown is not None
         )
         last = slice(max(len(query.user.history) - HISTORY, 0), None)
+        position = int(self.events.position[moment.at])
         return RankedList(
             moment.user,
             moment.now,
@@ -230,12 +234,13 @@ class _Walk:
             sum(told[0] for told in moment.labels.values()),
             kept,
             self._features(query, pool.take(kept)),
-            weight,
+            weight * moment.weight,
             query.known,
             query.user.history[last].copy(),
             outcome_codes(query.user.signals[last]),
-            int(self.events.position[moment.at]),
+            position,
             moment.places,
+            surface="" if moment.shown is None else self.pages.surface(position),
         )
 
     def _query(self, moment: Moment) -> Query:

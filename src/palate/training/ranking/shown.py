@@ -2,7 +2,8 @@
 
 Positive is what the visitor took within the attribution window; negative what stood above it, or
 just below the last thing taken, and was left. What stood further down nobody may have seen, and a
-page from which nothing was taken says nothing: neither is learnt from.
+page from which nothing was taken says nothing of what is better: neither is learnt from. But how
+often things are taken at all is told by both kinds of pages together (`unanswered`).
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ from palate.training.ranking.lists import RankedList
 from palate.training.ranking.rows import Moment, outcome
 from palate.training.sequences import joined_users
 
+STAYED = 1_800.0
+"""Seconds."""
 TELLING = Signal.CLICKED | Signal.ENGAGED | Signal.POSITIVE | Signal.NEGATIVE
 
 
@@ -35,16 +38,75 @@ def showings(events: EventBatch, since: int, count: int, window: float) -> list[
 
     `window` is how many seconds after a showing an act on a shown item counts as its outcome.
     """
+    users = joined_users(events)
+    acts = _acts(events, users, since)
+    pages = (_page(events, users, page, acts, window) for page in _shown(events, since))
+    return [page for page in pages if page is not None][-count:]
+
+
+def unanswered(
+    events: EventBatch, since: int, count: int, window: float, pages: Sequence[Moment]
+) -> list[Moment]:
+    """At most `count` pages from which nothing was taken, each with the weight of those left out.
+
+    Only where the visitor was surely there: something else of theirs follows within half an hour.
+    And only as far down as visitors look, by the pages from which something was taken (`pages`).
+    """
+    depth = int(np.median([page.places[-1] for page in pages if page.places is not None] or [0]))
+    if not depth:
+        return []
+    users = joined_users(events)
+    stayed, acts = _stayed(events, users), _acts(events, users, since)
+    found = [
+        page
+        for page in _shown(events, since)
+        if stayed[page[-1]] and not _taken(events, users, page, acts, window)
+    ]
+    which = np.unique(np.linspace(0, len(found) - 1, min(count, len(found))).astype(int))
+    return [_left(events, found[at], depth, len(found) / len(which)) for at in which.tolist()]
+
+
+def _shown(events: EventBatch, since: int) -> list[NDArray[np.intp]]:
+    """Rows of each page at log positions from `since` on."""
     shown = np.flatnonzero(
         (events.kind == Kind.IMPRESSION) & (events.item >= 0) & (events.position >= since)
     )
-    if not len(shown):
-        return []
-    users = joined_users(events)
-    acts = _acts(events, users, since)
-    starts = np.flatnonzero(np.append(True, np.diff(events.position[shown]) > 0))
-    pages = (_page(events, users, page, acts, window) for page in np.split(shown, starts[1:]))
-    return [page for page in pages if page is not None][-count:]
+    starts = np.flatnonzero(np.diff(events.position[shown]) > 0) + 1
+    return np.split(shown, starts) if len(shown) else []
+
+
+def _stayed(events: EventBatch, users: Keys) -> NDArray[np.bool_]:
+    """(events,): whether the visitor's next event in the log comes within half an hour."""
+    order = np.argsort(users, kind="stable")
+    same = users[order][1:] == users[order][:-1]
+    later = np.diff(events.position[order]) > 0
+    stayed = np.zeros(len(events), bool)
+    stayed[order[:-1]] = same & later & (np.diff(events.time[order]) <= STAYED)
+    return stayed
+
+
+def _taken(
+    events: EventBatch,
+    users: Keys,
+    page: NDArray[np.intp],
+    acts: dict[tuple[int, int], list[_Act]],
+    window: float,
+) -> bool:
+    """Whether anything was taken from a page."""
+    now, user = float(events.time[page[0]]), int(users[page[0]])
+    return any(
+        act.outcome[0] and act.at > page[0] and now <= act.time <= now + window
+        for row in events.item[page].tolist()
+        for act in acts.get((user, row), ())
+    )
+
+
+def _left(events: EventBatch, page: NDArray[np.intp], depth: int, weight: float) -> Moment:
+    at, seen = int(page[0]), page[events.place[page] <= depth]
+    first = np.unique(events.item[seen], return_index=True)[1]
+    first.sort()
+    rows, places = events.item[seen][first], events.place[seen][first]
+    return Moment(at, int(events.user[at]), float(events.time[at]), {}, rows, places, weight)
 
 
 def parted(

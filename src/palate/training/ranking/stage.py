@@ -42,7 +42,8 @@ from palate.training.ranking.rows import (
     reconstruct,
     sample_moments,
 )
-from palate.training.ranking.shown import parted, showings
+from palate.training.ranking.shown import parted, showings, unanswered
+from palate.training.ranking.surfaces import of_surfaces
 from palate.training.report import Report
 
 FEWEST_MOMENTS, FEWEST_FOUND, FEWEST_USERS = 100, 50, 10
@@ -86,7 +87,9 @@ def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -
     report("rows", 0.0, f"replaying the log with {len(moments):,} moments")
     hours = settings.attribution_hours
     pages = showings(data.events, data.part(cut), settings.ranker_queries, 3_600.0 * hours)
-    both = sorted((*moments, *pages), key=lambda each: each.at)
+    few = settings.ranker_queries // 2
+    empty = unanswered(data.events, data.part(cut), few, 3_600.0 * hours, pages)
+    both = sorted((*moments, *pages, *empty), key=lambda each: each.at)
     made = reconstruct(source, data, both, int(len(moments) * JUDGED), report)
     lists, logged = parted(both, made)
     found = sum(bool(each.labels.any()) for each in lists)
@@ -133,7 +136,8 @@ def _judged(
         metrics=metrics,
         data={
             "moments": len(lists),
-            "pages_shown": len(logged),
+            "pages_shown": sum(not each.unanswered for each in logged),
+            "pages_unanswered": sum(each.unanswered for each in logged),
             "rows": sum(len(each.kept) for each in (*lists, *logged)),
         },
         measured=measure(
@@ -224,7 +228,11 @@ def _facts(
     knots = curves(np.concatenate([fold.answers[kind].raw for fold in folds]), judge)
     means = np.concatenate([each.features for each in lists]).mean(axis=0)
     return RankerFacts(
-        features=layout.features, means=tuple(map(float, means)), knots=knots, heads=HEADS
+        features=layout.features,
+        means=tuple(map(float, means)),
+        knots=knots,
+        heads=HEADS,
+        surfaces=of_surfaces(kind, layout, folds, knots),
     )
 
 
