@@ -24,7 +24,7 @@ from typing import Any, Self
 
 import numpy as np
 from lawbook.cases import Case, Law, Wish, case
-from lawbook.oracle import Oracle, page_problems
+from lawbook.oracle import Oracle, page_problems, tail_problems
 from lawbook.world import NOW, settled, world
 
 from funnel import machine
@@ -35,6 +35,7 @@ from palate.funnel.engine import Funnel
 from palate.funnel.types import Answer, Candidates, Pool, Query, Reason
 from palate.rules.decode import rules as decoded
 from palate.serving.bodies import Ask
+from palate.serving.cursor import TAIL
 from palate.serving.recommend import Recommending
 from palate.serving.runtime import Runtime, running
 from palate.stores import Stores, close
@@ -169,6 +170,7 @@ async def _asked(
     query = await asking.query(runtime.visitors.find(_ask(wish)), wish.draw)
     funnel = _hurt(program.steer(runtime.live.funnels[wish.surface], query), wish.fault)
     tally.kinds.update(law.document["kind"] for law in laws)
+    before: list[int] = []
     for page in range(wish.pages):
         answer = await funnel.answer(query)
         rows = answer.slate.rows.tolist()
@@ -180,9 +182,16 @@ async def _asked(
             runtime.live.kept.note(query, answer)
             for problem in page_problems(oracle, laws, wish, rows, answer.slate.relaxed):
                 tally.note(problem.partition(" ")[0], _told(laws, wish, f"{problem}; {rows}"))
+        if page and answer.step == "full":
+            for problem in tail_problems(oracle, laws, wish, (before, rows), answer.slate.relaxed):
+                tally.note("over pages", _told(laws, wish, f"{problem}; {before}, {rows}"))
+        before += rows
         wish = replace(wish, exclude=tuple(sorted({*wish.exclude, *rows})))
         query = replace(
-            query, excluded=np.array(wish.exclude, np.int32), given=query.given + len(rows)
+            query,
+            excluded=np.array(wish.exclude, np.int32),
+            given=query.given + len(rows),
+            tail=np.concatenate([query.tail, answer.slate.rows])[-TAIL:],
         )
 
 

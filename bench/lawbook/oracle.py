@@ -138,7 +138,7 @@ def _limited(
 ) -> Iterator[str]:
     """A window may hold too many only where the answer says that the rule gave way."""
     told = law.document
-    if not relaxed.get(f"in_window:{told['id']}") and _over(oracle, law, wish, page):
+    if not relaxed.get(_name(law)) and _over(oracle, law, wish, page):
         yield f"at_most {told['id']}: too many in a window, and nothing is said of it"
 
 
@@ -152,6 +152,27 @@ def _over(oracle: Oracle, law: Law, wish: Wish, page: list[int]) -> list[int]:
         if any(near[each] >= cap for each in own):
             found.append(at)
     return found
+
+
+def tail_problems(
+    oracle: Oracle,
+    laws: Sequence[Law],
+    wish: Wish,
+    pages: tuple[list[int], list[int]],
+    relaxed: Mapping[str, int],
+) -> Iterator[str]:
+    """Windows that reach back from a page over those before it (all of the whole funnel)."""
+    before, page = pages
+    for law in laws:
+        told = law.document
+        if told["kind"] == "at_most" and told["window"] and not relaxed.get(_name(law)):
+            over = _over(oracle, law, wish, [*before, *page])
+            if any(at >= len(before) for at in over):
+                yield f"at_most {told['id']}: too many in a window over two pages"
+
+
+def _name(law: Law) -> str:
+    return f"in_window:{law.document['id']}"
 
 
 def _needlessly(

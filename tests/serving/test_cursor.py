@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from palate.errors import BadInput
-from palate.serving.cursor import HEAD, VERSION, Cursor, _varints
+from palate.serving.cursor import HEAD, TAIL, VERSION, Cursor, _varints
 
 MANY = 2**31
 """More rows than any token names: a catalogue that has them all."""
@@ -17,12 +17,18 @@ rows = st.sets(st.integers(0, 2**31 - 1), max_size=300).map(
 )
 
 
-@given(rows, st.integers(0, 10_000), st.integers(-1, 2**31 - 1))
-def test_a_cursor_comes_back_as_it_was(found: np.ndarray, given_: int, seed_item: int) -> None:
-    token = Cursor(given_, found, seed_item).encode("home|user:u1|")
+tails = st.lists(st.integers(0, 2**31 - 1), max_size=TAIL).map(lambda f: np.array(f, np.int32))
+
+
+@given(rows, st.integers(0, 10_000), st.integers(-1, 2**31 - 1), tails)
+def test_a_cursor_comes_back_as_it_was(
+    found: np.ndarray, given_: int, seed_item: int, tail: np.ndarray
+) -> None:
+    token = Cursor(given_, found, seed_item, tail).encode("home|user:u1|")
     back = Cursor.decode(token, "home|user:u1|", 300, MANY)
     assert (back.given, back.seed_item) == (given_, seed_item)
     assert back.rows.tolist() == found.tolist()
+    assert back.tail.tolist() == tail.tolist()
     assert back.rows.dtype == np.int32
 
 
@@ -71,9 +77,9 @@ def test_a_forged_token_cannot_name_rows_that_there_are_not(cursor: Cursor) -> N
     assert Cursor.decode(cursor.encode("home||"), "home||", 10, 10).given == 1
 
 
-def forged(gaps: list[int], given: int = 1, seed_item: int = -1) -> str:
+def forged(gaps: list[int], given: int = 1, seed_item: int = -1, tail: int = 0) -> str:
     """A token that `encode` would never make; its stamp is no secret."""
-    head = HEAD.pack(VERSION, zlib.crc32(b"home||"), given, seed_item)
+    head = HEAD.pack(VERSION, zlib.crc32(b"home||"), given, seed_item, tail)
     packed = zlib.compress(head + _varints(gaps))
     return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 
@@ -88,6 +94,9 @@ def forged(gaps: list[int], given: int = 1, seed_item: int = -1) -> str:
         forged([5, 0]),
         forged([5], given=2**32 - 1),
         forged([5], seed_item=-7),
+        forged([5], tail=2),
+        forged([1] * 200, tail=51),
+        forged([1 << 40, 5], tail=1),
     ],
 )
 def test_a_forged_token_is_refused_not_a_fault(token: str) -> None:

@@ -159,6 +159,18 @@ def test_windows_and_shares_hold_on_the_page(site: SmallSite) -> None:
     assert kinds.count("horror") >= 3
 
 
+def test_a_window_reaches_back_over_the_pages_before(site: SmallSite) -> None:
+    rule = {"id": "apart", "kind": "at_most", "of": "categories", "cap": 1, "window": 4}
+    site.client.put("/v1/rules", json={"rules": [rule]})
+    genres: list[str] = []
+    cursor = ""
+    for _ in range(5):
+        page = site.slate(user_id="u1", limit=3, cursor=cursor)
+        genres += [each["item_id"].partition("-")[0] for each in page["items"]]
+        cursor = page["next"]
+    assert all(len(set(genres[at : at + 4])) == 4 for at in range(len(genres) - 3))
+
+
 def test_traces_name_what_a_rule_did(site: SmallSite) -> None:
     put(site, "choice", PIN)
     put(site, "mix", {"kind": "at_most", "where": '"comedy" in categories', "cap": 0})

@@ -106,7 +106,8 @@ class Funnel:
         asked = Asked(self.pool, self.stores.columns.size, self.budget)
         proposals = await retrieve(self.generators, query, asked, log)
         guests = NOTHING
-        if self.guests is not nothing:
+        # Where every generator failed, pins alone are no page: the ladder has better.
+        if self.guests is not nothing and (any(map(len, proposals)) or not log.trace.skipped):
             with log.part("guests", forgive=True) as part:
                 guests = self.guests(query)
                 part.left = len(guests)
@@ -129,9 +130,20 @@ class Funnel:
                 rows = popular(self.stores, query, self.pool)
             case "static":
                 rows = self.static(query)
+        rows = self._visited(query, rows, log)
         rows = rows[self._lawful(query, rows, log)]
         slate = Slate(rows, np.linspace(1, 0, len(rows), dtype=np.float32))
         return self._ruled(query, slate, log, optional=False)
+
+    def _visited(self, query: Query, rows: Rows, log: Recorder) -> Rows:
+        """A list with what operators pin behind it, so that it can be placed."""
+        if self.guests is nothing or not len(rows):
+            return rows
+        with log.part("guests", len(rows), forgive=True) as part:
+            guests = self.guests(query)
+            rows = np.concatenate([rows, guests[~np.isin(guests, rows)]]).astype(np.int32)
+            part.left = len(rows)
+        return rows
 
     def _lawful(self, query: Query, rows: Rows, log: Recorder) -> Mask:
         """Where every filter agrees. Raises what a filter raises: nothing passes unchecked."""
@@ -195,7 +207,11 @@ class Funnel:
 
     def _ruled(self, query: Query, slate: Slate, log: Recorder, *, optional: bool = True) -> Slate:
         """What the rules make of the slate. Raises what a required rule raises."""
-        rules = [each for each in self.rules if optional or each.required]
+        rules = [
+            each
+            for each in self.rules
+            if optional or each.required or getattr(each, "always", False)
+        ]
         return self._applied(rules, query, slate, log).top(query.size)
 
     def _applied(self, rules: Sequence[Rule], query: Query, slate: Slate, log: Recorder) -> Slate:

@@ -23,10 +23,12 @@ def reasons_for(
     """One reason per entry.
 
     The generator that gave most is the one with the greatest `worth`. An entry
-    that stands there by exploration says so; without a pool everything is there for being popular.
+    that stands there by exploration, or by an operator's rule, says so; without a pool everything
+    else is there for being popular.
     """
     if pool is None or not len(slate):
-        return tuple(Reason("popular", generator="popular") for _ in range(len(slate)))
+        plain = Reason("popular", generator="popular")
+        return tuple(slate.marks.get(row, plain) for row in slate.rows.tolist())
     weights = weights_of(pool.generators, credit)
     givers = _givers(pool.rows, pool.ranks, slate.rows, weights).tolist()
     explored = slate.explore if slate.explore is not None else np.zeros(len(slate), np.bool_)

@@ -71,7 +71,9 @@ class Ranker(Protocol):
 class Rule(Protocol):
     """Reorders, drops or lifts items of a slate; never invents or repeats one.
 
-    A `required` rule carries policy: if it fails, the request steps down the ladder.
+    A `required` rule carries policy: if it fails, the request steps down the ladder. The others act
+    on the full funnel only, but for those with a class variable ``always = True``: on every rung,
+    as far as they can.
     """
 
     @property

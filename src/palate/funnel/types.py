@@ -80,6 +80,8 @@ class Query:
     context: Mapping[str, Any] = field(default_factory=dict)
     given: int = 0
     """Entries on earlier pages."""
+    tail: Rows = field(default_factory=lambda: NOTHING)
+    """The last of them in their order, as far as that is known."""
     values: Mapping[str, Any] = field(default_factory=dict)
     """What conditions may ask of the visitor, by name: ``user.country``, ``context.device``."""
     _known: dict[Any, Any] = field(init=False, repr=False, compare=False, default_factory=dict)

@@ -17,9 +17,12 @@ from palate.arrays import Rows
 from palate.errors import BadInput, Problem
 from palate.funnel.types import NOTHING
 
-VERSION = 2
-HEAD = struct.Struct("<BIIi")
-"""Version, whom and what it belongs to, how many were given, what the first page was about."""
+VERSION = 3
+HEAD = struct.Struct("<BIIiB")
+"""Version, whom and what it belongs to, how many were given, what the first page was about, how
+many of the last entries are told."""
+TAIL = 50
+"""Last entries that are told in their order: windows of rules reach back over pages so far."""
 MOST_GIVEN = 32_767
 """Positions are told apart up to here."""
 MOST_BYTES = 5
@@ -36,12 +39,15 @@ class Cursor:
     """Sorted distinct rows that must not come back."""
     seed_item: int = -1
     """Row of what the first page was about: a like in between must not change the subject."""
+    tail: Rows = field(default_factory=lambda: NOTHING)
+    """The last of what was given, in order; at most `TAIL`."""
 
     def encode(self, owner: str) -> str:
         """The token, url-safe; `owner` names surface and visitor; it is checked, never read."""
-        head = HEAD.pack(VERSION, _stamp(owner), self.given, self.seed_item)
+        tail = self.tail.tolist()
+        head = HEAD.pack(VERSION, _stamp(owner), self.given, self.seed_item, len(tail))
         gaps = [after - before for before, after in pairwise([0, *self.rows.tolist()])]
-        packed = zlib.compress(head + _varints(gaps), 6)
+        packed = zlib.compress(head + _varints(tail + gaps), 6)
         return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 
     @classmethod
@@ -53,9 +59,10 @@ class Cursor:
         try:
             raw = base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
             unpack = zlib.decompressobj()
-            body = unpack.decompress(raw, HEAD.size + MOST_BYTES * most)
-            version, stamp, given, seed_item = HEAD.unpack_from(body)
-            rows = list(accumulate(_numbers(body[HEAD.size :])))
+            body = unpack.decompress(raw, HEAD.size + MOST_BYTES * (most + TAIL))
+            version, stamp, given, seed_item, told = HEAD.unpack_from(body)
+            numbers = _numbers(body[HEAD.size :])
+            tail, rows = numbers[:told], list(accumulate(numbers[told:]))
         except (binascii.Error, zlib.error, struct.error, ValueError) as error:
             raise _refused("it is malformed; send back `next` as it came") from error
         if version != VERSION or not unpack.eof:
@@ -63,10 +70,11 @@ class Cursor:
         if stamp != _stamp(owner):
             raise _refused("it belongs to another visitor or surface; start again without a cursor")
         rising = all(before < after for before, after in pairwise(rows))
-        last = max(seed_item, rows[-1] if rows else -1)
-        if not rising or len(rows) > most or last >= items or seed_item < -1 or given > MOST_GIVEN:
+        last = max([seed_item, *tail, *rows[-1:]])
+        long = len(rows) > most or told > TAIL or len(tail) < told
+        if not rising or long or last >= items or seed_item < -1 or given > MOST_GIVEN:
             raise _refused("it is damaged; start again without a cursor")
-        return cls(given, np.array(rows, np.int32), seed_item)
+        return cls(given, np.array(rows, np.int32), seed_item, np.array(tail, np.int32))
 
 
 def _refused(why: str) -> BadInput:

@@ -15,7 +15,7 @@ from palate.funnel.engine import Funnel
 from palate.funnel.types import NOTHING, Answer, Matching, Query
 from palate.serving.allowed.conditions import QUICK
 from palate.serving.bodies import Ask, Entry, Recommendation, Timing
-from palate.serving.cursor import Cursor
+from palate.serving.cursor import TAIL, Cursor
 from palate.serving.impressions import impression
 from palate.serving.live import Live
 from palate.serving.names import Named
@@ -103,6 +103,7 @@ class Recommending:
             muted=visitor.muted(self._live.stores.columns),
             context=ask.context,
             given=self._cursor.given,
+            tail=self._cursor.tail,
             values=self._values(visitor),
         )
 
@@ -174,7 +175,8 @@ class Recommending:
         if all_given or len(rows) < self._ask.limit or len(after) > self._most:
             return None
         given = self._cursor.given + len(rows)
-        return Cursor(given, after, answer.seed_item).encode(self._owner)
+        tail = np.concatenate([self._cursor.tail, answer.slate.rows])[-TAIL:]
+        return Cursor(given, after, answer.seed_item, tail).encode(self._owner)
 
     def _note(self, visitor: Visitor, answer: Answer, body: Recommendation, draw: int) -> None:
         runtime = self._runtime

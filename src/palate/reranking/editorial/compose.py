@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -23,6 +23,9 @@ class Compose:
     Where none is left, constraints give way from the weakest to the strongest until there is one;
     which of them, and how often, is on record. So a page is never shorter for its rules.
     """
+
+    always: ClassVar[bool] = True
+    """What operators ask of a page holds of last slates and of static lists too."""
 
     constraints: tuple[Constraint, ...]
     """The strongest first."""

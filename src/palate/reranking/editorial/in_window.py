@@ -6,8 +6,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Mask
-from palate.funnel.types import Query, Slate
+from palate.arrays import Mask, Rows
+from palate.catalog.columns import ItemColumns
+from palate.funnel.types import NOTHING, Query, Slate
 from palate.jit import kernel, swift
 from palate.reranking.editorial.where import Where
 from palate.stores import Stores
@@ -18,6 +19,7 @@ class InWindow:
     """At most `cap` items of one group in any `window` places in a row.
 
     A group is a value of an item column (an item may have several), or what matches a condition.
+    A window reaches back over the pages before, as far as the query tells them; a page does not.
     """
 
     id: str
@@ -26,6 +28,8 @@ class InWindow:
     """0 is the page."""
     column: str = ""
     where: Where | None = None
+    catalogue: ItemColumns | None = None
+    """Where the groups of earlier pages' items are read; None looks at one page alone."""
     demands: ClassVar[bool] = False
 
     @property
@@ -34,42 +38,56 @@ class InWindow:
 
     @classmethod
     def default(cls, stores: Stores) -> Self:
-        return cls("categories", 2, 5, "categories")
+        return cls("categories", 2, 5, "categories", catalogue=stores.columns)
 
     def watch(self, query: Query, slate: Slate, page: int) -> "_Window":
-        return _Window(self._codes(query, slate), self.cap, self.window or page)
+        tail = self._tail(query)
+        codes = self._codes(query, slate, tail)
+        return _Window(codes, self.cap, self.window or page, len(tail))
 
     def admits(self, query: Query, slate: Slate, slots: list[int]) -> Mask:
         page = min(query.size, len(slate))
-        drawn = np.zeros(page, np.bool_)
-        drawn[slots] = True
-        return _admitted(self._codes(query, slate), drawn, self.window or page, self.cap)
+        tail = self._tail(query)
+        drawn = np.zeros(len(tail) + page, np.bool_)
+        drawn[[len(tail) + slot for slot in slots]] = True
+        codes = self._codes(query, slate, tail)
+        return _admitted(codes, drawn, self.window or page, self.cap)[len(tail) :]
 
-    def _codes(self, query: Query, slate: Slate) -> NDArray[Any]:
-        """(n, values): the groups of each candidate, -1 for none."""
+    def _tail(self, query: Query) -> Rows:
+        """Entries of earlier pages that a window of this one still holds."""
+        back = self.window - 1 if self.catalogue is not None else 0
+        return query.tail[-back:] if back > 0 else NOTHING
+
+    def _codes(self, query: Query, slate: Slate, tail: Rows) -> NDArray[Any]:
+        """(n, values): the groups of the tail and then of each candidate, -1 for none."""
+        rows = np.concatenate([tail, slate.rows])
         if self.where is not None:
-            return np.where(self.where.holds(query, slate.rows), 0, -1)[:, None].astype(np.int64)
+            return np.where(self.where.holds(query, rows), 0, -1)[:, None].astype(np.int64)
         codes = np.asarray(slate.columns[self.column], np.int64)
+        if len(tail) and self.catalogue is not None:
+            before = self.catalogue.read(tail, [self.column])[self.column]
+            codes = np.concatenate([before.astype(np.int64), codes])
         values, numbered = np.unique(codes, return_inverse=True)
-        numbered = numbered.reshape(codes.shape if codes.ndim > 1 else (len(slate), 1))
+        numbered = numbered.reshape(codes.shape if codes.ndim > 1 else (len(rows), 1))
         return numbered - 1 if len(values) and values[0] < 0 else numbered
 
 
 class _Window:
     """The groups of the last places."""
 
-    def __init__(self, codes: NDArray[Any], cap: int, window: int) -> None:
-        self._codes, self._cap, self._window = codes, cap, window
-        self._taken: list[int] = []
+    def __init__(self, codes: NDArray[Any], cap: int, window: int, before: int) -> None:
+        """The first `before` of `codes` are of earlier pages, all others of candidates."""
+        self._codes, self._cap, self._window, self._before = codes, cap, window, before
+        self._taken = list(range(before))
 
     def allows(self, place: int, *, last: bool) -> Mask | None:
         recent = self._taken[-(self._window - 1) :] if self._window > 1 else []
         if len(recent) < self._cap:
             return None
-        return _allowed(self._codes, np.array(recent, np.int64), self._cap)
+        return _allowed(self._codes, np.array(recent, np.int64), self._cap)[self._before :]
 
     def takes(self, at: int) -> bool:
-        self._taken.append(at)
+        self._taken.append(self._before + at)
         return False
 
     def owes(self) -> int:

@@ -157,7 +157,7 @@ def _buried(rule: BuryRule, stores: Stores) -> Lift:
 
 def _at_most(rule: AtMostRule, stores: Stores) -> InWindow:
     where = _where(rule.where, stores) if rule.where else None
-    return InWindow(rule.id, rule.cap, rule.window, rule.of or "", where)
+    return InWindow(rule.id, rule.cap, rule.window, rule.of or "", where, stores.columns)
 
 
 def _at_least(rule: AtLeastRule, stores: Stores) -> AtLeast:
