@@ -21,6 +21,21 @@ def test_the_front_page_shows_a_newcomer_a_home_and_what_is_trending(shop: Shop)
     assert 'data-row="because_you_watched"' in page, "it waits, hidden, until there is a reason"
 
 
+def test_a_newcomer_may_pick_a_few_and_is_asked_no_more_after_three(shop: Shop) -> None:
+    page = shop.page("/")
+    asked = cards(page, "onboarding")
+    assert len(asked) > 5
+    row = re.search(r'data-row="onboarding".*?</section>', page, re.DOTALL)
+    assert row is not None
+    assert 'value="pick"' in row[0]
+    assert 'value="like"' not in row[0]
+    for item in asked[:3]:
+        shop.act(kind="pick", item_id=item, surface="onboarding", position="1")
+    assert len(shop.logged("pick")) == 3
+    assert cards(shop.page("/"), "onboarding") == []
+    assert "Picked" in shop.page("/history")
+
+
 def test_the_visitor_stays_the_same_over_two_pages(shop: Shop) -> None:
     first = json.loads(re.search(r'data-who="([^"]+)"', shop.page("/"))[1].replace("&#34;", '"'))
     again = json.loads(re.search(r'data-who="([^"]+)"', shop.page("/"))[1].replace("&#34;", '"'))

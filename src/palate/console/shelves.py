@@ -9,15 +9,16 @@ from palate.console.visitor import Visitor
 from palate.console.window import Window
 from palate.errors import NotFound, PalateError
 
-HOME, TRENDING = "home", "trending"
+HOME, TRENDING, ONBOARDING = "home", "trending", "onboarding"
 MORE, BECAUSE = "more_like_this", "because_you_watched"
-SURFACES = (HOME, BECAUSE, TRENDING, MORE)
+SURFACES = (HOME, BECAUSE, TRENDING, MORE, ONBOARDING)
 SIZE = 20
 TITLES = {
     HOME: "For you",
     TRENDING: "Trending",
     BECAUSE: "Because of what you did",
     MORE: "More like this",
+    ONBOARDING: "Pick a few you like",
 }
 FOR_ALL = frozenset({"trending", "popular", "fresh", "explore"})
 """Kinds of reasons that say nothing of the visitor."""
@@ -59,6 +60,8 @@ async def shelf_or_empty(
 
 def note(surface: str, slate: Json) -> str:
     """What a row is made of, as far as its reasons say so."""
+    if surface == ONBOARDING:
+        return "Or skip this: a click anywhere tells something, too"
     kinds = [str(entry["reason"]["kind"]) for entry in slate.get("items", ())]
     if surface == HOME and kinds:
         unknown = FOR_ALL.issuperset(kinds)

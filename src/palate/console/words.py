@@ -39,6 +39,7 @@ BESIDE = {
 """What they look for in a row about one item."""
 
 RULES = {
+    "rest_shown": "The rest for what was shown too often",
     "boost_fresh": "The push for what is new",
     "diversify": "Variety on the page",
     "at_most": "The limit on one kind of thing",

@@ -6,11 +6,15 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
+from palate.console.api import Json
 from palate.console.pages.visitor import Mistake
-from palate.console.shelves import BECAUSE, HOME, TRENDING, shelf, shelves
+from palate.console.shelves import BECAUSE, HOME, ONBOARDING, TRENDING, shelf, shelves
 from palate.console.visitor import Visitor
 from palate.console.window import Window, describe
 from palate.errors import PalateError
+
+ENOUGH = 3
+"""Acts from which a stranger is not asked for picks any more."""
 
 
 class Words(NamedTuple):
@@ -31,9 +35,12 @@ async def home(
     user_id: FromQuery[str] = "",
 ) -> Response[str]:
     """The whole page; `wrong` says what was wrong with the `user_id` that somebody chose."""
+    done = [] if visitor.user_id else await window.api.history(visitor)
+    asks = not visitor.user_id and len(done) < ENOUGH
+    rows = (HOME, *((ONBOARDING,) if asks else ()), BECAUSE, TRENDING)
     facts = {
-        "rows": await shelves(window, (HOME, BECAUSE, TRENDING), visitor),
-        "intro": await _intro(window, visitor),
+        "rows": await shelves(window, rows, visitor),
+        "intro": await _intro(window, visitor, done),
         "wrong": Mistake.of(wrong, user_id),
         "here": "/",
     }
@@ -53,10 +60,10 @@ async def row(
     return window.fragment("row.html", facts)
 
 
-async def _intro(window: Window, visitor: Visitor) -> list[Words]:
+async def _intro(window: Window, visitor: Visitor, done: list[Json]) -> list[Words]:
     if visitor.user_id:
         return [await _to_user(window, visitor)]
-    met = bool(await window.api.history(visitor))
+    met = bool(done)
     return [
         Words(
             "before",
