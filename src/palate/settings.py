@@ -100,6 +100,8 @@ class ServingSettings(Part, frozen=True):
     """How workers speak: lines for people, or a JSON object a line."""
     release_poll_seconds: Annotated[float, msgspec.Meta(gt=0)] = 0.5
     """How often a worker looks for a new release."""
+    fold_in_seconds: Annotated[float, msgspec.Meta(gt=0)] = 10.0
+    """How often a worker lets items that came after the release learn from their first events."""
 
 
 class StreamingSettings(Part, frozen=True):

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from tests.training.conftest import QUICK
 from tests.training.test_two_tower import PLAN, board
 
-from palate.training.fold_in import Background, fold_in, solve
+from palate.models.fold_in import Background, solve
+from palate.training.fold_in import fold_in
 from palate.training.sequences import batch_of, cut_windows
 from palate.training.towers import ItemInputs, ItemTower, encode
 from palate.training.two_tower import fit, fresh_towers
@@ -19,22 +20,23 @@ NEW = np.array([4, 9, 22, 31])
 def test_it_is_the_optimum_of_the_loss(seed: int, prior: float, many: int) -> None:
     dice = np.random.default_rng(seed)
     users, content = dice.normal(size=(200, 6)), dice.normal(size=6) * 0.3
-    every = Background(users, np.full(200, 4.0), 3.0)
+    every = Background(users, np.full(200, 4.0), 3.0, prior)
     taken = users[dice.integers(200, size=many)].astype(np.float32)
 
     def loss(d: np.ndarray) -> float:
         rates = every.weight * np.exp(np.minimum(users @ (content + d) - every.normals, 0.0))
         return float(rates.sum() - (taken @ (content + d)).sum() + prior * (d @ d) / 2)
 
-    d = solve(taken, every, content.astype(np.float32), prior)
+    d = solve(taken.sum(axis=0).astype(np.float64), every, content.astype(np.float32))
     assert loss(d) <= loss(np.zeros(6)) + 1e-9
 
 
 def test_the_more_is_known_of_known_items_the_less_a_new_one_strays() -> None:
     dice = np.random.default_rng(0)
     every = Background(dice.normal(size=(200, 6)), np.full(200, 4.0), 3.0)
-    taken, content = dice.normal(size=(5, 6)).astype(np.float32), np.zeros(6, np.float32)
-    sizes = [float(np.linalg.norm(solve(taken, every, content, p))) for p in (1.0, 10.0, 1e6)]
+    wanted, content = dice.normal(size=(5, 6)).sum(axis=0), np.zeros(6, np.float32)
+    tried = (every._replace(prior=p) for p in (1.0, 10.0, 1e6))
+    sizes = [float(np.linalg.norm(solve(wanted, each, content))) for each in tried]
     assert sizes[0] > sizes[1] > sizes[2]
     assert sizes[2] < 1e-3
 

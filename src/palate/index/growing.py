@@ -34,6 +34,10 @@ class GrowingIndex:
         self._seen = (-1, -1)
         self._newcomers = _gathered(np.empty(0, np.int32), np.empty((0, 1), np.float32))
 
+    def moved(self) -> None:
+        """What places newcomers has changed its mind: they are gathered anew."""
+        self._seen = (-1, -1)
+
     def newcomers(self, columns: ItemColumns) -> Newcomers:
         """What came later; gathered anew when the catalogue's columns changed."""
         seen = columns.version, columns.size

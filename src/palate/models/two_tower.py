@@ -10,6 +10,7 @@ was added a second ago has a usable vector through its content alone.
     score: u·v
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -26,6 +27,7 @@ from palate.index.growing import GrowingIndex
 from palate.index.opening import build_index, open_index
 from palate.index.protocol import Index
 from palate.jit import ahead, kernel
+from palate.models.fold_in import Background
 from palate.models.onnx import session
 from palate.models.tables import read_table, write_table
 
@@ -99,8 +101,10 @@ class TwoTower:
         user: Path,
         index: Index,
         item: Path | None = None,
+        background: Background | None = None,
     ) -> None:
-        self.facts = facts
+        self.facts, self.background = facts, background
+        self._own: Mapping[int, Floats] = {}
         self._table = table
         self._session = session(user)
         self._item = session(item) if item is not None else None
@@ -115,7 +119,8 @@ class TwoTower:
         rows = np.flatnonzero(table.known).astype(np.int32)
         index = open_index(folder, rows, table.vectors[rows])
         item = folder / ITEM_NETWORK
-        return cls(facts, table, folder / "user.onnx", index, item if item.exists() else None)
+        network = item if item.exists() else None
+        return cls(facts, table, folder / "user.onnx", index, network, Background.load(folder))
 
     @property
     def table(self) -> ItemTable:
@@ -178,6 +183,23 @@ class TwoTower:
         norms = np.linalg.norm(others, axis=1) * np.linalg.norm(vectors[0])
         return best(rows, (others @ vectors[0] / np.maximum(norms, 1e-9)).astype(np.float32), limit)
 
+    def newcomers(self, columns: ItemColumns) -> Rows:
+        """Servable rows that came after the release."""
+        return self._items.newcomers(columns).rows
+
+    def place(self, own: Mapping[int, Floats]) -> None:
+        """Give newcomers a part (dim,) of their own beside what their content says."""
+        self._own = {**self._own, **own}
+        self._items.moved()
+
+    def content_of(self, rows: Rows, columns: ItemColumns) -> Floats:
+        """(n, dim): where content alone puts items."""
+        names = columns.category_names()
+        known = {name: code for code, name in enumerate(self.facts.categories)}
+        codes = np.array([known.get(name, -1) for name in names] + [-1], np.int64)
+        held = codes[columns.categories[rows].astype(np.int64)]
+        return self._placed(columns.content[rows], held)
+
     def vectors(self, rows: Rows, columns: ItemColumns) -> Floats:
         """(n, dim): item vectors by row, 0 where nothing is known."""
         vectors, usable = self._vectors(rows, columns)
@@ -197,11 +219,10 @@ class TwoTower:
         return vectors, usable
 
     def _from_content(self, rows: Rows, columns: ItemColumns) -> tuple[Floats, Mask]:
-        names = columns.category_names()
-        known = {name: code for code, name in enumerate(self.facts.categories)}
-        codes = np.array([known.get(name, -1) for name in names] + [-1], np.int64)
-        held = codes[columns.categories[rows].astype(np.int64)]
-        vectors = self._placed(columns.content[rows], held)
+        vectors, own = self.content_of(rows, columns), self._own
+        moved = [at for at, row in enumerate(rows.tolist()) if row in own] if own else []
+        if moved:
+            vectors[moved] += np.stack([own[int(rows[at])] for at in moved])
         return vectors, np.ones(len(rows), np.bool_)
 
     def _placed(self, content: Floats, categories: NDArray[np.int64]) -> Floats:

@@ -16,7 +16,9 @@ from palate.features.record import UserState
 from palate.funnel.engine import Funnel
 from palate.funnel.kept import KeptSlates
 from palate.funnel.types import Query
+from palate.models.arrivals import Arrivals
 from palate.releases.directory import ReleaseDirectory
+from palate.releases.release import Release
 from palate.stores import Stores, refresh, with_release
 from palate.surfaces import funnels
 
@@ -37,6 +39,8 @@ class Live:
 
     kept: KeptSlates
     """What answers when the funnels cannot; goes from release to release."""
+    arrivals: Arrivals | None = None
+    """Gives items that came after the release their own place; None where it cannot."""
 
     @classmethod
     def on(cls, stores: Stores, kept: KeptSlates | None = None) -> "Live":
@@ -44,7 +48,22 @@ class Live:
         release = stores.release
         kept = kept or KeptSlates(stores.settings.serving.last_slates)
         built = {name: kept.behind(funnel) for name, funnel in funnels(stores).items()}
-        return cls(release.name if release else "none", stores, built, kept)
+        name = release.name if release else "none"
+        return cls(name, stores, built, kept, _arrivals(release))
+
+    def fold_in(self) -> int:
+        """Let the newest items learn from their first events; blocking. How many moved."""
+        if self.arrivals is None:
+            return 0
+        stores = self.stores
+        return self.arrivals.follow(stores.log, stores.online, stores.items, stores.columns)
+
+
+def _arrivals(release: Release | None) -> Arrivals | None:
+    tower = release.two_tower if release else None
+    if release is None or tower is None or tower.background is None:
+        return None
+    return Arrivals(tower, tower.background, release.manifest.log_position)
 
 
 class ReleaseWatch:

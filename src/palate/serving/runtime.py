@@ -136,6 +136,7 @@ async def running(
         asyncio.create_task(runtime.watch.follow(stop)),
         asyncio.create_task(_ticking(runtime)),
         asyncio.create_task(_steering(runtime)),
+        asyncio.create_task(_folding_in(runtime)),
         asyncio.create_task(runtime.impressions.run()),
         asyncio.create_task(runtime.traces.run()),
         asyncio.create_task(runtime.features.run()),
@@ -198,6 +199,16 @@ async def _ticking(runtime: Runtime) -> None:
         except Exception:
             log.debug("names and metrics were not refreshed", exc_info=True)
         await asyncio.sleep(TICK)
+
+
+async def _folding_in(runtime: Runtime) -> None:
+    """Let newcomers learn, beside everything else."""
+    while True:
+        await asyncio.sleep(runtime.settings.serving.fold_in_seconds)
+        try:
+            await asyncio.to_thread(runtime.live.fold_in)
+        except Exception:
+            log.warning("new items were not folded in", exc_info=True)
 
 
 async def _steering(runtime: Runtime) -> None:

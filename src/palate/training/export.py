@@ -30,6 +30,8 @@ def export_tower(folder: Path, towers: Towers, names: tuple[str, ...], seed: int
     save_table(folder, facts, table, seed)
     write_user(folder / "user.onnx", towers.users, facts.dim)
     write_item(folder / ITEM_NETWORK, tower)
+    if towers.background is not None:
+        towers.background.save(folder)
 
 
 def write_item(file: Path, tower: ItemTower) -> None:

@@ -1,46 +1,24 @@
-"""New items get their own part from the few events they have, in closed form.
+"""The towers' part of folding in: who took what, and the steps that stand for all.
 
-The loss of the towers, seen from one item whose fellows stand still, is a Poisson regression: at
-step s with user vector u the item is taken at the rate exp(u·v) / Z. With v = c + d, where c is
-what content says, and d drawn from N(0, 1/λ) as those of known items are, one Newton step from
-d = 0 solves
-
-    (Σ_s p_s u uᵀ + λ) d = Σ_taken u - Σ_s p_s u,      p_s = exp(u·c) / Z
-
-Without events d = 0 and the item lives on its content; with many it has what training gives it.
-(Gaussian prior and a Newton step: Rasmussen and Williams 2006, eq. 3.18, for this likelihood.)
+The closed form itself is `palate.models.fold_in`, which also serves between two releases.
 """
-
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from palate.arrays import Doubles, Floats
+from palate.arrays import Floats
+from palate.models.fold_in import Background, solve
 from palate.training.sequences import Sequences, Window, batch_of, batches, cut_windows
 from palate.training.towers import ItemTower, UserTower, encode
 
 SAMPLED = 4_000
 """Steps that stand for all."""
-NEWTON = 3
-"""Newton steps: the first goes most of the way."""
 FEWEST = 20
 """Known items, and events of each, from whose own parts the prior is told."""
 TOKENS, LOGITS = 2_048, 1 << 24
 """Steps encoded, and logits computed, at once."""
-
-
-class Background(NamedTuple):
-    """Steps that stand for all."""
-
-    users: Doubles
-    """(steps, dim)."""
-    normals: Doubles
-    """(steps,): log Z."""
-    weight: float
-    """How many steps each stands for."""
 
 
 def fold_in(
@@ -59,27 +37,34 @@ def fold_in(
     users.eval()
     with torch.no_grad():
         items.delta[torch.from_numpy(fresh)] = 0.0
-        table, own = items(), (items.delta * items.gate).numpy()[known]
-        every = _background(users, table, sequences, until)
-        prior = 1.0 / max(float((own.astype(np.float64) ** 2).mean()), 1e-6)
+        table = items()
+        every = _background(users, table, sequences, until)._replace(prior=_prior(items, known))
         taken = _taken(users, table, sequences, fresh, until)
         for row, vectors in taken.items():
-            d = solve(vectors, every, table[row].numpy(), prior)
+            wanted = vectors.astype(np.float64).sum(axis=0)
+            d = solve(wanted, every, table[row].numpy())
             items.delta[row] = torch.from_numpy((d / max(gate[row], 1e-3)).astype(np.float32))
     items.train()
     users.train()
 
 
-def solve(taken: Floats, every: Background, content: Floats, prior: float) -> Doubles:
-    """(dim,): d of one item, from user vectors at the steps that took it, (n, dim)."""
-    users, d = every.users, np.zeros(len(content))
-    wanted = taken.astype(np.float64).sum(axis=0)
-    for _ in range(NEWTON):
-        rates = every.weight * np.exp(np.minimum(users @ (content + d) - every.normals, 0.0))
-        slope = wanted - rates @ users - prior * d
-        bend = (users * rates[:, None]).T @ users + prior * np.eye(len(d))
-        d = d + np.linalg.solve(bend, slope)
-    return d
+def background_of(
+    towers: tuple[ItemTower, UserTower], sequences: Sequences, until: int
+) -> Background | None:
+    """What newcomers are folded in with while a release serves; None where too little is known."""
+    items, users = towers
+    known = np.flatnonzero(items.counts >= FEWEST)
+    if len(known) < FEWEST:
+        return None
+    items.eval()
+    users.eval()
+    with torch.no_grad():
+        return _background(users, items(), sequences, until)._replace(prior=_prior(items, known))
+
+
+def _prior(items: ItemTower, known: NDArray[np.int64]) -> float:
+    own = (items.delta * items.gate).numpy()[known].astype(np.float64)
+    return 1.0 / max(float((own**2).mean()), 1e-6)
 
 
 def _taken(

@@ -11,7 +11,7 @@ from palate.releases.manifest import Verdict
 from palate.settings import Settings, TrainingSettings
 from palate.training.checkpoint import Checkpoints
 from palate.training.dataset import Dataset, item_inputs
-from palate.training.fold_in import fold_in
+from palate.training.fold_in import background_of, fold_in
 from palate.training.gate import judge_tower, refused
 from palate.training.report import Report
 from palate.training.sequences import Sequences
@@ -107,4 +107,5 @@ def refit_tower(
     kept = checkpoints.of("refit") if checkpoints else None
     fitted = fit(again, sequences, settings, plan, refit, kept)
     fitted.metric = towers.metric
+    fitted.background = background_of((fitted.items, fitted.users), sequences, end)
     return fitted

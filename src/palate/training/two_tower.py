@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from palate.models.fold_in import Background
 from palate.settings import TrainingSettings
 from palate.training.checkpoint import Checkpoint
 from palate.training.report import Report
@@ -56,6 +57,8 @@ class Towers:
     """The metric after each pass."""
     share: float = 1.0
     """Of the candidates that are asked of it, so many it may propose."""
+    background: Background | None = None
+    """What items that come later are folded in with."""
 
 
 class Plan(NamedTuple):
