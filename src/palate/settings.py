@@ -89,6 +89,16 @@ class ServingSettings(Part, frozen=True):
     """How many items the pages of one session may hold back."""
     last_slates: Count = 20_000
     """Visitors of whom a worker keeps the last page of a surface, for when nothing else answers."""
+    budget_ms: Amount = 50.0
+    """Milliseconds that an answer may take, and that `?budget_ms=` of a request goes before; what
+    does not fit is left out by what it brings for its time. 0 is no budget."""
+    most_at_once: Positive = 32
+    """Answers that a worker has under way at most; latency lowers it."""
+    most_waiting: Count = 512
+    """Requests that wait for their turn in a worker; who comes later is turned away."""
+    quality_step: Annotated[float, msgspec.Meta(gt=0, le=0.01)] = 0.001
+    """What the quality knob gains with each answer that was in time; a late one costs 99 times
+    that."""
     traces: Count = 2_000
     """How many of the newest traces are kept."""
     trace_rate: Share = 1.0

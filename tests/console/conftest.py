@@ -74,7 +74,9 @@ def shop_of(tmp_path: Path) -> Iterator[Callable[..., Shop]]:
     def make(site: SiteSettings | None = None, **serving: Any) -> Shop:
         (tmp_path / "palate.toml").touch()
         settings = msgspec.structs.replace(
-            Settings(home=tmp_path), site=site or SiteSettings(), serving=ServingSettings(**serving)
+            Settings(home=tmp_path),
+            site=site or SiteSettings(),
+            serving=ServingSettings(**{"budget_ms": 0.0} | serving),
         )
         stores, worker = tiny_site(settings)
         clock = FixedClock(NOW + 1)

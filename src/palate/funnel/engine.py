@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats, Mask, Rows
-from palate.funnel.budget import DEFAULT, Budget
+from palate.funnel.budget import DEFAULT, LATE, UNFIT, WHOLE, Budget, Plan
 from palate.funnel.facts import features_of
-from palate.funnel.ladder import STEPS, by_rank, nothing, popular, unlimited
+from palate.funnel.ladder import POOLED, STEPS, by_rank, nothing, popular, unlimited
 from palate.funnel.merge import merge
 from palate.funnel.reasons import reasons_for
 from palate.funnel.retrieve import Asked, retrieve
@@ -65,13 +65,18 @@ class Funnel:
     static: Callable[[Query], Rows] = nothing
     """What is shown when nothing else can be."""
 
-    async def answer(self, query: Query) -> Answer:
-        """The slate for `query`, its reasons, and what every stage did."""
-        log = Recorder()
+    async def answer(self, query: Query, plan: Plan = WHOLE) -> Answer:
+        """The slate for `query`, its reasons, and what every stage did; within `plan`."""
+        log = Recorder(plan)
         query = await self._told(self._prepared(query, log), log)
-        pool = await self._pooled(query, log)
-        for step in STEPS:
+        pool = Pool.none(self.names)
+        if plan.first in POOLED:
+            pool = await self._pooled(query, log)
+        for step in STEPS[STEPS.index(plan.first) :]:
             slate = None
+            if step == "full" and plan.late:
+                log.skip("step.full", LATE)
+                continue
             with log.part(f"step.{step}", len(pool), forgive=True) as part:
                 slate = self._compose(step, query, pool, log)
                 part.left = len(slate)
@@ -81,7 +86,8 @@ class Funnel:
 
     def _prepared(self, query: Query, log: Recorder) -> Query:
         if self.anchor is not None and query.seed_item < 0:
-            query = replace(query, seed_item=self.anchor(query))
+            with log.part("anchor", forgive=True):
+                query = replace(query, seed_item=self.anchor(query))
         hidden = []
         for each in self.filters:
             with log.part(f"exclude.{name_of(each)}", forgive=True) as part:
@@ -103,7 +109,8 @@ class Funnel:
         return query if found is None else replace(query, matching=found.within(query.matching))
 
     async def _pooled(self, query: Query, log: Recorder) -> Pool:
-        asked = Asked(self.pool, self.stores.columns.size, self.budget)
+        size = log.plan.sized(self.pool)
+        asked = Asked(size, self.stores.columns.size, self.budget)
         proposals = await retrieve(self.generators, query, asked, log)
         guests = NOTHING
         # Where every generator failed, pins alone are no page: the ladder has better.
@@ -112,7 +119,7 @@ class Funnel:
                 guests = self.guests(query)
                 part.left = len(guests)
         with log.part("merge", sum(map(len, proposals))) as part:
-            pool = merge(self.names, proposals, self.pool, query.known, self.quotas, guests)
+            pool = merge(self.names, proposals, size, query.known, self.quotas, guests)
             part.left = len(pool)
         log.trace.proposals, log.trace.pool = tuple(proposals), pool
         return pool
@@ -207,11 +214,11 @@ class Funnel:
 
     def _ruled(self, query: Query, slate: Slate, log: Recorder, *, optional: bool = True) -> Slate:
         """What the rules make of the slate. Raises what a required rule raises."""
-        rules = [
-            each
-            for each in self.rules
-            if optional or each.required or getattr(each, "always", False)
-        ]
+        rules = [each for each in self.rules if optional or stays(each)]
+        beyond = [e for e in rules if not stays(e) and f"rule.{name_of(e)}" in log.plan.without]
+        for each in beyond:
+            log.skip(f"rule.{name_of(each)}", UNFIT)
+        rules = [each for each in rules if each not in beyond]
         return self._applied(rules, query, slate, log).top(query.size)
 
     def _applied(self, rules: Sequence[Rule], query: Query, slate: Slate, log: Recorder) -> Slate:
@@ -252,6 +259,11 @@ class Funnel:
     @cached_property
     def _filter_reads(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for each in self.filters for name in each.reads))
+
+
+def stays(rule: Rule) -> bool:
+    """Whether a rule acts on every rung, and whatever the budget."""
+    return rule.required or getattr(rule, "always", False)
 
 
 def _no_features(pool: Pool) -> Floats:

@@ -11,6 +11,8 @@ from palate.stores import Stores
 
 STEPS: tuple[Step, ...] = ("full", "retrieval", "last_slate", "popular", "static")
 """Best first. `retrieval` needs no ranker, `last_slate` no generator, `static` no state."""
+POOLED: frozenset[Step] = frozenset({"full", "retrieval"})
+"""The rungs that ask generators."""
 
 
 def nothing(query: Query) -> Rows:  # noqa: ARG001  the form of every last slate

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from palate.arrays import Floats, Rows
-from palate.funnel.budget import Budget
+from palate.funnel.budget import LATE, UNFIT, Budget
 from palate.funnel.stages import Generator, name_of
 from palate.funnel.trace import Recorder
 from palate.funnel.types import Candidates, Query
@@ -22,12 +22,11 @@ async def retrieve(
     Local generators never wait, so running them in turn is as fast as it gets; those marked
     ``remote`` are started first and collected last.
     """
-    far = {i: g for i, g in enumerate(generators) if getattr(g, "remote", False)}
+    wanted = {i: g for i, g in enumerate(generators) if _fits(g, log)}
+    far = {i: g for i, g in wanted.items() if getattr(g, "remote", False)}
     tasks = {i: asyncio.create_task(_one(g, query, asked, log)) for i, g in far.items()}
     try:
-        near = {
-            i: await _one(g, query, asked, log) for i, g in enumerate(generators) if i not in far
-        }
+        near = {i: await _one(g, query, asked, log) for i, g in wanted.items() if i not in far}
         if tasks:
             await asyncio.wait(tasks.values(), timeout=asked.budget.remote_seconds)
         late = {i for i, task in tasks.items() if not task.done()}
@@ -35,9 +34,18 @@ async def retrieve(
         for task in tasks.values():
             task.cancel()
     for i in late:
-        log.skip(f"generate.{name_of(generators[i])}", "late")
+        log.skip(f"generate.{name_of(generators[i])}", LATE)
     found = near | {i: task.result() for i, task in tasks.items() if i not in late}
     return [found.get(i) or Candidates.none() for i in range(len(generators))]
+
+
+def _fits(generator: Generator, log: Recorder) -> bool:
+    """Whether the plan has room for it."""
+    name = f"generate.{name_of(generator)}"
+    fits = name not in log.plan.without
+    if not fits:
+        log.skip(name, UNFIT)
+    return fits
 
 
 class Asked:
@@ -52,6 +60,9 @@ class Asked:
 async def _one(generator: Generator, query: Query, asked: Asked, log: Recorder) -> Candidates:
     name = f"generate.{name_of(generator)}"
     found = Candidates.none()
+    if log.plan.late:
+        log.skip(name, LATE)
+        return found
     with log.part(name, forgive=True) as part:
         found, flaws = cleaned(await generator.generate(query, asked.limit), asked.rows_given)
         part.left = len(found)

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 
 from palate.arrays import Floats, Rows
+from palate.funnel.budget import WHOLE, Plan
 from palate.funnel.types import Slate, StageTrace, Trace
 
 log = logging.getLogger("palate.funnel")
@@ -18,10 +19,10 @@ HELD_BACK, PUT_HERE = " held it back", " put it here"
 class Recorder:
     """The trace of one request while it grows."""
 
-    __slots__ = ("_features", "trace")
+    __slots__ = ("_features", "plan", "trace")
 
-    def __init__(self) -> None:
-        self.trace = Trace()
+    def __init__(self, plan: Plan = WHOLE) -> None:
+        self.trace, self.plan = Trace(), plan
         self._features: tuple[Rows, Floats] | None = None
 
     def part(self, name: str, entered: int = 0, *, forgive: bool = False) -> "Part":

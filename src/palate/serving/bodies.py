@@ -30,6 +30,8 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     context: dict[str, Any] = {}
     exclude: tuple[str, ...] = ()
     """Item ids that must not come back."""
+    budget_ms: int | None = None
+    """Milliseconds that the answer may take; absent: `serving.budget_ms` of the settings."""
     filter: str = ""
     """A condition on items, like ``year >= 2000 and "drama" in categories``."""
 

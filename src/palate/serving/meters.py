@@ -18,6 +18,7 @@ from prometheus_client import (
     multiprocess,
 )
 
+from palate.funnel.budget import LATE, UNFIT
 from palate.funnel.types import Answer, StageTrace
 from palate.serving.environment import PROMETHEUS
 from palate.serving.observing.bulk import BulkHistogram
@@ -27,6 +28,7 @@ REQUEST_SECONDS = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.05, 
 STAGE_SECONDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 1)
 CANDIDATES = (0, 1, 5, 10, 20, 50, 100, 200, 500, 1000)
 GENERATE = "generate."
+OUT = {LATE: "late", UNFIT: "unfit"}
 TOGETHER = 64
 """Answers whose stages are counted together."""
 
@@ -51,8 +53,8 @@ class Meters:
         if len(self._answered) >= TOGETHER:
             self.flush()
         for part, why in answer.trace.skipped.items():
-            late = "late" if why == "late" else "failed"
-            self._degrade(answer.step, f"{_kind(part)} {late}").inc()
+            what = OUT.get(why, "failed")
+            self._degrade(answer.step, f"{_kind(part)} {what}").inc()
 
     def flush(self) -> None:
         """Count the stages of the answers that wait for it."""

@@ -19,6 +19,7 @@ from palate.serving.cursor import TAIL, Cursor
 from palate.serving.impressions import impression
 from palate.serving.live import Live
 from palate.serving.names import Named
+from palate.serving.pacing.pacer import Turn
 from palate.serving.reasons import deeds, reason_body
 from palate.serving.runtime import Runtime
 from palate.serving.tracing.store import record_of
@@ -39,9 +40,17 @@ class Found(NamedTuple):
 class Recommending:
     """One request under way, its `ask` checked. Make one, call `answer` once."""
 
-    def __init__(self, runtime: Runtime, ask: Ask, recommendation_id: str, now: float) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        ask: Ask,
+        recommendation_id: str,
+        now: float,
+        turn: Turn | None = None,
+    ) -> None:
         self._started = perf_counter()
         self._runtime, self._ask, self._id, self._now = runtime, ask, recommendation_id, now
+        self._turn = turn
         self._live, self._words = runtime.live, runtime.settings.site
         self._funnel = _funnel(self._live, ask)
         self._owner = f"{ask.surface}|{who(ask)}|{ask.item_id}|{ask.filter}".removesuffix("|")
@@ -66,7 +75,15 @@ class Recommending:
         if anchor >= 0:
             query = replace(query, seed_item=anchor)
         self._funnel = self._runtime.rules.program.steer(self._funnel, query)
-        return Found(visitor, query, await self._funnel.answer(query))
+        return Found(visitor, query, await self._answered(query))
+
+    async def _answered(self, query: Query) -> Answer:
+        """As much of the funnel as fits; all of it where nobody counts the time."""
+        if self._turn is None:
+            return await self._funnel.answer(query)
+        answer = await self._funnel.answer(query, self._turn.plan(self._funnel))
+        self._turn.answer = answer
+        return answer
 
     async def told(self, found: Found) -> Recommendation:
         """The body of what was found (all of it, or what a page left); what it shows is noted."""

@@ -19,6 +19,7 @@ from palate.serving.meters import Meters
 from palate.serving.names import Names
 from palate.serving.observing.allowance import Allowance
 from palate.serving.observing.faults import Faults
+from palate.serving.pacing.pacer import Pacer
 from palate.serving.steering.watch import RuleWatch
 from palate.serving.tracing.features import FeatureWriter
 from palate.serving.tracing.store import FILE, TraceStore, TraceWriter
@@ -52,6 +53,7 @@ class Runtime:
     traces: TraceWriter
     features: FeatureWriter
     faults: Faults
+    pacer: Pacer
     tracing: Allowance
     """Of traces."""
     background: set[asyncio.Task[Any]] = field(default_factory=set)
@@ -94,8 +96,10 @@ class Runtime:
         self.meters.lag(await self.lag(), await asyncio.to_thread(self.behind))
         self.meters.refused(await asyncio.to_thread(self.refused))
         self.meters.release(self.live.name)
+        self.pacer.show()
         self.meters.queues(
             events=self.commit.waiting,
+            requests=self.pacer.gate.waiting,
             impressions=self.impressions.waiting,
             traces=self.traces.waiting,
             features=self.features.waiting,
@@ -187,6 +191,7 @@ def _assembled(settings: Settings, clock: Clock, live: Live) -> Runtime:
         store=store,
         traces=TraceWriter(store, meters),
         faults=Faults(),
+        pacer=Pacer(settings.serving, meters),
         tracing=Allowance(settings.serving.traces_per_second, max(settings.serving.traces, 1)),
         features=FeatureWriter(open_waiting(settings), meters, settings.attribution.features_share),
     )

@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Mapping
 
+from palate.funnel.budget import LATE, UNFIT
+
 log = logging.getLogger("palate.serving")
 
 AGAIN = 60.0
@@ -21,6 +23,8 @@ class Faults:
     def note(self, surface: str, step: str, skipped: Mapping[str, str], now: float) -> None:
         """An answer went out by this step, without these parts."""
         for part, why in skipped.items():
+            if why in {LATE, UNFIT}:  # a plan, not a fault: the metrics tell of it
+                continue
             self._since[part] = self._since.get(part, 0) + 1
             if now - self._told.get(part, -AGAIN) < AGAIN:
                 continue

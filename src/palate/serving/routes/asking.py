@@ -12,6 +12,8 @@ from palate.serving.bodies import Ask
 from palate.serving.problems import described
 
 OLDEST = 150
+LONGEST = 60_000
+"""Milliseconds."""
 SEEDED = frozenset({"more_like_this"})
 """Surfaces that are about an item the caller has to name."""
 READERS: dict[str, Reader] = {
@@ -46,6 +48,8 @@ def _ranges(ask: Ask, most: int) -> list[Problem]:
         wrong.append(Problem("limit", f"{ask.limit} is not between 1 and {most}"))
     if ask.surface in SEEDED and not ask.item_id:
         wrong.append(Problem("item_id", f"{ask.surface} needs the item it is about"))
+    if ask.budget_ms is not None and not 1 <= ask.budget_ms <= LONGEST:
+        wrong.append(Problem("budget_ms", f"{ask.budget_ms} is not between 1 and {LONGEST}"))
     if ask.age is not None and not 0 <= ask.age <= OLDEST:
         wrong.append(Problem("age", f"{ask.age} is not an age in whole years, 0 to {OLDEST}"))
     return wrong

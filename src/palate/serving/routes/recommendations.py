@@ -29,6 +29,7 @@ async def recommend(  # noqa: PLR0913, PLR0917  the query string's parameters
     region: FromQuery[str] = "",
     age: FromQuery[int | None] = None,
     filter: FromQuery[str] = "",  # noqa: A002  the parameter's name on the wire
+    budget_ms: FromQuery[int | None] = None,
 ) -> Recommendation:
     """A slate for a visitor: ranked, composed and explained.
 
@@ -46,6 +47,7 @@ async def recommend(  # noqa: PLR0913, PLR0917  the query string's parameters
         region=region,
         age=age,
         filter=filter,
+        budget_ms=budget_ms,
     )
     return await answered(request, ask)
 
@@ -77,7 +79,8 @@ async def answered(request: Request[Any, Any, Any], ask: Ask, at: str = "") -> R
     name = recommendation_id(now, draw)
     request.scope["state"]["recommendation_id"] = name
     ABOUT.set(name)
-    return await Recommending(runtime, ask, name, now).answer(draw)
+    async with runtime.pacer.turn(ask.surface, ask.budget_ms) as turn:
+        return await Recommending(runtime, ask, name, now, turn).answer(draw)
 
 
 router = Router(

@@ -44,6 +44,7 @@ PARAMETERS: dict[str, str] = {
     "region": "ISO country code; absent: the user's country.",
     "age": "The visitor's age in whole years, 0 to 150; absent: reckoned from the birth year.",
     "filter": 'A condition on items: `year >= 2000 and "drama" in categories`.',
+    "budget_ms": "Milliseconds that the answer may take, 1 to 60,000; absent: as the settings say.",
     "recommendation_id": "As the recommendation named it.",
     "partial": "Store the right events of a batch and list the wrong ones in `rejected`.",
     "after": "The last id of the page before.",
@@ -65,6 +66,11 @@ PARTICULAR: dict[tuple[str, str], str] = {
 }
 """Where a parameter means something else to one operation."""
 AGE = {"type": "integer", "minimum": 0, "maximum": 150}
+OWN: dict[str, Json] = {
+    "age": AGE,
+    "budget_ms": {"type": "integer", "minimum": 1, "maximum": 60_000},
+}
+"""Of parameters that may be absent."""
 
 DONE = {
     "200": "As asked for.",
@@ -91,14 +97,14 @@ CHANGING = frozenset({"put_rules", "add_rule", "put_rule", "delete_rule"})
 
 
 def describe_parameters(operation: Json) -> None:
-    """Give every parameter of an operation its meaning, and `age` its type."""
+    """Give every parameter of an operation its meaning, and what may be absent its type."""
     name = operation.get("operationId", "")
     owner = name.removeprefix("put_").removeprefix("patch_").removeprefix("delete_")
     for each in operation.get("parameters", ()):
         known = each["name"]
         each["description"] = PARTICULAR.get((owner, known), PARAMETERS[known])
-        if known == "age":
-            each["schema"] = dict(AGE)
+        if known in OWN:
+            each["schema"] = dict(OWN[known])
         if each["schema"].get("default") == "":
             del each["schema"]["default"]  # an empty string is the same as none
 

@@ -1,0 +1,78 @@
+"""One worker's pace: lets requests in, plans what each one gets, learns from how it went."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from math import inf
+from time import perf_counter
+
+from palate.errors import Unavailable
+from palate.funnel.budget import WHOLE, Plan
+from palate.funnel.engine import Funnel
+from palate.funnel.types import Answer
+from palate.serving.meters import Meters
+from palate.serving.pacing.costs import Costs
+from palate.serving.pacing.gate import Gate
+from palate.serving.pacing.quality import Quality
+from palate.settings import ServingSettings
+
+
+@dataclass(slots=True)
+class Turn:
+    """One request that was let in."""
+
+    pacer: "Pacer"
+    surface: str
+    came: float
+    """When the request came, by the pacer's timer."""
+    seconds: float
+    """How long it may take from there; infinite without a budget."""
+    answer: Answer | None = None
+
+    def plan(self, funnel: Funnel) -> Plan:
+        """How much of the funnel fits into what is left."""
+        if self.seconds == inf:
+            return WHOLE
+        pacer, ends = self.pacer, self.came + self.seconds
+        left = 1e3 * (ends - pacer.timer())
+        made = pacer.costs.plan(self.surface, funnel, left, pacer.quality.now)
+        if made.first != "full":
+            return made
+        return replace(made, ends=ends - pacer.costs.reserve(self.surface) / 1e3, timer=pacer.timer)
+
+
+class Pacer:
+    """Gate, knob and costs of one worker."""
+
+    def __init__(
+        self, settings: ServingSettings, meters: Meters, timer: Callable[[], float] = perf_counter
+    ) -> None:
+        self._budget, self._meters, self.timer = settings.budget_ms, meters, timer
+        self.gate = Gate(settings.most_at_once, settings.most_waiting, timer)
+        self.quality = Quality(settings.quality_step)
+        self.costs = Costs()
+
+    @asynccontextmanager
+    async def turn(self, surface: str, budget_ms: float | None = None) -> AsyncIterator[Turn]:
+        """Let a request in; raises Unavailable where it would be late whatever it got."""
+        wanted = self._budget if budget_ms is None else budget_ms
+        came, seconds = self.timer(), wanted / 1e3 if wanted else inf
+        try:
+            await self.gate.enter(seconds, self.costs.least(surface) / 1e3)
+        except Unavailable:
+            self._meters.shed()
+            self.quality.told(in_time=False)
+            raise
+        turn, began = Turn(self, surface, came, seconds), self.timer()
+        try:
+            yield turn
+        finally:
+            ended = self.timer()
+            self.gate.leave(ended - began)
+            if turn.answer is not None:
+                self.costs.learn(surface, turn.answer, 1e3 * (ended - began))
+                self.quality.told(in_time=ended - came <= seconds)
+
+    def show(self) -> None:
+        """Put knob and gate into the metrics."""
+        self._meters.admission(self.quality.now, self.gate.limit.now, self.gate.flying)

@@ -1,0 +1,48 @@
+"""A plan leaves out what may be left out, and nothing that may not."""
+
+from itertools import count
+
+from palate.funnel.budget import LATE, UNFIT, Plan
+from palate.surfaces import funnel
+from palate.testing.tiny import tiny_stores, tiny_world, waited
+
+HOME = funnel("home", tiny_stores())
+
+
+def asked(plan: Plan):  # noqa: ANN201
+    return waited(HOME.answer(tiny_world().query("u1", size=12), plan))
+
+
+def test_parts_that_do_not_fit_are_noted() -> None:
+    left_out = frozenset({"generate.content", "rule.diversify"})
+    answer = asked(Plan(without=left_out))
+    assert answer.step == "full"
+    assert answer.trace.skipped == dict.fromkeys(left_out, UNFIT)
+    assert "generate.content" not in {stage.name for stage in answer.trace.stages}
+    assert len(answer.slate) == 12
+
+
+def test_the_first_rung_is_where_the_plan_says() -> None:
+    for first in ("retrieval", "popular"):
+        answer = asked(Plan(first=first))
+        assert answer.step == first
+        ran = {stage.name for stage in answer.trace.stages}
+        assert ("merge" in ran) == (first == "retrieval")
+        assert "filter.hide_policy" in ran
+
+
+def test_a_share_of_the_candidates_is_asked_for() -> None:
+    answer = asked(Plan(share=0.02))
+    assert answer.trace.pool is not None
+    assert len(answer.trace.pool) == 10
+    assert answer.step == "full"
+
+
+def test_time_that_runs_out_ends_retrieval_and_spares_the_ranker() -> None:
+    ticks = count()
+    answer = asked(Plan(ends=4.0, timer=lambda: float(next(ticks))))
+    assert answer.step == "retrieval"
+    late = {part for part, why in answer.trace.skipped.items() if why == LATE}
+    assert "step.full" in late
+    assert "generate.two_tower" not in late
+    assert "generate.anything" in late
