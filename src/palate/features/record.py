@@ -129,6 +129,10 @@ class UserState:
         if len(raw) < USER_DTYPE.itemsize:
             raise CorruptStore(f"the record of user {key:016x} is cut short; run `palate rebuild`")
         told = dict(zip(SCALARS, HEAD.unpack_from(raw), strict=True))
+        if told["layout"] != LAYOUT:
+            raise CorruptStore(
+                f"the record of user {key:016x} is of another layout; run `palate rebuild`"
+            )
         counters = np.frombuffer(raw, np.float64, 2 * len(USER_FOLDS), HEAD.size)
         return cls(
             key,
@@ -161,6 +165,8 @@ WIDTHS = {dtype: np.dtype(dtype).itemsize for _, dtype, _ in LISTS}
 def unpack_lists(head: Mapping[str, Any], raw: bytes, who: str) -> dict[str, NDArray[Any]]:
     """Lists behind a head, by name, as views of `raw`."""
     sizes = {name: int(head[name]) for name in ("history", "shown", "seen", "follows")}
+    if min(sizes.values()) < 0:
+        raise CorruptStore(f"the record of {who} is damaged; run `palate rebuild`")
     whole = sum(WIDTHS[dtype] * sizes[of] for _, dtype, of in LISTS)
     if head["layout"] != LAYOUT or USER_DTYPE.itemsize + whole != len(raw):
         raise CorruptStore(f"the record of {who} is of another layout; run `palate rebuild`")

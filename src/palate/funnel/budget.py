@@ -41,6 +41,11 @@ class Plan:
         return max(1, round(self.share * candidates))
 
     @property
+    def left(self) -> float | None:
+        """Seconds that are left for retrieval; None where nobody counts them."""
+        return max(self.ends - self.timer(), 0.0) if self.ends < inf else None
+
+    @property
     def late(self) -> bool:
         """Whether the time for retrieval is over."""
         return self.ends < inf and self.timer() > self.ends

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from palate.funnel.trace import Recorder
 from palate.funnel.types import Candidates, Query
 from palate.index.slots import free, slot
 from palate.jit import kernel
+
+TOO_MANY, FEW = 4, 2_000
+"""What is proposed beyond so many times what was asked for (but always so many) is not read."""
 
 
 async def retrieve(
@@ -26,10 +30,15 @@ async def retrieve(
     far = {i: g for i, g in wanted.items() if getattr(g, "remote", False)}
     tasks = {i: asyncio.create_task(_one(g, query, asked, log)) for i, g in far.items()}
     try:
-        near = {i: await _one(g, query, asked, log) for i, g in wanted.items() if i not in far}
+        near: dict[int, Candidates] = {}
+        with suppress(TimeoutError):  # one that waits for ever is left behind
+            async with asyncio.timeout(log.plan.left):
+                for i in (i for i in wanted if i not in far):
+                    near[i] = await _one(wanted[i], query, asked, log)
         if tasks:
             await asyncio.wait(tasks.values(), timeout=asked.budget.remote_seconds)
         late = {i for i, task in tasks.items() if not task.done()}
+        late |= wanted.keys() - far.keys() - near.keys()
     finally:
         for task in tasks.values():
             task.cancel()
@@ -64,10 +73,15 @@ async def _one(generator: Generator, query: Query, asked: Asked, log: Recorder) 
         log.skip(name, LATE)
         return found
     with log.part(name, forgive=True) as part:
-        found, flaws = cleaned(await generator.generate(query, asked.limit), asked.rows_given)
+        said = await generator.generate(query, asked.limit)
+        most = max(TOO_MANY * asked.limit, FEW)
+        found, flaws = cleaned(said.take(slice(0, most)), asked.rows_given)
+        flaws += max(len(said.rows) - most, 0)
         part.left = len(found)
         if flaws:
-            log.skip(name, f"{flaws} of its entries were unknown, repeated or not a number")
+            log.skip(
+                name, f"{flaws} of its entries were too many, unknown, repeated or not a number"
+            )
     return found
 
 

@@ -21,6 +21,7 @@ API_ONLY = "palate.serving.app:create_from_environment"
 RESPAWN_SECONDS = 0.5
 KILL_SECONDS = 4
 BACKLOG = 1024
+MEMORY = "/dev/shm"  # noqa: S108  made by mkdtemp, for this user alone
 
 
 def serve(home: Path, settings: ServingSettings, target: str = API_ONLY) -> None:
@@ -88,7 +89,9 @@ def check_port(host: str, port: int) -> None:
 def _metrics_folder() -> Iterator[str]:
     """Where workers count side by side; empty at each start, gone at the end."""
     try:
-        folder = tempfile.mkdtemp(prefix="palate-metrics-")
+        # In memory where there is such a folder: a full disk must not end a worker that counts.
+        shared = MEMORY if os.access(MEMORY, os.W_OK) else None
+        folder = tempfile.mkdtemp(prefix="palate-metrics-", dir=shared)
     except OSError as error:
         raise Unavailable(f"no temporary folder for metrics: {error}") from error
     try:

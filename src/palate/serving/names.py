@@ -1,15 +1,20 @@
 """What an item is called: ids and titles by row, remembered within a bound, soon refreshed."""
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from itertools import islice
+from time import perf_counter
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from palate.catalog.protocol import ItemCatalog
+from palate.errors import PalateError
+from palate.serving.observing.allowance import Allowance
 
 MOST_CHANGES = 1_000
+log = logging.getLogger("palate.serving")
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -29,6 +34,7 @@ class Names:
         self._items, self._version, self._most = items, version, most
         self._named: dict[int, Named] = {}
         self._hits = self._misses = 0
+        self._complaints = Allowance(1 / 60, 1)
         self._rows: dict[str, int] = {}
 
     async def warm(self, size: int) -> None:
@@ -44,10 +50,19 @@ class Names:
         missing = [row for row in wanted if row not in known]
         self._hits, self._misses = self._hits + len(known), self._misses + len(missing)
         if missing:
-            found = await asyncio.to_thread(self._read, missing)
+            found = await self._found(missing)
             _keep(self._named, found, self._most)
             known |= found
         return known
+
+    async def _found(self, rows: list[int]) -> dict[int, Named]:
+        """Read names; none, said once a minute, where the catalogue cannot be read."""
+        try:
+            return await asyncio.to_thread(self._read, rows)
+        except PalateError as error:
+            if self._complaints.take(perf_counter()):
+                log.error("items without a name at hand are left out: %s", error.detail)  # noqa: TRY400
+            return {}
 
     def asked(self) -> tuple[int, int]:
         """How many names were at hand and how many were read, since this was asked last."""

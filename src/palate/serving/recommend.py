@@ -90,7 +90,9 @@ class Recommending:
         query, answer = found.query, found.answer
         if answer.step == "full" and not self._cursor.given:
             self._live.kept.note(query, answer)
-        body = await self._body(query, answer)
+        names = await self._names(answer)
+        answer = _named(answer, names)
+        body = self._body(query, answer, names)
         asyncio.get_running_loop().call_soon(self._note, found.visitor, answer, body, query.draw)
         return body
 
@@ -145,11 +147,14 @@ class Recommending:
         context = {f"context.{name}": each for name, each in self._ask.context.items()}
         return {**visitor.values, **context}
 
-    async def _body(self, query: Query, answer: Answer) -> Recommendation:
+    async def _names(self, answer: Answer) -> dict[int, Named]:
+        """Of everything that the answer speaks of."""
         about = {row for reason in answer.reasons for row in reason.rows}
-        rows = answer.slate.rows.tolist()
         seed = [answer.seed_item] if answer.seed_item >= 0 else []
-        names = await self._runtime.names.of(about.union(rows, seed))
+        return await self._runtime.names.of(about.union(answer.slate.rows.tolist(), seed))
+
+    def _body(self, query: Query, answer: Answer, names: dict[int, Named]) -> Recommendation:
+        about = {row for reason in answer.reasons for row in reason.rows}
         total = (perf_counter() - self._started) * 1e3
         anchor = names.get(answer.seed_item)
         return Recommendation(
@@ -242,6 +247,16 @@ def _funnel(live: Live, ask: Ask) -> Funnel:
         known = ", ".join(sorted(live.funnels))
         raise NotFound(f"there is no surface {ask.surface!r}; there are {known}")
     return funnel
+
+
+def _named(answer: Answer, names: dict[int, Named]) -> Answer:
+    """Without what no name is known of: it cannot be told. That is a fault of the catalogue."""
+    rows = answer.slate.rows.tolist()
+    if names.keys() >= set(rows):
+        return answer
+    kept = [at for at, row in enumerate(rows) if row in names]
+    reasons = tuple(answer.reasons[at] for at in kept)
+    return replace(answer, slate=answer.slate.take(np.array(kept, np.intp)), reasons=reasons)
 
 
 def _joined(excluded: Rows, more: Iterable[int]) -> Rows:

@@ -1,22 +1,30 @@
 """Who is asking: the state that events made of them, and their profile's region and age."""
 
+import logging
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from palate.arrays import Rows
 from palate.catalog.columns import ItemColumns
 from palate.catalog.protocol import UserCatalog
 from palate.catalog.user import User, session_key, user_key
 from palate.clock import Clock
+from palate.errors import PalateError
 from palate.features.follows import followed, muted
 from palate.features.online.protocol import OnlineStore
 from palate.features.record import UserState
 from palate.features.segments import profile_code
 from palate.serving.bodies import Ask
+from palate.serving.observing.allowance import Allowance
 from palate.settings import FeatureSettings
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+log = logging.getLogger("palate.serving")
 
 REMEMBERED = 10_000
 SECONDS = 1.0
@@ -70,14 +78,29 @@ class Visitors:
         self._users, self._online, self._settings, self._clock = users, online, settings, clock
         self._traits: OrderedDict[str, tuple[float, Traits]] = OrderedDict()
         self._hits = self._misses = 0
+        self._complaints = Allowance(1 / 60, 1)
 
     def find(self, ask: Ask) -> Visitor:
         """The visitor of a request; `user_id` wins over `session_id`."""
-        traits = self._of(ask.user_id) if ask.user_id else NOBODY
+        traits = self._known(ask, self._of, ask.user_id) if ask.user_id else NOBODY
+        traits = traits or NOBODY
         age = traits.age if ask.age is None else ask.age
         region = ask.region or traits.region
-        state = self._state(ask, traits)
+        state = self._known(ask, self._state, ask, traits) or UserState.nobody(traits.profile)
         return Visitor(who(ask), state, region, age, traits.values, traits.follows)
+
+    def _known(self, ask: Ask, read: Callable[P, T], *of: P.args, **more: P.kwargs) -> T | None:
+        """What a store says of a visitor; None, said once a minute, where it cannot be read.
+
+        Somebody unknown is answered then: of no age and no region but those that the request
+        names, so that nobody sees what they must not.
+        """
+        try:
+            return read(*of, **more)
+        except PalateError as error:
+            if self._complaints.take(self._clock.now()):
+                log.error("visitors are answered as strangers: %s", error.detail)  # noqa: TRY400
+            return None
 
     def asked(self) -> tuple[int, int]:
         """How many profiles were at hand and how many were read, since this was asked last."""

@@ -57,8 +57,13 @@ class LmdbStore:
         return self.users([key])[0]
 
     def users(self, keys: Sequence[int]) -> list[bytes | None]:
-        with self._shared.env.begin(self._shared.tables["users"]) as view:
-            return [view.get(_key(key)) for key in keys]
+        try:
+            with self._shared.env.begin(self._shared.tables["users"]) as view:
+                return [view.get(_key(key)) for key in keys]
+        except lmdb.Error as error:
+            raise CorruptStore(
+                f"{self._path} cannot be read ({error}); run `palate rebuild`"
+            ) from error
 
     def scan(self, table: StateTable) -> Iterator[tuple[int, bytes]]:
         with self._shared.env.begin(self._shared.tables[table]) as view, view.cursor() as cursor:
