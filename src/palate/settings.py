@@ -155,7 +155,7 @@ class AttributionSettings(Part, frozen=True):
     counts though it claims to have been before."""
     every_seconds: Annotated[float, msgspec.Meta(gt=0)] = 30.0
     """`palate up`: how often what is new in the log is joined."""
-    part_rows: Annotated[int, msgspec.Meta(ge=100, le=5_000_000)] = 100_000
+    part_rows: Annotated[int, msgspec.Meta(ge=100, le=5_000_000)] = 50_000
     """Rows of one Parquet file, and the most that are in memory at once."""
     features_share: Share = 1.0
     """Share of pages whose ranker features are kept for their rows."""

@@ -6,6 +6,7 @@ from palate.catalog.columns import ItemColumns
 from palate.catalog.user import session_key, user_key
 from palate.events.kinds import Kind
 from palate.features.record import UserState
+from palate.stores import attributor, open_sources
 from palate.streaming.replay import Replay
 
 ANNA = {"user_id": "anna", "country": "DE", "birth_year": 1990}
@@ -72,6 +73,26 @@ def test_a_page_that_was_just_shown_is_forgotten_too(site: SmallSite) -> None:
     site.worker.drain()
     site.settle()
     assert site.logged(user_id="u0") == []
+
+
+def test_rows_of_the_offline_store_lose_the_name_too(site: SmallSite) -> None:
+    site.slate("home", user_id="u0")
+    site.slate("home", session_id="s0")
+    site.send({"kind": "like", "user_id": "u0", "session_id": "s0", "item_id": "drama-1"})
+    site.settle()
+    with open_sources(site.settings) as sources:
+        site.clock.time += 10
+        joins = attributor(sources, site.clock)
+        joins.step()
+        store = joins.store
+        before = store.scan(store.held().of("shown")).collect()["user"].unique().to_list()
+        assert {user_key("u0"), session_key("s0")} <= set(before)
+        assert site.client.delete("/v1/users/u0").status_code == 204
+        joins.step()
+        for table, columns in (("shown", ["user"]), ("acts", ["user", "session"])):
+            rows = store.scan(store.held().of(table)).collect()
+            held = {key for column in columns for key in rows[column].to_list()}
+            assert not {user_key("u0"), session_key("s0")} & held
 
 
 def test_somebody_who_comes_back_at_once_begins_anew_under_their_name(site: SmallSite) -> None:

@@ -70,7 +70,8 @@ def joined(
 ) -> pl.DataFrame:
     """`rows` of the table `shown` with the outcomes that `acts` tell.
 
-    `others` are rows shown about the same time, those of `rows` among them or not.
+    `others` are rows shown about the same time, those of `rows` among them or not. In the order of
+    log position and place.
     """
     columns = outcome_columns()
     bare = rows.drop([name for name in columns if name in rows.columns]).with_row_index("row")
@@ -86,7 +87,8 @@ def joined(
     out = out.join(_summed(pairs), on="row", how="left", maintain_order="left")
     nothing = [pl.col(name).fill_null(value=False) for name in ("taken", "positive", "negative")]
     made = out.with_columns(pl.col("acts").fill_null(0), *nothing).drop("row")
-    return made.collect(engine="streaming").select(rows.columns).sort("log_position", "place")
+    whole = made.collect(engine="streaming").select(rows.columns)
+    return whole.sort("log_position", "place", maintain_order=True)
 
 
 _SHOWING = ("log_position", "received", "time", "user", "item_id", "recommendation_id")

@@ -28,6 +28,7 @@ SOON, GROWTH = 60.0, 4.0
 """A part is joined again when it is so many times as old as at the last join."""
 FAN = 8
 """So many small neighbours become one part."""
+ORDER = ("log_position", "place")
 NEEDED = ("log_position", "received", "time", "user", "item_id", "recommendation_id")
 
 
@@ -144,11 +145,13 @@ class Attributor:
     def _join(self, part: Part, now: float) -> int:
         """Look up what came of a part; how many rows are finished by it."""
         held, finished = self.store.held(), self._over(part, now)
-        rows = self.store.scan([part]).collect()
+        rows = self.store.scan([part]).collect().sort(ORDER, maintain_order=True)
+        features = rows.select(name for name in rows.columns if name.startswith(FEATURE))
+        rows = rows.drop(features.columns)  # nothing happens to them, and they are most of it
         acts = _near(held.of("acts"), part, self.windows.span / SECOND)
         others = _near(held.of("shown"), part, self.windows.span / SECOND)
         told = joined(rows, self._needed(others), self._acts(acts, rows), self.windows)
-        told = told.with_columns(pl.lit(finished).alias("finished"))
+        told = told.with_columns(pl.lit(finished).alias("finished")).hstack(features)
         after = msgspec.structs.replace(part, joined=now - SETTLE, finished=finished)
         self.store.land(Landing(held.position, [(after, told)]))
         return len(told) if finished else 0
