@@ -1,11 +1,14 @@
 """Both indexes keep the contract; the choice between them goes by size."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from palate.index.exact import ExactIndex, best
 from palate.index.faiss import FaissIndex
-from palate.index.opening import build_index, open_index
+from palate.index.opening import build_index, open_index, tuned
+from palate.index.recall import nearest, recall
 from palate.testing.index import DIM, Build, IndexContract, Reopen, vectors_of
 
 
@@ -51,3 +54,32 @@ def test_the_cut_keeps_the_first_rows_among_equals() -> None:
 def test_an_empty_index_finds_nothing() -> None:
     index = ExactIndex(np.empty(0, np.int32), np.empty((0, DIM), np.float32))
     assert len(index.search(vectors_of(1)[0], 5)[0]) == 0
+
+
+def test_an_index_is_widened_until_it_finds_enough(tmp_path: Path) -> None:
+    dice = np.random.Generator(np.random.PCG64(0))
+    vectors = dice.normal(size=(30_000, DIM)).astype(np.float32)  # the worst case: no clusters
+    rows, asked = np.arange(30_000, dtype=np.int32), vectors_of(20)
+    index = build_index(rows, vectors)
+    assert isinstance(index, FaissIndex)
+    before, truth = index.probes, nearest(rows, vectors, asked, 500)
+    assert recall(index, asked, truth) < 0.9
+    done = tuned(index, rows, vectors, asked, 0.9)
+    assert done.recall >= 0.9
+    assert done.probes == index.probes > before
+    index.save(tmp_path)
+    assert recall(open_index(tmp_path, rows, vectors), asked, truth) == done.recall
+
+
+def test_what_looks_at_everything_misses_nothing() -> None:
+    vectors, rows = vectors_of(300), np.arange(300, dtype=np.int32)
+    assert tuned(ExactIndex(rows, vectors), rows, vectors, vectors_of(5), 0.95) == (1.0, 0)
+
+
+def test_the_truth_is_found_in_parts_as_it_is_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors, rows = vectors_of(900), np.arange(900, dtype=np.int32) * 3
+    asked = vectors_of(4, seed=9)
+    whole = [rows[np.argsort(-(vectors @ each), kind="stable")[:50]] for each in asked]
+    monkeypatch.setattr("palate.index.recall.CHUNK", 400)
+    for mine, theirs in zip(nearest(rows, vectors, asked, 50), whole, strict=True):
+        assert set(mine.tolist()) == set(theirs.tolist())

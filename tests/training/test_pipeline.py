@@ -112,6 +112,7 @@ def test_the_manifest_says_where_it_comes_from(trained: Trained) -> None:
     parts = ["two_tower", "linear", "ials", "together", "ranker"]
     assert [v.part for v in manifest.verdicts] == parts
     assert any("reconstructed" in note for note in manifest.notes)
+    assert manifest.metrics["index/recall@500"] == 1.0  # so few are looked at one by one
     assert manifest.settings["training"]["seed"] == 1
     assert set(manifest.seconds) >= {"read", "tower", "rows", "ranker", "refit"}
     assert (release.ranker is not None) == manifest.verdicts[-1].shipped

@@ -15,7 +15,7 @@ from palate.index.exact import best
 
 FILE = "index.faiss"
 PROBES = 32
-"""Clusters looked at; with 4·√n clusters this reaches recall ≥ 0.95 on learnt vectors."""
+"""Clusters looked at to begin with; `opening.tuned` goes on from there."""
 ROUNDS = 10
 """Of k-means: more change the recall in the third place, and take as long again."""
 SAMPLE = 200_000
@@ -42,6 +42,18 @@ class FaissIndex:
         index.add_with_ids(np.ascontiguousarray(vectors), rows.astype(np.int64))
         index.nprobe = min(PROBES, clusters)
         return cls(index)
+
+    @property
+    def probes(self) -> int:
+        """Clusters that a search looks at."""
+        return int(self._index.nprobe)
+
+    def widen(self) -> bool:
+        """Look at twice as many clusters from now on; False where all are looked at already."""
+        if self._index.nprobe >= self._index.nlist:
+            return False
+        self._index.nprobe = min(2 * self.probes, self._index.nlist)
+        return True
 
     @classmethod
     def open(cls, folder: Path) -> Self:

@@ -24,7 +24,7 @@ from palate.events.kinds import Signal
 from palate.features.record import UserState
 from palate.index.exact import SOON, best
 from palate.index.growing import GrowingIndex
-from palate.index.opening import build_index, open_index
+from palate.index.opening import Tuned, build_index, open_index, tuned
 from palate.index.protocol import Index
 from palate.jit import ahead, kernel
 from palate.models.fold_in import Background
@@ -70,6 +70,15 @@ class ItemTable(NamedTuple):
     """(64, dim): W."""
     categories: Floats
     """(categories, dim)."""
+
+
+class Tune(NamedTuple):
+    """What an index is tuned for."""
+
+    asked: Floats
+    """(n, dim): vectors of visitors."""
+    wanted: float
+    """Share of the true candidates that it has to find."""
 
 
 def outcome_codes(signals: NDArray[np.uint8]) -> NDArray[np.int64]:
@@ -263,9 +272,15 @@ def content_vectors(content: Floats, categories: NDArray[np.int64], table: ItemT
     return both
 
 
-def save_table(folder: Path, facts: TowerFacts, table: ItemTable, seed: int = 0) -> None:
-    """Write everything but the user tower, and build the index."""
+def save_table(
+    folder: Path, facts: TowerFacts, table: ItemTable, seed: int = 0, tune: Tune | None = None
+) -> Tuned | None:
+    """Write everything but the user tower, and build the index; with `tune`, how well it does."""
     (folder / "tower.json").write_bytes(msgspec.json.encode(facts))
     write_table(folder, table)
     rows = np.flatnonzero(table.known).astype(np.int32)
-    build_index(rows, table.vectors[rows], seed).save(folder)
+    vectors = table.vectors[rows]
+    index = build_index(rows, vectors, seed)
+    done = tuned(index, rows, vectors, tune.asked, tune.wanted) if tune else None
+    index.save(folder)
+    return done

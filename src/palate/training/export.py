@@ -8,15 +8,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from palate.models.two_tower import ITEM_NETWORK, TowerFacts, save_table
+from palate.index.opening import Tuned
+from palate.models.two_tower import ITEM_NETWORK, TowerFacts, Tune, save_table
 from palate.training.towers import ContentPath, ItemTower, LastStep, UserTower, WholePast
 from palate.training.two_tower import Towers
 
 OPSET = 17
 
 
-def export_tower(folder: Path, towers: Towers, names: tuple[str, ...], seed: int) -> None:
-    """Write both towers into `folder`, index included; `names` are the categories by code."""
+ASKED = 200
+"""Visitors' vectors that the index is tuned for."""
+
+
+def export_tower(
+    folder: Path, towers: Towers, names: tuple[str, ...], seed: int, wanted: float = 0.0
+) -> Tuned | None:
+    """Write both towers into `folder`, index included; `names` are the categories by code.
+
+    The index is tuned until it finds a share `wanted` of the truth for vectors of real visitors;
+    returns how well it does, None where the towers bring no such vectors.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     tower = towers.items
     known = (tower.counts > 0) | (tower.content != 0).any(dim=1).numpy()
@@ -27,11 +38,16 @@ def export_tower(folder: Path, towers: Towers, names: tuple[str, ...], seed: int
         categories=names,
         share=towers.share,
     )
-    save_table(folder, facts, table, seed)
+    tune, background = None, towers.background
+    if background is not None:
+        some = background.users[:: -(-len(background.users) // ASKED)]
+        tune = Tune(some.astype(np.float32), wanted)
+    done = save_table(folder, facts, table, seed, tune)
     write_user(folder / "user.onnx", towers.users, facts.dim)
     write_item(folder / ITEM_NETWORK, tower)
-    if towers.background is not None:
-        towers.background.save(folder)
+    if background is not None:
+        background.save(folder)
+    return done
 
 
 def write_item(file: Path, tower: ItemTower) -> None:

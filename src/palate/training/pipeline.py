@@ -216,8 +216,12 @@ class _Run:
         refit = data, known, self.settings, self.progress, self.checkpoints
         towers = refit_tower(tower.towers, *refit)
         names = tuple(known.category_names())
-        export_tower(staging / TOWER, towers, names, self.settings.seed)
-        return ranker
+        wanted = self.stores.settings.retrieval.index_recall
+        done = export_tower(staging / TOWER, towers, names, self.settings.seed, wanted)
+        if done is None:
+            return ranker
+        found = {"index/recall@500": done.recall, "index/probes": float(done.probes)}
+        return replace(ranker, metrics={**ranker.metrics, **found})
 
     def _manifest(
         self, data: Dataset, solved: Solved, tower: TowerOutcome, ranker: RankerOutcome
