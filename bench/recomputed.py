@@ -131,12 +131,13 @@ def shortlisted(funnel: Funnel, query: Query, pool: Pool, rows: Sequence[int]) -
     size = max(funnel.shortlist, 3 * query.size)
     kept, rest = list(range(min(size, len(rows)))), list(range(size, len(rows)))
     explores = [getattr(each, "explores", False) for each in funnel.generators]
-    proposed = {
-        row
-        for row, ranks in zip(pool.rows.tolist(), pool.ranks.tolist(), strict=True)
-        if any(rank > 0 and yes for rank, yes in zip(ranks, explores, strict=True))
-    }
-    kept += [at for at in rest if rows[at] in proposed][: funnel.reserve]
+    first = {}
+    for row, ranks in zip(pool.rows.tolist(), pool.ranks.tolist(), strict=True):
+        known = [rank for rank, yes in zip(ranks, explores, strict=True) if yes and rank > 0]
+        if known:
+            first[row] = min(known)
+    unsure = sorted((at for at in rest if rows[at] in first), key=lambda at: first[rows[at]])
+    kept += sorted(unsure[: funnel.reserve])
     return kept + ([at for at in rest if at not in kept] if funnel.deep else [])
 
 
