@@ -24,7 +24,7 @@ from typing import Any, Self
 
 import numpy as np
 from lawbook.cases import Case, Law, Wish, case
-from lawbook.oracle import Oracle, page_problems, tail_problems
+from lawbook.oracle import Oracle, Page, page_problems, tail_problems
 from lawbook.world import NOW, settled, world
 
 from funnel import machine
@@ -180,7 +180,9 @@ async def _asked(
             tally.note(problem.partition(":")[0], _told(laws, wish, f"page {page + 1}: {problem}"))
         if not page and answer.step == "full":
             runtime.live.kept.note(query, answer)
-            for problem in page_problems(oracle, laws, wish, rows, answer.slate.relaxed):
+            lot = answer.slate.explore is not None and bool(answer.slate.explore.any())
+            first = Page(rows, answer.slate.relaxed, lot)
+            for problem in page_problems(oracle, laws, wish, first):
                 tally.note(problem.partition(" ")[0], _told(laws, wish, f"{problem}; {rows}"))
         if page and answer.step == "full":
             for problem in tail_problems(oracle, laws, wish, (before, rows), answer.slate.relaxed):

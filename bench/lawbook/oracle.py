@@ -98,10 +98,24 @@ class Oracle:
         return {item for item, time in taken.items() if time > since} | refused
 
 
-def page_problems(
-    oracle: Oracle, laws: Sequence[Law], wish: Wish, page: list[int], relaxed: Mapping[str, int]
-) -> Iterator[str]:
-    """What a first page of the whole funnel does not keep to."""
+@dataclass(frozen=True)
+class Page:
+    """A first page of the whole funnel."""
+
+    items: list[int]
+    relaxed: Mapping[str, int]
+    """Rules that are said to have given way."""
+    explored: bool
+    """Something on it was drawn by lot, after the rest was composed."""
+
+
+def page_problems(oracle: Oracle, laws: Sequence[Law], wish: Wish, told: Page) -> Iterator[str]:
+    """What the page does not keep to.
+
+    A limit gives way while the page is composed; what is drawn afterwards keeps within the limits,
+    but may take away the reason for which one gave way. So that is judged without draws only.
+    """
+    page, relaxed = told.items, told.relaxed
     placing = [law for law in laws if law.document["kind"] in {"pin", "promote"}]
     limits = [law for law in laws if law.document["kind"] == "at_most"]
     demands = [law for law in laws if law.document["kind"] == "at_least"]
@@ -111,7 +125,7 @@ def page_problems(
     for law in limits:
         yield from _limited(oracle, law, wish, page, relaxed)
     known = wish.surface == "home" and len(eligible) <= FEW and not placing
-    if known and len(limits) == 1 and not demands:
+    if known and len(limits) == 1 and not demands and not told.explored:
         yield from _needlessly(oracle, limits[0], wish, page, eligible)
     if known and len(demands) == 1 and not limits:
         yield from _owing(oracle, demands[0], wish, page, eligible)

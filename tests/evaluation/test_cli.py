@@ -1,6 +1,7 @@
 """The two commands, run as a person or a program runs them."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -68,6 +69,25 @@ def test_evaluate_refuses_a_model_that_there_is_not_in_one_line(site: Path) -> N
     assert done.returncode == 2
     assert "no model 'magic'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_ledger_accounts_for_everything_that_was_taken_later(site: Path) -> None:
+    done = palate("ledger", "--site", str(site), "--no-train", "--split", "loo", "--json")
+    assert done.returncode == 0, done.stderr
+    books = json.loads(done.stdout)
+    assert books["requests"] == books["relevant"] > 0
+    assert books["shown"] == books["stages"][-1]["left"]
+    assert math.prod(line["kept"] for line in books["stages"]) == pytest.approx(books["recall"])
+    assert books["stages"][-1]["ceiling"] == books["recall"] > 0
+    assert {"covisit", "anything"} <= {each["name"] for each in books["generators"]}
+    assert books["command"].endswith("--limit 20 --no-train")
+
+
+def test_ledger_shows_people_tables(site: Path) -> None:
+    done = palate("ledger", "--site", str(site), "--no-train", "--split", "loo", "--limit", "3")
+    assert done.returncode == 0, done.stderr
+    assert "what each stage kept" in done.stdout
+    assert "items taken later" in done.stdout
 
 
 def test_bench_lists_the_repositorys_programs_and_runs_one_with_its_options(

@@ -1,7 +1,7 @@
 """Measure how good the recommendations are: the whole funnel beside its parts and baselines."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -80,7 +80,8 @@ def main(  # noqa: PLR0913, PLR0917  the command's options
     Example: **palate evaluate --split time --json > quality.json**
     """
     wanted = tuple(name.strip() for name in models.split(",") if name.strip())
-    command = _command(split, site, ["--users", users, "--models", models, "--seed", seed], train)
+    said = {"--users": users, "--models": models, "--seed": seed}
+    command = command_of("evaluate", split, site, said, train=train)
     wish = Wish(split.value, users, wanted, seed, command)
     stores = open_stores(settings_of(site))
     try:
@@ -116,11 +117,11 @@ def trained(stores: Stores, progress: Progress) -> Stores:
     return with_release(stores, current_release(stores.settings))
 
 
-def _command(cut: Cut, site: Path, rest: Sequence[object], train: bool) -> str:  # noqa: FBT001
+def command_of(name: str, cut: Cut, site: Path, rest: Mapping[str, object], *, train: bool) -> str:
     """How to run this again; options that say nothing are left out."""
-    words = ["palate", "evaluate", "--split", cut.value, "--site", str(site)]
-    for name, value in zip(rest[::2], rest[1::2], strict=True):
-        words += [str(name), str(value)] if value else []
+    words = ["palate", name, "--split", cut.value, "--site", str(site)]
+    for option, value in rest.items():
+        words += [option, str(value)] if value else []
     return shlex.join(words + ([] if train else ["--no-train"]))
 
 

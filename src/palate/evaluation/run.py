@@ -100,7 +100,7 @@ def answers(
         progress("fold the past", 1.0)
         space = space.learnt(learn(space.stores, progress))
         models = _models(space, funnel_of, batch, cut, wish)
-        cases = _drawn(cut, wish)
+        cases = drawn(cut, wish)
         lists = asyncio.run(_asked(models, space, cases, wish.seed, progress))
         bench = Bench(cases, space.world(batch, cut), wish.seed)
         return Answers(lists, bench, _counts(batch, cut, bench))
@@ -118,7 +118,8 @@ def _models(
     return Models(everything.funnel, everything.fusion, counts, frozenset(wish.models))
 
 
-def _drawn(cut: Split, wish: Wish) -> Sequence[Case]:
+def drawn(cut: Split, wish: Wish) -> Sequence[Case]:
+    """The cases that are asked: all, or as many as are wished for."""
     if not 0 < wish.users < len(cut.cases):
         return cut.cases
     dice = np.random.Generator(np.random.PCG64(wish.seed))

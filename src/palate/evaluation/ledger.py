@@ -1,0 +1,118 @@
+"""The funnel's books on held-out time: where what people took later was lost."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+
+from palate.catalog.fields import rfc3339
+from palate.errors import BadInput
+from palate.evaluation.as_of import read_all
+from palate.evaluation.report import Value
+from palate.evaluation.run import FunnelOf, Learn, Progress, Wish, drawn
+from palate.evaluation.split import Case, split
+from palate.evaluation.workspace import Workspace
+from palate.events.batch import EventBatch
+from palate.funnel.engine import Funnel
+from palate.funnel.ledger import Ledger
+from palate.stores import Stores
+
+MOST = 500
+"""Longest page that the books are kept for."""
+
+
+class Books(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of `palate ledger`; encodes to its JSON."""
+
+    protocol: str
+    data: Mapping[str, Value]
+    limit: int
+    """Length of the page."""
+    requests: int
+    relevant: int
+    """Items that were taken later, over all requests."""
+    shown: int
+    recall: float
+    stages: tuple[dict[str, Any], ...]
+    """In order: `stage`, `lost`, `left`, `kept` (of what came in), `ceiling` (of all), `parts`."""
+    generators: tuple[dict[str, Any], ...]
+    """`name`, and as shares of what was relevant `found`, `alone`, `marginal`."""
+    rules: tuple[dict[str, Any], ...]
+    """`name`, and in items `lost`, `won`."""
+    command: str
+
+
+def books(
+    site: Stores, wish: Wish, limit: int, funnel_of: FunnelOf, learn: Learn, progress: Progress
+) -> Books:
+    """Ask Home for everybody as of the split, and see what became of what they took later.
+
+    The site itself is only read. Raises BadInput where the log is too small to be split.
+    """
+    if not 1 <= limit <= MOST:
+        raise BadInput(f"--limit {limit} is not between 1 and {MOST}")
+    entries = read_all(site.log, partial(progress, "read the log"))
+    batch = EventBatch.encode(entries, lambda ids: site.items.rows(ids, create=False))
+    cut = split(batch, wish.protocol)
+    with TemporaryDirectory(prefix="palate-ledger-") as folder:
+        progress("fold the past", 0.0)
+        space = Workspace.build(site, entries, batch, cut, Path(folder))
+        progress("fold the past", 1.0)
+        space = space.learnt(learn(space.stores, progress))
+        cases = drawn(cut, wish)
+        asking = _kept(funnel_of(space.stores), space, cases, limit, progress)
+        found = asyncio.run(asking)
+    return told(found, wish, limit, {"events": len(entries), "t1": rfc3339(cut.moment)})
+
+
+async def _kept(
+    funnel: Funnel, space: Workspace, cases: Sequence[Case], limit: int, progress: Progress
+) -> Ledger:
+    kept = Ledger()
+    for done, case in enumerate(cases, start=1):
+        query = replace(space.query(case, 0), size=limit)
+        answer = await funnel.answer(query)
+        kept.add(Ledger.of(funnel, query, case.relevant.tolist(), answer))
+        progress("ask", done / len(cases))
+    return kept
+
+
+def told(kept: Ledger, wish: Wish, limit: int, data: Mapping[str, Value]) -> Books:
+    """The books for programs and for people."""
+    whole = max(kept.relevant, 1)
+    return Books(
+        protocol=wish.protocol,
+        data=data,
+        limit=limit,
+        requests=kept.requests,
+        relevant=kept.relevant,
+        shown=kept.shown,
+        recall=float(kept.recall),
+        stages=tuple(
+            {
+                "stage": line.stage,
+                "lost": line.lost,
+                "left": line.left,
+                "kept": float(line.kept),
+                "ceiling": line.left / whole,
+                "parts": dict(line.parts),
+            }
+            for line in kept.lines()
+        ),
+        generators=tuple(
+            {
+                "name": each.name,
+                "found": each.found / whole,
+                "alone": each.alone / whole,
+                "marginal": each.marginal / whole,
+            }
+            for each in kept.givers()
+        ),
+        rules=tuple({"name": name, "lost": lost, "won": won} for name, lost, won in kept.rules()),
+        command=wish.command,
+    )
