@@ -12,7 +12,7 @@ from pathlib import Path
 from time import perf_counter, sleep
 
 import httpx
-from load.server import _tree
+from load.server import tree
 
 STARTING, ENDING = 600.0, 30.0
 OK = 200
@@ -35,10 +35,10 @@ class Up:
     def role(self, name: str) -> list[int]:
         """Processes of one role: the command's own, and what it started."""
         found = []
-        for pid in _tree(self.process.pid):
+        for pid in tree(self.process.pid):
             words = command_of(pid)
             if "palate.cli" in words and name in words[words.index("palate.cli") :][:2]:
-                found += _tree(pid)
+                found += tree(pid)
         return sorted(set(found))
 
     def wait(self, *, folded: bool = True) -> float:
@@ -62,7 +62,7 @@ class Up:
 
     def kill(self) -> None:
         """`kill -9`; its roles go with it."""
-        below = _tree(self.process.pid)
+        below = tree(self.process.pid)
         self.process.kill()
         self.process.wait()
         until = perf_counter() + ENDING

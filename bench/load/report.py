@@ -37,10 +37,14 @@ def write(told: Mapping[str, Any]) -> None:
     """Store the numbers, draw them, and lay them into the page between its markers."""
     STORE.write_bytes(msgspec.json.format(msgspec.json.encode(told), indent=1) + b"\n")
     PICTURE.write_text(chart(told["runs"]), "utf-8")
-    page = PAGE.read_text("utf-8")
-    head, _, rest = page.partition(BEGIN)
-    tail = rest.partition(END)[2]
-    PAGE.write_text(f"{head}{BEGIN}\n\n{section(told['runs'])}\n{END}{tail}", "utf-8")
+    lay(PAGE, BEGIN, END, section(told["runs"]))
+
+
+def lay(page: Path, begin: str, end: str, text: str) -> None:
+    """Put text into a page, between two marks."""
+    head, _, rest = page.read_text("utf-8").partition(begin)
+    tail = rest.partition(end)[2]
+    page.write_text(f"{head}{begin}\n\n{text.strip()}\n\n{end}{tail}", "utf-8")
 
 
 def told_runs(told: Mapping[str, Any]) -> str:

@@ -27,7 +27,7 @@ class Server(NamedTuple):
     @property
     def workers(self) -> list[int]:
         """Processes that answer."""
-        return [each for each in _tree(self.process.pid) if _serves(each)]
+        return [each for each in tree(self.process.pid) if _serves(each)]
 
 
 @contextmanager
@@ -100,7 +100,8 @@ def megabytes(pid: int) -> dict[str, float]:
     }
 
 
-def _tree(pid: int) -> list[int]:
+def tree(pid: int) -> list[int]:
+    """A process and all that it started."""
     found = [pid]
     for each in found:
         for task in Path(f"/proc/{each}/task").glob("*/children"):

@@ -43,6 +43,9 @@ def build(settings: Settings, items: int, users: int, now: float) -> None:
         fill_columns(stores.columns, items, dice, now, version=items)
         stores.states.grow(items)
         fill_states(stores.states, items, dice, now)
+        stores.states.stamp(
+            position=0
+        )  # as the online store has it, or a stream worker would doubt it
         stores.covisit._grow(items)  # noqa: SLF001  a fold grows it by itself
         fill_covisit(stores.covisit, items, dice)
         stores.boards.build(stores.states, stores.columns, now)

@@ -1,8 +1,12 @@
 """A plan leaves out what may be left out, and nothing that may not."""
 
+import asyncio
+from dataclasses import dataclass, replace
 from itertools import count
+from time import perf_counter
 
 from palate.funnel.budget import LATE, UNFIT, Plan
+from palate.funnel.types import Candidates, Query, Reason
 from palate.surfaces import funnel
 from palate.testing.tiny import tiny_stores, tiny_world, waited
 
@@ -46,3 +50,19 @@ def test_time_that_runs_out_ends_retrieval_and_spares_the_ranker() -> None:
     assert "step.full" in late
     assert "generate.two_tower" not in late
     assert "generate.anything" in late
+
+
+def test_a_generator_that_waits_for_ever_leaves_time_for_the_others() -> None:
+    @dataclass(frozen=True)
+    class Waits:
+        async def generate(self, query: Query, limit: int) -> Candidates:
+            await asyncio.sleep(3_600)
+            return Candidates.none()
+
+        def explain(self, query: Query, row: int) -> Reason:
+            raise RuntimeError("never asked")
+
+    slow = replace(HOME, generators=(Waits(), *HOME.generators))
+    answer = waited(slow.answer(tiny_world().query("u1", size=12), Plan(ends=perf_counter() + 2.0)))
+    assert answer.trace.skipped["generate.waits"] == LATE
+    assert len(answer.slate) == 12

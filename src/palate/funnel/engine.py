@@ -242,7 +242,9 @@ class Funnel:
     def _answered(self, step: Step, query: Query, slate: Slate, log: Recorder) -> Answer:
         with log.part("reasons", len(slate)) as part:
             pool = log.trace.pool if step in {"full", "retrieval"} else None
-            reasons = reasons_for(self.generators, self.credit, query, pool, slate)
+            reasons = reasons_for(
+                self.generators, self.credit, query, pool, slate, log.trace.skipped
+            )
             part.left = len(reasons)
         log.shown(slate.rows, ranked=step == "full")
         return Answer(slate, reasons, step, log.trace, query.seed_item)

@@ -19,6 +19,7 @@ def reasons_for(
     query: Query,
     pool: Pool | None,
     slate: Slate,
+    failed: dict[str, str] | None = None,
 ) -> tuple[Reason, ...]:
     """One reason per entry.
 
@@ -32,8 +33,9 @@ def reasons_for(
     weights = weights_of(pool.generators, credit)
     givers = _givers(pool.rows, pool.ranks, slate.rows, weights).tolist()
     explored = slate.explore if slate.explore is not None else np.zeros(len(slate), np.bool_)
+    told = {} if failed is None else failed
     return tuple(
-        slate.marks.get(row) or _reason(generators[giver], query, row, explored=lot)
+        slate.marks.get(row) or _reason(generators[giver], query, row, told, explored=lot)
         for row, giver, lot in zip(slate.rows.tolist(), givers, explored.tolist(), strict=True)
     )
 
@@ -59,12 +61,15 @@ def _givers(
     return givers
 
 
-def _reason(generator: Generator, query: Query, row: int, *, explored: bool) -> Reason:
+def _reason(
+    generator: Generator, query: Query, row: int, failed: dict[str, str], *, explored: bool
+) -> Reason:
     name = name_of(generator)
     if explored:
         return Reason("explore", generator=name)
     try:
         return generator.explain(query, row).by(name)
-    except Exception:
-        log.warning("%s cannot explain item row %d", name, row, exc_info=True)
+    except Exception as error:
+        log.debug("%s cannot explain item row %d", name, row, exc_info=True)
+        failed[f"explain.{name}"] = f"{type(error).__name__}: {error}"
         return Reason("popular", generator=name)

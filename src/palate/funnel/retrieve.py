@@ -31,9 +31,9 @@ async def retrieve(
     tasks = {i: asyncio.create_task(_one(g, query, asked, log)) for i, g in far.items()}
     try:
         near: dict[int, Candidates] = {}
-        with suppress(TimeoutError):  # one that waits for ever is left behind
-            async with asyncio.timeout(log.plan.left):
-                for i in (i for i in wanted if i not in far):
+        for i in (i for i in wanted if i not in far):
+            with suppress(TimeoutError):  # one that waits for ever is left behind
+                async with asyncio.timeout(_patience(log.plan.left)):
                     near[i] = await _one(wanted[i], query, asked, log)
         if tasks:
             await asyncio.wait(tasks.values(), timeout=asked.budget.remote_seconds)
@@ -46,6 +46,11 @@ async def retrieve(
         log.skip(f"generate.{name_of(generators[i])}", LATE)
     found = near | {i: task.result() for i, task in tasks.items() if i not in late}
     return [found.get(i) or Candidates.none() for i in range(len(generators))]
+
+
+def _patience(left: float | None) -> float | None:
+    """Seconds that one local generator may wait: half of what there is, for others come too."""
+    return None if left is None else left / 2
 
 
 def _fits(generator: Generator, log: Recorder) -> bool:

@@ -9,10 +9,12 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
+from time import perf_counter
 
 from palate.clock import Clock
 from palate.errors import PalateError
 from palate.features.record import UserState
+from palate.funnel.budget import LATE, Plan
 from palate.funnel.engine import Funnel
 from palate.funnel.kept import KeptSlates
 from palate.funnel.types import Query
@@ -23,6 +25,9 @@ from palate.stores import Stores, refresh, with_release
 from palate.surfaces import funnels
 
 WARM_SIZE, WARM_USERS = 20, 3
+WARM_SECONDS = 10.0
+"""A surface whose generators take longer is not waited for: one that hangs must not keep a worker
+from its work."""
 RETRY = 300.0
 """Seconds until a refused release is tried again; at once where it is promoted again."""
 log = logging.getLogger("palate.serving")
@@ -162,7 +167,11 @@ async def warm(live: Live, clock: Clock) -> int:
     for surface, funnel in live.funnels.items():
         for visitor in (UserState.nobody(), *users):
             query = Query(surface, visitor, WARM_SIZE, clock.now(), clock.draw())
-            await funnel.answer(query)
+            answer = await funnel.answer(query, Plan(ends=perf_counter() + WARM_SECONDS))
+            if LATE in answer.trace.skipped.values():
+                late = [name for name, why in answer.trace.skipped.items() if why == LATE]
+                log.warning("warming up %s was given up: %s took too long", surface, late[0])
+                break
     return len(users)
 
 

@@ -7,7 +7,7 @@ page that it changed. Where not everything fits, parts come in by what they brin
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from palate.funnel.budget import UNFIT, Plan
+from palate.funnel.budget import LATE, UNFIT, Plan
 from palate.funnel.engine import Funnel, stays
 from palate.funnel.stages import name_of
 from palate.funnel.types import Answer, Step
@@ -18,6 +18,10 @@ AGAIN = 0.99
 """A part that was left out is taken to be so much cheaper each time, until it is tried again."""
 BESIDE = ("rule.", "generate.")
 RANKED = ("features", "rank")
+UNUSUAL = 4.0
+"""How many times the mean counts as much as anything: a process that stood still tells nothing."""
+HANGS = 1_000.0
+"""What a part that had to be left behind is taken to cost, so that it is not waited for soon."""
 LOWER: frozenset[Step] = frozenset({"last_slate", "popular", "static"})
 MOST = 2_000
 """Means that are kept; a site has some hundreds."""
@@ -72,9 +76,12 @@ class Costs:
                 self._mean(self._cost, (surface, stage.name), stage.milliseconds)
                 counted += stage.milliseconds
         self._mean(self._cost, (surface, "base"), max(whole - counted, 0.0))
+        ran = {stage.name for stage in answer.trace.stages}
         for name, why in answer.trace.skipped.items():
             if why == UNFIT and (surface, name) in self._cost:
                 self._cost[surface, name] *= AGAIN
+            if why == LATE and name in ran:
+                self._cost[surface, name] = HANGS
         self._credit(surface, answer)
 
     def _credit(self, surface: str, answer: Answer) -> None:
@@ -100,7 +107,8 @@ class Costs:
     def _mean(self, held: dict[tuple[str, str], float], place: tuple[str, str], new: float) -> None:
         if place not in held and len(held) >= MOST:
             held.pop(next(iter(held)))
-        held[place] = held.get(place, new) * (1.0 - FADE) + FADE * new
+        mean = held.get(place, new)
+        held[place] = mean + FADE * (min(new, UNUSUAL * mean + 1.0) - mean)
 
 
 def _beyond(parts: list[Part], spare: float) -> Iterator[str]:
