@@ -32,7 +32,8 @@ class SiteSettings(Part, frozen=True):
     name: str = "site"
     """Shown in logs, metrics and the console."""
     language: str = "en"
-    """Language of the site's texts, as in HTML's ``lang``."""
+    """Language of the site's texts, as in HTML's ``lang``. Reasons are told in it, or in that of
+    the visitor's profile, where there are words for it: de, en, fr, and files in ``wording/``."""
     noun: str = "item"
     """What the storefront calls one of the things it shows: ``film``, ``article``, ``product``."""
     nouns: str = "items"

@@ -20,6 +20,7 @@ from palate.serving.names import Named
 from palate.serving.reasons import deeds, reason_body
 from palate.serving.routes.asking import check
 from palate.serving.visitors import Visitors, who
+from palate.serving.wording.wordings import Wording, Wordings
 from palate.stores import Stores, open_rules, open_stores, unfolded
 from palate.surfaces import funnel
 from palate.surfaces.overrides import certain
@@ -134,19 +135,27 @@ def described(stores: Stores, query: Query, answer: Answer) -> list[dict[str, An
     about = {row for reason in answer.reasons for row in reason.rows}
     names = names_of(stores, sorted(about.union(rows)))
     done = deeds(query.user, about, stores.settings.site.viewed)
+    words = words_of(stores, query)
     return [
         {
             "position": place,
             "item_id": names[row].item_id,
             "title": names[row].title,
             "score": score,
-            "reason": reason_body(reason, names, done, own=row).text,
+            "reason": reason_body(reason, names, done, row, words).text,
             "generator": reason.generator,
         }
         for place, (row, score, reason) in enumerate(
             zip(rows, answer.slate.scores.tolist(), answer.reasons, strict=True), 1
         )
     ]
+
+
+def words_of(stores: Stores, query: Query) -> Wording:
+    """The visitor's language where there are words for it, else the site's."""
+    settings = stores.settings
+    wordings = Wordings.of_site(settings.home, settings.site.language)
+    return wordings.of(str(query.values.get("user.language", "")))
 
 
 def _table(title: str, entries: list[dict[str, Any]]) -> Table | str:

@@ -19,6 +19,7 @@ from palate.cli.recommend import (
     query_of,
     remark_unfolded,
     row_of,
+    words_of,
 )
 from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.serving.bodies import Ask
@@ -65,7 +66,8 @@ async def _follow(stores: Stores, ask: Ask, item: str) -> WhyBody:
     found = await follow(certain(steered), query, row)
     about = found.reason.rows if found.reason else ()
     names = names_of(stores, [row, *about])
-    return why_body(stores, Wondering(who(ask), query, row), found, names)
+    asked = Wondering(who(ask), query, row, words_of(stores, query))
+    return why_body(stores, asked, found, names)
 
 
 def _table(title: str, told: WhyBody) -> Group:

@@ -15,47 +15,10 @@ from palate.funnel.types import Reason, ReasonKind
 from palate.index.slots import outside
 from palate.serving.bodies import ReasonBody
 from palate.serving.names import Named
+from palate.serving.wording.wordings import Wording, english
 
-PLAIN: dict[ReasonKind, str] = {
-    "because_of_items": "Because of what you did here",
-    "similar_to_item": "Similar to what you are looking at",
-    "taste": "It fits your taste",
-    "followed": "From somebody you follow",
-    "trending": "Trending now",
-    "popular": "Popular with everybody",
-    "fresh": "New here",
-    "unfinished": "You have not finished this",
-    "explore": "Something different, to learn your taste",
-    "editorial": "Chosen by us",
-    "sponsored": "Sponsored",
-}
-"""Where there is no item and no trait to name."""
-
-ABOUT_ITEMS: dict[ReasonKind, str] = {
-    "because_of_items": "Because of {}",
-    "similar_to_item": "Similar to {}",
-    "taste": "It fits your taste for {}",
-}
-
-LIKENESS = {
-    "covisit": "Others who chose {} chose this too",
-    "two_tower": "For the same taste as {}",
-}
-"""How a generator that does not compare what the items are says that one leads to the other."""
-FAINT, FAINT_WORDS = 0.35, "A little like {}"
+FAINT = 0.35
 """Below this likeness (a cosine) of what the items are, "similar" would say too much."""
-
-ABOUT_TRAIT: dict[ReasonKind, str] = {
-    "taste": "Because you like {}",
-    "followed": "From {}, whom you follow",
-    "trending": "Trending in {}",
-    "popular": "Popular in {}",
-    "fresh": "New in {}",
-    "explore": "Something different in {}, to learn your taste",
-    "editorial": "{}",
-    "sponsored": "Sponsored: {}",
-}
-
 VIEWED = "viewed"
 STRENGTH = (Kind.CLICK, Kind.PICK, Kind.VIEW, Kind.RATING, Kind.LIKE, Kind.PURCHASE)
 """From the weakest to the strongest thing to have done with an item; the strongest is said."""
@@ -71,22 +34,28 @@ AS_LIKING = frozenset({Kind.SAVE, Kind.SHARE, Kind.RATING})
 
 
 def reason_body(
-    reason: Reason, names: Mapping[int, Named], done: Mapping[int, str] | None = None, own: int = -1
+    reason: Reason,
+    names: Mapping[int, Named],
+    done: Mapping[int, str] | None = None,
+    own: int = -1,
+    words: Wording | None = None,
 ) -> ReasonBody:
     """The reason as it goes over the wire.
 
     `names` holds what is known of the reason's rows, `done` what the visitor did with them (see
-    `deeds`). An item is never its own reason: the row `own` is left out.
+    `deeds`). An item is never its own reason: the row `own` is left out. Without `words` it is told
+    in English.
     """
+    words = words or english()
     if not reason.rows:
-        return _plain(reason.kind, reason.trait, reason.generator, reason.rule)
+        return _plain(reason.kind, reason.trait, reason.generator, reason.rule, words)
     rows = [row for row in reason.rows if row in names and row != own]
     named = [names[row] for row in rows]
     verbs = {(done or {}).get(row, "") for row in rows}
     weights = dict(zip(reason.rows, reason.weights, strict=False))
     return ReasonBody(
         kind=reason.kind,
-        text=_text(reason, [each.title for each in named], verbs.pop() if len(verbs) == 1 else ""),
+        text=_text(reason, [e.title for e in named], verbs.pop() if len(verbs) == 1 else "", words),
         item_ids=tuple(each.item_id for each in named),
         weights=tuple(round(weights[row], 4) for row in rows if row in weights),
         trait=reason.trait,
@@ -96,9 +65,9 @@ def reason_body(
 
 
 @lru_cache(maxsize=4_096)
-def _plain(kind: ReasonKind, trait: str, generator: str, rule: str) -> ReasonBody:
+def _plain(kind: ReasonKind, trait: str, generator: str, rule: str, words: Wording) -> ReasonBody:
     """A reason that names no item: many entries, on many pages, have the same."""
-    text = sentence(kind, [], trait)
+    text = sentence(kind, [], trait, words=words)
     return ReasonBody(kind=kind, text=text, trait=trait, generator=generator, rule=rule)
 
 
@@ -128,7 +97,13 @@ def deed_word(at: int, viewed: str = VIEWED) -> str:
     return (SAID | {Kind.VIEW: viewed})[STRENGTH[at]]
 
 
-def sentence(kind: ReasonKind, titles: list[str], trait: str, verb: str = "") -> str:
+def sentence(
+    kind: ReasonKind,
+    titles: list[str],
+    trait: str,
+    verb: str = "",
+    words: Wording | None = None,
+) -> str:
     """One sentence for people; `verb` is what they did with the items.
 
     >>> sentence("because_of_items", ["Heat", "Alien", "Big"], "")
@@ -138,22 +113,24 @@ def sentence(kind: ReasonKind, titles: list[str], trait: str, verb: str = "") ->
     >>> sentence("popular", [], "Drama")
     'Popular in Drama'
     """
+    words = words or english()
     if titles and verb and kind == "because_of_items":
-        return f"Because you {verb} {_listed(titles)}"
-    if titles and kind in ABOUT_ITEMS:
-        return ABOUT_ITEMS[kind].format(_listed(titles))
-    if trait and kind in ABOUT_TRAIT:
-        return ABOUT_TRAIT[kind].format(trait)
-    return PLAIN[kind]
+        done = words.deeds.get(verb, verb)
+        return words.phrases["done"].format(verb=done, items=words.listed(titles))
+    if titles and kind in words.about_items:
+        return words.about_items[kind].format(items=words.listed(titles))
+    if trait and kind in words.about_trait:
+        return words.about_trait[kind].format(trait=words.traits.get(trait, trait))
+    return words.plain[kind]
 
 
-def _text(reason: Reason, titles: list[str], verb: str) -> str:
+def _text(reason: Reason, titles: list[str], verb: str, words: Wording) -> str:
     if titles and reason.kind == "similar_to_item":
-        if reason.generator in LIKENESS:
-            return LIKENESS[reason.generator].format(_listed(titles))
+        if reason.generator in words.likeness:
+            return words.likeness[reason.generator].format(items=words.listed(titles))
         if reason.weights and reason.weights[0] < FAINT:
-            return FAINT_WORDS.format(_listed(titles))
-    return sentence(reason.kind, titles, reason.trait, verb)
+            return words.phrases["faint"].format(items=words.listed(titles))
+    return sentence(reason.kind, titles, reason.trait, verb, words)
 
 
 @cache
@@ -164,8 +141,3 @@ def strength(kind: int, signal: int) -> int:
     if kind in AS_LIKING and signal & Signal.POSITIVE:
         return STRENGTH.index(Kind.LIKE)
     return STRENGTH.index(Kind(kind)) if kind in STRENGTH else -1
-
-
-def _listed(titles: list[str]) -> str:
-    *most, last = titles
-    return f"{', '.join(most)} and {last}" if most else last

@@ -155,6 +155,7 @@ class Recommending:
 
     def _body(self, query: Query, answer: Answer, names: dict[int, Named]) -> Recommendation:
         about = {row for reason in answer.reasons for row in reason.rows}
+        done = deeds(query.user, about, self._words.viewed)
         total = (perf_counter() - self._started) * 1e3
         anchor = names.get(answer.seed_item)
         return Recommendation(
@@ -162,7 +163,7 @@ class Recommending:
             surface=self._ask.surface,
             release=self._live.name,
             step=answer.step,
-            items=self._entries(answer, names, deeds(query.user, about, self._words.viewed)),
+            items=self._entries(query, answer, names, done),
             anchor=anchor.item_id if anchor else None,
             next=self._next(query, answer),
             timing=Timing(
@@ -172,16 +173,17 @@ class Recommending:
         )
 
     def _entries(
-        self, answer: Answer, names: dict[int, Named], done: dict[int, str]
+        self, query: Query, answer: Answer, names: dict[int, Named], done: dict[int, str]
     ) -> tuple[Entry, ...]:
         slate, first = answer.slate, self._cursor.given + 1
+        told_in = self._runtime.wordings.of(str(query.values.get("user.language", "")))
         explore = [False] * len(slate) if slate.explore is None else slate.explore.tolist()
         return tuple(
             Entry(
                 item_id=names[row].item_id,
                 position=first + i,
                 score=score,
-                reason=reason_body(answer.reasons[i], names, done, own=row),
+                reason=reason_body(answer.reasons[i], names, done, row, told_in),
                 explore=explore[i],
             )
             for i, (row, score) in enumerate(

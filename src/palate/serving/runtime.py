@@ -24,6 +24,7 @@ from palate.serving.steering.watch import RuleWatch
 from palate.serving.tracing.features import FeatureWriter
 from palate.serving.tracing.store import FILE, TraceStore, TraceWriter
 from palate.serving.visitors import Visitors
+from palate.serving.wording.wordings import Wordings
 from palate.settings import Settings
 from palate.stores import Stores, close, open_rules, open_stores, open_waiting
 from palate.streaming.aside import count
@@ -45,6 +46,7 @@ class Runtime:
     commit: GroupCommit
     meters: Meters
     names: Names
+    wordings: Wordings
     visitors: Visitors
     conditions: Conditions
     policies: Policies
@@ -183,6 +185,7 @@ def _assembled(settings: Settings, clock: Clock, live: Live) -> Runtime:
         rules=RuleWatch(settings, open_rules(settings), clock),
         commit=commit,
         meters=meters,
+        wordings=Wordings.of_site(settings.home, settings.site.language),
         names=Names(stores.items, stores.columns.version),
         visitors=Visitors(stores.users, stores.online, settings.features, clock),
         policies=Policies(stores.columns.plain),

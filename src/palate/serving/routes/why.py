@@ -64,7 +64,8 @@ async def why(  # noqa: PLR0913, PLR0917  the query string's parameters
     found = await asyncio.to_thread(_followed, steered, query, row)
     about = found.reason.rows if found.reason else ()
     names = await runtime.names.of([row, *about])
-    return why_body(runtime.stores, Wondering(who(ask), query, row), found, names)
+    words = runtime.wordings.of(str(query.values.get("user.language", "")))
+    return why_body(runtime.stores, Wondering(who(ask), query, row, words), found, names)
 
 
 def _followed(funnel: Funnel, query: Query, row: int) -> Whereabouts:

@@ -24,6 +24,7 @@ from palate.serving.steering.bodies import (
     PreviewedSlate,
     Sample,
 )
+from palate.serving.wording.wordings import Wording
 from palate.surfaces.overrides import certain
 from palate.surfaces.steered.program import Program, together
 
@@ -110,7 +111,7 @@ async def _compared(
         visitor=ask.user_id or ask.session_id,
         acting=acting,
         before=tuple(names[row].item_id for row in before),
-        after=_entries(before, now, names, did),
+        after=_entries(before, now, names, did, runtime.wordings.of()),
         gone=tuple(
             Left(item_id=names[r].item_id, title=names[r].title, was=at, rules=did.get(r, ()))
             for at, r in enumerate(before, 1)
@@ -124,7 +125,11 @@ async def _compared(
 
 
 def _entries(
-    before: list[int], now: Answer, names: Mapping[int, Named], did: Mapping[int, tuple[str, ...]]
+    before: list[int],
+    now: Answer,
+    names: Mapping[int, Named],
+    did: Mapping[int, tuple[str, ...]],
+    words: Wording,
 ) -> tuple[Previewed, ...]:
     return tuple(
         Previewed(
@@ -132,7 +137,7 @@ def _entries(
             title=names[row].title,
             position=at,
             was=before.index(row) + 1 if row in before else None,
-            reason=reason_body(reason, names, own=row),
+            reason=reason_body(reason, names, own=row, words=words),
             rules=did.get(row, ()),
         )
         for at, (row, reason) in enumerate(

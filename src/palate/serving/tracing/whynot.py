@@ -20,6 +20,7 @@ from palate.reranking.hide_policy import HidePolicy
 from palate.serving.bodies import ReasonBody
 from palate.serving.names import Named
 from palate.serving.reasons import deeds, reason_body
+from palate.serving.wording.wordings import Wording
 from palate.stores import Stores
 
 DEEDS = {Signal.NEGATIVE: "turned down", Signal.POSITIVE: "liked", Signal.TAKEN: "taken in"}
@@ -113,6 +114,8 @@ class Wondering(NamedTuple):
     """`user:…` or `session:…`."""
     query: Query
     row: int
+    words: Wording | None = None
+    """In what language the reason is told; English where None."""
 
 
 def why_body(
@@ -125,7 +128,7 @@ def why_body(
     said = None
     if reason is not None:
         done = deeds(asked.query.user, set(reason.rows), stores.settings.site.viewed)
-        said = reason_body(reason, names, done, own=row)
+        said = reason_body(reason, names, done, row, asked.words)
     return WhyBody(
         surface=asked.query.surface,
         visitor=asked.visitor,

@@ -1,0 +1,1 @@
+"""Reasons in words: a template file for each language."""
