@@ -107,6 +107,8 @@ class ServingSettings(Part, frozen=True):
     traces_per_second: Amount = 20.0
     """Traces that a worker keeps under load, once `traces` of them came in a burst: writing one
     costs as much as a tenth of an answer."""
+    stuck_seconds: Amount = 20.0
+    """A worker whose event loop stands still for so long is ended and started anew; 0 waits."""
     log: Literal["text", "json"] = "text"
     """How workers speak: lines for people, or a JSON object a line."""
     release_poll_seconds: Annotated[float, msgspec.Meta(gt=0)] = 0.5

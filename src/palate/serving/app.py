@@ -8,7 +8,7 @@ import gc
 import os
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 
 from litestar import Litestar
@@ -21,6 +21,7 @@ from palate.errors import BadInput, PalateError
 from palate.serving.auth import RequireKey
 from palate.serving.environment import SERVER, SITE
 from palate.serving.observing.logs import speak
+from palate.serving.pacing.watchdog import watched
 from palate.serving.problems import fault, http_problem, known_parameters, palate_problem
 from palate.serving.routes import (
     events,
@@ -65,7 +66,8 @@ def create(
         async with running(settings, clock or SystemClock(), stores) as runtime:
             attach(app, runtime)
             _settle()
-            yield
+            async with _watched(settings.serving.stuck_seconds):
+                yield
 
     return Litestar(
         route_handlers=[
@@ -105,6 +107,11 @@ def _prepare_worker(settings: Settings) -> None:
         tie_to_parent(int(server))
         sys.setswitchinterval(SWITCH_SECONDS)
         speak(settings.serving.log)
+
+
+def _watched(seconds: float) -> AbstractAsyncContextManager[None]:
+    """In a worker process: one that stands still is ended, and started anew."""
+    return watched(seconds) if os.environ.get(SERVER) and seconds else nullcontext()
 
 
 def _settle() -> None:

@@ -39,7 +39,9 @@ async def compose_page(  # noqa: PLR0913, PLR0917  the query string's parameters
     )
     runtime = runtime_of(request)
     check(ask, runtime.settings.serving.max_limit)
-    return await Composing(runtime, ask).answer()
+    composing = Composing(runtime, ask)
+    async with runtime.pacer.turn(f"page {page}", 0):
+        return await composing.answer()
 
 
 router = Router("/pages", route_handlers=[compose_page], tags=["Recommendations"])
