@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, sleep
@@ -47,13 +47,11 @@ class Up:
             while perf_counter() - self.started < STARTING:
                 if self.process.poll() is not None:
                     raise RuntimeError(f"it ended:\n{self.said()}")
-                try:
+                with suppress(httpx.HTTPError):
                     answer = client.get("/readyz")
                     if answer.status_code == OK and not (folded and answer.json()["lag_seconds"]):
                         return perf_counter() - self.started
-                except httpx.HTTPError:
-                    sleep(0.01)
-                sleep(0.01)
+                sleep(0.05)
         raise RuntimeError(f"it was not ready in time:\n{self.said()}")
 
     def said(self) -> str:

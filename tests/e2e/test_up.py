@@ -166,8 +166,8 @@ def test_events_change_the_slate_and_ctrl_c_ends_everything(up: Up) -> None:
     assert f"is up: http://127.0.0.1:{up.port}" in up.said()
     check_that_workers_speak_for_each_other(up)
     check_that_a_second_one_is_refused(up)
+    wait_until(lambda: all(up.role(n) for n in ("serve", "stream", "attribute", "train")))
     below = children(up.process.pid)
-    assert all(up.role(name) for name in ("serve", "stream", "train"))
     up.process.send_signal(signal.SIGINT)
     assert up.process.wait(PATIENCE) == 0
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in below))

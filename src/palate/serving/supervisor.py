@@ -30,6 +30,8 @@ FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
 """Seconds before a role that died is started again; doubled each time, up to the longest."""
 HEALTHY_AFTER = 30.0
 """A role that lived so long starts over with the first wait."""
+LATER = 3.0
+"""Seconds after which the roles begin that nobody waits for."""
 GRACE = 5.0
 """Seconds a role has to end by itself."""
 LAST_WORDS = 0.5
@@ -45,6 +47,8 @@ class Role:
     command: tuple[str, ...]
     niceness: int = 0
     environment: Mapping[str, str] = field(default_factory=dict)
+    after: float = 0.0
+    """Seconds that its first start waits for those that visitors wait for."""
 
 
 def site_roles(settings: Settings, *, api_only: bool = False) -> tuple[Role, ...]:
@@ -57,10 +61,10 @@ def site_roles(settings: Settings, *, api_only: bool = False) -> tuple[Role, ...
     where += ["--api-only"] if api_only else []
     return (
         Role("stream", _palate(settings, "stream"), 0, serving),
-        Role("attribute", _palate(settings, "attribute", "--watch"), 10, joining),
+        Role("attribute", _palate(settings, "attribute", "--watch"), 10, joining, LATER),
         Role("serve", _palate(settings, "serve", *where), 0, serving),
         # A busy high-priority process turns every sync of the log into milliseconds (DESIGN §6).
-        Role("train", _palate(settings, "train", "--watch"), 10, training),
+        Role("train", _palate(settings, "train", "--watch"), 10, training, LATER),
     )
 
 
@@ -103,6 +107,7 @@ class Supervisor:
 
     async def _keep(self, role: Role) -> None:
         wait = FIRST_WAIT
+        await asyncio.sleep(role.after)
         while not self._ending:
             started = perf_counter()
             code = await self._run(role)
