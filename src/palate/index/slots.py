@@ -46,6 +46,26 @@ def _outside(rows: Rows, excluded: Rows) -> Mask:
 
 
 @kernel
+def first(rows: Rows, scores: Floats, excluded: Rows, limit: int) -> tuple[Rows, Floats]:
+    """The first `limit` that are not in `excluded`, which is sorted, and their scores."""
+    sieve = np.zeros(SIEVE, np.bool_)
+    for row in excluded:
+        sieve[row & (SIEVE - 1)] = True
+    most = min(limit, len(rows))
+    kept, worth, found = np.empty(most, np.int32), np.empty(most, np.float32), 0
+    for at in range(len(rows)):
+        if found == most:
+            break
+        if sieve[rows[at] & (SIEVE - 1)]:
+            place = np.searchsorted(excluded, rows[at])
+            if place < len(excluded) and excluded[place] == rows[at]:
+                continue
+        kept[found], worth[found] = rows[at], scores[at]
+        found += 1
+    return kept[:found], worth[:found]
+
+
+@kernel
 def free(entries: int) -> NDArray[np.int32]:
     """A table with room for so many distinct rows, at most half full."""
     size = 16

@@ -82,6 +82,29 @@ def test_a_part_that_was_left_out_gets_its_chance_again() -> None:
     assert tries > 10
 
 
+def test_a_bad_hour_is_forgotten() -> None:
+    """A machine that was taken away for a while: the surface comes back by itself."""
+    costs = learnt()
+    for _ in range(100):
+        made, spent = answer(costs.plan("home", FUNNEL, 6.0, 1.0))
+        costs.learn("home", made, 50.0 * spent)
+    assert costs.plan("home", FUNNEL, 6.0, 1.0).first == "last_slate"
+    tries = 0
+    while costs.plan("home", FUNNEL, 6.0, 1.0) != Plan():
+        costs.learn("home", *answer(costs.plan("home", FUNNEL, 6.0, 1.0)))
+        tries += 1
+        assert tries < 1_000
+    assert tries > 10
+
+
+def test_a_cold_start_says_nothing_of_the_rest() -> None:
+    costs = Costs()
+    made, spent = answer(Plan())
+    for slow in (500.0, 20.0, 1.0):
+        costs.learn("home", made, slow * spent)
+    assert costs.plan("home", FUNNEL, 50.0, 1.0) == Plan()
+
+
 def test_the_knob_rests_where_one_in_a_hundred_is_late() -> None:
     knob = Quality(step=0.001)
     for n in range(50_000):

@@ -4,7 +4,7 @@ A generator brings the share of the page that it gave most to; an optional rule 
 page that it changed. Where not everything fits, parts come in by what they bring for a millisecond.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from palate.funnel.budget import LATE, UNFIT, Plan
@@ -14,10 +14,12 @@ from palate.funnel.types import Answer, Step
 
 FADE = 0.05
 """How much of a mean the newest answer is."""
-AGAIN = 0.99
+AGAIN = 0.98
 """A part that was left out is taken to be so much cheaper each time, until it is tried again."""
 BESIDE = ("rule.", "generate.")
 RANKED = ("features", "rank")
+UNKNOWN = 2.0
+"""The most that the first measurement of a part counts: a cold start is slow in everything."""
 UNUSUAL = 4.0
 """How many times the mean counts as much as anything: a process that stood still tells nothing."""
 HANGS = 1_000.0
@@ -69,6 +71,7 @@ class Costs:
         """Take in what an answer of `whole` milliseconds took and brought."""
         if answer.step in LOWER:
             self._mean(self._cost, (surface, "least"), whole)
+            self._forget(surface, ("base", *RANKED))
             return
         counted = 0.0
         for stage in answer.trace.stages:
@@ -77,12 +80,19 @@ class Costs:
                 counted += stage.milliseconds
         self._mean(self._cost, (surface, "base"), max(whole - counted, 0.0))
         ran = {stage.name for stage in answer.trace.stages}
+        self._forget(surface, [name for name in RANKED if name not in ran])
         for name, why in answer.trace.skipped.items():
             if why == UNFIT and (surface, name) in self._cost:
                 self._cost[surface, name] *= AGAIN
             if why == LATE and name in ran:
                 self._cost[surface, name] = HANGS
         self._credit(surface, answer)
+
+    def _forget(self, surface: str, names: Iterable[str]) -> None:
+        """What did not run is taken to be cheaper than it was: no bad hour lasts for ever."""
+        for name in names:
+            if (surface, name) in self._cost:
+                self._cost[surface, name] *= AGAIN
 
     def _credit(self, surface: str, answer: Answer) -> None:
         page = len(answer.slate)
@@ -107,7 +117,7 @@ class Costs:
     def _mean(self, held: dict[tuple[str, str], float], place: tuple[str, str], new: float) -> None:
         if place not in held and len(held) >= MOST:
             held.pop(next(iter(held)))
-        mean = held.get(place, new)
+        mean = held.get(place, min(new, UNKNOWN))
         held[place] = mean + FADE * (min(new, UNUSUAL * mean + 1.0) - mean)
 
 
