@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from tests.serving.conftest import Json, SmallSite
 
 from palate.rules.protocol import By
+from palate.serving.steering.placements import Placements
 from palate.stores import open_rules
 from palate.testing.tiny import DAY, NOW
 
@@ -110,6 +111,62 @@ def test_a_visitor_is_shown_a_pin_so_many_times(site: SmallSite) -> None:
         site.worker.drain()
     site.clock.time += DAY + 1
     assert ids(site.slate(**U1))[0] == "romance-5"
+
+
+CAMPAIGN = {
+    "id": "ad", "kind": "pin", "items": ["romance-5"], "slots": [1], "sponsored": True,
+    "impressions": 3,
+}  # fmt: skip
+
+
+def first(site: SmallSite, user: str, surface: str = "home") -> str:
+    return str(site.slate(surface, user_id=user, limit=3)["items"][0]["item_id"])
+
+
+def test_a_campaign_is_shown_so_many_times_altogether(site: SmallSite) -> None:
+    site.client.post("/v1/rules", json=CAMPAIGN)
+    shown = [first(site, user) for user in ("u0", "u1", "u2", "u3", "u7")]
+    assert [item == "romance-5" for item in shown] == [True, True, True, False, False]
+    assert site.client.get("/v1/rules").json()["placed"] == {"ad": 3}
+    look(site)
+    site.client.delete("/v1/rules/ad")
+    site.client.post("/v1/rules", json=CAMPAIGN)
+    look(site)
+    assert first(site, "u8") == "romance-5", "a campaign that begins anew counts anew"
+
+
+def test_workers_hear_of_what_others_placed(site: SmallSite) -> None:
+    site.client.post("/v1/rules", json=CAMPAIGN)
+    other = Placements(open_rules(site.settings))
+    other.note(["ad", "ad"])
+    other.settle()
+    look(site)
+    assert first(site, "u0") == "romance-5"
+    assert first(site, "u1") != "romance-5"
+    look(site)
+    other.settle()
+    assert other.spent("ad") == 3
+
+
+def look(site: SmallSite) -> None:
+    """What a worker does twice a second."""
+    site.app.state["runtime"].rules.look_now(site.stores)
+
+
+def test_on_a_whole_page_a_pin_stands_in_its_row_and_counts(site: SmallSite) -> None:
+    site.client.post("/v1/rules", json=CAMPAIGN | {"impressions": 1, "surfaces": ["home"]})
+    found = [
+        [
+            (row["surface"], entry["position"], entry["reason"]["kind"])
+            for row in site.client.get("/v1/pages/home", params={"user_id": user}).json()["rows"]
+            for entry in row["items"]
+            if entry["item_id"] == "romance-5"
+        ]
+        for user in ("u0", "u1")
+    ]
+    assert found[0] == [("home", 1, "sponsored")]
+    assert all(kind != "sponsored" for _, _, kind in found[1]), "its one impression is spent"
+    assert site.client.get("/v1/rules").json()["placed"] == {"ad": 1}
 
 
 def test_boost_and_bury_move_what_matches(site: SmallSite) -> None:

@@ -106,9 +106,10 @@ def program_of(stores: Stores) -> Program:
     book = open_rules(stores.settings)
     try:
         rules = together(from_file(stores.settings.rules), book.read().rules)
+        placed = book.placed({})
     finally:
         book.close()
-    return Program.standing(rules, stores)
+    return Program.standing(rules, stores, lambda rule: placed.get(rule, 0))
 
 
 def row_of(stores: Stores, item_id: str) -> int:

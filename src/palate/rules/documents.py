@@ -53,6 +53,10 @@ class Placing(Ruling, frozen=True, kw_only=True):
     """An item is placed so many times before one visitor within `per_days`; 0 is no limit. The
     last 96 items that a visitor was shown are remembered."""
     per_days: Days = 1.0
+    impressions: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """Its items are shown here so many times altogether, whoever sees them; then it rests. 0 is no
+    limit. Workers hear of one another twice a second, so it may be passed by what is shown
+    meanwhile."""
 
 
 class PinRule(Placing, frozen=True, kw_only=True, tag_field="kind", tag="pin"):

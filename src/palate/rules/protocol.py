@@ -1,6 +1,6 @@
 """The book of rules, whoever keeps it: one versioned document a site, and who changed it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 import msgspec
@@ -61,6 +61,13 @@ class RuleBook(Protocol):
 
     def audit(self, limit: int, before: int | None = None) -> list[Entry]:
         """Lines of the log, newest first; of versions below `before`."""
+        ...
+
+    def placed(self, more: Mapping[str, int]) -> dict[str, int]:
+        """Add to how often each rule's items were shown; returns all counts, by the rule's id.
+
+        What is removed from the book forgets its count.
+        """
         ...
 
     def close(self) -> None:

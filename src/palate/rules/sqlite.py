@@ -1,5 +1,6 @@
 """The book of rules in one SQLite file beside the catalogue."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ create table if not exists book (one integer primary key check (one = 1), versio
                                  rules blob);
 create table if not exists audit (seq integer primary key, version integer, entry blob);
 create index if not exists audit_version on audit (version);
+create table if not exists placed (rule text primary key, times integer) without rowid;
 """
 
 
@@ -50,7 +52,20 @@ class SqliteRules:
             raw = msgspec.json.encode([encoded(each) for each in book.rules])
             db.execute("insert or replace into book values (1, ?, ?)", (book.version, raw))
             db.executemany("insert into audit (version, entry) values (?, ?)", lines)
+            gone = {each.id for each in old.rules} - {each.id for each in book.rules}
+            db.executemany("delete from placed where rule = ?", [(each,) for each in gone])
         return book
+
+    def placed(self, more: Mapping[str, int]) -> dict[str, int]:
+        if more:
+            with self._database.writing() as db:
+                db.executemany(
+                    "insert into placed values (?, ?)"
+                    " on conflict (rule) do update set times = times + excluded.times",
+                    list(more.items()),
+                )
+        with self._database.reading() as db:
+            return {str(rule): int(n) for rule, n in db.execute("select rule, times from placed")}
 
     def audit(self, limit: int, before: int | None = None) -> list[Entry]:
         below = 2**62 if before is None else before

@@ -82,12 +82,21 @@ class Composing:
 
 
 def placed_rows(rows: Sequence[Row], size: int, page: PageSettings) -> list[Row]:
-    """The rows in the order of the page, each without what stands above it."""
+    """The rows in the order of the page, each without what stands above it.
+
+    What an operator's rule put into a row stays there, though another row has it too.
+    """
     value, lowest = _values(rows)
     page = msgspec.structs.replace(page, least=min(page.least, size))
-    left, placed, above = list(rows), [], np.empty(0, np.int32)
+    left, placed, above = list(range(len(rows))), [], np.empty(0, np.int32)
+    keepers = _keepers(rows, size)
+
+    def cut_of(n: int) -> Row:
+        kept = [item for item, at in keepers.items() if at != n and at in left]
+        return _without(rows[n], np.concatenate([above, np.array(kept, np.int32)]), size)
+
     while left:
-        cut = [_without(row, above, size) for row in left]
+        cut = [cut_of(n) for n in left]
         worth = [_worth(row, value, lowest, page) for row in cut]
         best = max(range(len(cut)), key=worth.__getitem__)
         if worth[best] is NOTHING:
@@ -96,6 +105,16 @@ def placed_rows(rows: Sequence[Row], size: int, page: PageSettings) -> list[Row]
         above = np.concatenate([above, cut[best].slate.rows])
         left.pop(best)
     return placed
+
+
+def _keepers(rows: Sequence[Row], size: int) -> dict[int, int]:
+    """By item: the row, by its number, into which a rule put it; the first, where several have."""
+    return {
+        item: n
+        for n, row in reversed(list(enumerate(rows)))
+        for item in row.slate.rows[:size].tolist()
+        if item in row.slate.marks
+    }
 
 
 def _values(rows: Sequence[Row]) -> tuple[dict[int, float], float]:

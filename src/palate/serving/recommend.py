@@ -208,6 +208,10 @@ class Recommending:
         if answer.trace.skipped:
             skipped = answer.trace.skipped
             runtime.faults.note(self._ask.surface, answer.step, skipped, self._now)
+        capped = runtime.rules.program.capped
+        if capped:
+            named = [entry.reason.rule for entry in body.items if entry.reason.rule in capped]
+            runtime.rules.placements.note(named)
         event = impression(self._ask, body, answer.slate, self._now)
         if event is not None:
             runtime.impressions.note(event)

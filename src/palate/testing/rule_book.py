@@ -44,6 +44,20 @@ class RuleBookContract:
         assert reopen().read() == made
         assert reopen().version() == 1
 
+    def test_what_is_placed_is_counted_for_everybody(
+        self, book: RuleBook, reopen: Callable[[], RuleBook]
+    ) -> None:
+        assert book.placed({}) == {}
+        assert book.placed({"a": 2}) == {"a": 2}
+        assert reopen().placed({"a": 1, "b": 5}) == {"a": 3, "b": 5}
+        assert book.placed({}) == {"a": 3, "b": 5}
+
+    def test_a_rule_that_is_removed_forgets_what_it_placed(self, book: RuleBook) -> None:
+        book.edit(lambda _: (rule("a"), rule("b")), ANNA)
+        book.placed({"a": 2, "b": 5, "of the file": 1})
+        book.edit(lambda old: old[1:], BEN)
+        assert book.placed({}) == {"b": 5, "of the file": 1}
+
     def test_a_change_that_changes_nothing_makes_no_version(self, book: RuleBook) -> None:
         book.edit(lambda _: (rule("a"),), ANNA)
         assert book.edit(lambda old: old, BEN).version == 1

@@ -132,6 +132,9 @@ def _answer(runtime: Runtime, book: Book, status: int = 200) -> Response[RulesBo
         rules=book.rules,
         file=runtime.rules.from_file,
         dormant={each.rule.id: each.why for each in runtime.rules.program.dormant},
+        placed={
+            name: runtime.rules.placements.spent(name) for name in runtime.rules.program.capped
+        },
     )
     return Response(body, status_code=status, headers=_tag(book))
 

@@ -28,6 +28,8 @@ class RulesBody(msgspec.Struct, frozen=True, kw_only=True):
     """Those of `palate.toml`, which are stronger and change there."""
     dormant: dict[str, str] = {}
     """By id: rules that cannot act as things are, and why."""
+    placed: dict[str, int] = {}
+    """By id, of rules with a cap on `impressions`: how often their items were shown so far."""
 
 
 class AuditLine(msgspec.Struct, frozen=True, kw_only=True):

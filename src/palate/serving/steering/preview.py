@@ -74,7 +74,7 @@ def _program(runtime: Runtime, rules: Sequence[Rule]) -> Program:
     standing = together(runtime.rules.from_file, runtime.rules.book.read().rules)
     new = {f"/rules/{n}": each for n, each in enumerate(rules) if each not in standing}
     Program.checked(new, runtime.stores)
-    return Program.standing(rules, runtime.stores)
+    return Program.standing(rules, runtime.stores, runtime.rules.placements.spent)
 
 
 async def _newest(runtime: Runtime, most: int) -> list[Ask]:

@@ -12,6 +12,7 @@ from palate.errors import PalateError
 from palate.rules.decode import from_file
 from palate.rules.documents import Rule
 from palate.rules.protocol import RuleBook
+from palate.serving.steering.placements import Placements
 from palate.settings import FILE, Settings
 from palate.settings_files import given
 from palate.stores import Stores
@@ -39,6 +40,7 @@ class RuleWatch:
 
     def __init__(self, settings: Settings, book: RuleBook, clock: Clock) -> None:
         self.book, self.program = book, Program()
+        self.placements = Placements(book)
         self._settings, self._clock = settings, clock
         self._file = settings.path(FILE)
         self._written = self._stamp()
@@ -63,9 +65,20 @@ class RuleWatch:
         """Take up what changed."""
         await asyncio.to_thread(self.look_now, stores)
 
+    def end(self) -> None:
+        """Tell what was placed last, and close the book. Blocks."""
+        try:
+            if self.program.capped:
+                self.placements.settle()
+        except (PalateError, OSError) as error:
+            log.warning("what was placed last is not counted: %s", error)
+        self.book.close()
+
     def look_now(self, stores: Stores) -> None:
         """The same, blocking."""
         try:
+            if self.program.capped:
+                self.placements.settle()
             with self._lock:  # a look that began before a change must not end after it
                 self._take_up(stores)
         except PalateError as error:
@@ -86,7 +99,8 @@ class RuleWatch:
             self.remark = ""
             return
         book = self.book.read()
-        program = Program.standing(together(self.from_file, book.rules), stores)
+        rules = together(self.from_file, book.rules)
+        program = Program.standing(rules, stores, self.placements.spent)
         self.program, self._catalogue_at = program, now
         self._seen = _Seen(book.version, self._written, stores.columns.version)
         self.remark = ""

@@ -1,7 +1,8 @@
 """All rules of a site, ready to act: which of them a request is under, and the funnel they make."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from palate.reranking.editorial.pin import Pin
 from palate.reranking.editorial.restrict import Restrict
 from palate.reranking.explore import Explore
 from palate.reranking.hide_seen import HideSeen
+from palate.rules.documents import PinRule, PromoteRule
 from palate.rules.documents import Rule as Document
 from palate.stores import Stores
 from palate.surfaces.steered.compile import (
@@ -38,12 +40,24 @@ KEPT = 256
 """Funnels that are remembered, one for each set of rules that acts together."""
 
 
+def unspent(rule: str) -> int:  # noqa: ARG001  the form of every count
+    """Nothing was shown yet."""
+    return 0
+
+
+def cap_of(rule: Document) -> int:
+    """How often a rule's items may be shown altogether; 0 is no limit."""
+    return rule.impressions if isinstance(rule, PinRule | PromoteRule) else 0
+
+
 @dataclass(frozen=True)
 class Program:
     """The rules of one version on one release, the strongest first."""
 
     made: tuple[Made, ...] = ()
     dormant: tuple[Dormant, ...] = ()
+    spent: Callable[[str], int] = unspent
+    """How often a rule's items were shown altogether, by its id."""
     _funnels: dict[tuple[str, tuple[int, ...]], Funnel] = field(default_factory=dict, repr=False)
 
     @classmethod
@@ -64,11 +78,13 @@ class Program:
         return cls(tuple(made))
 
     @classmethod
-    def standing(cls, rules: Iterable[Document], stores: Stores) -> "Program":
+    def standing(
+        cls, rules: Iterable[Document], stores: Stores, spent: Callable[[str], int] = unspent
+    ) -> "Program":
         """Of rules that were right when they were written; see `standing_rule`."""
         found = [standing_rule(rule, stores) for rule in rules if rule.enabled]
         made = tuple(each for each in found if isinstance(each, Made))
-        return cls(made, tuple(each for each in found if isinstance(each, Dormant)))
+        return cls(made, tuple(each for each in found if isinstance(each, Dormant)), spent)
 
     def __bool__(self) -> bool:
         return bool(self.made)
@@ -76,7 +92,20 @@ class Program:
     def acting(self, query: Query, stores: Stores) -> tuple[int, ...]:
         """Which of `made` a request is under."""
         known = Filterable(stores.columns.plain)
-        return tuple(n for n, each in enumerate(self.made) if _acts(each, query, known))
+        return tuple(
+            n
+            for n, each in enumerate(self.made)
+            if _acts(each, query, known) and not self._at_its_cap(each.rule)
+        )
+
+    @cached_property
+    def capped(self) -> frozenset[str]:
+        """Rules whose impressions are counted."""
+        return frozenset(each.rule.id for each in self.made if cap_of(each.rule))
+
+    def _at_its_cap(self, rule: Document) -> bool:
+        cap = cap_of(rule)
+        return cap > 0 and self.spent(rule.id) >= cap
 
     def steer(self, funnel: Funnel, query: Query) -> Funnel:
         """The funnel as the rules that this request is under make it."""
