@@ -134,6 +134,17 @@ def test_why_tells_who_proposed_the_item_as_panel_and_as_page(shop: Shop) -> Non
     assert "<html" in shop.page(path)
 
 
+def test_why_not_tells_where_any_item_was_lost(shop: Shop) -> None:
+    shop.be(user_id="u2")
+    page = shop.page("/item/comedy-0")
+    path, _ = links(page, "/why-not/")[0]
+    told = shop.page(path)
+    assert "on your page?" in told
+    assert "What would change it" in told or "It is shown at position" in told
+    assert "/v1/why/home?user_id=u2&amp;item_id=comedy-0" in told
+    assert "the catalogue does not know it" in shop.page("/why-not/space-9").lower()
+
+
 def test_why_of_an_item_that_was_not_there_is_a_page_that_says_so(shop: Shop) -> None:
     path, _ = links(shop.page("/"), "/why/")[0]
     page = shop.page(path.rpartition("/")[0] + "/nothing", status=404)

@@ -83,6 +83,11 @@ class Api:
         """What every stage did for one request."""
         return await self._call("GET", f"/v1/traces/{quote(recommendation_id, safe='')}")
 
+    async def why(self, surface: str, visitor: Visitor, item_id: str) -> Json:
+        """Where an item is on a visitor's page, or where it was lost."""
+        query = visitor.query() | {"item_id": item_id}
+        return await self._call("GET", f"/v1/why/{quote(surface, safe='')}", params=query)
+
     async def ready(self) -> Json:
         """What the server says of its own state, ready or not; {} where it does not answer."""
         try:

@@ -6,6 +6,8 @@ from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery
 
+from palate.console.absence import absence
+from palate.console.shelves import HOME
 from palate.console.story import story
 from palate.console.visitor import Visitor
 from palate.console.window import Window
@@ -29,4 +31,16 @@ async def why(
     return await window.page("why.html", request, visitor, facts)
 
 
-ROUTES = [why]
+@get("/why-not/{item_id:path}")
+async def why_not(
+    request: Request[Any, Any, Any],
+    window: NamedDependency[Window],
+    visitor: NamedDependency[Visitor],
+    item_id: FromPath[str],
+) -> Response[str]:
+    """Whether an item is on this visitor's Home now, or where it was lost, and its cure."""
+    told = await window.api.why(HOME, visitor, item_id.removeprefix("/"))
+    return await window.page("why_not.html", request, visitor, {"told": absence(told, visitor)})
+
+
+ROUTES = [why, why_not]
