@@ -72,12 +72,15 @@ class Where:
     seed: int
     size: Size
 
-    def world(self, seed: int) -> World:
-        """The world of a seed."""
+    def world(self, seed: int) -> tuple[World, list[Act]]:
+        """The world of a seed, and what people did in it before."""
         if self.fit is None:
-            return free(seed, self.size)
+            world = free(seed, self.size)
+            return world, list(past(world, seed, SystemClock().now(), self.size.past))
+        # A site of somebody's own gets visitors, and no items that are made up.
+        size = self.size._replace(arrivals=0) if self.url else self.size
         with open_sources(settings_of(self.fit)) as sources:
-            return fitted(sources, seed, self.size)
+            return fitted(sources, seed, size)
 
 
 @app.command()
@@ -113,8 +116,8 @@ def main(  # noqa: PLR0913, PLR0917  the command's options
         if report:
             chosen = _listed(policies, list(POLICIES), "--policies")
             several = range(seed, seed + seeds)
-            wish = Wish(read, several, plan, size.past, train, where.world, fit, chosen)
-            told = Comparison(wish, Path(folder), SystemClock().now(), tell).run()
+            wish = Wish(read, several, plan, train, where.world, fit, chosen)
+            told = Comparison(wish, Path(folder), tell).run()
             facts(told, as_json=as_json, table=_compared(told))
             raise typer.Exit(0 if told.ok else 1)
         with _visited(where, Path(folder), tell) as (served, acts):
@@ -137,10 +140,7 @@ def _crowd(served: Served, name: str, plan: Plan, acts: Sequence[Act], tell: Tel
 @contextmanager
 def _visited(where: Where, folder: Path, tell: Tell) -> Iterator[tuple[Served, list[Act]]]:
     """The site, with the world's items in it."""
-    world = where.world(where.seed)
-    acts: list[Act] = []
-    if where.fit is None:
-        acts = list(past(world, where.seed, SystemClock().now(), where.size.past))
+    world, acts = where.world(where.seed)
     with ExitStack() as stack:
         url = where.url or stack.enter_context(hosted(site(folder / "site")))
         served = Served("palate", Api.at(url, where.key), world)

@@ -1,11 +1,14 @@
 """The hidden world: the same for a seed, wanted as rarely as it says, silent about its truth."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from palate.errors import BadInput
 from palate.evaluation.simulator.fitted import fitted
-from palate.evaluation.simulator.world import WANTED, Size, World, free, past
+from palate.evaluation.simulator.world import WANTED, Size, free, past
+from palate.events.sqlite import SqliteLog
 from palate.stores import Sources
 from palate.testing.tiny import tiny_stores
 
@@ -45,12 +48,18 @@ def test_the_past_is_in_order_and_goes_by_taste() -> None:
     assert chosen > (world.vectors @ world.tastes.T).mean() + 0.2
 
 
-def test_a_world_is_fitted_to_a_log_or_says_why_not() -> None:
+def test_a_world_is_fitted_to_a_log_and_brings_its_past() -> None:
     stores = tiny_stores()
-    sources = Sources(stores.settings, stores.items, stores.users, stores.log)
-    try:
-        world: World = fitted(sources, 1, SMALL)
-    except BadInput as few:
-        assert "too few to fit" in few.detail  # noqa: PT017  the tiny world may be too small
-    else:
-        assert world.there <= stores.items.counts()[0]
+    world, acts = fitted(Sources(stores.settings, stores.items, stores.users, stores.log), 1, SMALL)
+    assert 50 <= world.there <= 60
+    mine = [act for act in acts if act.user == 0]
+    wanted = world.logits(world.tastes[0], np.arange(world.there, dtype=np.int32))
+    taken = np.mean([wanted[act.item] for act in mine])
+    assert taken > wanted.mean() + 1.0, "people like what they took"
+
+
+def test_too_little_to_fit_is_said() -> None:
+    stores = tiny_stores()
+    empty = Sources(stores.settings, stores.items, stores.users, SqliteLog(Path(":memory:")))
+    with pytest.raises(BadInput, match="too few to fit"):
+        fitted(empty, 1, SMALL)

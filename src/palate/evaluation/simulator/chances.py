@@ -49,7 +49,7 @@ def propensities(
     for turn in range(rounds):
         ask = {"limit": "10", "filter": among}
         page = api.call("GET", "/v1/recommendations/home", params=ask)
-        trace = api.call("GET", f"/v1/traces/{page['recommendation_id']}")
+        trace = api.trace(page["recommendation_id"])
         for entry, told in zip(page["items"], trace["items"], strict=True):
             if entry["explore"]:
                 at = (entry["position"], entry["item_id"])

@@ -7,24 +7,37 @@ import numpy as np
 
 from palate.arrays import Floats
 from palate.errors import BadInput
-from palate.evaluation.simulator.world import APPEAL, DIM, GOOD, Size, World, settled, unit
+from palate.evaluation.simulator.world import (
+    APPEAL,
+    DIM,
+    GOOD,
+    OWN,
+    Act,
+    Size,
+    World,
+    settled,
+    unit,
+)
 from palate.events.kinds import Event, Signal, signals_of
 from palate.events.protocol import EventLog
 from palate.stores import Sources
 
 CHUNK = 20_000
-LEAST = 50
+LEAST = 40
 """Items and people below which nothing can be fitted."""
 MOST = 6_000
 """Items at most: the square of them is decomposed."""
 
 
-def fitted(sources: Sources, seed: int, size: Size) -> World:
-    """Directions by a truncated SVD of who took what in, appeal by how many did.
+def fitted(sources: Sources, seed: int, size: Size) -> tuple[World, list[Act]]:
+    """Directions by a truncated SVD of who took what in, appeal by how many did; and the past.
 
     New items are like old ones, of other appeal. Raises BadInput where the log says too little.
     """
-    taken = _taken(sources.log)
+    events = [event for event in _events(sources.log) if _takes(event)]
+    taken: dict[str, set[str]] = defaultdict(set)
+    for event in events:
+        taken[event.user_id].add(event.item_id)
     items = sorted({item for several in taken.values() for item in several})
     held = dict(zip(items, sources.items.find(items), strict=True))
     items = [item for item in items if held[item] is not None][:MOST]
@@ -45,9 +58,9 @@ def fitted(sources: Sources, seed: int, size: Size) -> World:
     fresh[::2] += GOOD
     found = [held[item] for item in items]
     names = [item.categories if item else () for item in found]
-    return settled(
+    world = settled(
         World(
-            (*items, *(f"sim-item-{n}" for n in range(size.arrivals))),
+            (*items, *(f"{OWN}{n}" for n in range(size.arrivals))),
             np.vstack([directions, new]),
             np.concatenate([appeal, fresh]).astype(np.float32),
             (*names, *(names[at] for at in like.tolist())),
@@ -60,19 +73,18 @@ def fitted(sources: Sources, seed: int, size: Size) -> World:
         size.newcomers,
         dice,
     )
+    rows = {user: row for row, user in enumerate(users)}
+    return world, [
+        Act(rows[event.user_id], place[event.item_id], "view", time=event.time)
+        for event in events
+        if event.item_id in place
+    ]
 
 
-def _taken(log: EventLog) -> dict[str, set[str]]:
-    """Items by user."""
-    taken: dict[str, set[str]] = defaultdict(set)
-    for event in _events(log):
-        if (
-            event.user_id
-            and event.item_id
-            and Signal.ENGAGED in signals_of(event.kind, event.value)
-        ):
-            taken[event.user_id].add(event.item_id)
-    return taken
+def _takes(event: Event) -> bool:
+    signal = signals_of(event.kind, event.value)
+    done = Signal.ENGAGED in signal and Signal.TOLD not in signal
+    return bool(event.user_id and event.item_id and done)
 
 
 def _events(log: EventLog) -> Iterator[Event]:

@@ -52,6 +52,8 @@ def _welcome(pair: Pair) -> float:
     The known have taken in the best of the catalogue before, so they click less whoever serves.
     """
     ours, oracle = pair
+    if not ours.twins or not oracle.twins:
+        return float("nan")
     return ours.welcome / oracle.welcome if oracle.welcome else ours.welcome
 
 
@@ -67,12 +69,15 @@ def _goal(
     bound: float,
 ) -> Goal | None:
     """Palate against `other`; a negative bound is an upper one."""
+    # a NaN is a pair in which nobody came so far: it says nothing
     held = {(each.policy, each.model, each.seed): each for each in found if each.whole}
     values: dict[str, list[float]] = {}
     for (policy, model, seed), theirs in held.items():
         ours = held.get(("palate", model, seed))
         if policy == other and ours is not None:
             values.setdefault(model, []).append(ratio((ours, theirs)))
+    values = {model: [v for v in several if v == v] for model, several in values.items()}  # noqa: PLR0124
+    values = {model: several for model, several in values.items() if several}
     every = np.array([value for several in values.values() for value in several])
     if not len(every):
         return None

@@ -33,13 +33,16 @@ class Api:
 
     def call(self, method: str, path: str, **more: Any) -> Json:
         """One call. Raises Unavailable where nobody answers."""
-        try:
-            answer = self.client.request(method, path, **more)
-        except httpx.HTTPError as error:
-            raise Unavailable(f"{self.client.base_url} does not answer: {error}") from error
+        answer = self._answer(method, path, **more)
         if not answer.is_success:
             raise BadInput(f"{path} answered {answer.status_code}: {answer.text[:300]}")
         return dict(answer.json())
+
+    def _answer(self, method: str, path: str, **more: Any) -> httpx.Response:
+        try:
+            return self.client.request(method, path, **more)
+        except httpx.HTTPError as error:
+            raise Unavailable(f"{self.client.base_url} does not answer: {error}") from error
 
     def send(self, events: Sequence[Json]) -> None:
         """Report events; durable when it returns."""
@@ -50,6 +53,19 @@ class Api:
         """Insert or replace items."""
         for part in _parts(items):
             self.call("POST", "/v1/items", json={"items": list(part)})
+
+    def trace(self, name: str) -> Json:
+        """The trace of an answer; it is written after the answer is out, so maybe not at once.
+
+        Raises Unavailable after half a minute.
+        """
+        until = monotonic() + PATIENCE
+        while monotonic() < until:
+            answer = self._answer("GET", f"/v1/traces/{name}")
+            if answer.is_success:
+                return dict(answer.json())
+            sleep(LOOK)
+        raise Unavailable(f"there is no trace of {name}: `serving.trace_rate` has to be 1")
 
     def counts_for(self, event: Json) -> None:
         """Wait until an event is part of what its visitor's next page is made from.

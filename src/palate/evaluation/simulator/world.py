@@ -5,6 +5,7 @@ direction, too. Whether something is wanted is the logit `base + appeal + PULL Â
 where a wish is a taste mixed with the mood of the moment.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -23,6 +24,8 @@ WANTED = 0.04
 """Share of all pairs of person and item in which it is wanted; `base` makes it so."""
 APPEAL, GOOD = 0.8, 1.5
 """Spread of the appeal, and what good new items have more."""
+OWN = "sim-item-"
+"""How items that are made up are called."""
 SHELVES = 20
 """Parts of the catalogue by lot (attribute `shelf`), so that a filter can ask for one."""
 FEW = 200
@@ -87,6 +90,14 @@ class World:
         found: Floats = _share(logits).mean(axis=0)
         return found
 
+    def narrow(self) -> str:
+        """A filter that some hundred items pass; "" where nothing divides them so."""
+        if self.items[0].startswith(OWN):
+            return "shelf == 1"
+        counts = Counter(name for names in self.categories[: self.there] for name in names)
+        fit = {name: n for name, n in counts.items() if 30 <= n <= 200 and '"' not in name}  # noqa: PLR2004
+        return f'"{min(fit, key=lambda name: abs(fit[name] - 100))}" in categories' if fit else ""
+
     def documents(self, rows: Sequence[int]) -> list[dict[str, Any]]:
         """Items as the API takes them: what can be known before anybody has tried them."""
         return [
@@ -126,7 +137,7 @@ def free(seed: int, size: Size) -> World:
     appeal = dice.normal(scale=APPEAL, size=total)
     appeal[size.items :: 2] += GOOD
     names = [tuple(dict.fromkeys((f"topic-{a}", f"topic-{b}"))) for a, b in about.tolist()]
-    items = tuple(f"sim-item-{n}" for n in range(total))
+    items = tuple(f"{OWN}{n}" for n in range(total))
     return settled(
         World(
             items,

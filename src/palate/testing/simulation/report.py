@@ -16,7 +16,7 @@ from palate.evaluation.simulator.people import MODELS
 from palate.evaluation.simulator.policies import NightlyIals, Oracle, Policy, Popular
 from palate.evaluation.simulator.run import Plan, simulate
 from palate.evaluation.simulator.served import Api, Served
-from palate.evaluation.simulator.world import Act, World, past
+from palate.evaluation.simulator.world import Act, World
 from palate.testing.simulation.host import copied, hosted, site, train
 from palate.testing.simulation.nightly import Nightly
 
@@ -49,10 +49,9 @@ class Wish:
     models: Sequence[str]
     seeds: Sequence[int]
     plan: Plan
-    mean_past: int
     train: bool
-    world: Callable[[int], World]
-    """By seed."""
+    world: Callable[[int], tuple[World, list[Act]]]
+    """By seed: the world, and what people did in it before."""
     base: Path | None = None
     """A site whose copies are visited, past and release included; None makes one per seed."""
     policies: Sequence[str] = POLICIES
@@ -64,7 +63,6 @@ class Comparison:
 
     wish: Wish
     folder: Path
-    now: float
     tell: Callable[[str, int, int], None]
     runs: list[Measures] = field(default_factory=list)
     chances: list[Chances] = field(default_factory=list)
@@ -89,8 +87,7 @@ class Comparison:
         )
 
     def _seed(self, seed: int) -> None:
-        world = self.wish.world(seed)
-        acts = list(past(world, seed, self.now, self.wish.mean_past)) if not self.wish.base else []
+        world, acts = self.wish.world(seed)
         base = self._base(seed, world, acts)
         for model in self.wish.models:
             for name in self.wish.policies:
@@ -111,11 +108,10 @@ class Comparison:
             self.runs.append(measures(run, world, plan, (policy.name, model)))
         if not run.whole:
             raise KeyboardInterrupt
-        if isinstance(policy, Served) and policy.name == "palate":
+        among = world.narrow()
+        if isinstance(policy, Served) and policy.name == "palate" and among:
             checking = f"seed {seed}, {model}, propensities"
-            chances = propensities(
-                policy.api, f"shelf == {seed % 20}", lambda n, of: self.tell(checking, n, of)
-            )
+            chances = propensities(policy.api, among, lambda n, of: self.tell(checking, n, of))
             self.chances.append(chances)
 
     def _base(self, seed: int, world: World, acts: Sequence[Act]) -> Path:
