@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Group
 
-from palate.cli.output import facts, progress_bar, table_of
+from palate.cli.output import console, facts, progress_bar, table_of
 from palate.cli.site import JsonOption, settings_of
 from palate.clock import SystemClock
 from palate.errors import BadInput
@@ -119,6 +119,8 @@ def main(  # noqa: PLR0913, PLR0917  the command's options
             wish = Wish(read, several, plan, train, where.world, fit, chosen)
             told = Comparison(wish, Path(folder), tell).run()
             facts(told, as_json=as_json, table=_compared(told))
+            if told.broke:
+                console.print(f"broken off: {told.broke}", markup=False)
             raise typer.Exit(0 if told.ok else 1)
         with _visited(where, Path(folder), tell) as (served, acts):
             if rate:

@@ -38,16 +38,29 @@ def fitted(sources: Sources, seed: int, size: Size) -> tuple[World, list[Act]]:
     taken: dict[str, set[str]] = defaultdict(set)
     for event in events:
         taken[event.user_id].add(event.item_id)
-    items = sorted({item for several in taken.values() for item in several})
-    held = dict(zip(items, sources.items.find(items), strict=True))
-    items = [item for item in items if held[item] is not None][:MOST]
+    named = _named(sources, sorted({event.item_id for event in events}))
+    items = list(named)
     if len(items) < LEAST or len(taken) < LEAST:
         raise BadInput(f"the log knows {len(items)} items and {len(taken)} people: too few to fit")
     place, users = {item: row for row, item in enumerate(items)}, sorted(taken)
     table = np.zeros((len(users), len(items)), np.float32)
     for row, user in enumerate(users):
         table[row, [place[item] for item in taken[user] if item in place]] = 1.0
-    counts = table.sum(axis=0)
+    world = _world(table, (tuple(users), named), seed, size)
+    rows = {user: row for row, user in enumerate(users)}
+    return world, [
+        Act(rows[event.user_id], place[event.item_id], "view", time=event.time)
+        for event in events
+        if event.item_id in place
+    ]
+
+
+def _world(
+    table: Floats, names: tuple[tuple[str, ...], dict[str, tuple[str, ...]]], seed: int, size: Size
+) -> World:
+    """From who (a row) took what (a column); `names` are the users, and categories by item."""
+    users, named = names
+    counts, items, categories = table.sum(axis=0), list(named), list(named.values())
     directions = _directions(table / np.sqrt(counts + 1.0))
     dice = np.random.Generator(np.random.PCG64([seed, 1]))
     like = dice.integers(0, len(items), size.arrivals)
@@ -56,29 +69,24 @@ def fitted(sources: Sources, seed: int, size: Size) -> tuple[World, list[Act]]:
     appeal = APPEAL * (appeal - appeal.mean()) / appeal.std()
     fresh = dice.normal(scale=APPEAL, size=size.arrivals)
     fresh[::2] += GOOD
-    found = [held[item] for item in items]
-    names = [item.categories if item else () for item in found]
-    world = settled(
-        World(
-            (*items, *(f"{OWN}{n}" for n in range(size.arrivals))),
-            np.vstack([directions, new]),
-            np.concatenate([appeal, fresh]).astype(np.float32),
-            (*names, *(names[at] for at in like.tolist())),
-            tuple(users),
-            unit(table @ directions),
-            np.empty(0, np.int32),
-            size.arrivals,
-            0.0,
-        ),
-        size.newcomers,
-        dice,
+    world = World(
+        (*items, *(f"{OWN}{n}" for n in range(size.arrivals))),
+        np.vstack([directions, new]),
+        np.concatenate([appeal, fresh]).astype(np.float32),
+        (*categories, *(categories[at] for at in like.tolist())),
+        users,
+        unit(table @ directions),
+        np.empty(0, np.int32),
+        size.arrivals,
+        0.0,
     )
-    rows = {user: row for row, user in enumerate(users)}
-    return world, [
-        Act(rows[event.user_id], place[event.item_id], "view", time=event.time)
-        for event in events
-        if event.item_id in place
-    ]
+    return settled(world, size.newcomers, dice)
+
+
+def _named(sources: Sources, items: list[str]) -> dict[str, tuple[str, ...]]:
+    """Categories by id of the items that the catalogue knows."""
+    found = zip(items, sources.items.find(items), strict=True)
+    return dict([(name, item.categories) for name, item in found if item is not None][:MOST])
 
 
 def _takes(event: Event) -> bool:

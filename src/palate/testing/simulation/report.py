@@ -9,6 +9,7 @@ from time import perf_counter
 
 import msgspec
 
+from palate.errors import PalateError
 from palate.evaluation.simulator.chances import Chances, propensities
 from palate.evaluation.simulator.goals import Goal, goals
 from palate.evaluation.simulator.measures import Measures, measures
@@ -39,7 +40,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     runs: list[Measures]
     seconds: float
     whole: bool
-    """False where Ctrl-C ended it early."""
+    """False where Ctrl-C or something that broke ended it early."""
+    broke: str = ""
+    """What that was."""
 
 
 @dataclass(slots=True)
@@ -69,12 +72,14 @@ class Comparison:
 
     def run(self) -> Outcome:
         """Everything, or as much as there is when Ctrl-C comes."""
-        started, whole = perf_counter(), True
+        started, whole, broke = perf_counter(), True, ""
         try:
             for seed in self.wish.seeds:
                 self._seed(seed)
         except KeyboardInterrupt:
             whole = False
+        except PalateError as error:
+            whole, broke = False, error.detail
         judged = goals(self.runs)
         ok = whole and all(g.ok for g in judged) and all(c.true for c in self.chances)
         return Outcome(
@@ -84,6 +89,7 @@ class Comparison:
             runs=self.runs,
             seconds=round(perf_counter() - started, 1),
             whole=whole,
+            broke=broke,
         )
 
     def _seed(self, seed: int) -> None:
