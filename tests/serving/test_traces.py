@@ -102,3 +102,18 @@ def _record(name: str) -> TraceRecord:
         first_position=1,
         reasons=[],
     )
+
+
+def test_a_trace_that_cannot_be_written_does_not_end_those_that_follow(site: SmallSite) -> None:
+    def broken() -> TraceRecord:
+        raise KeyError("a row that no rule was given")
+
+    with site.client.portal() as portal:
+        portal.call(lambda: site.app.state["runtime"].traces.note("broken", broken))
+    site.settle()
+    answered = site.slate(limit=3)["recommendation_id"]
+    site.settle()
+    store = TraceStore(site.settings.path("traces.db"), 10)
+    assert store.find("broken") is None
+    assert store.find(answered) is not None
+    store.close()

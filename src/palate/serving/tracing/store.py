@@ -1,6 +1,7 @@
 """Keeps the newest traces of a site, for all its workers: what every stage did for one request."""
 
 import asyncio
+import logging
 import sqlite3
 import threading
 import zlib
@@ -18,6 +19,7 @@ from palate.serving.meters import Meters
 
 FILE = "traces.db"
 MOST_WAITING = 1_000
+log = logging.getLogger("palate.serving")
 LINGER = 0.1
 """Seconds that a trace waits for others: one transaction, and less in the way of answers."""
 PRUNE_EVERY = 64
@@ -160,7 +162,8 @@ class TraceWriter:
             batch += [self._waiting.get_nowait() for _ in range(self._waiting.qsize())]
             try:
                 await asyncio.to_thread(self._put, batch)
-            except sqlite3.Error:
+            except Exception:  # one that cannot be written must not end all that follow
+                log.warning("%d traces were not written", len(batch), exc_info=True)
                 for _ in batch:
                     self._meters.dropped("trace")
             for name, _ in batch:
