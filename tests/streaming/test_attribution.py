@@ -10,6 +10,7 @@ import pytest
 
 from palate.catalog.user import session_key, user_key
 from palate.clock import FixedClock
+from palate.errors import CorruptStore
 from palate.events.kinds import Event, Kind, Shown
 from palate.events.sqlite import SqliteLog
 from palate.features.offline.parquet import ParquetStore
@@ -273,6 +274,18 @@ def test_who_was_forgotten_has_no_name_there(story: Story) -> None:
     assert users[2] == user_key("ben")
     assert len({user_key("ann"), session_key("s"), *users}) == 5
     assert story.waiting.forgotten() == []
+
+
+def test_a_store_of_another_log_is_refused_in_words(story: Story) -> None:
+    story.show(0, "a")
+    story.rows(10)
+    story.log = SqliteLog(Path(":memory:"))
+    story.reopen()
+    with pytest.raises(CorruptStore, match="another log's; `palate attribute --anew`"):
+        story.rows(20)
+    story.joins.clear()
+    story.show(30, "b")
+    assert story.rows(40)["item_id"].to_list() == ["b"]
 
 
 def test_anew_makes_the_same_rows(story: Story) -> None:

@@ -13,6 +13,7 @@ import msgspec
 import polars as pl
 
 from palate.clock import Clock
+from palate.errors import CorruptStore
 from palate.events.protocol import EventLog, Logged
 from palate.features.offline.protocol import Landing, OfflineStore, OfflineTable, Part
 from palate.features.offline.waiting import Waiting
@@ -63,7 +64,16 @@ class Attributor:
         self.windows = Windows.of(self.settings)
 
     def step(self, *, eager: bool = True, stop: threading.Event | None = None) -> Done:
-        """Take in what is new; `eager` looks up every outcome now, not by and by."""
+        """Take in what is new; `eager` looks up every outcome now, not by and by.
+
+        Raises CorruptStore where the store is ahead of the log.
+        """
+        shows, ends = self.store.held().position, self.log.end()
+        if shows > ends:
+            raise CorruptStore(
+                f"the offline store shows log position {shows}, the log ends at {ends}: it is"
+                " another log's; `palate attribute --anew` makes it again"
+            )
         self._forget()
         now, ended = self.clock.now(), stop or threading.Event()
         events, rows = self._read(now, ended)
