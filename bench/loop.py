@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from itertools import count
@@ -125,15 +126,20 @@ class Look:
 
     def __init__(self, wire: Wire, items: int) -> None:
         self._wire, self._items, self._number = wire, items, count()
+        self._parts: dict[str, list[float]] = {"acknowledged": [], "one_slate": []}
+        self._steps: Counter[str] = Counter()
 
     async def reactions(self, tries: int) -> dict[str, Any]:
         """Milliseconds from sending an event to the end of the first slate that it changed."""
         took, lost = [], 0
+        self._parts, self._steps = {name: [] for name in self._parts}, Counter()
         for n in range(tries):
             waited = await (self._newcomer() if n % 2 else self._regular())
             lost += waited is None
             took.append(1e3 * (PATIENCE if waited is None else waited))
-        return {"tries": tries, "lost": lost, "milliseconds": percentiles(took)}
+        parts = {name: percentiles(times) for name, times in self._parts.items()}
+        told = {"tries": tries, "lost": lost, "milliseconds": percentiles(took)}
+        return told | {"parts": parts, "steps": dict(self._steps)}
 
     async def new_items(self, tries: int) -> dict[str, Any]:
         """Milliseconds from the PUT of an item until it stands beside its like."""
@@ -188,11 +194,15 @@ class Look:
     ) -> float | None:
         started = perf_counter()
         await self._wire.send("POST", "/v1/events", msgspec.json.encode({"events": [event]}))
+        self._parts["acknowledged"].append(1e3 * (perf_counter() - started))
         return await _until(started, seen)
 
     async def _page(self, who: str) -> dict[str, Any]:
+        started = perf_counter()
         _, raw = await self._wire.get(f"/v1/recommendations/home?{who}&limit=20")
+        self._parts["one_slate"].append(1e3 * (perf_counter() - started))
         page: dict[str, Any] = msgspec.json.decode(raw)
+        self._steps[page["step"]] += 1
         return page
 
     async def _shows(self, path: str, name: str) -> bool:
