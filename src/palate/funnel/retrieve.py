@@ -31,10 +31,13 @@ async def retrieve(
     tasks = {i: asyncio.create_task(_one(g, query, asked, log)) for i, g in far.items()}
     try:
         near: dict[int, Candidates] = {}
-        for i in (i for i in wanted if i not in far):
-            with suppress(TimeoutError):  # one that waits for ever is left behind
+        left = [i for i in wanted if i not in far]
+        while left:  # once, but for those that wait for ever: they are left behind
+            with suppress(TimeoutError):
                 async with asyncio.timeout(_patience(log.plan.left)):
-                    near[i] = await _one(wanted[i], query, asked, log)
+                    while left:
+                        i = left.pop(0)
+                        near[i] = await _one(wanted[i], query, asked, log)
         if tasks:
             await asyncio.wait(tasks.values(), timeout=asked.budget.remote_seconds)
         late = {i for i, task in tasks.items() if not task.done()}
@@ -49,7 +52,7 @@ async def retrieve(
 
 
 def _patience(left: float | None) -> float | None:
-    """Seconds that one local generator may wait: half of what there is, for others come too."""
+    """Seconds that local generators may wait: half of what there is, for others come too."""
     return None if left is None else left / 2
 
 

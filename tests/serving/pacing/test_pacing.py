@@ -15,7 +15,7 @@ from palate.funnel.budget import UNFIT, Plan
 from palate.funnel.engine import Funnel
 from palate.funnel.types import Answer, Reason, Slate, StageTrace, Trace
 from palate.serving.meters import Meters
-from palate.serving.pacing.costs import Costs
+from palate.serving.pacing.costs import EACH, Costs
 from palate.serving.pacing.gate import Gate
 from palate.serving.pacing.pacer import Pacer
 from palate.serving.pacing.quality import Quality
@@ -49,7 +49,7 @@ def answer(plan: Plan) -> tuple[Answer, float]:
 
 def learnt() -> Costs:
     costs = Costs()
-    for _ in range(20):
+    for _ in range(20 * EACH):
         costs.learn("home", *answer(Plan()))
     costs.learn("home", *answer(Plan(first="static")))
     return costs
@@ -85,7 +85,7 @@ def test_a_part_that_was_left_out_gets_its_chance_again() -> None:
 def test_a_bad_hour_is_forgotten() -> None:
     """A machine that was taken away for a while: the surface comes back by itself."""
     costs = learnt()
-    for _ in range(100):
+    for _ in range(100 * EACH):
         made, spent = answer(costs.plan("home", FUNNEL, 6.0, 1.0))
         costs.learn("home", made, 50.0 * spent)
     assert costs.plan("home", FUNNEL, 6.0, 1.0).first == "last_slate"

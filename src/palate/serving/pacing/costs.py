@@ -18,6 +18,8 @@ AGAIN = 0.98
 """A part that was left out is taken to be so much cheaper each time, until it is tried again."""
 BESIDE = ("rule.", "generate.")
 RANKED = ("features", "rank")
+EACH = 8
+"""Of answers that left nothing out, one in so many is looked at."""
 UNKNOWN = 2.0
 """The most that the first measurement of a part counts: a cold start is slow in everything."""
 UNUSUAL = 4.0
@@ -43,6 +45,7 @@ class Costs:
     def __init__(self) -> None:
         self._cost: dict[tuple[str, str], float] = {}
         self._worth: dict[tuple[str, str], float] = {}
+        self._answers = -1
 
     def least(self, surface: str) -> float:
         """What an answer takes that asks nothing but memory; 0 while unknown."""
@@ -72,6 +75,9 @@ class Costs:
         if answer.step in LOWER:
             self._mean(self._cost, (surface, "least"), whole)
             self._forget(surface, ("base", *RANKED))
+            return
+        self._answers += 1
+        if self._answers % EACH and not answer.trace.skipped:
             return
         counted = 0.0
         for stage in answer.trace.stages:
