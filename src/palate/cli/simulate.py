@@ -49,6 +49,7 @@ DaysOption = Annotated[int, typer.Option(min=1, max=60, help="Days that people v
 ItemsOption = Annotated[int, typer.Option(min=100, help="Items of a free world.")]
 UsersOption = Annotated[int, typer.Option(min=20, help="People of a free world with a past.")]
 NewOption = Annotated[int, typer.Option(min=4, help="Newcomers, and known people who visit.")]
+ArrivalsOption = Annotated[int, typer.Option(min=0, help="New items on the second day.")]
 PoliciesOption = Annotated[str, typer.Option(help="With --report: only these of all policies.")]
 TrainOption = Annotated[
     bool, typer.Option("--train/--no-train", help="With --report: train a release first.")
@@ -95,6 +96,7 @@ def main(  # noqa: PLR0913, PLR0917  the command's options
     items: ItemsOption = 2_000,
     users: UsersOption = 800,
     newcomers: NewOption = 160,
+    arrivals: ArrivalsOption = 40,
     policies: PoliciesOption = "palate,greedy,popularity,ials,oracle",
     train: TrainOption = True,  # noqa: FBT002
     rate: RateOption = 0.0,
@@ -110,7 +112,7 @@ def main(  # noqa: PLR0913, PLR0917  the command's options
     Example: **palate simulate --report --json**
     """
     read = _listed(models, list(MODELS), "--models")
-    size = Size(items=items, users=users, newcomers=min(newcomers, users))
+    size = Size(items, users, arrivals=arrivals, newcomers=min(newcomers, users))
     where, plan = Where(url, key, fit, seed, size), Plan(seed=seed, days=days)
     with progress_bar() as tell, TemporaryDirectory(prefix="palate-simulate-") as folder:
         if report:
