@@ -18,7 +18,9 @@ from palate.serving.environment import PROMETHEUS, SERVER, SITE, over, serving_e
 from palate.settings import ServingSettings
 
 API_ONLY = "palate.serving.app:create_from_environment"
-RESPAWN_SECONDS = 0.5
+RESPAWN_SECONDS = 12.0
+"""Upon SIGHUP a new worker has so long to get warm before the one it replaces ends; one that died is
+replaced at once."""
 KILL_SECONDS = 4
 BACKLOG = 1024
 MEMORY = "/dev/shm"  # noqa: S108  made by mkdtemp, for this user alone
