@@ -88,19 +88,17 @@ def _peak() -> float:
 def _rows(cell: Cell, source: Path, work: Path, folder: Path) -> Iterator[dict[str, Any]]:
     with site(SETS[cell.data], source, work) as stores:
         if cell.model == RELEASE:
-            before = _peak()
             for name, lists, bench, spent in released(
                 stores, cell.protocol, cell.seed, cell.changes()
             ):
-                spent["megabytes"] = round(_peak() - before)
+                spent["megabytes"] = round(_peak())
                 yield from ({**row, **spent} for row in _judged(bench, name, lists))
         else:
             questions = asked(stores, cell.protocol, cell.seed, folder)
-            yield from _of_peer(COUNTED[cell.model], cell, questions)
+            yield from _of_peer(_seeded(COUNTED[cell.model], cell.seed), cell, questions)
 
 
 def _of_peer(peer: Peer, cell: Cell, questions: Asked) -> Iterator[dict[str, Any]]:
-    before = _peak()
     parts = sorted({case.part for case in questions.test.cases}, reverse=True)
     for part, found in searched(peer, questions, parts):
         bench = Bench(questions.test.of(part), questions.bench.world, cell.seed)
@@ -114,7 +112,7 @@ def _of_peer(peer: Peer, cell: Cell, questions: Asked) -> Iterator[dict[str, Any
                     "fit_seconds": round(found.fit_seconds, 2),
                     "ask_seconds": round(found.ask_seconds, 2),
                     "seconds": round(found.seconds, 1),
-                    "megabytes": round(_peak() - before),
+                    "megabytes": round(_peak()),
                 }
 
 

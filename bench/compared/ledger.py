@@ -18,6 +18,8 @@ class Place(NamedTuple):
     protocol: str
     slice: str
     model: str
+    training: str = ""
+    """Settings of `[training]` that were not the default."""
 
 
 class Summary(NamedTuple):
@@ -63,9 +65,19 @@ def append(file: Path, rows: Iterable[Line]) -> None:
 
 
 def summaries(lines: Iterable[Line]) -> Mapping[Place, Summary]:
-    """The newest line of every place and seed."""
+    """The newest line of every place and seed; seeds of older code are not averaged with newer."""
     newest: dict[Place, dict[int, Line]] = defaultdict(dict)
     for line in lines:
-        place = Place(line["data"], line["protocol"], line["slice"], line["model"])
-        newest[place][line["seed"]] = line
+        told = line.get("training", "")
+        place = Place(line["data"], line["protocol"], line["slice"], line["model"], told)
+        held = newest[place]
+        if held and _version(next(iter(held.values()))) != _version(line):
+            held.clear()
+        held[line["seed"]] = line
     return {place: Summary(place, list(seeds.values())) for place, seeds in newest.items()}
+
+
+def _version(line: Line) -> str:
+    """The digest of the code that made a line."""
+    told = str(line.get("key", "")).split("/")
+    return told[4] if len(told) > 4 else ""  # noqa: PLR2004  data, protocol, model, seed, version

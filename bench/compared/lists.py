@@ -61,12 +61,11 @@ def mean_ndcg(lists: Sequence[Rows], cases: Sequence[Case], world: World) -> flo
 
 
 class Chosen(NamedTuple):
-    """Settings for a slice; the scorer where it has learnt what the test's may know."""
+    """Settings for a slice."""
 
     reached: float
     learnt: Settings
     how: Settings
-    scorer: Scorer | None = None
 
 
 def searched(peer: Peer, asked: Asked, parts: Sequence[str]) -> Iterator[tuple[str, Found]]:
@@ -74,7 +73,7 @@ def searched(peer: Peer, asked: Asked, parts: Sequence[str]) -> Iterator[tuple[s
     began = perf_counter()
     for part, chosen in _chosen(peer, asked, parts).items():
         started = perf_counter()
-        scorer = chosen.scorer or peer.learn(asked.test.past, chosen.learnt)
+        scorer = peer.learn(asked.test.past, chosen.learnt)
         fitted = perf_counter()
         lists = answered(scorer, asked.test.of(part), chosen.how, DEPTH)
         done = perf_counter()
@@ -86,7 +85,6 @@ def searched(peer: Peer, asked: Asked, parts: Sequence[str]) -> Iterator[tuple[s
 def _chosen(peer: Peer, asked: Asked, parts: Sequence[str]) -> dict[str, Chosen]:
     if peer.trials == 1:
         return {part: Chosen(0.0, peer.grid[0], peer.reading[0]) for part in parts}
-    same = asked.test.past is asked.inner.past
     best = {part: Chosen(-1.0, {}, {}) for part in parts}
     for learnt in peer.grid:
         scorer = peer.learn(asked.inner.past, learnt)
@@ -95,5 +93,5 @@ def _chosen(peer: Peer, asked: Asked, parts: Sequence[str]) -> dict[str, Chosen]
             for how in peer.reading:
                 reached = mean_ndcg(answered(scorer, cases, how, CUT), cases, asked.bench.world)
                 if reached > best[part].reached:
-                    best[part] = Chosen(reached, learnt, how, scorer if same else None)
+                    best[part] = Chosen(reached, learnt, how)
     return best

@@ -9,10 +9,10 @@ import numpy as np
 from palate.arrays import Rows, Times
 from palate.evaluation.as_of import read_all
 from palate.evaluation.judging import Bench
-from palate.evaluation.split import Case, Places, Protocol, Split, people, split
+from palate.evaluation.split import Case, Places, Protocol, Split, split
 from palate.evaluation.tuning.inside import inside
 from palate.evaluation.workspace import Workspace
-from palate.events.batch import EventBatch
+from palate.events.batch import EventBatch, people
 from palate.stores import Stores
 
 

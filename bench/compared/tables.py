@@ -69,7 +69,8 @@ def _place(row: Summary) -> tuple[int, int, str]:
 
 def _cells(row: Summary, columns: Iterable[str]) -> Iterator[str]:
     model = row.place.model
-    yield NAMES.get(model, model.replace("_", " "))
+    told = f" ({row.place.training})" if row.place.training else ""
+    yield NAMES.get(model, model.replace("_", " ")) + told
     for name in columns:
         if model == "union" and name != "recall@500":
             yield NONE

@@ -279,7 +279,7 @@ class TrainingSettings(Part, frozen=True):
     ranker_epochs: Positive = 3
     """At most this many passes over those rows."""
     ranker_seconds: Amount = 30.0
-    """Time limit of one ranker training."""
+    """Safety limit of one ranker training, in its own CPU seconds."""
     threads: Positive = 1
     """Cores that training may use."""
     every_hours: Amount = 24.0

@@ -124,3 +124,14 @@ def test_the_picture_has_a_bar_for_every_model_it_shows() -> None:
     drawn = chart(summaries(lines))
     assert drawn.count("<rect") == 3
     assert drawn.startswith("<svg")
+
+
+def test_rows_of_other_settings_or_older_code_are_rows_of_their_own() -> None:
+    def told(seed: int, version: str, training: str = "") -> dict[str, object]:
+        key = f"toy/loo/funnel/{seed}/{version}" + (f"/{training}" if training else "")
+        return {**line("funnel", seed, 0.1), "key": key, "training": training}
+
+    lines = [told(1, "a"), told(2, "a"), told(1, "b"), told(1, "b", "dim=128")]
+    found = summaries(lines)
+    assert [each["key"][-1] for each in found[Place("toy", "loo", "all", "funnel")].seeds] == ["b"]
+    assert len(found[Place("toy", "loo", "all", "funnel", "dim=128")].seeds) == 1

@@ -20,7 +20,7 @@ from palate.training.sizing import sized
 from palate.training.softmax import NEVER, Softmax, unseen_logits
 from palate.training.towers import HEADS, ItemInputs, encode
 from palate.training.two_tower import Plan, Towers, fit, fresh_towers
-from palate.training.validation import counted_marks, held_out, mean, tower_marks
+from palate.training.validation import CHOOSING, counted_marks, held_out, mean, tower_marks
 
 PLAN = Plan(QUICK.epochs, QUICK.learning_rate, 700, 841)
 
@@ -65,7 +65,7 @@ def test_people_are_offered_what_their_kind_watches(trained: Towers) -> None:
 
 def test_foreseeing_the_next_item_beats_popularity(trained: Towers) -> None:
     sequences, inputs = board()
-    late = held_out(sequences, QUICK.history, PLAN.until, PLAN.validate, QUICK.horizon)
+    late = held_out(sequences, QUICK.history, PLAN.until, PLAN.validate, QUICK.horizon, CHOOSING)
     ours = mean(tower_marks(trained.items, trained.users, late))
     counted = counted_marks(sequences, inputs.counts, PLAN.until, CovisitSettings(), late)
     assert ours > 1.3 * mean(counted["popularity"])

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from palate.arrays import Keys, Mask, Rows, Times
 from palate.errors import BadInput
-from palate.events.batch import EventBatch
+from palate.events.batch import EventBatch, people
 from palate.events.kinds import Kind
 
 Protocol: TypeAlias = Literal["time", "loo"]
@@ -128,18 +128,6 @@ def _timeline(batch: EventBatch) -> _Timeline:
     other = np.flatnonzero(beside)
     others = {user: other[at] for user, at in _grouped(whose[other])}
     return _Timeline(place, whose[place], batch.item[place], batch.time[place], others)
-
-
-def people(batch: EventBatch) -> Keys:
-    """(events,): who did it, a session that became a user's counted as that user."""
-    joined = batch.session > 0
-    if not joined.any():
-        return batch.user
-    sessions, first = np.unique(batch.session[joined], return_index=True)
-    owners = batch.user[joined][first]
-    found = np.minimum(np.searchsorted(sessions, batch.user), len(sessions) - 1)
-    whose: Keys = np.where(sessions[found] == batch.user, owners[found], batch.user)
-    return whose
 
 
 def _by_time(batch: EventBatch, line: _Timeline, share: float) -> Split:

@@ -12,8 +12,8 @@ from palate.arrays import Doubles
 from palate.catalog.columns import ItemColumns
 from palate.evaluation.as_of import CHUNK, ItemsAsOf, PastLog, retold
 from palate.evaluation.slates import World
-from palate.evaluation.split import Case, Split, people
-from palate.events.batch import EventBatch
+from palate.evaluation.split import Case, Split
+from palate.events.batch import EventBatch, people
 from palate.events.protocol import Logged
 from palate.features.follows import followed
 from palate.features.online.memory import MemoryOnline

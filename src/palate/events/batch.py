@@ -84,6 +84,18 @@ class EventBatch:
         )
 
 
+def people(batch: EventBatch) -> Keys:
+    """(events,): who did it, a session that became a user's counted as that user."""
+    joined = batch.session > 0
+    if not joined.any():
+        return batch.user
+    sessions, first = np.unique(batch.session[joined], return_index=True)
+    owners = batch.user[joined][first]
+    found = np.minimum(np.searchsorted(sessions, batch.user), len(sessions) - 1)
+    whose: Keys = np.where(sessions[found] == batch.user, owners[found], batch.user)
+    return whose
+
+
 def _flatten(logged: Logged) -> list[tuple[Logged, str, int]]:
     event = logged.event
     if event.reports:

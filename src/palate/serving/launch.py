@@ -19,7 +19,7 @@ from palate.settings import ServingSettings
 
 API_ONLY = "palate.serving.app:create_from_environment"
 RESPAWN_SECONDS = 12.0
-"""Upon SIGHUP a new worker has so long to get warm before the one it replaces ends; one that died is
+"""Upon SIGHUP a new worker has so long to get warm before the one it replaces ends; what died is
 replaced at once."""
 KILL_SECONDS = 4
 BACKLOG = 1024

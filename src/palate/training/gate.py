@@ -100,26 +100,35 @@ LESS = 0.25
 """What a tower proposes that does not beat what only counts, as a share of what is asked of it."""
 
 
-def judge_tower(tower: float, counted: Mapping[str, float], events: int) -> tuple[Verdict, float]:
-    """Compare NDCG@10 on events after those learnt from; also say how much it may propose.
+def judge_tower(
+    tower: Doubles, counted: Mapping[str, Doubles], users: Keys, seed: int
+) -> tuple[Verdict, float]:
+    """Compare NDCG@10 of questions after the events learnt from; also how much it may propose.
 
-    Below popularity it does not ship. Below another baseline it ships with a smaller quota.
+    All are by question, (n,), of `users` who chose nothing. Below popularity the tower does not
+    ship. Where another baseline is above it, it ships with a smaller quota.
     """
-    best = max(counted, key=counted.__getitem__)
-    shipped = events > 0 and tower > counted["popularity"]
+    if not len(users):
+        said = "There are no events to judge the two-tower by. It stays behind."
+        return Verdict(part="two_tower", shipped=False, sentence=said), LESS
+    levels = {name: level(each, users) for name, each in counted.items()}
+    own, best = level(tower, users), max(levels, key=levels.__getitem__)
+    gain = paired(tower, counted[best], users, seed)
+    shipped = own > levels["popularity"]
+    share = 1.0 if own > levels[best] else LESS
+    told = " and ".join(f"{each:.4f} of {name}" for name, each in levels.items())
     said = (
-        f"The two-tower foresees {events:,} held-out events with NDCG@10 {tower:.4f} against"
-        f" {' and '.join(f'{each:.4f} of {name}' for name, each in counted.items())}. "
-        if events
-        else "There are no events to judge the two-tower by. "
+        f"The two-tower foresees {len(users):,} held-out events of {len(np.unique(users)):,} people"
+        f" with NDCG@10 {own:.4f} against {told}: {gain} over {best}. "
     )
-    share = 1.0 if tower > counted[best] else LESS
     verdict = "It ships." if shipped else "It stays behind."
     if shipped and share < 1.0:
         verdict = f"It ships, but counting alone ({best}) is better, so it proposes {share:.0%}."
-    numbers = {"two_tower": tower, **counted, "events": float(events), "share": share}
-    name, sentence = "two_tower", said + verdict
-    return Verdict(part=name, shipped=shipped, sentence=sentence, numbers=numbers), share
+    numbers = {"two_tower": own, **levels, **gain._asdict(), "events": float(len(users))}
+    numbers["share"] = share
+    return Verdict(
+        part="two_tower", shipped=shipped, sentence=said + verdict, numbers=numbers
+    ), share
 
 
 def refused(part: str, lacking: str, so: str = "") -> Verdict:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Keys, Mask, Rows, Times
-from palate.events.batch import EventBatch
+from palate.events.batch import EventBatch, people
 from palate.events.kinds import Kind, Signal
 from palate.jit import kernel
 from palate.models.two_tower import TIME_BUCKETS, outcome_codes
@@ -35,7 +35,7 @@ class Sequences:
     @classmethod
     def of(cls, batch: EventBatch) -> Self:
         """Order the events of a log by user."""
-        users = joined_users(batch)
+        users = people(batch)
         keep = ((batch.signal & READ) > 0) & (batch.item >= 0) & ~_forgotten(batch, users)
         users = users[keep]
         order = np.argsort(users, kind="stable")
@@ -86,17 +86,6 @@ class Sequences:
 
 FAR = 0.5
 """Share of the steps that predict any of the next events instead of the very next one."""
-
-
-def joined_users(batch: EventBatch) -> Keys:
-    """The user of each event, where a session that became a user's is that user."""
-    named = np.flatnonzero(batch.session)
-    if not len(named):
-        return batch.user
-    sessions, last = np.unique(batch.session[named][::-1], return_index=True)
-    owners = batch.user[named][::-1][last]
-    at = np.minimum(np.searchsorted(sessions, batch.user), len(sessions) - 1)
-    return np.where(sessions[at] == batch.user, owners[at], batch.user)
 
 
 def _forgotten(batch: EventBatch, users: Keys) -> Mask:

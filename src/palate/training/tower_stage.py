@@ -18,7 +18,7 @@ from palate.training.sequences import Sequences
 from palate.training.sizing import dense, sized
 from palate.training.towers import ItemTower
 from palate.training.two_tower import Plan, Towers, fit, fresh_towers
-from palate.training.validation import counted_marks, held_out, mean, tower_marks
+from palate.training.validation import JUDGING, askers, counted_marks, held_out, tower_marks
 
 VALIDATE = 0.95
 """Share of the events before the cut that the tower learns from; the rest says when to stop."""
@@ -70,12 +70,11 @@ def learn_tower(
         kept = checkpoints.of(f"tower{number or ''}") if checkpoints else None
         tried.append(fit(fresh_towers(inputs, each), sequences, each, plan, report, kept))
     towers = max(tried, key=lambda each: each.metric)
-    asked = held_out(sequences, settings.history, since, until, settings.horizon)
+    asked = held_out(sequences, settings.history, since, until, settings.horizon, JUDGING)
     marks = tower_marks(towers.items, towers.users, asked)
     rivals = counted_marks(sequences, counts, since, whole.covisit, asked)
-    verdict, towers.share = judge_tower(
-        mean(marks), {name: mean(each) for name, each in rivals.items()}, len(marks)
-    )
+    users = askers(sequences, asked)
+    verdict, towers.share = judge_tower(marks, rivals, users, settings.seed)
     return TowerOutcome(towers if verdict.shipped else None, verdict)
 
 

@@ -24,7 +24,7 @@ from palate.training.sequences import (
 )
 from palate.training.softmax import Softmax
 from palate.training.towers import ItemInputs, ItemTower, UserTower, encode
-from palate.training.validation import held_out, mean, tower_marks
+from palate.training.validation import CHOOSING, held_out, mean, tower_marks
 
 AVERAGING = 0.998
 """The served weights are a moving average of the trained ones, …"""
@@ -150,7 +150,7 @@ class _Fit:
         )
         self.softmax = Softmax(towers.items.counts, self.dice, masked=plan.masked)
         self.late = held_out(
-            sequences, settings.history, plan.until, plan.validate, settings.horizon
+            sequences, settings.history, plan.until, plan.validate, settings.horizon, CHOOSING
         )
         self.place = _Place()
         self.sought: torch.Tensor | None = None

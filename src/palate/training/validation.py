@@ -6,13 +6,13 @@ of the next `horizon` engagements.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from palate.arrays import Doubles, Floats, Rows
+from palate.arrays import Doubles, Floats, Keys, Rows
 from palate.index.exact import best
 from palate.models.covisit_history import counted
 from palate.settings import CovisitSettings
@@ -29,6 +29,11 @@ NEWEST = 2_000_000
 """Events that co-visitation counts at most, to be compared with."""
 
 
+Half: TypeAlias = slice
+ALL, CHOOSING, JUDGING = slice(None), slice(0, None, 2), slice(1, None, 2)
+"""Which of the users are asked: all, those who choose a tower, those who judge the chosen one."""
+
+
 class Late(NamedTuple):
     """Windows that end with events held out, of which alone the steps are wanted."""
 
@@ -40,14 +45,20 @@ class Late(NamedTuple):
 
 
 def held_out(
-    sequences: Sequences, history: int, since: int, until: int, horizon: int = 1
+    sequences: Sequences,
+    history: int,
+    since: int,
+    until: int,
+    horizon: int = 1,
+    whose: Half = ALL,
 ) -> list[Late]:
     """Questions about each user's events at log positions in ``[since, until)``.
 
-    At most `history` of a user, and about `MOST` in all: of larger logs every n-th user.
+    At most `history` of a user, and about `MOST` in all: of larger logs every n-th user. Of all
+    users or of every second one, so that what chooses is not what judges.
     """
     before, earlier = sequences.below(until), sequences.below(since)
-    asked = np.flatnonzero((before > earlier) & (before > 1))
+    asked = np.flatnonzero((before > earlier) & (before > 1))[whose]
     many = int(np.minimum(before - earlier, history)[asked].sum())
     windows = []
     for user in asked[:: max(1, many // MOST)].tolist():
@@ -120,6 +131,12 @@ def ndcg(found: NDArray[np.integer], relevant: Rows) -> float:
     gains = 1.0 / np.log2(np.arange(DEPTH) + 2.0)
     hits = np.isin(found[:DEPTH], relevant)
     return float((gains[: len(hits)] * hits).sum() / gains[: len(relevant)].sum())
+
+
+def askers(sequences: Sequences, asked: Sequence[Late]) -> Keys:
+    """(marks,): which user each mark is of."""
+    places = np.concatenate([late.places for late in asked]) if asked else np.empty(0, np.int64)
+    return (np.searchsorted(sequences.starts, places, side="right") - 1).astype(np.uint64)
 
 
 def mean(marks: Doubles) -> float:

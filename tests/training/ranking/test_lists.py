@@ -1,9 +1,12 @@
 """Lists, gate and calibration: the numbers that decide what ships."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from palate.models.ranker import HEADS
+from palate.releases.manifest import Verdict
 from palate.training.gate import LESS, judge_ranker, judge_tower, paired
 from palate.training.ranking.calibration import calibrate, reliability
 from palate.training.ranking.fitting import Fitted, lay_out, row_weights
@@ -119,18 +122,37 @@ def test_users_count_equally_however_many_moments_they_have() -> None:
     assert mean == pytest.approx(0.5)
 
 
+def judged(level: float) -> Verdict:
+    """What the gate says of a tower of this level, of fifty people."""
+    users = np.arange(50, dtype=np.uint64)
+    counted = {"popularity": np.full(50, 0.1), "covisit": np.full(50, 0.15)}
+    verdict, share = judge_tower(np.full(50, level), counted, users, 1)
+    assert share == verdict.numbers["share"]
+    return verdict
+
+
+def test_labels_that_came_later_are_not_learnt_from() -> None:
+    whole = listed([1, 0, 1, 0], [(1, 0)] * 4)
+    early = replace(whole, came=np.array([5, 99, 12, 99])).as_known(10)
+    assert early.labels[:, 0].tolist() == [1, 0, 0, 0]
+    assert early.kept.tolist() == [0, 1, 3]
+    assert len(early.features) == 3
+    assert early.relevant == 1
+
+
 def test_a_tower_has_to_beat_popularity() -> None:
-    counted = {"popularity": 0.1, "covisit": 0.15}
-    assert [judge_tower(0.2, counted, n)[0].shipped for n in (50, 0)] == [True, False]
-    assert not judge_tower(0.1, counted, 50)[0].shipped
+    assert judged(0.2).shipped
+    assert not judged(0.1).shipped
+    nobody = np.empty(0)
+    assert not judge_tower(nobody, {}, nobody.astype(np.uint64), 1)[0].shipped
 
 
 def test_a_tower_below_what_only_counts_ships_with_a_smaller_quota_and_says_so() -> None:
-    counted = {"popularity": 0.1, "covisit": 0.15}
-    verdict, share = judge_tower(0.12, counted, 50)
-    assert (verdict.shipped, share) == (True, LESS)
+    verdict = judged(0.12)
+    assert (verdict.shipped, verdict.numbers["share"]) == (True, LESS)
     assert "counting alone (covisit) is better, so it proposes 25%" in verdict.sentence
-    assert judge_tower(0.2, counted, 50)[1] == 1.0
+    assert "90 % interval" in verdict.sentence
+    assert judged(0.2).numbers["share"] == 1.0
 
 
 def test_calibrated_probabilities_are_what_comes_true() -> None:

@@ -9,9 +9,10 @@ from palate.arrays import Rows, Times
 from palate.catalog.alike import UNKNOWN, Alike
 from palate.evaluation.metrics import ndcg
 from palate.evaluation.slates import Slates, World
-from palate.evaluation.split import Case, people
+from palate.evaluation.split import Case
 from palate.evaluation.tuning.inside import Inside
 from palate.evaluation.tuning.search import Point
+from palate.events.batch import people
 from palate.models.covisit import READ_LATER, Covisit
 from palate.models.covisit_history import counted
 from palate.settings import CovisitSettings

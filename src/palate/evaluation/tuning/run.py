@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from zlib import crc32
 
 import msgspec
+import numpy as np
 
 from palate.catalog.alike import UNKNOWN, Alike
 from palate.evaluation.as_of import read_all
@@ -92,7 +93,8 @@ def tune(
     entries = read_all(site.log, partial(progress, "read the log"))
     batch = EventBatch.encode(entries, lambda ids: site.items.rows(ids, create=False))
     at = _Site(site, entries, inside(batch, order.protocol), alike_of)
-    journal = Journal(site.settings.home, f"{len(batch)} {order.protocol} {order.seed}")
+    told = f"{len(batch)} {_checked(batch):08x} {order.protocol} {order.seed}"
+    journal = Journal(site.settings.home, told)
     found = Tuned({}, {}, 0, ())
     if "covisit" in order.parts:
         found = _covisit(at, order, journal, progress)
@@ -104,6 +106,14 @@ def tune(
             found.tried,
             found.sentences + more.sentences,
         )
+    return found
+
+
+def _checked(batch: EventBatch) -> int:
+    """Another log has another one, however long it is."""
+    found = 0
+    for column in (batch.user, batch.item, batch.time):
+        found = crc32(np.ascontiguousarray(column).tobytes(), found)
     return found
 
 

@@ -4,7 +4,7 @@ import copy
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from time import perf_counter
+from time import thread_time
 from typing import NamedTuple
 
 import numpy as np
@@ -213,14 +213,14 @@ class _Run:
 
     def learn(self, report: Report) -> None:
         """At most `ranker_epochs` passes within `ranker_seconds`."""
-        started, epochs = perf_counter(), self.settings.ranker_epochs
+        started, epochs = thread_time(), self.settings.ranker_epochs
         for epoch in range(1, epochs + 1):
             self._pass()
             loss = self._loss()
             if loss < self.best.loss or self.watched is None:
                 self.best.network = copy.deepcopy(self.mean)
                 self.best.epochs, self.best.loss = epoch, loss
-            spent = perf_counter() - started
+            spent = thread_time() - started
             told = f"held-out loss {loss:.4f}" if self.watched else "over every moment"
             left = spent / epoch * (epochs - epoch)
             report("ranker", epoch / epochs, f"epoch {epoch}/{epochs}, {told}, {left:.0f} s left")

@@ -123,7 +123,8 @@ def run_fold(
     dice = np.random.Generator(np.random.PCG64(settings.training.seed))
     few = settings.training.ranker_candidates
     train, held = ([thinned(x, few, dice) for x in part] for part in (train, held))
-    past = layout.learnable(train, held[0].position)
+    known = [each.as_known(judge[0].position) for each in train]
+    past = layout.learnable(known, held[0].position)
     wanted = kinds(settings.training, last=shares == FOLDS[-1])
     recipe = layout.recipe(fusion)
     learnt = learn_all(wanted, past, held, recipe, settings.training, report)
@@ -147,20 +148,22 @@ def learn_all(
     settings: TrainingSettings,
     report: Report,
 ) -> dict[Kind, Learnt]:
-    """Each kind that is wanted: a network, stopped where `held` says, trees, or both together."""
-    both = [*train, *held]
+    """Each kind that is wanted: a network, stopped where `held` says, trees, or both together.
+
+    Nothing learns from `held`: it stops the network, and calibrates what is judged.
+    """
     if tuple(wanted) == ("lambdamart",):
-        report("ranker", 1.0, f"growing trees on {len(both):,} lists")
-        return {"lambdamart": fit_trees(both, settings)}
+        report("ranker", 1.0, f"growing trees on {len(train):,} lists")
+        return {"lambdamart": fit_trees(train, settings)}
     with ThreadPoolExecutor(1) as aside:  # trees grow without the interpreter
-        growing = aside.submit(fit_trees, both, settings) if set(wanted) != {"network"} else None
+        growing = aside.submit(fit_trees, train, settings) if set(wanted) != {"network"} else None
         network = fit_ranker(train, held, recipe, settings, report)
         trees = growing.result() if growing else None
     if trees is None:
         return {"network": network}
     made: dict[Kind, Learnt] = {"network": network, "lambdamart": trees}
     if "blend" in wanted:
-        made["blend"] = Blend.of(network, trees, both)
+        made["blend"] = Blend.of(network, trees, held or train)
     return {kind: made[kind] for kind in wanted}
 
 

@@ -46,6 +46,8 @@ class RankedList:
     """Of the log, at which all of this was not yet known."""
     place: NDArray[np.int16] | None = None
     """(pool,): where each item stood, of what was really shown; None of what is reconstructed."""
+    came: NDArray[np.int64] | None = None
+    """(pool,): the log position at which each label was told; None where nobody wrote it down."""
     told: bool = False
     """What was taken first had been shown, and is learnt from there."""
     surface: str = ""
@@ -55,6 +57,22 @@ class RankedList:
     def unanswered(self) -> bool:
         """A page that was shown, and from which nothing was taken: calibrated on, not learnt."""
         return self.place is not None and not self.labels[:, 0].any()
+
+    def as_known(self, position: int) -> "RankedList":
+        """The list as it was before that log position: what was told later is not learnt from."""
+        if self.came is None:
+            return self
+        late = (self.came >= position) & self.labels.any(axis=1)
+        if not late.any():
+            return self
+        early = ~late[self.kept]
+        return replace(
+            self,
+            labels=np.where(late[:, None], np.float32(0.0), self.labels),
+            relevant=max(self.relevant - int(self.labels[late, 0].sum()), 0),
+            kept=self.kept[early],
+            features=self.features[early],
+        )
 
 
 def room_for_others(most: int, taken: int) -> int:

@@ -7,8 +7,9 @@ these rows are *reconstructed* and are flagged as such.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from palate.arrays import Floats, Keys, Mask, Rows
 from palate.errors import GateRefused
-from palate.events.batch import EventBatch
+from palate.events.batch import EventBatch, people
 from palate.events.kinds import Kind, Signal
 from palate.features.follows import followed
 from palate.features.record import UserState
@@ -33,7 +34,6 @@ from palate.streaming.replay import Replay
 from palate.training.dataset import Dataset
 from palate.training.ranking.lists import RankedList, room_for_others
 from palate.training.report import Report
-from palate.training.sequences import joined_users
 
 GeneratorsOf: TypeAlias = Callable[[Stores], tuple[Generator, ...]]
 
@@ -63,6 +63,8 @@ class Moment(NamedTuple):
     """(shown,): where each stood, from 1."""
     weight: float = 1.0
     """How many pages of its kind it stands for."""
+    came: Mapping[int, int] = MappingProxyType({})
+    """Row -> the log position at which its label was told; pages that were shown do not say."""
 
 
 def sample_moments(events: EventBatch, since: int, count: int, horizon: int) -> list[Moment]:
@@ -70,7 +72,7 @@ def sample_moments(events: EventBatch, since: int, count: int, horizon: int) -> 
 
     What each user takes in within `horizon` engagements, this one included, are the labels.
     """
-    users = joined_users(events)
+    users = people(events)
     engaged = events.engaged
     fresh = engaged & _first_time(users, events.item, engaged)
     wanted = np.flatnonzero(fresh & (events.position >= since))
@@ -81,23 +83,22 @@ def sample_moments(events: EventBatch, since: int, count: int, horizon: int) -> 
     order = order[fresh[order]]
     place = np.empty(len(events), np.int64)
     place[order] = np.arange(len(order))
-    return [
-        Moment(
-            int(at),
-            int(events.user[at]),
-            float(events.time[at]),
-            _labels(events, users, order[place[at] : place[at] + horizon]),
-        )
-        for at in wanted
-    ]
+    ahead = (order[place[at] : place[at] + horizon] for at in wanted)
+    theirs = (each[users[each] == users[each[0]]] for each in ahead)
+    return [_moment(events, int(at), each) for at, each in zip(wanted, theirs, strict=True)]
 
 
-def _labels(
-    events: EventBatch, users: Keys, ahead: NDArray[np.int64]
-) -> dict[int, tuple[bool, ...]]:
-    same = ahead[users[ahead] == users[ahead[0]]]
-    said = zip(events.item[same], events.kind[same], events.signal[same], strict=True)
-    return {int(row): outcome(int(kind), int(signal)) for row, kind, signal in said}
+def _moment(events: EventBatch, at: int, ahead: NDArray[np.int64]) -> Moment:
+    """The moment before event `at`; `ahead` are the engagements that are its labels."""
+    rows = events.item[ahead].tolist()
+    said = zip(rows, events.kind[ahead], events.signal[ahead], strict=True)
+    return Moment(
+        at,
+        int(events.user[at]),
+        float(events.time[at]),
+        {row: outcome(int(kind), int(signal)) for row, kind, signal in said},
+        came=dict(zip(rows, events.position[ahead].tolist(), strict=True)),
+    )
 
 
 def outcome(kind: int, signal: int) -> tuple[bool, ...]:
@@ -241,6 +242,7 @@ class _Walk:
             position,
             moment.places,
             surface="" if moment.shown is None else self.pages.surface(position),
+            came=_came(pool.rows, moment.came),
         )
 
     def _query(self, moment: Moment) -> Query:
@@ -283,6 +285,12 @@ def _only(pool: Pool, rows: Rows) -> Pool:
     found = (pool.rows[at] == rows)[:, None]
     scores = np.where(found, pool.scores[at], np.float32(np.nan))
     return Pool(rows, scores, np.where(found, pool.ranks[at], np.int16(0)), pool.generators)
+
+
+def _came(rows: Rows, told: Mapping[int, int]) -> NDArray[np.int64]:
+    """(n,): when each row's label was told; beyond any position where it never was."""
+    never = np.iinfo(np.int64).max
+    return np.array([told.get(row, never) for row in rows.tolist()], np.int64)
 
 
 def _aligned(rows: Rows, labels: dict[int, tuple[bool, ...]]) -> Floats:

@@ -14,11 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Keys, Rows
-from palate.events.batch import EventBatch
+from palate.events.batch import EventBatch, people
 from palate.events.kinds import Kind, Signal
 from palate.training.ranking.lists import RankedList
 from palate.training.ranking.rows import Moment, outcome
-from palate.training.sequences import joined_users
 
 STAYED = 1_800.0
 """Seconds."""
@@ -38,7 +37,7 @@ def showings(events: EventBatch, since: int, count: int, window: float) -> list[
 
     `window` is how many seconds after a showing an act on a shown item counts as its outcome.
     """
-    users = joined_users(events)
+    users = people(events)
     acts = _acts(events, users, since)
     pages = (_page(events, users, page, acts, window) for page in _shown(events, since))
     return [page for page in pages if page is not None][-count:]
@@ -55,7 +54,7 @@ def unanswered(
     depth = int(np.median([page.places[-1] for page in pages if page.places is not None] or [0]))
     if not depth:
         return []
-    users = joined_users(events)
+    users = people(events)
     stayed, acts = _stayed(events, users), _acts(events, users, since)
     found = [
         page
