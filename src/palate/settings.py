@@ -93,6 +93,10 @@ class ServingSettings(Part, frozen=True):
     budget_ms: Amount = 50.0
     """Milliseconds that an answer may take, and that `?budget_ms=` of a request goes before; what
     does not fit is left out by what it brings for its time. 0 is no budget."""
+    page_ms: Amount = 300.0
+    """The same for a whole page of rows: each row gets an even part of what is left. 0 is none."""
+    why_ms: Annotated[float, msgspec.Meta(gt=0)] = 10_000.0
+    """Milliseconds that `/v1/why` and a preview of rules wait for generators."""
     most_at_once: Positive = 32
     """Answers that a worker has under way at most; latency lowers it."""
     most_waiting: Count = 512

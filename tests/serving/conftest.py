@@ -88,7 +88,8 @@ def site_of(tmp_path: Path) -> Iterator[Callable[..., SmallSite]]:
     def make(**serving: Any) -> SmallSite:
         (tmp_path / "palate.toml").touch()
         settings = msgspec.structs.replace(
-            Settings(home=tmp_path), serving=ServingSettings(**{"budget_ms": 0.0} | serving)
+            Settings(home=tmp_path),
+            serving=ServingSettings(**{"budget_ms": 0.0, "page_ms": 0.0} | serving),
         )
         stores, worker = tiny_site(settings)
         clock = FixedClock(NOW)

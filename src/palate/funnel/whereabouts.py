@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from palate.arrays import Rows
+from palate.funnel.budget import WHOLE, Plan
 from palate.funnel.costs import Cost, Gap, gap
 from palate.funnel.engine import Funnel
 from palate.funnel.fate import Fate, fate_of
@@ -68,12 +69,12 @@ class Whereabouts:
         return self.gap.costs if self.gap else ()
 
 
-async def locate(funnel: Funnel, query: Query, row: int) -> Whereabouts:
-    """Answer `query` and follow `row` through the answer."""
-    answer = await funnel.answer(query)
+async def locate(funnel: Funnel, query: Query, row: int, plan: Plan = WHOLE) -> Whereabouts:
+    """Answer `query` and follow `row` through the answer, all within `plan`."""
+    answer = await funnel.answer(query, plan)
     query = replace(query, seed_item=answer.seed_item)
     fate = fate_of(funnel, query, row, answer)
-    votes = await _votes(funnel, query, row, answer)
+    votes = await _votes(funnel, query, row, answer, plan)
     found = Whereabouts(fate, votes, relaxed=tuple(answer.trace.relaxed))
     match fate.stage:
         case "shown":
@@ -83,7 +84,7 @@ async def locate(funnel: Funnel, query: Query, row: int) -> Whereabouts:
             found = _outside(funnel, query, row, answer, found)
         case "rank" | "shortlist":
             found = replace(found, gap=gap(funnel, query, answer, row))
-    then = await _then(funnel, query, row, fate)
+    then = await _then(funnel, query, row, fate, plan)
     return replace(found, cure=_cure(query, found, answer), then=then)
 
 
@@ -123,7 +124,7 @@ class _With:
         return others if self.row in others else np.append(others, np.int32(self.row))
 
 
-async def _then(funnel: Funnel, query: Query, row: int, fate: Fate) -> Fate | None:
+async def _then(funnel: Funnel, query: Query, row: int, fate: Fate, plan: Plan) -> Fate | None:
     """The same request once more, without what took the item; the item as a candidate."""
     match fate.stage:
         case "generate" | "pool":
@@ -136,7 +137,7 @@ async def _then(funnel: Funnel, query: Query, row: int, fate: Fate) -> Fate | No
             query = replace(query, excluded=NOTHING, matching=None)
         case _:
             return None
-    return fate_of(funnel, query, row, await funnel.answer(query))
+    return fate_of(funnel, query, row, await funnel.answer(query, plan))
 
 
 def _cure(query: Query, found: Whereabouts, answer: Answer) -> str:
@@ -172,11 +173,13 @@ def _nearer(votes: Sequence[Vote], surface: str) -> str:
     return f"rank {best.needed} or better at {best.generator} ({how})"
 
 
-async def _votes(funnel: Funnel, query: Query, row: int, answer: Answer) -> tuple[Vote, ...]:
+async def _votes(
+    funnel: Funnel, query: Query, row: int, answer: Answer, plan: Plan
+) -> tuple[Vote, ...]:
     """Every generator's word, however far down its list, and what was heard of it."""
     size = max(funnel.stores.columns.size, 1)
     asked = Asked(size, size, funnel.budget)
-    deep = await retrieve(funnel.generators, query, asked, Recorder())
+    deep = await retrieve(funnel.generators, query, asked, Recorder(plan))
     said = answer.trace.proposals
     return tuple(
         _vote(name, found, heard, row)

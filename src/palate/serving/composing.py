@@ -18,6 +18,7 @@ from palate.arrays import Rows
 from palate.errors import NotFound
 from palate.funnel.types import Slate
 from palate.serving.bodies import Ask, PageBody
+from palate.serving.pacing.pacer import Turn
 from palate.serving.recommend import Found, Recommending, recommendation_id
 from palate.serving.runtime import Runtime
 from palate.settings import PageSettings
@@ -53,12 +54,15 @@ class Composing:
         self._runtime, self._ask, self._page = runtime, ask, pages[ask.surface]
         self._now = runtime.clock.now()
 
-    async def answer(self) -> PageBody:
+    async def answer(self, turn: Turn) -> PageBody:
         """Ask every surface, place the rows, tell and log what is shown. Raises BadInput."""
-        asks = [self._row(surface) for surface in self._page.rows]
-        rows = [await self._asked(ask) for ask in asks if ask.surface != ANCHORED]
+        asks = [(self._row(surface), -1) for surface in self._page.rows if surface != ANCHORED]
         if ANCHORED in self._page.rows:
-            rows += await self._anchored(self._row(ANCHORED))
+            asks += self._anchored(self._row(ANCHORED))
+        rows = [
+            await self._asked(ask, anchor, turn.part(ask.surface, 1 / left))
+            for left, (ask, anchor) in zip(range(len(asks), 0, -1), asks, strict=True)
+        ]
         placed = placed_rows(rows, self._ask.limit, self._page)
         told = [await row.asking.told(row.found) for row in placed]
         return PageBody(page=self._ask.surface, rows=tuple(told))
@@ -69,16 +73,19 @@ class Composing:
         size = min(self._ask.limit * 2, most)
         return msgspec.structs.replace(self._ask, surface=surface, limit=size)
 
-    async def _asked(self, ask: Ask, anchor: int = -1) -> Row:
+    async def _asked(self, ask: Ask, anchor: int, turn: Turn) -> Row:
         draw = self._runtime.clock.draw()
-        asking = Recommending(self._runtime, ask, recommendation_id(self._now, draw), self._now)
-        return Row(asking, await asking.found(draw, anchor))
+        name = recommendation_id(self._now, draw)
+        asking = Recommending(self._runtime, ask, name, self._now, turn)
+        found = await asking.found(draw, anchor)
+        turn.learn()
+        return Row(asking, found)
 
-    async def _anchored(self, ask: Ask) -> list[Row]:
+    def _anchored(self, ask: Ask) -> list[tuple[Ask, int]]:
         """A row about each of the last things the visitor liked, else took in."""
         state = self._runtime.visitors.find(ask).state
         first = anchors(state, self._runtime.stores.columns)
-        return [await self._asked(ask, anchor) for anchor in first[: self._page.anchors].tolist()]
+        return [(ask, anchor) for anchor in first[: self._page.anchors].tolist()]
 
 
 def placed_rows(rows: Sequence[Row], size: int, page: PageSettings) -> list[Row]:

@@ -29,6 +29,18 @@ class Turn:
     """How long it may take from there; infinite without a budget."""
     answer: Answer | None = None
 
+    def part(self, surface: str, share: float) -> "Turn":
+        """This `share` of what is left, for the answer of one of several surfaces; starts now."""
+        now = self.pacer.timer()
+        left = max(self.came + self.seconds - now, 0.0)
+        return Turn(self.pacer, surface, now, left * share)
+
+    def learn(self) -> None:
+        """What the answer took and brought; for a `part`, which nobody else looks at."""
+        if self.answer is not None:
+            spent = 1e3 * (self.pacer.timer() - self.came)
+            self.pacer.costs.learn(self.surface, self.answer, spent)
+
     def plan(self, funnel: Funnel) -> Plan:
         """How much of the funnel fits into what is left."""
         if self.seconds == inf:
@@ -36,9 +48,8 @@ class Turn:
         pacer, ends = self.pacer, self.came + self.seconds
         left = 1e3 * (ends - pacer.timer())
         made = pacer.costs.plan(self.surface, funnel, left, pacer.quality.now)
-        if made.first != "full":
-            return made
-        return replace(made, ends=ends - pacer.costs.reserve(self.surface) / 1e3, timer=pacer.timer)
+        spared = pacer.costs.reserve(self.surface) / 1e3 if made.first == "full" else 0.0
+        return replace(made, ends=ends - spared, timer=pacer.timer)
 
 
 class Pacer:

@@ -40,8 +40,8 @@ async def compose_page(  # noqa: PLR0913, PLR0917  the query string's parameters
     runtime = runtime_of(request)
     check(ask, runtime.settings.serving.max_limit)
     composing = Composing(runtime, ask)
-    async with runtime.pacer.turn(f"page {page}", 0):
-        return await composing.answer()
+    async with runtime.pacer.turn(f"page {page}", runtime.settings.serving.page_ms) as turn:
+        return await composing.answer(turn)
 
 
 router = Router("/pages", route_handlers=[compose_page], tags=["Recommendations"])

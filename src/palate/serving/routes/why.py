@@ -1,6 +1,7 @@
 """``/v1/why``: what became of an item, on any visitor's page, were it asked for now."""
 
 import asyncio
+from time import perf_counter
 from typing import Any
 
 from litestar import Request, get
@@ -8,6 +9,7 @@ from litestar.params import FromPath, FromQuery
 from litestar.router import Router
 
 from palate.errors import BadInput, NotFound, Problem
+from palate.funnel.budget import Plan
 from palate.funnel.engine import Funnel
 from palate.funnel.types import Query
 from palate.funnel.whereabouts import Whereabouts
@@ -61,16 +63,17 @@ async def why(  # noqa: PLR0913, PLR0917  the query string's parameters
         raise NotFound(f"there is no item {item_id!r}: neither in the catalogue nor in an event")
     query = await query_of(runtime, ask)
     steered = certain(runtime.rules.program.steer(funnel, query))
-    found = await asyncio.to_thread(_followed, steered, query, row)
+    plan = Plan(ends=perf_counter() + runtime.settings.serving.why_ms / 1e3)
+    found = await asyncio.to_thread(_followed, steered, query, row, plan)
     about = found.reason.rows if found.reason else ()
     names = await runtime.names.of([row, *about])
     words = runtime.wordings.of(str(query.values.get("user.language", "")))
     return why_body(runtime.stores, Wondering(who(ask), query, row, words), found, names)
 
 
-def _followed(funnel: Funnel, query: Query, row: int) -> Whereabouts:
+def _followed(funnel: Funnel, query: Query, row: int, plan: Plan) -> Whereabouts:
     """Off the event loop: the funnel runs several times."""
-    return asyncio.run(follow(funnel, query, row))
+    return asyncio.run(follow(funnel, query, row, plan))
 
 
 router = Router("/why", route_handlers=[why], tags=["Traces"])

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from time import perf_counter
 
 from msgspec.structs import asdict
 
 from palate.errors import BadInput, NotFound, Problem
+from palate.funnel.budget import Plan
 from palate.funnel.engine import Funnel
 from palate.funnel.types import Answer, Query
 from palate.rules import decode
@@ -43,14 +45,16 @@ async def preview(runtime: Runtime, document: PreviewDocument) -> PreviewBody:
         what = f"{len(asks)} requests; at most {MOST} are tried at once"
         raise BadInput(what, [Problem("/requests", what)])
     slates = []
+    plan = Plan(ends=perf_counter() + runtime.settings.serving.why_ms / 1e3)
     for n, ask in enumerate(asks):
         check(ask, runtime.settings.serving.max_limit, f"/requests/{n}/")
         query = await query_of(runtime, ask)
         funnel = runtime.live.funnels.get(ask.surface)
         if funnel is None:
             raise NotFound(f"there is no surface {ask.surface!r}")
-        was = await _answer(runtime.rules.program, funnel, query)
-        now = await _answer(after, funnel, query)
+        before = runtime.rules.program
+        was = await asyncio.to_thread(_answer, before, funnel, query, plan)
+        now = await asyncio.to_thread(_answer, after, funnel, query, plan)
         acting = tuple(after.made[i].rule.id for i in after.acting(query, stores))
         slates.append(await _compared(runtime, ask, acting, was, now))
     return PreviewBody(slates=tuple(slates))
@@ -95,8 +99,9 @@ def _ask(sample: Sample) -> Ask:
     return Ask(**asdict(sample))
 
 
-async def _answer(program: Program, funnel: Funnel, query: Query) -> Answer:
-    return await certain(program.steer(funnel, query)).answer(query)
+def _answer(program: Program, funnel: Funnel, query: Query, plan: Plan) -> Answer:
+    """Off the event loop: visitors do not wait for an operator's questions."""
+    return asyncio.run(certain(program.steer(funnel, query)).answer(query, plan))
 
 
 async def _compared(

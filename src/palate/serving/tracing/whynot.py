@@ -11,6 +11,7 @@ import numpy as np
 
 from palate.events.kinds import Signal
 from palate.features.vector import feature_of
+from palate.funnel.budget import WHOLE, Plan
 from palate.funnel.costs import Cost
 from palate.funnel.engine import Funnel
 from palate.funnel.fate import Fate, Stage
@@ -94,9 +95,9 @@ class WhyBody(msgspec.Struct, frozen=True, kw_only=True):
     """Of an item that is shown: why."""
 
 
-async def follow(funnel: Funnel, query: Query, row: int) -> Whereabouts:
+async def follow(funnel: Funnel, query: Query, row: int, plan: Plan = WHOLE) -> Whereabouts:
     """Where the item was lost, told as precisely as the filters can."""
-    found = await locate(funnel, query, row)
+    found = await locate(funnel, query, row, plan)
     fate, told = found.fate, ""
     if fate.part == "hide_policy":
         told = f"policy hides it: {HidePolicy(funnel.stores.columns).problem(query, row)}"
