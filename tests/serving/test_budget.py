@@ -1,6 +1,7 @@
 """`?budget_ms=` over the API, and what a request hears that cannot be answered in time."""
 
 import asyncio
+from time import perf_counter
 
 from tests.serving.conftest import SmallSite
 
@@ -13,6 +14,14 @@ def test_a_budget_that_hardly_fits_anything_is_kept(site: SmallSite) -> None:
     assert page["items"]
     text = site.client.get("/metrics").text
     assert f'palate_request_duration_seconds_count{{step="{page["step"]}",surface="home"}}' in text
+
+
+def test_the_wait_for_a_turn_counts_as_time_of_the_answer(site: SmallSite) -> None:
+    site.app.state["runtime"].pacer.timer = lambda: perf_counter() - 5.0  # it came so long ago
+    assert site.slate(user_id="u1")["timing"]["total_ms"] >= 5_000
+    text = site.client.get("/metrics").text
+    total = 'palate_request_duration_seconds_sum{step="full",surface="home"} '
+    assert float(text.partition(total)[2].split()[0]) >= 5.0
 
 
 def test_a_wrong_budget_is_named(site: SmallSite) -> None:

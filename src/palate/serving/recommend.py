@@ -48,7 +48,7 @@ class Recommending:
         now: float,
         turn: Turn | None = None,
     ) -> None:
-        self._started = perf_counter()
+        self._started = perf_counter() if turn is None else turn.came
         self._runtime, self._ask, self._id, self._now = runtime, ask, recommendation_id, now
         self._turn = turn
         self._live, self._words = runtime.live, runtime.settings.site
