@@ -1,11 +1,14 @@
-from typing import Any
+from typing import Any, NoReturn
 
+import pytest
+from litestar.testing import TestClient
 from tests.serving.conftest import SmallSite
 
 from palate.catalog.columns import ItemColumns
 from palate.catalog.user import session_key, user_key
 from palate.events.kinds import Kind
 from palate.features.record import UserState
+from palate.serving.app import create
 from palate.stores import attributor, open_sources
 from palate.streaming.replay import Replay
 
@@ -64,6 +67,54 @@ def test_a_second_deletion_at_once_finds_nobody_and_the_first_is_done_all_the_sa
     site.settle()
     assert site.stores.online.user(user_key("u0")) is None
     assert site.logged(user_id="u0") == []
+
+
+def test_a_deletion_that_broke_off_is_finished_by_a_repeat(
+    site: SmallSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim(site)
+    with monkeypatch.context() as broken:
+        broken.setattr("palate.serving.forgetting._forgets", broken_off)
+        assert site.client.delete("/v1/users/u0").status_code == 500
+    assert site.client.delete("/v1/users/u0").status_code == 204
+    site.worker.drain()
+    site.settle()
+    assert_forgotten(site)
+
+
+def test_a_deletion_that_broke_off_is_finished_by_the_next_worker(
+    site: SmallSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claim(site)
+    monkeypatch.setattr("palate.serving.forgetting._elsewhere", broken_off)
+    monkeypatch.setattr("palate.serving.forgetting._blur", broken_off)
+    assert site.client.delete("/v1/users/u0").status_code == 500
+    monkeypatch.undo()
+    site.worker.drain()
+    with TestClient(create(site.settings, clock=site.clock, stores=site.stores)) as other:
+        assert other.get("/livez").status_code == 200
+        with other.portal() as portal:
+            portal.call(other.app.state["runtime"].settle)
+    assert_forgotten(site)
+
+
+def claim(site: SmallSite) -> None:
+    """Pages of a session that turns out to be u0's."""
+    site.slate("home", session_id="s0")
+    site.slate("home", user_id="u0")
+    site.send({"kind": "like", "user_id": "u0", "session_id": "s0", "item_id": "drama-1"})
+    site.settle()
+
+
+def broken_off(*_: object) -> NoReturn:
+    raise RuntimeError("killed")
+
+
+def assert_forgotten(site: SmallSite) -> None:
+    assert site.stores.online.user(user_key("u0")) is None
+    assert site.logged(user_id="u0") == site.logged(session_id="s0") == []
+    visitors = {each.visitor for each in site.app.state["runtime"].store.newest(100)}
+    assert not {"user:u0", "session:s0"} & visitors
 
 
 def test_a_page_that_was_just_shown_is_forgotten_too(site: SmallSite) -> None:

@@ -11,7 +11,7 @@ from palate.catalog.item import Item
 from palate.catalog.protocol import ItemCatalog, ItemChange
 from palate.errors import Conflict
 from palate.events.kinds import Event, Kind
-from palate.events.protocol import Appended, EventLog, Logged, Renamed
+from palate.events.protocol import Appended, EventLog, Logged, Renamed, Then
 
 CHUNK = 20_000
 
@@ -75,7 +75,12 @@ class PastLog:
     def count(self) -> int:
         return len(self.entries)
 
-    def pseudonymise(self, user_id: str, pseudonym: str, *, forgets: bool = False) -> Renamed:
+    def pseudonymise(
+        self, user_id: str, pseudonym: str, *, forgets: bool = False, then: Then | None = None
+    ) -> Renamed:
+        _refuse()
+
+    def forgets(self) -> list[tuple[str, str]]:
         _refuse()
 
     def close(self) -> None:

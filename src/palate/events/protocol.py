@@ -1,7 +1,7 @@
 """What an event log promises; `palate.testing.event_log` holds every back-end to it."""
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol, TypeAlias
 
 from palate.events.kinds import Event
 
@@ -30,7 +30,30 @@ class Renamed(NamedTuple):
     """The sessions that the user had claimed: their old names and their new ones."""
 
 
-class EventLog(Protocol):
+Then: TypeAlias = Callable[[Renamed], Sequence[Event]]
+"""Events that follow from a renaming."""
+
+
+class ForgetsUsers(Protocol):
+    """Takes names out of a log."""
+
+    def pseudonymise(
+        self, user_id: str, pseudonym: str, *, forgets: bool = False, then: Then | None = None
+    ) -> Renamed:
+        """Replace a user, and their sessions, by names that lead nowhere; drop events' context.
+
+        Item counts and co-visitation stay as they were. FORGET events keep the name until they are
+        folded; with `forgets` it is taken from them, and from nothing that came since. The events
+        that `then` makes of it are stored in the same transaction, as received at their own time.
+        """
+        ...
+
+    def forgets(self) -> list[tuple[str, str]]:
+        """User and session of every FORGET event, each once, under their names of now."""
+        ...
+
+
+class EventLog(ForgetsUsers, Protocol):
     """The only truth: everything else can be rebuilt from it."""
 
     def append(self, events: Sequence[Event], received: float) -> Appended:
@@ -57,14 +80,6 @@ class EventLog(Protocol):
 
     def count(self) -> int:
         """How many events are held."""
-        ...
-
-    def pseudonymise(self, user_id: str, pseudonym: str, *, forgets: bool = False) -> Renamed:
-        """Replace a user, and their sessions, by names that lead nowhere; drop events' context.
-
-        Item counts and co-visitation stay as they were. FORGET events keep the name until they are
-        folded; with `forgets` it is taken from them, and from nothing that came since.
-        """
         ...
 
     def close(self) -> None:

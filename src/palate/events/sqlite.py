@@ -9,22 +9,23 @@ import msgspec
 
 from palate.catalog.database import Database
 from palate.events.kinds import Event, Kind, Shown
-from palate.events.protocol import Appended, Logged, Renamed
+from palate.events.protocol import Appended, Logged, Renamed, Then
 
-SCHEMA = """
+ONLY_FORGETS, NO_FORGETS = (f"kind {sign} {int(Kind.FORGET)}" for sign in ("=", "<>"))
+SCHEMA = f"""
 create table if not exists event (
   position integer primary key autoincrement, received real not null, event_id text not null unique,
   kind integer not null, time real not null, user_id text not null, session_id text not null,
   item_id text not null, value real, surface text not null, place integer not null,
   recommendation_id text not null, rest blob
-)
+);
+create index if not exists event_forgets on event (user_id, session_id) where {ONLY_FORGETS}
 """
 COLUMNS = (
     "received, event_id, kind, time, user_id, session_id, item_id, value, surface, place, "
     "recommendation_id, rest"
 )
 INSERT = f"insert or ignore into event ({COLUMNS}) values (?,?,?,?,?,?,?,?,?,?,?,?)"
-ONLY_FORGETS, NO_FORGETS = (f"kind {sign} {int(Kind.FORGET)}" for sign in ("=", "<>"))
 READ = f"select position, {COLUMNS} from event where position > ? order by position limit ?"
 
 
@@ -76,7 +77,9 @@ class SqliteLog:
             (events,) = db.execute("select count(*) from event").fetchone()
         return int(events)
 
-    def pseudonymise(self, user_id: str, pseudonym: str, *, forgets: bool = False) -> Renamed:
+    def pseudonymise(
+        self, user_id: str, pseudonym: str, *, forgets: bool = False, then: Then | None = None
+    ) -> Renamed:
         which = ONLY_FORGETS if forgets else NO_FORGETS
         with self._database.writing() as db:
             named = f"select position, rest from event where user_id = ? and {which}"
@@ -86,7 +89,15 @@ class SqliteLog:
                 "update event set user_id = ?, rest = ? where position = ?",
                 [(pseudonym, _without_context(rest), position) for position, rest in found],
             )
-        return Renamed(len(found), sessions)
+            renamed = Renamed(len(found), sessions)
+            follow = then(renamed) if then else ()
+            db.executemany(INSERT, [_row(event, event.time) for event in follow])
+        return renamed
+
+    def forgets(self) -> list[tuple[str, str]]:
+        distinct = f"select distinct user_id, session_id from event where {ONLY_FORGETS}"
+        with self._database.reading() as db:
+            return db.execute(distinct).fetchall()
 
     def close(self) -> None:
         self._database.close()

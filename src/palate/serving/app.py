@@ -20,6 +20,7 @@ from palate.clock import Clock, SystemClock
 from palate.errors import BadInput, PalateError
 from palate.serving.auth import RequireKey
 from palate.serving.environment import SERVER, SITE
+from palate.serving.forgetting import resume
 from palate.serving.observing.logs import speak
 from palate.serving.pacing.watchdog import watched
 from palate.serving.problems import fault, http_problem, known_parameters, palate_problem
@@ -65,6 +66,7 @@ def create(
         _prepare_worker(settings)
         async with running(settings, clock or SystemClock(), stores) as runtime:
             attach(app, runtime)
+            resume(runtime)
             _settle()
             async with _watched(settings.serving.stuck_seconds):
                 yield

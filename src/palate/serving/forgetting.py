@@ -8,13 +8,20 @@ they do not count as something that could be forgotten.
 """
 
 import asyncio
+import logging
 import uuid
+from collections.abc import Coroutine
+from functools import partial
+from typing import Any
 
 from palate.catalog.user import session_key, user_key
 from palate.events.kinds import Event, Kind
+from palate.events.protocol import Renamed
 from palate.serving.impressions import LINGER
 from palate.serving.runtime import Runtime
 
+log = logging.getLogger("palate.serving")
+PREFIX = "forgotten-"
 PAUSE, LONGEST = 0.2, 600.0
 LOOK, SOON = 0.004, 0.25
 """The state is gone when the answer goes out, unless the stream worker is down or busy."""
@@ -23,40 +30,94 @@ OTHERS = 3 * LINGER
 
 
 async def forget(runtime: Runtime, user_id: str) -> bool:
-    """Forget a user; False where neither catalogue nor log knew the name."""
+    """Forget a user; False where neither catalogue nor log knew the name.
+
+    Whatever interrupts it, a repeat does the rest: names and FORGET events change in one
+    transaction, and the FORGET events keep the names until all else is done.
+    """
     stores = runtime.stores
-    pseudonym = f"forgotten-{uuid.uuid4().hex}"
     # A page just shown, by this worker or another, is not to be logged afterwards.
     await asyncio.sleep(OTHERS)
     await runtime.impressions.caught_up()
     known = await asyncio.to_thread(stores.users.remove, [user_id])
-    renamed = await asyncio.to_thread(stores.log.pseudonymise, user_id, pseudonym)
-    runtime.visitors.forget(user_id)
-    await runtime.traces.forget(f"user:{user_id}")
+    pseudonym, now = _pseudonym(), runtime.clock.now()
+
+    def then(renamed: Renamed) -> list[Event]:
+        return _forgets(user_id, pseudonym, renamed, now) if known or renamed.events else []
+
+    rename = partial(stores.log.pseudonymise, user_id, pseudonym, then=then)
+    renamed = await asyncio.to_thread(rename)
+    end = await asyncio.to_thread(stores.log.end)
+    named = await asyncio.to_thread(stores.log.forgets)
+    sessions = [session for user, session in named if user == user_id]
+    await _elsewhere(runtime, user_id, sessions)
+    if sessions:
+        _later(runtime, _blur(runtime, user_id, pseudonym, end))
     if not known and not renamed.events:
         return False
-    await runtime.features.forget([user_key(user_id), *map(session_key, renamed.sessions)])
-    now = runtime.clock.now()
+    await _folded(runtime, end, SOON, LOOK)
+    return True
+
+
+def resume(runtime: Runtime) -> None:
+    """Finish in the background what was not finished when a worker ended."""
+    _later(runtime, _rest(runtime))
+
+
+async def _rest(runtime: Runtime) -> None:
+    """Do the rest for all whose FORGET events still carry a name: a worker ended before it could.
+
+    Other workers may do the same at the same time, and the first may yet be at it: no harm.
+    """
+    stores = runtime.stores
+    named: dict[str, list[str]] = {}
+    for user, session in await asyncio.to_thread(stores.log.forgets):
+        if not user.startswith(PREFIX):
+            named.setdefault(user, []).append(session)
+    end = await asyncio.to_thread(stores.log.end)
+    for user, sessions in named.items():
+        await _elsewhere(runtime, user, sessions)
+        await _blur(runtime, user, _pseudonym(), end)
+
+
+async def _elsewhere(runtime: Runtime, user_id: str, sessions: list[str]) -> None:
+    """Take the user, and the sessions that they claimed, out of all that is not the log."""
+    sessions = [each for each in sessions if each]
+    runtime.visitors.forget(user_id)
+    await runtime.features.forget([user_key(user_id), *map(session_key, sessions)])
+    for visitor in (f"user:{user_id}", *(f"session:{each}" for each in sessions)):
+        await runtime.traces.forget(visitor)
+
+
+def _forgets(user_id: str, pseudonym: str, renamed: Renamed, now: float) -> list[Event]:
     names = [(user_id, ""), *((user_id, old) for old in renamed.sessions)]
     names += [(pseudonym, ""), *((pseudonym, new) for new in renamed.sessions.values())]
-    await runtime.commit.append(
-        [
-            Event(
-                event_id=uuid.uuid4().hex,
-                kind=Kind.FORGET,
-                time=now,
-                user_id=user,
-                session_id=session,
-            )
-            for user, session in names
-        ]
-    )
-    end = await asyncio.to_thread(stores.log.end)
-    await _folded(runtime, end, SOON, LOOK)
-    task = asyncio.create_task(_blur(runtime, user_id, pseudonym, end))
+    return [
+        Event(
+            event_id=uuid.uuid4().hex,
+            kind=Kind.FORGET,
+            time=now,
+            user_id=user,
+            session_id=session,
+        )
+        for user, session in names
+    ]
+
+
+def _pseudonym() -> str:
+    return f"{PREFIX}{uuid.uuid4().hex}"
+
+
+def _later(runtime: Runtime, work: Coroutine[Any, Any, None]) -> None:
+    async def tried() -> None:
+        try:
+            await work
+        except Exception:
+            log.exception("a deletion is not finished; the next worker that starts tries again")
+
+    task = asyncio.create_task(tried())
     runtime.background.add(task)
     task.add_done_callback(runtime.background.discard)
-    return True
 
 
 async def _blur(runtime: Runtime, user_id: str, pseudonym: str, end: int) -> None:

@@ -116,10 +116,10 @@ class Runtime:
 
     async def settle(self) -> None:
         """Wait until impressions, traces and what else was left for later are written."""
-        await asyncio.gather(*self.background)
         await self.impressions.settle()
         await self.traces.settle()
         await self.features.settle()
+        await asyncio.gather(*self.background)  # last: it may wait for the stream worker
 
 
 @asynccontextmanager

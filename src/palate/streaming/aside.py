@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from palate.errors import Problem
 from palate.streaming.state import Refused
 
 FILE, OLDER = "refused.jsonl", "refused.older.jsonl"
@@ -13,13 +14,16 @@ MOST_BYTES = 1_000_000
 
 
 class _Line(msgspec.Struct):
-    """How a line begins: position, and more that is of no concern here."""
+    """Nothing that says who did it: lines outlive a user who is forgotten."""
 
-    logged: list[object]
+    position: int
+    event_id: str
+    kind: str
+    problem: Problem
 
 
 class Aside:
-    """The list of a site: an event a line, `logged` and `problem`; each once, whatever crashes."""
+    """The list of a site: an event a line and its problem; each once, whatever crashes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -33,7 +37,7 @@ class Aside:
         if file.exists() and file.stat().st_size > MOST_BYTES:
             file.replace(self._folder / OLDER)
         with file.open("ab") as out:
-            out.writelines(msgspec.json.encode(each._asdict()) + b"\n" for each in fresh)
+            out.writelines(msgspec.json.encode(_line(each)) + b"\n" for each in fresh)
         return fresh
 
 
@@ -48,9 +52,12 @@ def _last(file: Path) -> int:
     lines = file.read_bytes().splitlines() if file.exists() else []
     for line in reversed(lines):
         try:
-            position = msgspec.json.decode(line, type=_Line).logged[0]
-        except (msgspec.DecodeError, IndexError):
+            return msgspec.json.decode(line, type=_Line).position
+        except msgspec.DecodeError:
             continue
-        if isinstance(position, int):
-            return position
     return 0
+
+
+def _line(refused: Refused) -> _Line:
+    (position, _, event), problem = refused
+    return _Line(position, event.event_id, event.kind.name.lower(), problem)

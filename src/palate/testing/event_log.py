@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from palate.events.kinds import Event, Kind, Shown
-from palate.events.protocol import Appended, EventLog
+from palate.events.protocol import Appended, EventLog, Renamed
 
 EmptyLog: TypeAlias = Callable[[], EventLog]
 
@@ -133,6 +133,23 @@ class EventLogContract:
         forgotten, back = [each.event for each in log.read(0, 10)]
         assert (forgotten.user_id, forgotten.session_id) == ("nobody-1", "nobody-1/0")
         assert back == click
+
+    def test_what_follows_from_a_pseudonym_is_stored_with_it_or_neither(
+        self, empty: EmptyLog
+    ) -> None:
+        log = empty()
+        log.append([replace(click("1"), session_id="s")], 1.0)
+        forget = replace(click("2", item=""), kind=Kind.FORGET)
+
+        def fails(renamed: Renamed) -> list[Event]:
+            raise OSError(renamed.sessions)
+
+        with pytest.raises(OSError, match="nobody-1/0"):
+            log.pseudonymise("u", "nobody-1", then=fails)
+        assert [each.event.user_id for each in log.read(0, 10)] == ["u"]
+        log.pseudonymise("u", "nobody-1", then=lambda to: [forget] if to.events else [])
+        assert [each.event.user_id for each in log.read(0, 10)] == ["nobody-1", "u"]
+        assert log.forgets() == [("u", "")]
 
     @shared
     @given(batches=st.lists(st.lists(events, max_size=4), max_size=4))
