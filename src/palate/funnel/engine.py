@@ -17,7 +17,7 @@ from palate.arrays import Floats, Mask, Rows
 from palate.funnel.budget import DEFAULT, LATE, UNFIT, WHOLE, Budget, Plan
 from palate.funnel.facts import features_of
 from palate.funnel.ladder import POOLED, STEPS, by_rank, nothing, popular, unlimited
-from palate.funnel.merge import merge
+from palate.funnel.merge import by_lot, merge
 from palate.funnel.reasons import reasons_for
 from palate.funnel.retrieve import Asked, retrieve
 from palate.funnel.stages import Filter, Generator, Ranker, Rule, name_of
@@ -127,7 +127,9 @@ class Funnel:
     def _compose(self, step: Step, query: Query, pool: Pool, log: Recorder) -> Slate:
         match step:
             case "full":
-                return self._ruled(query, self._ranked(query, pool, log), log)
+                slate = self._ranked(query, pool, log)
+                lots = by_lot(pool)
+                return self._ruled(query, slate, log, lots=lots[~np.isin(lots, list(slate.marks))])
             case "retrieval":
                 pool = pool.take(self._lawful(query, pool.rows, log))
                 return self._ruled(query, by_rank(pool, self.credit), log, optional=False)
@@ -190,6 +192,9 @@ class Funnel:
     def _shortlisted(self, query: Query, pool: Pool, ranked: Slate) -> Slate:
         """The best, and a few that are there to be learnt about."""
         size = max(self.shortlist, 3 * query.size)
+        lots = np.isin(ranked.rows, by_lot(pool)) & ~np.isin(ranked.rows, list(ranked.marks))
+        if lots.any():
+            ranked = ranked.take(np.argsort(lots, kind="stable"))
         if len(ranked) <= size:
             return ranked
         unsure = np.empty(0, np.intp)
@@ -212,26 +217,54 @@ class Funnel:
         order = np.argsort(found, kind="stable")
         return np.asarray(order[found[order] < NEVER])
 
-    def _ruled(self, query: Query, slate: Slate, log: Recorder, *, optional: bool = True) -> Slate:
+    def _ruled(
+        self,
+        query: Query,
+        slate: Slate,
+        log: Recorder,
+        *,
+        optional: bool = True,
+        lots: Rows = NOTHING,
+    ) -> Slate:
         """What the rules make of the slate. Raises what a required rule raises."""
         rules = [each for each in self.rules if optional or stays(each)]
         beyond = [e for e in rules if not stays(e) and f"rule.{name_of(e)}" in log.plan.without]
         for each in beyond:
             log.skip(f"rule.{name_of(each)}", UNFIT)
         rules = [each for each in rules if each not in beyond]
-        return self._applied(rules, query, slate, log).top(query.size)
+        return self._applied(rules, query, slate, log, lots).top(query.size)
 
-    def _applied(self, rules: Sequence[Rule], query: Query, slate: Slate, log: Recorder) -> Slate:
+    def _applied(
+        self,
+        rules: Sequence[Rule],
+        query: Query,
+        slate: Slate,
+        log: Recorder,
+        lots: Rows = NOTHING,
+    ) -> Slate:
+        """What the rules make of the slate: `lots` apart, so that they move nothing of the rest.
+
+        They stay behind it, there to be drawn from (or to fill a short page, or where an operator's
+        constraint wants them).
+        """
         if not rules:
             return slate
         slate = replace(slate, columns=self._read(slate.rows, rules))
         offered = set(slate.rows.tolist())
+        drawn = np.isin(slate.rows, lots)
+        apart = slate.take(drawn) if drawn.any() and not drawn.all() else None
+        slate = slate if apart is None else slate.take(~drawn)
         for each in rules:
-            name, before = name_of(each), slate
-            with log.part(f"rule.{name}", len(slate), forgive=not each.required) as part:
+            if apart is not None and (stays(each) or getattr(each, "explores", False)):
+                slate, apart = slate.followed(apart), None
+            name, before = name_of(each), _rows(slate, apart)
+            with log.part(f"rule.{name}", len(before), forgive=not each.required) as part:
                 slate = _checked(each.apply(query, slate), offered)
-                part.left = len(slate)
-            log.rule(name, before.rows, slate.rows)
+                if apart is not None:
+                    apart = _checked(each.apply(query, apart), offered)
+                part.left = len(_rows(slate, apart))
+            log.rule(name, before, _rows(slate, apart))
+        slate = slate if apart is None else slate.followed(apart)
         log.trace.notes, log.trace.relaxed = slate.notes, slate.relaxed
         return slate
 
@@ -270,6 +303,10 @@ def stays(rule: Rule) -> bool:
 
 def _no_features(pool: Pool) -> Floats:
     return np.empty((len(pool), 0), np.float32)
+
+
+def _rows(slate: Slate, apart: Slate | None) -> Rows:
+    return slate.rows if apart is None else np.concatenate([slate.rows, apart.rows])
 
 
 def _checked(slate: Slate, offered: set[int]) -> Slate:

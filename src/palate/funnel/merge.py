@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from palate.arrays import Floats, Rows
 from palate.funnel.types import NOTHING, Candidates, Pool
-from palate.funnel.worth import ADMITTED, POOLED, UNNAMED, leaning
+from palate.funnel.worth import ADMITTED, BY_LOT, POOLED, UNNAMED, leaning
 from palate.index.slots import free, slot
 from palate.jit import kernel
 
@@ -20,6 +20,8 @@ FLOOR = 0.05
 """Weight below which no generator falls here: who only explores still brings a few."""
 SEAT = np.float32(8.0)
 """More than any sum of worths: an entry within its generator's quota comes before all others."""
+LOTS = 50
+"""One place in so many of a full pool is for what was drawn by lot."""
 NO_QUOTAS: Mapping[str, int] = MappingProxyType({})
 
 
@@ -40,7 +42,40 @@ def merge(
     generator that has a quota, so many of them. Behind all others come `guests` that there was no
     room for, or that nobody proposed.
     An entry keeps the score and rank of *each* generator that proposed it (NaN and 0 where not).
+    What was drawn by lot (`BY_LOT`) stands behind all that others propose, changes nothing of it,
+    and gets the room that is left: one place in `LOTS`, or its quota, where there is none.
     """
+    chance = [name in BY_LOT for name in names]
+    if not any(chance) or all(chance):
+        return _merged(names, proposals, limit, known, quotas, guests)
+    none = Candidates.none()
+    pairs = list(zip(proposals, chance, strict=True))
+    drawn = [each if lot else none for each, lot in pairs]
+    count = sum(map(len, drawn))
+    seats = sum(quotas.get(n, limit // LOTS) for n, lot in zip(names, chance, strict=True) if lot)
+    most = max(limit - min(seats, count), 0)
+    certain = [none if lot else each for each, lot in pairs]
+    pool = _merged(names, certain, most, known, quotas, guests)
+    lots = _merged(names, drawn, max(count, 1), known, NO_QUOTAS, NOTHING)
+    lots = lots.take(~np.isin(lots.rows, pool.rows))
+    return pool.followed(lots.take(slice(0, limit - min(len(pool), most))))
+
+
+def by_lot(pool: Pool) -> Rows:
+    """Rows of the pool that only chance brought."""
+    drawn = np.array([name in BY_LOT for name in pool.generators], np.bool_)
+    found = pool.ranks > 0
+    return pool.rows[found[:, drawn].any(axis=1) & ~found[:, ~drawn].any(axis=1)]
+
+
+def _merged(
+    names: Sequence[str],
+    proposals: Sequence[Candidates],
+    limit: int,
+    known: float,
+    quotas: Mapping[str, int],
+    guests: Rows,
+) -> Pool:
     ends = np.cumsum([0, *map(len, proposals)], dtype=np.int64)
     if not ends[-1]:
         return Pool.none(tuple(names)).joined(guests)

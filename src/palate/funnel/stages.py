@@ -73,7 +73,8 @@ class Rule(Protocol):
 
     A `required` rule carries policy: if it fails, the request steps down the ladder. The others act
     on the full funnel only, but for those with a class variable ``always = True``: on every rung,
-    as far as they can.
+    as far as they can. ``explores = True`` says of a rule that it gives places to chance, with the
+    probability on record: only it sees what was drawn by lot, where the page is full without.
     """
 
     @property

@@ -172,11 +172,16 @@ class Pool:
         new = rows[~np.isin(rows, self.rows)] if len(rows) else rows
         if not len(new):
             return self
-        width = len(self.generators)
+        shape = (len(new), len(self.generators))
+        scores, ranks = np.full(shape, np.nan, np.float32), np.zeros(shape, np.int16)
+        return self.followed(Pool(new, scores, ranks, self.generators))
+
+    def followed(self, other: "Pool") -> "Pool":
+        """With `other`, of the same generators and of none of these rows, behind."""
         return Pool(
-            np.concatenate([self.rows, new]).astype(np.int32),
-            np.concatenate([self.scores, np.full((len(new), width), np.nan, np.float32)]),
-            np.concatenate([self.ranks, np.zeros((len(new), width), np.int16)]),
+            np.concatenate([self.rows, other.rows]).astype(np.int32),
+            np.concatenate([self.scores, other.scores]),
+            np.concatenate([self.ranks, other.ranks]),
             self.generators,
         )
 
@@ -226,6 +231,20 @@ class Slate:
             self.marks,
             self.notes,
             self.relaxed,
+        )
+
+    def followed(self, other: "Slate") -> "Slate":
+        """With `other`, of the same columns and of none of these rows, behind.
+
+        For slates of which nothing was left to chance yet.
+        """
+        return Slate(
+            np.concatenate([self.rows, other.rows]),
+            np.concatenate([self.scores, other.scores]),
+            {n: np.concatenate([column, other.columns[n]]) for n, column in self.columns.items()},
+            marks={**other.marks, **self.marks},
+            notes={**other.notes, **self.notes},
+            relaxed=self.relaxed,
         )
 
     def top(self, size: int) -> "Slate":

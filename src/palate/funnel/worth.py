@@ -53,6 +53,10 @@ FROM_EVERYBODY = frozenset(
 """What goes by everybody, or by everybody who took one of the same: right where little is known."""
 
 
+BY_LOT = frozenset(("anything",))
+"""What chance brings: nobody's word, so it neither fills the page nor moves what others propose."""
+
+
 class Lean(NamedTuple):
     """How thin histories give way to what everybody takes."""
 

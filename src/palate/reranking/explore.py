@@ -1,7 +1,7 @@
 """Some slots are given away by lot, so that we learn of items we know too little about."""
 
 from dataclasses import dataclass, replace
-from typing import Self, TypeAlias
+from typing import ClassVar, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,8 @@ class Explore:
     ranked but did not make the page (the shortlist's rest and the items of exploring generators),
     which changes places with its owner. All other slots are certain.
     """
+
+    explores: ClassVar[bool] = True
 
     epsilon: float
     """With `states`: the share of the draws that is uniform. Without: the probability with which a

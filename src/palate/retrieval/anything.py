@@ -16,7 +16,8 @@ class Anything:
     """A uniform draw of servable items; all of them where the catalogue is small.
 
     It fills the page of a site without events and that of a narrow filter, and gives Explore what
-    no other generator knows.
+    no other generator knows: what only the lot brought stands behind everything else
+    (`funnel.worth.BY_LOT`), so that no place is given away by a draw that is not on record.
     """
 
     explores: ClassVar[bool] = True
