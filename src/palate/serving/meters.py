@@ -6,7 +6,9 @@ counts into its own mapped file and any of them answers for all.
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import Literal
 
 from prometheus_client import (
@@ -40,6 +42,8 @@ class Meters:
         self._registry = CollectorRegistry()
         self._shared = os.environ.get(PROMETHEUS)
         self._live = ""
+        if self._shared:
+            forget_the_dead(Path(self._shared))
         self._answered: list[list[StageTrace]] = []
         self._count_answers(self._registry)
         self._count_events(self._registry)
@@ -116,10 +120,10 @@ class Meters:
             self._live = name
 
     def render(self) -> bytes:
-        """The exposition, of all workers where they share."""
-        self.flush()
+        """The exposition, of all workers where they share; `flush` first, it may be in a thread."""
         if not self._shared:
             return generate_latest(self._registry)
+        forget_the_dead(Path(self._shared))
         everybody = CollectorRegistry()
         multiprocess.MultiProcessCollector(everybody, self._shared)  # type: ignore[no-untyped-call]
         return generate_latest(everybody)
@@ -217,6 +221,24 @@ class Meters:
             "palate_admission_limit", "Answers that may be under way at once.", "livesum"
         )
         self._flying = gauge("palate_in_flight", "Answers under way.", "livesum")
+
+
+def forget_the_dead(folder: Path) -> None:
+    """Drop what workers that are gone said of the moment; what they counted stays."""
+    for pid in {path.stem.rpartition("_")[2] for path in folder.glob("gauge_live*.db")}:
+        if pid.isdecimal() and not _runs(int(pid)):
+            with suppress(FileNotFoundError):  # another worker was quicker
+                multiprocess.mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _kind(part: str) -> str:
