@@ -1,13 +1,17 @@
 """Rules over HTTP: a change is checked, logged, and obeyed by the next list, without a restart."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
+from litestar.testing import TestClient
 from msgspec.structs import replace
 from tests.serving.conftest import Json, SmallSite
 
 from palate.rules.protocol import By
+from palate.serving.app import create
 from palate.serving.steering.placements import Placements
 from palate.stores import open_rules
 from palate.testing.tiny import DAY, NOW
@@ -52,6 +56,31 @@ def test_sponsored_items_are_marked_as_such(site: SmallSite) -> None:
     assert entry["item_id"] == "romance-5"
     assert entry["reason"]["kind"] == "sponsored"
     assert entry["reason"]["text"] == "Sponsored: Acme"
+
+
+def test_a_worker_that_could_not_read_the_rules_recommends_nothing_until_it_can(
+    site: SmallSite,
+) -> None:
+    site.client.post("/v1/rules", json={"id": "b", "kind": "block", "items": ["drama-1"]})
+    book = site.settings.path("rules.db")
+    with closing(sqlite3.connect(book)) as file, file:
+        [[whole]] = file.execute("select rules from book").fetchall()
+        file.execute("update book set rules = '[{'")
+    other = create(site.settings, clock=site.clock, stores=site.stores)
+    with TestClient(other, raise_server_exceptions=False) as client:
+        for path in ("/v1/recommendations/home", "/v1/pages/home", "/readyz"):
+            answer = client.get(path)
+            assert answer.status_code == 503, path
+            assert "rules of this site were not read yet" in answer.text
+            assert "rules.db does not read back" in answer.text
+        assert client.get("/livez").status_code == 200
+        with closing(sqlite3.connect(book)) as file, file:
+            file.execute("update book set rules = ?", (whole,))
+        other.state["runtime"].rules.look_now(site.stores)
+        assert client.get("/readyz").status_code == 200
+        slate = client.get("/v1/recommendations/home", params={"limit": 50}).json()
+        assert slate["items"]
+        assert "drama-1" not in ids(slate)
 
 
 def test_another_worker_picks_a_change_up_by_itself(site: SmallSite) -> None:

@@ -1,12 +1,13 @@
 """The book of rules in one SQLite file beside the catalogue."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from palate.catalog.database import Database
-from palate.errors import Conflict
+from palate.errors import Conflict, CorruptStore
 from palate.rules.documents import Rule, encoded
 from palate.rules.protocol import Book, By, Change, Entry, differences
 
@@ -34,12 +35,12 @@ class SqliteRules:
     def read(self) -> Book:
         with self._database.reading() as db:
             found = db.execute("select version, rules from book").fetchone()
-        return Book(int(found[0]), self._decoder.decode(found[1])) if found else Book(0, ())
+        return self._book(found)
 
     def edit(self, change: Change, by: By, expected: int | None = None) -> Book:
         with self._database.writing() as db:
             found = db.execute("select version, rules from book").fetchone()
-            old = Book(int(found[0]), self._decoder.decode(found[1])) if found else Book(0, ())
+            old = self._book(found)
             if expected is not None and expected != old.version:
                 raise Conflict(
                     f"the rules are at version {old.version}, not {expected}: somebody changed"
@@ -74,10 +75,26 @@ class SqliteRules:
                 "select entry from audit where version < ? order by seq desc limit ?",
                 (below, limit),
             ).fetchall()
-        return [msgspec.json.decode(raw, type=Entry) for (raw,) in found]
+        with self._named_errors():
+            return [msgspec.json.decode(raw, type=Entry) for (raw,) in found]
 
     def close(self) -> None:
         self._database.close()
+
+    def _book(self, found: tuple[int, bytes] | None) -> Book:
+        if found is None:
+            return Book(0, ())
+        with self._named_errors():
+            return Book(int(found[0]), self._decoder.decode(found[1]))
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except msgspec.MsgspecError as error:
+            raise CorruptStore(
+                f"{self._database.path} does not read back ({error}); restore it from a backup"
+            ) from error
 
 
 def _lines(old: Book, new: Book, by: By) -> list[tuple[int, bytes]]:

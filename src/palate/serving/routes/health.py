@@ -42,7 +42,7 @@ async def livez() -> Alive:
 
 @get("/readyz", operation_id="readyz", tags=["Operations"])
 async def readyz(request: Request[Any, Any, Any]) -> Response[Readiness]:
-    """The stores read and the log can be written; a lagging stream is only remarked upon."""
+    """Stores and rules read, the log can be written; a lagging stream is only remarked upon."""
     body = await asyncio.to_thread(_readiness, runtime_of(request))
     return Response(body, status_code=READY if body.ready else NOT_READY)
 
@@ -65,7 +65,7 @@ def _readiness(runtime: Runtime) -> Readiness:
         remarks.append(error.detail)
     if not os.access(runtime.settings.home, os.W_OK):
         remarks.append(f"{runtime.settings.home} cannot be written: events would not be durable")
-    ready = not remarks
+    ready = not remarks and runtime.rules.ready
     if lag > LAGGING:
         remarks.append(f"the stream worker is {lag:.0f} s behind: is `palate stream` running?")
     if refused := runtime.refused():

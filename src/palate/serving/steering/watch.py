@@ -8,7 +8,7 @@ from os import environ
 from typing import NamedTuple
 
 from palate.clock import Clock
-from palate.errors import PalateError
+from palate.errors import PalateError, Unavailable
 from palate.rules.decode import from_file
 from palate.rules.documents import Rule
 from palate.rules.protocol import RuleBook
@@ -35,11 +35,13 @@ class _Seen(NamedTuple):
 class RuleWatch:
     """Follows the book of rules and the rules of `palate.toml`.
 
-    What does not read or convert changes nothing: the rules that act go on acting.
+    What does not read or convert changes nothing: the rules that act go on acting. Until they were
+    read once there is no program, and so no recommendation: a block that is not known must hold.
     """
 
     def __init__(self, settings: Settings, book: RuleBook, clock: Clock) -> None:
-        self.book, self.program = book, Program()
+        self.book = book
+        self._program: Program | None = None
         self.placements = Placements(book)
         self._settings, self._clock = settings, clock
         self._file = settings.path(FILE)
@@ -52,14 +54,35 @@ class RuleWatch:
         """What keeps a change from acting; "" where nothing does."""
 
     @property
+    def program(self) -> Program:
+        """The rules that act. Raises Unavailable until they were read once."""
+        if self._program is None:
+            raise Unavailable(self._unread())
+        return self._program
+
+    @property
+    def ready(self) -> bool:
+        """Whether there are rules to act by."""
+        return self._program is not None
+
+    @property
     def version(self) -> int:
         """Of the book that acts."""
         return max(self._seen.book, 0)
 
     def remarks(self) -> list[str]:
         """What operators should know: rules that cannot act, changes that do not apply."""
-        told = [f"rule {each.rule.id} cannot act: {each.why}" for each in self.program.dormant]
+        if self._program is None:
+            return [self._unread()]
+        told = [f"rule {each.rule.id} cannot act: {each.why}" for each in self._program.dormant]
         return [*told, f"the rules stay as they were: {self.remark}"] if self.remark else told
+
+    def _unread(self) -> str:
+        why = self.remark or "they are being read"
+        return (
+            "the rules of this site were not read yet, and nothing is recommended without them"
+            f" (tried again all the time): {why}"
+        )
 
     async def look(self, stores: Stores) -> None:
         """Take up what changed."""
@@ -68,7 +91,7 @@ class RuleWatch:
     def end(self) -> None:
         """Tell what was placed last, and close the book. Blocks."""
         try:
-            if self.program.capped:
+            if self._program and self._program.capped:
                 self.placements.settle()
         except (PalateError, OSError) as error:
             log.warning("what was placed last is not counted: %s", error)
@@ -77,13 +100,14 @@ class RuleWatch:
     def look_now(self, stores: Stores) -> None:
         """The same, blocking."""
         try:
-            if self.program.capped:
+            if self._program and self._program.capped:
                 self.placements.settle()
             with self._lock:  # a look that began before a change must not end after it
                 self._take_up(stores)
         except PalateError as error:
             if error.detail != self.remark:
-                log.error("the rules stay as they were: %s", error.detail)  # noqa: TRY400
+                kept = "the rules stay as they were" if self.ready else "there are no rules yet"
+                log.error("%s: %s", kept, error.detail)  # noqa: TRY400
             self.remark = error.detail
 
     def _take_up(self, stores: Stores) -> None:
@@ -101,7 +125,7 @@ class RuleWatch:
         book = self.book.read()
         rules = together(self.from_file, book.rules)
         program = Program.standing(rules, stores, self.placements.spent)
-        self.program, self._catalogue_at = program, now
+        self._program, self._catalogue_at = program, now
         self._seen = _Seen(book.version, self._written, stores.columns.version)
         self.remark = ""
         for each in program.dormant:
