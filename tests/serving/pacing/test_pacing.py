@@ -240,3 +240,23 @@ def test_a_full_queue_turns_away(loop: Warped) -> None:
         await asyncio.sleep(0)
 
     loop.run_until_complete(scene())
+
+
+def test_a_hurried_caller_turns_no_knob_for_others(loop: Warped) -> None:
+    pacer = Pacer(ServingSettings(), Meters(), loop.time)
+
+    async def ask(budget: float | None) -> None:
+        async with pacer.turn("home", budget) as turn:
+            made, spent = answer(turn.plan(FUNNEL))
+            await asyncio.sleep(spent / 1e3)
+            turn.answer = made
+
+    async def crowd(budget: float | None) -> None:
+        for _ in range(200):
+            await ask(budget)
+
+    loop.run_until_complete(crowd(None))
+    reserve = pacer.costs.reserve("home")
+    loop.run_until_complete(crowd(0.1))
+    assert pacer.quality.now == 1.0
+    assert pacer.costs.reserve("home") == pytest.approx(reserve, rel=0.05)

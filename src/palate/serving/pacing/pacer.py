@@ -11,7 +11,7 @@ from palate.funnel.budget import WHOLE, Plan
 from palate.funnel.engine import Funnel
 from palate.funnel.types import Answer
 from palate.serving.meters import Meters
-from palate.serving.pacing.costs import Costs
+from palate.serving.pacing.costs import LOWER, Costs
 from palate.serving.pacing.gate import Gate
 from palate.serving.pacing.quality import Quality
 from palate.settings import ServingSettings
@@ -65,14 +65,19 @@ class Pacer:
 
     @asynccontextmanager
     async def turn(self, surface: str, budget_ms: float | None = None) -> AsyncIterator[Turn]:
-        """Let a request in; raises Unavailable where it would be late whatever it got."""
+        """Let a request in; raises Unavailable where it would be late whatever it got.
+
+        Whose `budget_ms` is less than the site's turns no knob: it says nothing of the others.
+        """
         wanted = self._budget if budget_ms is None else budget_ms
         came, seconds = self.timer(), wanted / 1e3 if wanted else inf
+        usual = seconds >= (self._budget / 1e3 if self._budget else inf)  # else a caller's wish
         try:
             await self.gate.enter(seconds, self.costs.least(surface) / 1e3)
         except Unavailable:
             self._meters.shed()
-            self.quality.told(in_time=False)
+            if usual:
+                self.quality.told(in_time=False)
             raise
         turn, began = Turn(self, surface, came, seconds), self.timer()
         try:
@@ -81,8 +86,10 @@ class Pacer:
             ended = self.timer()
             self.gate.leave(ended - began)
             if turn.answer is not None:
-                self.costs.learn(surface, turn.answer, 1e3 * (ended - began))
-                self.quality.told(in_time=ended - came <= seconds)
+                if usual or turn.answer.step not in LOWER:
+                    self.costs.learn(surface, turn.answer, 1e3 * (ended - began))
+                if usual:
+                    self.quality.told(in_time=ended - came <= seconds)
 
     def show(self) -> None:
         """Put knob and gate into the metrics."""
