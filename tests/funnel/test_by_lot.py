@@ -4,11 +4,12 @@ from collections import Counter
 from dataclasses import replace
 
 import numpy as np
-from tests.funnel.parts import Says
+from tests.funnel.parts import Says, Scores
 
+from palate.arrays import Floats
 from palate.funnel.engine import Funnel
 from palate.funnel.merge import merge
-from palate.funnel.types import Candidates, Query
+from palate.funnel.types import Candidates, Pool, Query
 from palate.retrieval.anything import Anything
 from palate.surfaces import funnel
 from palate.surfaces.overrides import certain, overridden
@@ -18,12 +19,19 @@ KNOWN = tuple(range(0, 60, 5))
 DRAWS, PAGE = 150, 8
 
 
+class Unheard(Scores):
+    """A ranker that prefers what generators know least."""
+
+    def score(self, query: Query, pool: Pool, features: Floats) -> Floats:
+        return (-(pool.ranks > 0).sum(axis=1) + (pool.rows % 5) / 5).astype(np.float32)
+
+
 def home(epsilon: float = 0.1) -> Funnel:
     """Home with a pool of half the catalogue, of which generators know little."""
     changes = {"pool": 30, "explore.epsilon": epsilon}
     whole = replace(funnel("home", tiny_stores()), quotas={})
     knows = (Says(KNOWN), Anything(tiny_stores().columns, share=0.5))
-    return replace(overridden(whole, "home", changes), generators=knows)
+    return replace(overridden(whole, "home", changes), generators=knows, ranker=Unheard())
 
 
 def query(draw: int) -> Query:
@@ -32,6 +40,7 @@ def query(draw: int) -> Query:
 
 def test_without_exploration_the_page_is_the_same_whatever_the_draw() -> None:
     whole = overridden(funnel("home", tiny_stores()), "home", {"pool": 30})
+    whole = replace(whole, ranker=Unheard())
     for each in (certain(home()), certain(whole)):
         pages = {tuple(waited(each.answer(query(n))).slate.rows.tolist()) for n in range(DRAWS)}
         assert len(pages) == 1
