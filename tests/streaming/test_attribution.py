@@ -16,6 +16,7 @@ from palate.events.sqlite import SqliteLog
 from palate.features.offline.parquet import ParquetStore
 from palate.features.offline.waiting import Page, Waiting
 from palate.settings import AttributionSettings, Settings
+from palate.streaming import attribution
 from palate.streaming.attributor import Attributor
 
 START = 1_764_400_000.0
@@ -321,6 +322,27 @@ def tell_much(story: Story, count: int, dice: np.random.Generator, looks: float 
             story.rows(20.0 * n + 3, eager=bool(n % 2))
             if n % 3 == 0:
                 story.reopen()
+
+
+def test_only_the_showings_of_the_people_at_hand_are_held() -> None:
+    """However much was shown to others; a session is the user it became."""
+    count = 1_000
+    others = pl.LazyFrame(
+        {
+            "log_position": range(count),
+            "received": [0] * count,
+            "time": [0] * count,
+            "user": [n % 100 for n in range(count)],
+            "item_id": ["i"] * count,
+            "recommendation_id": [""] * count,
+        }
+    )
+    owners = pl.LazyFrame({"user": [7], "owner": [1]})
+    told = others.filter(pl.col("log_position").is_in([101, 205])).with_row_index("row")
+    told = told.pipe(attribution._named, owners)
+    held = attribution._shown_to(told, others, owners).collect()
+    assert set(held["user"]) == {1, 5, 7}
+    assert len(held) == 30
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -77,8 +77,7 @@ def joined(
     bare = rows.drop([name for name in columns if name in rows.columns]).with_row_index("row")
     owners = _owners(acts)
     told = bare.lazy().select("row", *_SHOWING).pipe(_named, owners)
-    known = pl.concat([others.select(_SHOWING).pipe(_named, owners), told.drop("row")])
-    known = known.unique(["log_position", "item_id"])
+    known = _shown_to(told, others, owners)
     did = acts.filter(pl.col("item_id") != "").pipe(_named, owners)
     pairs = pl.concat([_by_name(told, did, windows), _by_last_touch(told, known, did, windows)])
     out = bare.lazy()
@@ -92,6 +91,16 @@ def joined(
 
 
 _SHOWING = ("log_position", "received", "time", "user", "item_id", "recommendation_id")
+
+
+def _shown_to(told: pl.LazyFrame, others: pl.LazyFrame, owners: pl.LazyFrame) -> pl.LazyFrame:
+    """Everything that was shown to whom `told` is about, once.
+
+    Nobody else's showings are kept: what this holds grows with `told`, not with the site's traffic.
+    """
+    all_ = pl.concat([others.select(_SHOWING).pipe(_named, owners), told.drop("row")])
+    theirs = all_.join(told.select("who").unique(), on="who", how="semi")
+    return theirs.unique(["log_position", "item_id"])
 
 
 def _owners(acts: pl.LazyFrame) -> pl.LazyFrame:
