@@ -1,10 +1,12 @@
 """Both indexes keep the contract; the choice between them goes by size."""
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
+from palate.arrays import Floats
 from palate.index.exact import ExactIndex, best
 from palate.index.faiss import FaissIndex
 from palate.index.opening import build_index, open_index, tuned
@@ -41,6 +43,27 @@ def test_a_small_catalogue_is_searched_exactly_and_a_large_one_in_clusters(
     small, large = vectors_of(500), vectors_of(501)
     assert isinstance(build_index(np.arange(500, dtype=np.int32), small), ExactIndex)
     assert isinstance(build_index(np.arange(501, dtype=np.int32), large), FaissIndex)
+
+
+def test_a_clustered_index_is_mapped_and_nothing_else_is_read(tmp_path: Path) -> None:
+    vectors, rows = vectors_of(3_000), np.arange(3_000, dtype=np.int32)
+    built = FaissIndex.build(rows, vectors)
+    while built.probes < 16:
+        assert built.widen()
+    built.save(tmp_path)
+    opened = open_index(tmp_path, rows, cast("Floats", None))  # no vector is asked for
+    assert isinstance(opened, FaissIndex)
+    assert opened.probes == built.probes
+    mapped = Path("/proc/self/maps")
+    if mapped.exists():
+        assert str(tmp_path) in mapped.read_text(encoding="utf-8")
+    few = np.random.Generator(np.random.PCG64(3)).random(3_000) < 0.05
+    for query in vectors_of(5, seed=9):
+        for allowed in (None, few):
+            for got, wanted in zip(
+                opened.search(query, 50, allowed), built.search(query, 50, allowed), strict=True
+            ):
+                np.testing.assert_array_equal(got, wanted)
 
 
 def test_the_cut_keeps_the_first_rows_among_equals() -> None:

@@ -57,8 +57,11 @@ class FaissIndex:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Read what `save` wrote."""
-        return cls(faiss.read_index(str(folder / FILE)))
+        """Map what `save` wrote: all workers share the pages, and the clusters stay arrays.
+
+        Not ``IO_FLAG_MMAP``: its lists prefetch in threads, and cannot be written again.
+        """
+        return cls(faiss.read_index(str(folder / FILE), faiss.IO_FLAG_MMAP_IFC))
 
     def save(self, folder: Path) -> None:
         faiss.write_index(self._index, str(folder / FILE))

@@ -40,6 +40,12 @@ def tuned(index: Index, rows: Rows, vectors: Floats, asked: Floats, wanted: floa
     return Tuned(reached, index.probes)
 
 
-def open_index(folder: Path, rows: Rows, vectors: Floats) -> Index:
-    """Open the index that was saved in `folder`, or an exact one where none had to be."""
-    return FaissIndex.open(folder) if (folder / FILE).exists() else ExactIndex(rows, vectors)
+def open_index(folder: Path, rows: Rows, table: Floats) -> Index:
+    """Open the index that was saved in `folder`, or an exact one where none had to be.
+
+    `table` (items, dim) holds a vector for every row; those of `rows` are copied for the exact one
+    alone.
+    """
+    if (folder / FILE).exists():
+        return FaissIndex.open(folder)
+    return ExactIndex(rows, table[rows])

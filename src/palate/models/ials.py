@@ -74,7 +74,7 @@ class Ials:
         facts = msgspec.json.decode((folder / FACTS).read_bytes(), type=IalsFacts)
         table = read_table(folder, IalsTable)
         rows = np.flatnonzero(table.known).astype(np.int32)
-        return cls(facts, table, open_index(folder, rows, table.vectors[rows]))
+        return cls(facts, table, open_index(folder, rows, table.vectors))
 
     def faded(self, fade: float) -> "Ials":
         """The same factors, with another confidence in what lies back."""

@@ -126,7 +126,7 @@ class TwoTower:
         facts = msgspec.json.decode((folder / "tower.json").read_bytes(), type=TowerFacts)
         table = read_table(folder, ItemTable)
         rows = np.flatnonzero(table.known).astype(np.int32)
-        index = open_index(folder, rows, table.vectors[rows])
+        index = open_index(folder, rows, table.vectors)
         item = folder / ITEM_NETWORK
         network = item if item.exists() else None
         return cls(facts, table, folder / "user.onnx", index, network, Background.load(folder))
