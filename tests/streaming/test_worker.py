@@ -74,6 +74,38 @@ def test_a_new_item_shows_without_any_event(tmp_path: Path) -> None:
     assert stores.boards.top("fresh", 1)[0].tolist() == [row]
 
 
+def test_bulk_work_on_the_catalogue_does_not_hold_up_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "CHANGES", 10)
+    settings = settings_at(tmp_path, batch=10)
+    fill(settings, some_events(10))
+    worker, stores = worker_at(settings)
+    assert worker.step() == 10
+    assert np.count_nonzero(stores.columns.servable) == 10, "one slice of thirty"
+    assert worker.drain() == 0
+    assert np.count_nonzero(stores.columns.servable) == 30
+
+
+def test_it_does_not_rest_while_changes_of_the_catalogue_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "CHANGES", 10)
+    settings = settings_at(tmp_path)
+    fill(settings, [])
+    worker, stores = worker_at(settings)
+    shown = []
+
+    class Rests(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            shown.append(np.count_nonzero(stores.columns.servable))
+            self.set()
+            return True
+
+    worker.run(Rests())
+    assert shown == [30]
+
+
 def test_an_item_first_named_by_an_event_counts_and_shows_once_it_is_known(tmp_path: Path) -> None:
     settings = settings_at(tmp_path)
     early = Event(event_id="e", kind=Kind.LIKE, time=NOW, user_id="u", item_id="later")

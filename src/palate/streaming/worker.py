@@ -29,7 +29,7 @@ from palate.streaming.state import LiveState, Refused, Touched, actors, encode
 log = logging.getLogger("palate.stream")
 
 CHANGES = 2_000
-"""Catalogue changes shown at a time."""
+"""Catalogue changes shown in one step, so that bulk work on it does not hold up the events."""
 CATCH_UP = 16
 """Far behind, so many batches are folded as one: the state is the same, the commits are fewer."""
 WORKING_SET = 20_000
@@ -62,6 +62,8 @@ class StreamWorker:
     clock: Clock
     _state: LiveState = field(init=False)
     _behind: bool = field(init=False, default=False)
+    _more: bool = field(init=False, default=False)
+    """Whether more of the catalogue's changes may wait."""
     _stale: bool = field(init=False, default=True)
     _built: float = field(init=False, default=-inf)
     _cost: float = field(init=False, default=0.0)
@@ -126,7 +128,7 @@ class StreamWorker:
         self._mark(dirty=0, position=self.online.position())
 
     def step(self) -> int:
-        """Show what the catalogue changed, fold the next events; returns how many there were."""
+        """Show the catalogue's next changes, fold the next events; returns how many of these."""
         if self.states.dirty or self.covisit.dirty:
             self.recover()
         self._show_catalogue()
@@ -138,16 +140,16 @@ class StreamWorker:
             self._stale = True
         else:
             self.states.stamp(beat=self.clock.now())
-        self._refresh_boards(idle=not logged)
+        self._refresh_boards(idle=not (logged or self._more))
         return len(logged)
 
     def drain(self, stop: threading.Event | None = None) -> int:
-        """Step until nothing is left (or `stop` is set), then compute the boards.
+        """Step until no event or change is left (or `stop` is set), then compute the boards.
 
         Returns how many events there were.
         """
         folded = 0
-        while not (stop and stop.is_set()) and (count := self.step()):
+        while not (stop and stop.is_set()) and ((count := self.step()) or self._more):
             folded += count
             if perf_counter() - self._told > TELL_SECONDS:
                 self._tell()
@@ -158,7 +160,7 @@ class StreamWorker:
         """Step until `stop` is set; the batch in hand is finished first."""
         self.recover()
         while not stop.is_set():
-            if self.step() == 0:
+            if self.step() == 0 and not self._more:
                 stop.wait(self.settings.streaming.poll_milliseconds / 1_000)
             elif self._behind and perf_counter() - self._told > TELL_SECONDS:
                 self._tell()
@@ -192,7 +194,9 @@ class StreamWorker:
         )
 
     def _show_catalogue(self) -> None:
-        while changes := self.items.changes(self.columns.version, CHANGES):
+        changes = self.items.changes(self.columns.version, CHANGES)
+        self._more = len(changes) == CHANGES
+        if changes:
             self.columns.write(changes)
             self._stale = True
 
