@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -88,16 +88,23 @@ class Runtime:
         return count(self.settings.path(self.settings.stores.columns))
 
     async def tick(self) -> None:
-        """Keep names and metrics fresh."""
-        stores = self.stores
-        stores.columns.refresh()
-        await asyncio.to_thread(stores.columns.follow, stores.items)
-        self.live.kept.refresh(self.stores)
-        await self.names.refresh(self.stores.columns.version)
-        self.meters.flush()
-        self.meters.lag(await self.lag(), await asyncio.to_thread(self.behind))
-        self.meters.refused(await asyncio.to_thread(self.refused))
-        self.meters.release(self.live.name)
+        """Keep names and metrics fresh; what fails leaves the rest alone, and is warned of."""
+        for name, step in self._steps():
+            try:
+                await step()
+            except Exception as error:  # noqa: BLE001  whatever it is: the others go on
+                self.faults.trouble(f"the upkeep of {name}", error, self.clock.now())
+
+    def _steps(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
+        """What a tick does; first what needs no store, for when one fails it is looked at."""
+        yield "metrics", self._show
+        yield "columns", self._follow_columns
+        yield "last slates", self._refresh_kept
+        yield "names", self._refresh_names
+        yield "event lag", self._show_lag
+        yield "refused events", self._show_refused
+
+    async def _show(self) -> None:
         self.pacer.show()
         self.meters.queues(
             events=self.commit.waiting,
@@ -106,8 +113,27 @@ class Runtime:
             traces=self.traces.waiting,
             features=self.features.waiting,
         )
+        self.meters.flush()
+        self.meters.release(self.live.name)
         for cache, (hits, misses) in self._lookups():
             self.meters.looked_up(cache, hits, misses)
+
+    async def _follow_columns(self) -> None:
+        stores = self.stores
+        stores.columns.refresh()
+        await asyncio.to_thread(stores.columns.follow, stores.items)
+
+    async def _refresh_kept(self) -> None:
+        self.live.kept.refresh(self.stores)
+
+    async def _refresh_names(self) -> None:
+        await self.names.refresh(self.stores.columns.version)
+
+    async def _show_lag(self) -> None:
+        self.meters.lag(await self.lag(), await asyncio.to_thread(self.behind))
+
+    async def _show_refused(self) -> None:
+        self.meters.refused(await asyncio.to_thread(self.refused))
 
     def _lookups(self) -> Iterator[tuple[str, tuple[int, int]]]:
         """What each cache was asked since the last time."""
@@ -202,10 +228,7 @@ def _assembled(settings: Settings, clock: Clock, live: Live) -> Runtime:
 
 async def _ticking(runtime: Runtime) -> None:
     while True:
-        try:
-            await runtime.tick()
-        except Exception:
-            log.debug("names and metrics were not refreshed", exc_info=True)
+        await runtime.tick()
         await asyncio.sleep(TICK)
 
 

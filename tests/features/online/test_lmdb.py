@@ -55,3 +55,11 @@ def test_a_file_that_is_no_store_is_named_with_the_way_out(tmp_path: Path) -> No
     (tmp_path / "data.mdb").write_bytes(b"no" * 5_000)
     with pytest.raises(CorruptStore, match="palate rebuild"):
         LmdbStore(tmp_path, write=True, gigabytes=SMALL)
+
+
+def test_every_reading_says_what_to_do_with_a_broken_store(tmp_path: Path) -> None:
+    store = LmdbStore(tmp_path, write=True, gigabytes=SMALL)
+    store._shared.env.close()  # as good as broken: the library refuses whatever is asked
+    for read in (lambda: store.user(1), store.position, lambda: list(store.scan("users"))):
+        with pytest.raises(CorruptStore, match="palate rebuild"):
+            read()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.serving.conftest import SmallSite
 
+from palate.errors import CorruptStore
 from palate.serving.environment import PROMETHEUS
 from palate.serving.meters import Meters
 
@@ -41,3 +42,21 @@ def test_what_waits_is_counted_on_the_event_loop(
         loops = portal.call(threading.get_ident)
     assert 'palate_stage_duration_seconds_count{stage="rank"} ' in told
     assert set(seen) == {loops}
+
+
+def test_a_store_that_fails_freezes_no_metrics_and_is_spoken_of_once_a_minute(
+    site: SmallSite, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_: object) -> None:
+        raise CorruptStore("the catalogue is gone")
+
+    monkeypatch.setattr(type(site.stores.columns), "follow", fails)
+    site.app.state["runtime"].meters.refused(7)
+    site.app.state["runtime"].pacer.gate.flying = 3
+    for _ in range(3):
+        site.tick()
+    told = site.client.get("/metrics").text
+    assert "palate_in_flight 3.0" in told
+    assert "palate_events_refused 0.0" in told
+    said = [each for each in caplog.records if "the catalogue is gone" in each.getMessage()]
+    assert [each.levelname for each in said] == ["WARNING"]

@@ -1,6 +1,7 @@
 """Online store in LMDB: one file, read without locks by every process, written by one."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from weakref import WeakValueDictionary
 
@@ -57,17 +58,12 @@ class LmdbStore:
         return self.users([key])[0]
 
     def users(self, keys: Sequence[int]) -> list[bytes | None]:
-        try:
-            with self._shared.env.begin(self._shared.tables["users"]) as view:
-                return [view.get(_key(key)) for key in keys]
-        except lmdb.Error as error:
-            raise CorruptStore(
-                f"{self._path} cannot be read ({error}); run `palate rebuild`"
-            ) from error
+        with self._reading(), self._shared.env.begin(self._shared.tables["users"]) as view:
+            return [view.get(_key(key)) for key in keys]
 
     def scan(self, table: StateTable) -> Iterator[tuple[int, bytes]]:
-        with self._shared.env.begin(self._shared.tables[table]) as view, view.cursor() as cursor:
-            for key, raw in cursor:
+        with self._reading(), self._shared.env.begin(self._shared.tables[table]) as view:
+            for key, raw in view.cursor():
                 yield int.from_bytes(key, "big"), raw
 
     def commit(self, change: StateChange) -> None:
@@ -86,7 +82,7 @@ class LmdbStore:
             ) from error
 
     def position(self) -> int:
-        with self._shared.env.begin(self._shared.tables["meta"]) as view:
+        with self._reading(), self._shared.env.begin(self._shared.tables["meta"]) as view:
             return int.from_bytes(view.get(POSITION, b"\0"), "big")
 
     def clear(self) -> None:
@@ -97,6 +93,14 @@ class LmdbStore:
 
     def close(self) -> None:
         self._held = None
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except lmdb.Error as error:
+            told = f"{self._path} cannot be read ({error}); run `palate rebuild`"
+            raise CorruptStore(told) from error
 
     def _claim(self) -> None:
         if not self._write:

@@ -14,7 +14,7 @@ MOST = 1_000
 
 
 class Faults:
-    """Parts of funnels that failed lately."""
+    """Parts of funnels, and of what a worker does beside, that failed lately."""
 
     def __init__(self) -> None:
         self._told: dict[str, float] = {}
@@ -30,6 +30,14 @@ class Faults:
                 continue
             self._tell(part, f"{part} of {surface} was left out: {why}; answered by step {step}")
             self._told[part] = now
+        self._trim()
+
+    def trouble(self, what: str, error: Exception, now: float) -> None:
+        """Something beside the answers failed."""
+        self._since[what] = self._since.get(what, 0) + 1
+        if now - self._told.get(what, -AGAIN) >= AGAIN:
+            self._tell(what, f"{what} failed: {type(error).__name__}: {error}")
+            self._told[what] = now
         self._trim()
 
     def _tell(self, part: str, told: str) -> None:
