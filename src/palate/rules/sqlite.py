@@ -1,5 +1,6 @@
 """The book of rules in one SQLite file beside the catalogue."""
 
+import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -65,8 +66,9 @@ class SqliteRules:
                     " on conflict (rule) do update set times = times + excluded.times",
                     list(more.items()),
                 )
+                return _placed(db)  # in the transaction: what fails here was not counted
         with self._database.reading() as db:
-            return {str(rule): int(n) for rule, n in db.execute("select rule, times from placed")}
+            return _placed(db)
 
     def audit(self, limit: int, before: int | None = None) -> list[Entry]:
         below = 2**62 if before is None else before
@@ -95,6 +97,10 @@ class SqliteRules:
             raise CorruptStore(
                 f"{self._database.path} does not read back ({error}); restore it from a backup"
             ) from error
+
+
+def _placed(db: sqlite3.Connection) -> dict[str, int]:
+    return {str(rule): int(n) for rule, n in db.execute("select rule, times from placed")}
 
 
 def _lines(old: Book, new: Book, by: By) -> list[tuple[int, bytes]]:

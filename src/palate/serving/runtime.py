@@ -185,7 +185,7 @@ async def running(
         await asyncio.to_thread(runtime.commit.close)
         runtime.store.close()
         runtime.features.close()
-        runtime.rules.book.close()
+        await asyncio.to_thread(runtime.rules.end)
         if stores is None:
             close(opened)
 

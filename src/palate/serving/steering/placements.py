@@ -19,6 +19,7 @@ class Placements:
     def __init__(self, book: RuleBook) -> None:
         self._book = book
         self._lock = threading.Lock()
+        self._settling = threading.Lock()
         self._told: dict[str, int] = {}
         """What all workers placed, as the book has it."""
         self._new: Counter[str] = Counter()
@@ -34,12 +35,18 @@ class Placements:
 
     def spent(self, rule: str) -> int:
         """How often its items were placed, as far as is known here."""
-        return self._told.get(rule, 0) + self._telling[rule] + self._new[rule]
+        with self._lock:
+            return self._told.get(rule, 0) + self._telling[rule] + self._new[rule]
 
     def settle(self) -> None:
-        """Tell the book what is new, and hear what others placed. Blocks."""
-        with self._lock:
-            self._telling, self._new = self._telling + self._new, Counter()
-        told = self._book.placed(dict(self._telling))
-        with self._lock:
-            self._told, self._telling = told, Counter()
+        """Tell the book what is new, and hear what others placed. Blocks.
+
+        One thread at a time: what one is telling, another would tell again. What could not be
+        told is told the next time.
+        """
+        with self._settling:
+            with self._lock:
+                self._telling, self._new = self._telling + self._new, Counter()
+            told = self._book.placed(dict(self._telling))
+            with self._lock:
+                self._told, self._telling = told, Counter()
