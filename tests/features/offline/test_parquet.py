@@ -44,7 +44,7 @@ def killed_after(steps: int) -> Callable[[Path], None]:
     return sync
 
 
-@pytest.mark.parametrize("steps", range(9))
+@pytest.mark.parametrize("steps", range(11))
 def test_killed_at_any_moment_it_is_as_before_or_as_after(
     steps: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -66,6 +66,22 @@ def test_killed_at_any_moment_it_is_as_before_or_as_after(
     again.land(landing)
     assert (again.held().position, seen(tmp_path)) == (6, [1, 2, 3, 4, 5, 6])
     assert not list((tmp_path / "aside").iterdir())
+
+
+def test_every_folder_that_got_a_name_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, part, synced, real = ParquetStore(tmp_path, write=True), part_of(1, 2), [], parquet._sync
+
+    def sync(path: Path) -> None:
+        real(path)
+        synced.append(path)
+
+    monkeypatch.setattr(parquet, "_sync", sync)
+    store.land(Landing(2, [(part, rows_of(part))]))
+    day = (tmp_path / f"{part.name}.parquet").parent
+    assert {day, day.parent, tmp_path} <= set(synced)
+    assert day.parent == tmp_path / "shown"
 
 
 def test_files_say_which_version_of_the_columns_they_have(tmp_path: Path) -> None:

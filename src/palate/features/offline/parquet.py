@@ -110,7 +110,8 @@ class ParquetStore:
             file.parent.mkdir(parents=True, exist_ok=True)
             if aside.exists():
                 aside.replace(file)
-            touched.add(file.parent)
+            # Also what holds the folder: a new day's name is there.
+            touched |= {file.parent, file.parent.parent}
         for folder in touched:
             if folder.exists():
                 _sync(folder)
