@@ -4,8 +4,9 @@ import asyncio
 from dataclasses import dataclass, replace
 from itertools import count
 from time import perf_counter
+from typing import ClassVar
 
-from palate.funnel.budget import LATE, UNFIT, Plan
+from palate.funnel.budget import LATE, UNFIT, Budget, Plan
 from palate.funnel.types import Candidates, Query, Reason
 from palate.surfaces import funnel
 from palate.testing.tiny import tiny_stores, tiny_world, waited
@@ -66,3 +67,25 @@ def test_a_generator_that_waits_for_ever_leaves_time_for_the_others() -> None:
     answer = waited(slow.answer(tiny_world().query("u1", size=12), Plan(ends=perf_counter() + 2.0)))
     assert answer.trace.skipped["generate.waits"] == LATE
     assert len(answer.slate) == 12
+
+
+def test_a_remote_generator_gets_no_more_time_than_is_left() -> None:
+    came = []
+
+    @dataclass(frozen=True)
+    class Far:
+        remote: ClassVar[bool] = True
+
+        async def generate(self, query: Query, limit: int) -> Candidates:
+            await asyncio.sleep(3.0)
+            came.append(limit)
+            return Candidates.none()
+
+        def explain(self, query: Query, row: int) -> Reason:
+            raise RuntimeError("never asked")
+
+    patient = replace(HOME, generators=(*HOME.generators, Far()), budget=Budget(remote_seconds=9.0))
+    plan = Plan(ends=perf_counter() + 0.5)
+    answer = waited(patient.answer(tiny_world().query("u1", size=12), plan))
+    assert answer.trace.skipped["generate.far"] == LATE
+    assert not came

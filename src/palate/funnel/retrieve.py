@@ -39,7 +39,9 @@ async def retrieve(
                         i = left.pop(0)
                         near[i] = await _one(wanted[i], query, asked, log)
         if tasks:
-            await asyncio.wait(tasks.values(), timeout=asked.budget.remote_seconds)
+            most, remains = asked.budget.remote_seconds, log.plan.left
+            patient = most if remains is None else min(most, remains)
+            await asyncio.wait(tasks.values(), timeout=patient)
         late = {i for i, task in tasks.items() if not task.done()}
         late |= wanted.keys() - far.keys() - near.keys()
     finally:
