@@ -4,7 +4,7 @@ It asks the same parts (generators, filters, ranker, rules), but merges, cuts, s
 items by itself: nothing of `palate.funnel.engine`, `merge`, `fate`, `lifting` or `costs` is used.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,9 +15,9 @@ from palate.funnel.facts import features_of
 from palate.funnel.ladder import unlimited
 from palate.funnel.stages import name_of
 from palate.funnel.types import Candidates, Pool, Query, Slate
-from palate.funnel.worth import ADMITTED, POOLED, UNNAMED, leaning
+from palate.funnel.worth import ADMITTED, BY_LOT, POOLED, UNNAMED, leaning
 
-DEPTH, FLOOR, SEAT = 60, 0.05, 8.0
+DEPTH, FLOOR, SEAT, SHARE = 60, 0.05, 8.0, 50
 HOLDERS = ("constraints", "within")
 
 
@@ -49,8 +49,9 @@ async def retold(funnel: Funnel, query: Query) -> Retold:
     matching = told_of.within(query.matching) if told_of else query.matching
     asked = replace(query, excluded=excluded, matching=matching)
     said = [await each.generate(asked, funnel.pool) for each in funnel.generators]
-    merged = merged_by_hand(funnel, asked, [each.rows.tolist() for each in said])
-    pool = list(merged[: funnel.pool])
+    rows = [each.rows.tolist() for each in said]
+    merged = merged_by_hand(funnel, asked, rows, max(1, sum(map(len, rows))))
+    pool = merged_by_hand(funnel, asked, rows, funnel.pool)
     guests = [row for row in funnel.guests(asked).tolist() if row not in pool]
     pool += [row for row in merged if row in guests]
     pool += [row for row in guests if row not in pool]
@@ -75,7 +76,28 @@ async def retold(funnel: Funnel, query: Query) -> Retold:
     return told
 
 
-def merged_by_hand(funnel: Funnel, query: Query, proposals: Sequence[Sequence[int]]) -> list[int]:
+def merged_by_hand(
+    funnel: Funnel, query: Query, proposals: Sequence[Sequence[int]], limit: int
+) -> list[int]:
+    """The first `limit`: what is meant, most worth first, and behind it what the lot drew.
+
+    The lot gets the room that is left, and one place in fifty (or its quota) where there is none.
+    """
+    names = [name_of(each) for each in funnel.generators]
+    lots = [name in BY_LOT for name in names]
+    meant = [[] if lot else rows for rows, lot in zip(proposals, lots, strict=True)]
+    drawn = [rows if lot else [] for rows, lot in zip(proposals, lots, strict=True)]
+    asked = [n for n, lot in zip(names, lots, strict=True) if lot]
+    seats = sum(funnel.quotas.get(name, limit // SHARE) for name in asked)
+    seats = min(seats, sum(map(len, drawn)))
+    found = _by_worth(funnel, query, meant, funnel.quotas)[: max(limit - seats, 0)]
+    rest = [row for row in _by_worth(funnel, query, drawn, {}) if row not in found]
+    return found + rest[: limit - len(found)]
+
+
+def _by_worth(
+    funnel: Funnel, query: Query, proposals: Sequence[Sequence[int]], quotas: Mapping[str, int]
+) -> list[int]:
     """Worth adds up over generators in float32, rank by rank, as the words of `merge` say."""
     names = [name_of(each) for each in funnel.generators]
     weights = np.array([ADMITTED.get(name, UNNAMED) for name in names], np.float32)
@@ -87,7 +109,7 @@ def merged_by_hand(funnel: Funnel, query: Query, proposals: Sequence[Sequence[in
                 continue
             row = rows[rank]
             value = worth.get(row, np.float32(0)) + weights[which] / np.float32(DEPTH + rank + 1)
-            if rank < funnel.quotas.get(names[which], 0) and value < np.float32(SEAT):
+            if rank < quotas.get(names[which], 0) and value < np.float32(SEAT):
                 value += np.float32(SEAT)
             worth[row] = value
     return sorted(worth, key=lambda row: -worth[row])

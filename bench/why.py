@@ -201,7 +201,7 @@ def _enters(built: Funnel, query: Query, row: int, told: Retold, where: tuple[in
     said = list(told.proposals)
     rows = [each for each in said[which] if each != row]
     said[which] = [*rows[: rank - 1], row, *rows[rank - 1 :]][: built.pool]
-    return row in merged_by_hand(built, query, said)[: built.pool]
+    return row in merged_by_hand(built, query, said, built.pool)
 
 
 def _lacking(
