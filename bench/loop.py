@@ -50,8 +50,8 @@ EVENTS = 500.0
 NEW_ITEMS = 20
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Run it all, print what was measured."""
+def main(arguments: Sequence[str]) -> int:
+    """Run it all, print what was measured; exit code 1 where a target was missed."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--items", type=int, default=10_000)
     parser.add_argument("--events", type=int, default=1_000_000, help="that the site has seen")
@@ -68,8 +68,10 @@ def main(arguments: Sequence[str]) -> None:
     }
     with tempfile.TemporaryDirectory(prefix="palate-loop-") as folder:
         measured = run(Path(folder), wanted)
-    told = {**facts, "targets": TARGETS, **measured, "met": met(measured)}
+    reached = met(measured)
+    told = {**facts, "targets": TARGETS, **measured, "met": reached}
     print(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
+    return 0 if all(reached.values()) else 1
 
 
 def run(home: Path, wanted: argparse.Namespace) -> dict[str, Any]:
@@ -272,4 +274,4 @@ def met(told: dict[str, Any]) -> dict[str, bool]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))
