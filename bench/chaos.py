@@ -18,7 +18,7 @@ import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import strftime, time
 from typing import Any, TypeAlias
@@ -55,6 +55,8 @@ class Scene:
     rate: float
     seconds: float
     said: list[str]
+    judged: Judged = field(default_factory=Judged)
+    """What came of everybody's questions since something else began to happen."""
 
     def pid(self, role: str) -> int:
         """The process of a role. Raises RuntimeError where it does not live."""
@@ -137,8 +139,8 @@ async def _one(scene: Scene, surfaces: Sequence[str], happens: Break) -> dict[st
         for n in range(5 * USERS)
         for surface in surfaces
     ]
-    judged, stop = Judged(), asyncio.Event()
-    asking = asyncio.create_task(crowd(scene.port, paths, scene.rate, stop, judged))
+    scene.judged, stop = Judged(), asyncio.Event()
+    asking = asyncio.create_task(crowd(scene.port, paths, scene.rate, stop, scene.judged))
     said = len(scene.said)
     await asyncio.sleep(scene.seconds / 4)
     await happens(scene)
@@ -147,7 +149,7 @@ async def _one(scene: Scene, surfaces: Sequence[str], happens: Break) -> dict[st
     await asking
     if not await ready(f"http://127.0.0.1:{scene.port}", SETTLED):
         raise RuntimeError("the site did not come back")
-    return {**judged.facts(), "log": [line[:300] for line in scene.said[said:]][:5]}
+    return {**scene.judged.facts(), "log": [line[:300] for line in scene.said[said:]][:5]}
 
 
 async def quiet(scene: Scene) -> None:
@@ -155,10 +157,10 @@ async def quiet(scene: Scene) -> None:
 
 
 async def ten_times(scene: Scene) -> None:
-    """Ten times as many ask."""
+    """Ten times as many ask, and all of them are judged."""
     paths = [f"/v1/recommendations/home?user_id=u{n}&limit={LIMIT}" for n in range(USERS)]
-    stop, judged = asyncio.Event(), Judged()
-    more = asyncio.create_task(crowd(scene.port, paths, 9 * scene.rate, stop, judged))
+    stop = asyncio.Event()
+    more = asyncio.create_task(crowd(scene.port, paths, 9 * scene.rate, stop, scene.judged))
     await asyncio.sleep(scene.seconds / 2)
     stop.set()
     await more
