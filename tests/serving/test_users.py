@@ -222,6 +222,19 @@ def followed_on(site: SmallSite, **who: str) -> set[str]:
     return {e["item_id"] for e in page["items"] if e["reason"]["kind"] == "followed"}
 
 
+@pytest.mark.parametrize("age", [-5, -0.5, 151, 1e30, "old", True])
+def test_an_age_that_is_none_counts_as_unknown(site: SmallSite, age: Any) -> None:
+    site.client.put("/v1/items/adults", json={"title": "Late", "min_age": 18})
+    site.client.put("/v1/users/ben", json={"user_id": "ben", "attributes": {"age": age}})
+    site.worker.drain()
+    site.tick()
+    found = {each["item_id"] for each in site.slate(user_id="ben", limit=50)["items"]}
+    assert found
+    assert "adults" not in found
+    young = {"user_id": "ben", "filter": "user.age < 30"}
+    assert site.client.get("/v1/recommendations/home", params=young).status_code == 200
+
+
 def test_an_unknown_user_cannot_be_deleted(site: SmallSite) -> None:
     before = site.stores.log.count()
     assert site.client.delete("/v1/users/nobody").status_code == 404

@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 log = logging.getLogger("palate.serving")
 
+OLDEST = 150
+"""Years. An attribute that says more, or less than none, is no age."""
 REMEMBERED = 10_000
 SECONDS = 1.0
 """How long a profile is taken from memory: a new one counts within a second, on every worker."""
@@ -162,7 +164,7 @@ def _values(user: User, age: int | None) -> dict[str, Any]:
 
 
 def age_of(user: User, now: float) -> int | None:
-    """Whole years a user has surely lived; None where unknown.
+    """Whole years a user has surely lived, up to OLDEST; None where unknown.
 
     Of a birth year only the year is known, so the birthday counts as not yet reached: an age limit
     has to hold.
@@ -170,4 +172,6 @@ def age_of(user: User, now: float) -> int | None:
     if user.birth_year is not None:
         return max(0, datetime.fromtimestamp(now, UTC).year - user.birth_year - 1)
     age = user.attributes.get("age")
-    return int(age) if isinstance(age, int | float) and not isinstance(age, bool) else None
+    if not isinstance(age, int | float) or isinstance(age, bool):
+        return None
+    return int(age) if 0 <= age <= OLDEST else None

@@ -10,8 +10,8 @@ from palate.catalog.fields import Reader, WrongValueError, either, free, identif
 from palate.errors import BadInput, Problem
 from palate.serving.bodies import Ask
 from palate.serving.problems import described
+from palate.serving.visitors import OLDEST
 
-OLDEST = 150
 LONGEST = 60_000
 """Milliseconds."""
 SEEDED = frozenset({"more_like_this"})
