@@ -3,21 +3,16 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import msgspec
 
 from palate.catalog.fields import rfc3339
 from palate.errors import BadInput
-from palate.evaluation.as_of import read_all
 from palate.evaluation.report import Value
-from palate.evaluation.run import FunnelOf, Learn, Progress, Wish, drawn
-from palate.evaluation.split import Case, split
+from palate.evaluation.run import FunnelOf, Learn, Progress, Wish, as_of_the_split, drawn
+from palate.evaluation.split import Case
 from palate.evaluation.workspace import Workspace
-from palate.events.batch import EventBatch
 from palate.funnel.engine import Funnel
 from palate.funnel.ledger import Ledger
 from palate.stores import Stores
@@ -56,18 +51,11 @@ def books(
     """
     if not 1 <= limit <= MOST:
         raise BadInput(f"--limit {limit} is not between 1 and {MOST}")
-    entries = read_all(site.log, partial(progress, "read the log"))
-    batch = EventBatch.encode(entries, lambda ids: site.items.rows(ids, create=False))
-    cut = split(batch, wish.protocol)
-    with TemporaryDirectory(prefix="palate-ledger-") as folder:
-        progress("fold the past", 0.0)
-        space = Workspace.build(site, entries, batch, cut, Path(folder))
-        progress("fold the past", 1.0)
-        space = space.learnt(learn(space.stores, progress))
-        cases = drawn(cut, wish)
-        asking = _kept(funnel_of(space.stores), space, cases, limit, progress)
+    with as_of_the_split(site, wish, learn, progress) as past:
+        cases = drawn(past.cut, wish)
+        asking = _kept(funnel_of(past.space.stores), past.space, cases, limit, progress)
         found = asyncio.run(asking)
-    return told(found, wish, limit, {"events": len(entries), "t1": rfc3339(cut.moment)})
+    return told(found, wish, limit, {"events": past.entries, "t1": rfc3339(past.cut.moment)})
 
 
 async def _kept(

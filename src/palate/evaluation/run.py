@@ -1,7 +1,8 @@
 """Ask everybody once, in a workspace of its own, and judge every model on the same questions."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -87,10 +88,23 @@ def _spoken(found: Answers) -> list[tuple[str, Sequence[Rows]]]:
     return [(name, lists) for name, lists in found.lists.items() if any(map(len, lists))]
 
 
-def answers(
-    site: Stores, wish: Wish, funnel_of: FunnelOf, learn: Learn, progress: Progress
-) -> Answers:
-    """Everything but the judging: `evaluate` before it looks at what was right."""
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A site as of the split, with a release that knows nothing later."""
+
+    entries: int
+    """Of the whole log."""
+    batch: EventBatch
+    cut: Split
+    space: Workspace
+
+
+@contextmanager
+def as_of_the_split(site: Stores, wish: Wish, learn: Learn, progress: Progress) -> Iterator[Past]:
+    """Cut the log, fold what lies before, learn from it. The site itself is only read.
+
+    Raises BadInput where the log is too small to be split.
+    """
     entries = read_all(site.log, partial(progress, "read the log"))
     batch = EventBatch.encode(entries, lambda ids: site.items.rows(ids, create=False))
     cut = split(batch, wish.protocol)
@@ -98,7 +112,15 @@ def answers(
         progress("fold the past", 0.0)
         space = Workspace.build(site, entries, batch, cut, Path(folder))
         progress("fold the past", 1.0)
-        space = space.learnt(learn(space.stores, progress))
+        yield Past(len(entries), batch, cut, space.learnt(learn(space.stores, progress)))
+
+
+def answers(
+    site: Stores, wish: Wish, funnel_of: FunnelOf, learn: Learn, progress: Progress
+) -> Answers:
+    """Everything but the judging: `evaluate` before it looks at what was right."""
+    with as_of_the_split(site, wish, learn, progress) as past:
+        batch, cut, space = past.batch, past.cut, past.space
         models = _models(space, funnel_of, batch, cut, wish)
         cases = drawn(cut, wish)
         lists = asyncio.run(_asked(models, space, cases, wish.seed, progress))

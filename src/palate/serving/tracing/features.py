@@ -2,22 +2,18 @@
 
 import asyncio
 
-from palate.errors import PalateError
 from palate.features.offline.waiting import Page, Waiting
 from palate.funnel.types import Answer
 from palate.serving.meters import Meters
-
-MOST_WAITING = 1_000
-LINGER = 0.1
-"""Seconds that a page waits for others: they share one transaction."""
+from palate.serving.tracing.batches import Batches
 
 
 class FeatureWriter:
     """The queue between answers and the table of what waits."""
 
     def __init__(self, waiting: Waiting, meters: Meters, share: float) -> None:
-        self._table, self._meters, self._share = waiting, meters, share
-        self._waiting: asyncio.Queue[Page] = asyncio.Queue(MOST_WAITING)
+        self._table, self._share = waiting, share
+        self._pages = Batches("features", waiting.put, meters)
 
     def note(
         self, recommendation_id: str, names: tuple[str, ...], answer: Answer, lot: float
@@ -26,33 +22,20 @@ class FeatureWriter:
         features = answer.trace.features
         if features is None or not len(features) or lot >= self._share:
             return
-        try:
-            self._waiting.put_nowait(Page(recommendation_id, names, features))
-        except asyncio.QueueFull:
-            self._meters.dropped("features")
+        self._pages.note(Page(recommendation_id, names, features))
 
     @property
     def waiting(self) -> int:
         """How many wait to be written."""
-        return self._waiting.qsize()
+        return self._pages.waiting
 
     async def run(self) -> None:
         """Write until cancelled."""
-        while True:
-            batch = [await self._waiting.get()]
-            await asyncio.sleep(LINGER)
-            batch += [self._waiting.get_nowait() for _ in range(self._waiting.qsize())]
-            try:
-                await asyncio.to_thread(self._table.put, batch)
-            except PalateError:
-                for _ in batch:
-                    self._meters.dropped("features")
-            for _ in batch:
-                self._waiting.task_done()
+        await self._pages.run()
 
     async def settle(self) -> None:
         """Wait until all that was noted is written."""
-        await self._waiting.join()
+        await self._pages.settle()
 
     async def forget(self, keys: list[int]) -> None:
         """Rows of these users and sessions are to lose the name."""

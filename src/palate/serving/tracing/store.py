@@ -1,11 +1,10 @@
 """Keeps the newest traces of a site, for all its workers: what every stage did for one request."""
 
 import asyncio
-import logging
 import sqlite3
 import threading
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -16,12 +15,9 @@ import numpy as np
 from palate.funnel.types import Answer, Pool, Slate
 from palate.serving.bodies import ReasonBody
 from palate.serving.meters import Meters
+from palate.serving.tracing.batches import LINGER, Batches
 
 FILE = "traces.db"
-MOST_WAITING = 1_000
-log = logging.getLogger("palate.serving")
-LINGER = 0.1
-"""Seconds that a trace waits for others: one transaction, and less in the way of answers."""
 PRUNE_EVERY = 64
 MOST_RANKED = 200
 """Ranked items kept in a trace; the funnel's shortlist is shorter."""
@@ -136,39 +132,23 @@ class TraceWriter:
     """The queue between answers and the trace store."""
 
     def __init__(self, store: TraceStore, meters: Meters) -> None:
-        self._store, self._meters = store, meters
-        self._waiting: asyncio.Queue[tuple[str, Recording]] = asyncio.Queue(MOST_WAITING)
+        self._store = store
+        self._records: Batches[tuple[str, Recording]] = Batches("trace", self._put, meters)
         self._pending: dict[str, Recording] = {}
 
     def note(self, recommendation_id: str, record: Recording) -> None:
         """Store it soon; `record` is called when it is written or asked for. Never waits."""
-        try:
-            self._waiting.put_nowait((recommendation_id, record))
-        except asyncio.QueueFull:
-            self._meters.dropped("trace")
-        else:
+        if self._records.note((recommendation_id, record)):
             self._pending[recommendation_id] = record
 
     @property
     def waiting(self) -> int:
         """How many wait to be written."""
-        return self._waiting.qsize()
+        return self._records.waiting
 
     async def run(self) -> None:
         """Write until cancelled."""
-        while True:
-            batch = [await self._waiting.get()]
-            await asyncio.sleep(LINGER)
-            batch += [self._waiting.get_nowait() for _ in range(self._waiting.qsize())]
-            try:
-                await asyncio.to_thread(self._put, batch)
-            except Exception:  # one that cannot be written must not end all that follow
-                log.warning("%d traces were not written", len(batch), exc_info=True)
-                for _ in batch:
-                    self._meters.dropped("trace")
-            for name, _ in batch:
-                self._pending.pop(name, None)
-                self._waiting.task_done()
+        await self._records.run(lambda entry: self._pending.pop(entry[0], None))
 
     async def forget(self, visitor: str) -> None:
         """Remove what was answered to a visitor, also what is not written yet."""
@@ -177,7 +157,7 @@ class TraceWriter:
 
     async def settle(self) -> None:
         """Wait until all that was noted is written."""
-        await self._waiting.join()
+        await self._records.settle()
 
     async def find(self, recommendation_id: str) -> TraceRecord | None:
         """One trace, also one that is not written yet, here or by another worker."""
@@ -191,7 +171,7 @@ class TraceWriter:
                 return found
         return None
 
-    def _put(self, batch: list[tuple[str, Recording]]) -> None:
+    def _put(self, batch: Sequence[tuple[str, Recording]]) -> None:
         self._store.put([record() for _, record in batch])
 
 
