@@ -1,12 +1,13 @@
 """What visitors notice of training, of a release swap and of a rolling restart.
 
-    PALATE_DATA=../shared/data python bench/swap.py [--rate 50] [--seconds 15] [--json]
+    PALATE_DATA=../shared/data python bench/swap.py [--rate 50] [--seconds 15] [--site DIR] [--json]
 
 MovieLens-100K as a site with a trained release, `palate serve` with two workers, and arrivals at a
 fixed rate from this process (open loop, timed from when each was due). Then, under that load:
 nothing; `palate train` beside it at its low priority; releases promoted to and fro; SIGHUP, upon
 which every worker is replaced by a warm one. Each phase is told by its answers, its failures and
-its latency. The load generator and the training share the cores with the server.
+its latency: *again* are those whose idle connection had been closed, so that the client asked once
+more on a new one. The load generator and the training share the cores with the server.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +41,7 @@ SWAPS, PAUSE = 4, 4.0
 """Promotions, and seconds between two of them."""
 ROUND, LONGEST = 5.0, 120
 """Seconds of load between two looks at the deed; and of a restart."""
+GENTLY = ("nice", "-n", "10")
 PALATE = (sys.executable, "-m", "palate.cli")
 USERS = np.random.default_rng(3).integers(1, 944, 5_000).tolist()
 PATHS = [f"/v1/recommendations/home?user_id={n}&limit=20" for n in USERS]
@@ -50,11 +53,14 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--rate", type=float, default=50.0, help="requests a second")
     parser.add_argument("--seconds", type=float, default=15.0, help="of the quiet phase")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--site", type=Path, help="made where it is not, and kept")
+    parser.add_argument("--without-training", action="store_true", help="leave that phase out")
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="palate-swap-") as folder:
-        home = Path(folder) / "site"
-        _built(home)
+        home = wanted.site or Path(folder) / "site"
+        if not home.exists():
+            _built(home)
         with serving(home, os.sched_getaffinity(0), wanted.workers) as server:
             phases = asyncio.run(_phases(home, server, wanted))
     told = {
@@ -103,16 +109,20 @@ class _Site:
         await asyncio.sleep(self.wanted.seconds)
 
     async def training(self) -> None:
-        process = await asyncio.create_subprocess_exec(
-            *PALATE, "train", "--site", str(self.home), stdout=DEVNULL, stderr=DEVNULL
-        )
-        await process.wait()
+        await self._beside("train")
+
+    async def _beside(self, *told: str) -> None:
+        """A command in a process of its own, at the low priority that `palate up` gives it."""
+        command = (*GENTLY, *PALATE, *told, "--site", str(self.home))
+        process = await asyncio.create_subprocess_exec(*command, stdout=DEVNULL, stderr=DEVNULL)
+        if await process.wait():
+            raise RuntimeError(f"`palate {told[0]}` ended with {process.returncode}")
 
     async def swapping(self) -> None:
         directory = ReleaseDirectory(load(self.home, os.environ).path("releases"))
         names = directory.names()[-2:]
         for n in range(SWAPS):
-            directory.promote(names[n % len(names)])
+            await self._beside("releases", "promote", names[n % len(names)])
             await asyncio.sleep(PAUSE)
 
     async def rolling(self) -> None:
@@ -128,24 +138,26 @@ class _Site:
 async def _phases(home: Path, server: Server, wanted: argparse.Namespace) -> list[dict[str, Any]]:
     site = _Site(home, server, wanted)
     await site.phase("warming", site.quiet())
-    return [
-        await site.phase("nothing else", site.quiet()),
-        await site.phase("palate train beside it", site.training()),
-        await site.phase("four release swaps", site.swapping()),
-        await site.phase("rolling restart", site.rolling()),
-    ]
+    phases = [await site.phase("nothing else", site.quiet())]
+    if not wanted.without_training:
+        phases.append(await site.phase("palate train beside it", site.training()))
+    phases.append(await site.phase("four release swaps", site.swapping()))
+    phases.append(await site.phase("rolling restart", site.rolling()))
+    return phases
 
 
 def _facts(name: str, parts: Sequence[Told]) -> dict[str, Any]:
     statuses = [status for part in parts for status in part.statuses]
     waits = [1e3 * each for part in parts for each in part.waits]
+    broken = sum((part.broken for part in parts), Counter[str]())
+    broken += Counter(f"status {each}" for each in statuses if each not in (OK, TOO_BUSY))
     return {
         "phase": name,
         "seconds": round(sum(part.seconds for part in parts), 1),
         "answered": statuses.count(OK),
         "told_to_come_back": statuses.count(TOO_BUSY),
-        "failed": sum(part.failures for part in parts)
-        + sum(status not in (OK, TOO_BUSY) for status in statuses),
+        "again": sum(part.again for part in parts),
+        "failed": dict(broken),
         "milliseconds": percentiles(waits) | {"longest": round(max(waits, default=0.0), 1)},
     }
 
@@ -153,14 +165,15 @@ def _facts(name: str, parts: Sequence[Told]) -> dict[str, Any]:
 def _table(told: dict[str, Any]) -> str:
     lines = [
         f"{told['command']}, {told['date']}, {told['machine']}",
-        "| under load | answered | failed | p50 | p99 | longest ms |",
-        "|---|---|---|---|---|---|",
+        "| under load | answered | of these asked again | failed | p50 | p99 | longest ms |",
+        "|---|---|---|---|---|---|---|",
     ]
     for each in told["phases"]:
         found = each["milliseconds"]
+        failed = ", ".join(f"{count} {how}" for how, count in each["failed"].items()) or "0"
         lines.append(
-            f"| {each['phase']} ({each['seconds']:.0f} s) | {each['answered']:,} | {each['failed']}"
-            f" | {found['p50']:.1f} | {found['p99']:.1f} | {found['longest']:.0f} |"
+            f"| {each['phase']} ({each['seconds']:.0f} s) | {each['answered']:,} | {each['again']}"
+            f" | {failed} | {found['p50']:.1f} | {found['p99']:.1f} | {found['longest']:.0f} |"
         )
     return "\n".join(lines)
 

@@ -5,6 +5,7 @@ of real visitors would have waited for (coordinated omission). Arrivals are a Po
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -28,14 +29,26 @@ class Told:
     bodies: list[bytes] = field(default_factory=list)
     failures: int = 0
     """Requests without any answer."""
+    broken: Counter[str] = field(default_factory=Counter)
+    """How these ended: refused, closed (a new connection, before a byte came) or cut off."""
+    again: int = 0
+    """Answers that took a second connection, for the first had been closed while it was idle."""
 
 
 class Wire:
-    """One keep-alive connection; as little HTTP as the generator itself can spare."""
+    """One keep-alive connection; as little HTTP as the generator itself can spare.
+
+    As ordinary clients do, it opens another where the server said ``Connection: close``, and asks
+    once more, on a new connection, where one that had been idle is closed before a byte of the
+    answer came. Nothing else is tried again.
+    """
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._heard = False
+        self.again = 0
+        """How often it asked once more."""
 
     async def get(self, path: str) -> tuple[int, bytes]:
         """Status and body. Raises OSError or EOFError where the server is gone."""
@@ -47,18 +60,40 @@ class Wire:
         return await self._ask(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
 
     async def _ask(self, request: bytes) -> tuple[int, bytes]:
+        idle = self._streams is not None
+        try:
+            return await self._exchange(request)
+        except (OSError, EOFError):
+            if not idle or self._heard:
+                raise
+        self.again += 1
+        return await self._exchange(request)
+
+    async def _exchange(self, request: bytes) -> tuple[int, bytes]:
+        self._heard = False
         if self._streams is None:
             self._streams = await asyncio.open_connection(self._host, self._port)
         reader, writer = self._streams
         try:
             writer.write(request)
-            head = (await reader.readuntil(b"\r\n\r\n")).lower()
+            first = await reader.readexactly(1)
+            self._heard = True
+            head = (first + await reader.readuntil(b"\r\n\r\n")).lower()
             at = head.index(b"content-length:") + 15
             size = int(head[at : head.index(b"\r", at)])
-            return int(head[9:12]), await reader.readexactly(size)
+            answer = int(head[9:12]), await reader.readexactly(size)
         except BaseException:
             self.close()
             raise
+        if b"\r\nconnection: close" in head:
+            self.close()
+        return answer
+
+    def ended(self, error: Exception) -> str:
+        """How the last request ended that had no answer."""
+        if isinstance(error, ConnectionRefusedError):
+            return "refused"
+        return "cut off" if self._heard else "closed"
 
     def close(self) -> None:
         """Drop the connection; the next request opens another."""
@@ -101,15 +136,16 @@ async def open_loop(
     dice = np.random.default_rng(seed)
     due = np.cumsum(dice.exponential(1.0 / rate, int(rate * seconds))).tolist()
     told, waiting = Told(rate), asyncio.Queue[tuple[float, str]]()
-    started = perf_counter() + 0.05
+    started, again = perf_counter() + 0.05, sum(each.again for each in held)
 
     async def ask(wire: Wire) -> None:
         while True:
             when, path = await waiting.get()
             try:
                 status, body = await wire.get(path)
-            except (OSError, EOFError, ValueError):
+            except (OSError, EOFError, ValueError) as error:
                 told.failures += 1
+                told.broken[wire.ended(error)] += 1
             else:
                 told.waits.append(perf_counter() - when)
                 told.statuses.append(status)
@@ -124,6 +160,7 @@ async def open_loop(
         waiting.put_nowait((started + offset, paths[n % len(paths)]))
     await waiting.join()
     told.seconds = perf_counter() - started
+    told.again = sum(each.again for each in held) - again
     for task in asking:
         task.cancel()
     return told

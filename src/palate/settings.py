@@ -111,6 +111,9 @@ class ServingSettings(Part, frozen=True):
     traces_per_second: Amount = 20.0
     """Traces that a worker keeps under load, once `traces` of them came in a burst: writing one
     costs as much as a tenth of an answer."""
+    drain_seconds: Amount = 3.0
+    """A worker that is replaced (SIGHUP to `palate serve`) goes on for so long once the next one is
+    warm, with `Connection: close` in its answers, so that clients go over to the next one."""
     stuck_seconds: Amount = 20.0
     """A worker whose event loop stands still for so long is ended and started anew; 0 waits."""
     log: Literal["text", "json"] = "text"

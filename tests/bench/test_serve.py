@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from load import report
-from load.client import open_loop, wires
+from load.client import Told, open_loop, wires
 
 SLOW = 0.05
 
@@ -51,7 +51,52 @@ def test_who_does_not_answer_is_counted() -> None:
         async with wires("127.0.0.1", 1, 2) as held:
             return await open_loop(held, ["/"], 50.0, 0.1)
 
-    assert asyncio.run(nobody()).failures == 5
+    told = asyncio.run(nobody())
+    assert told.failures == 5
+    assert told.broken == {"refused": 5}
+
+
+WHOLE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+LAST = WHOLE.replace(b"OK\r\n", b"OK\r\nConnection: close\r\n")
+HALF = WHOLE[:-1]
+
+
+async def spoken(*connections: list[bytes]) -> Told:
+    """Four questions, one after the other: what each connection says to the questions on it, and
+    then it is closed."""
+    scripts = iter(connections)
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for said in next(scripts):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(said)
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with wires("127.0.0.1", server.sockets[0].getsockname()[1], 1) as held:
+        told = await open_loop(held, ["/"], 80.0, 0.05)
+    server.close()
+    return told
+
+
+@pytest.mark.parametrize(
+    ("connections", "broken", "again"),
+    [
+        ([[WHOLE, WHOLE], [WHOLE, WHOLE]], {}, 1),
+        ([[WHOLE, LAST], [WHOLE, WHOLE]], {}, 0),
+        ([[WHOLE, HALF], [WHOLE, WHOLE]], {"cut off": 1}, 0),
+        ([[b""], [WHOLE, WHOLE, WHOLE]], {"closed": 1}, 0),
+        ([[WHOLE], [b""], [WHOLE, WHOLE]], {"closed": 1}, 1),
+    ],
+    ids=["idle", "told to close", "cut off", "closed at once", "closed twice"],
+)
+def test_only_an_idle_connection_is_asked_again(
+    connections: list[list[bytes]], broken: dict[str, int], again: int
+) -> None:
+    told = asyncio.run(spoken(*connections))
+    assert told.broken == broken
+    assert told.again == again
+    assert len(told.statuses) == 4 - sum(broken.values())
 
 
 def run(items: int) -> dict[str, Any]:

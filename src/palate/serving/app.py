@@ -24,6 +24,7 @@ from palate.serving.forgetting import resume
 from palate.serving.observing.logs import speak
 from palate.serving.pacing.watchdog import watched
 from palate.serving.problems import fault, http_problem, known_parameters, palate_problem
+from palate.serving.processes.handover import on_duty
 from palate.serving.routes import (
     events,
     health,
@@ -69,7 +70,8 @@ def create(
             resume(runtime)
             _settle()
             async with _watched(settings.serving.stuck_seconds):
-                yield
+                with on_duty(app):
+                    yield
 
     return Litestar(
         route_handlers=[

@@ -12,6 +12,8 @@ SITE = "PALATE_SITE"
 """The site's folder, for worker processes."""
 SERVER = "PALATE_SERVER"
 """The process that started the workers, for the workers."""
+READY = "PALATE_READY"
+"""The folder where workers say that they are warm."""
 PROMETHEUS = "PROMETHEUS_MULTIPROC_DIR"
 TRAINING_MALLOC = (
     "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296"

@@ -9,37 +9,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from granian import Granian
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
 from palate.errors import BadInput, Unavailable
-from palate.serving.environment import PROMETHEUS, SERVER, SITE, over, serving_environment
+from palate.serving.environment import PROMETHEUS, READY, SERVER, SITE, over, serving_environment
+from palate.serving.processes.workers import Workers
 from palate.settings import ServingSettings
 
 API_ONLY = "palate.serving.app:create_from_environment"
-RESPAWN_SECONDS = 12.0
-"""Upon SIGHUP a new worker has so long to get warm before the one it replaces ends; what died is
-replaced at once."""
 KILL_SECONDS = 4
 BACKLOG = 1024
 MEMORY = "/dev/shm"  # noqa: S108  made by mkdtemp, for this user alone
 
 
 def serve(home: Path, settings: ServingSettings, target: str = API_ONLY) -> None:
-    """Serve until SIGINT or SIGTERM. `target` is ``module:factory`` of an ASGI application.
+    """Serve until SIGINT or SIGTERM; upon SIGHUP replace each worker by a warm one.
+
+    `target` is ``module:factory`` of an ASGI application.
 
     Raises BadInput where the address may not or cannot be bound.
     """
     check_binding(settings)
     check_port(settings.host, settings.port)
-    with _metrics_folder() as folder:
+    with _workers_folder() as folder:
         os.environ.update(over(os.environ, serving_environment()))
         os.environ[SITE] = str(home.resolve())
-        os.environ[PROMETHEUS] = folder
+        os.environ[PROMETHEUS] = os.environ[READY] = folder
         os.environ[SERVER] = str(os.getpid())
-        Granian(
+        Workers(
             target,
+            Path(folder),
+            settings.drain_seconds,
             address=settings.host,
             port=settings.port,
             interface=Interfaces.ASGI,
@@ -48,7 +49,6 @@ def serve(home: Path, settings: ServingSettings, target: str = API_ONLY) -> None
             backlog=BACKLOG,
             log_level=LogLevels.warning,
             respawn_failed_workers=True,
-            respawn_interval=RESPAWN_SECONDS,
             workers_kill_timeout=KILL_SECONDS,
         ).serve()
 
@@ -88,8 +88,8 @@ def check_port(host: str, port: int) -> None:
 
 
 @contextmanager
-def _metrics_folder() -> Iterator[str]:
-    """Where workers count side by side; empty at each start, gone at the end."""
+def _workers_folder() -> Iterator[str]:
+    """Where workers count side by side and say that they are warm; gone at the end."""
     try:
         # In memory where there is such a folder: a full disk must not end a worker that counts.
         shared = MEMORY if os.access(MEMORY, os.W_OK) else None

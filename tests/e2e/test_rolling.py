@@ -1,0 +1,71 @@
+"""`palate serve` replaces its workers under load: nobody is cut off, a broken one is not taken."""
+
+import asyncio
+import os
+import signal
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+
+import pytest
+from load.client import Told, open_loop, wires
+from load.server import Server, serving
+from tests.e2e.test_up import wait_until
+
+RATE, ROUND = 40.0, 2.0
+
+
+class Load:
+    """Requests at a fixed rate on many connections, until it is stopped."""
+
+    def __init__(self, port: int) -> None:
+        self.parts: list[Told] = []
+        self._port, self._stop = port, threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        wait_until(lambda: self.parts)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    async def _run(self) -> None:
+        async with wires("127.0.0.1", self._port, 32) as held:
+            while not self._stop.is_set():
+                self.parts.append(
+                    await open_loop(held, ["/v1/recommendations/home"], RATE, ROUND, 1)
+                )
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    (tmp_path / "palate.toml").write_text("[serving]\ndrain_seconds = 1.0\n", "utf-8")
+    with serving(tmp_path, os.sched_getaffinity(0), workers=2) as running:
+        yield running
+
+
+def test_no_request_fails_while_every_worker_is_replaced(server: Server) -> None:
+    before = set(server.workers)
+    assert len(before) == 2
+    with Load(server.port) as load:
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: not before & set(server.workers))
+    assert len(server.workers) == 2
+    assert sum((part.broken for part in load.parts), Counter()) == {}
+    assert {status for part in load.parts for status in part.statuses} == {200}
+
+
+def test_a_worker_stays_where_the_next_one_cannot_start(server: Server, tmp_path: Path) -> None:
+    before = set(server.workers)
+    (tmp_path / "palate.toml").write_text("[serving]\nno_such_thing = 1\n", "utf-8")
+    with Load(server.port) as load:
+        server.process.send_signal(signal.SIGHUP)
+        log = tmp_path / "server.log"
+        wait_until(lambda: log.read_text("utf-8").count("is not replaced") == 2)
+    assert set(server.workers) == before
+    assert sum(part.failures for part in load.parts) == 0
