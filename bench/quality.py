@@ -3,6 +3,7 @@
     python bench/quality.py                                  everything that is not measured yet
     python bench/quality.py --data beauty --protocol loo --only "covisit tuned" --only EASE
     python bench/quality.py --quick                          ML-100K by time, one seed
+    python bench/quality.py --pair                           ours against each peer, user by user
     python bench/quality.py --write                          only the tables and the picture
 
 Data sets are read from $PALATE_DATA, else ../shared/data. Every cell (a model on a data set under
@@ -20,8 +21,10 @@ from typing import Any
 
 import msgspec
 from compared import ledger
+from compared.answers import pairs
 from compared.cells import RELEASE, Cell, cells, measured
 from compared.chart import chart
+from compared.peers import PEERS
 from compared.sets import SETS, files, there
 from compared.tables import write
 from threadpoolctl import threadpool_limits
@@ -42,11 +45,17 @@ def main(arguments: Sequence[str]) -> None:
             rows = measured(cell, wanted.source, wanted.work)
         print(msgspec.json.encode(rows).decode())
         return
-    if not wanted.write:
+    if not (wanted.write or wanted.pair):
         _run(wanted)
-    found = ledger.summaries(ledger.read(wanted.results))
+    lines = ledger.read(wanted.results)
+    found = ledger.summaries(lines)
+    if wanted.pair:
+        made = list(pairs(wanted.work, found, tuple(PEERS)))
+        ledger.append(wanted.results, made)
+        lines += made
+        print(f"{len(made)} comparisons in pairs")
     if not wanted.quick:
-        write(PAGE, found)
+        write(PAGE, found, ledger.compared(lines))
         PICTURE.write_text(chart(found), "utf-8")
 
 
@@ -57,6 +66,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--only", action="append", help=f"a model, or {RELEASE!r}; may repeat")
     parser.add_argument("--seeds", type=int, default=len(SEEDS), help="how many")
     parser.add_argument("--quick", action="store_true", help="ML-100K by time, one seed, no pages")
+    parser.add_argument("--pair", action="store_true", help="measure nothing, compare in pairs")
     parser.add_argument("--write", action="store_true", help="measure nothing, write the pages")
     parser.add_argument(
         "--training",

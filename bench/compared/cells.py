@@ -10,14 +10,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from compared.answers import keep
 from compared.lists import searched
+from compared.newcomers import newcomers
 from compared.ours import COVISIT, released
 from compared.peers import PEERS, Peer
 from compared.questions import Asked, asked
 from compared.sets import SETS, DataSet, site
 from palate.arrays import Rows
-from palate.evaluation.judging import Bench
-from palate.evaluation.report import Row
+from palate.evaluation.judging import CUT, Bench
+from palate.evaluation.metrics import ndcg
+from palate.evaluation.slates import Slates
 from palate.evaluation.split import Protocol
 
 HERE = Path(__file__).parent
@@ -48,9 +51,10 @@ class Cell(NamedTuple):
 
     def key(self) -> str:
         """Names the cell and the code that it runs: another version is another cell."""
-        ours = (COVISIT.name, RELEASE)
-        code = [SOURCE] if self.model in ours else [SOURCE / "evaluation"]
-        code += [HERE / f"{name}.py" for name in ("peers", "ours", "lists", "questions")]
+        ours = self.model in (COVISIT.name, RELEASE)
+        code = [SOURCE] if ours else [SOURCE / "evaluation"]
+        read = ("ours", "lists", "questions") if ours else ("peers", "lists", "questions")
+        code += [HERE / f"{name}.py" for name in read]
         told = f"/{self.training}" if self.training else ""
         return f"{self.data}/{self.protocol}/{self.model}/{self.seed}/{_version(code)}{told}"
 
@@ -68,11 +72,17 @@ def cells(
 
 
 def measured(cell: Cell, source: Path, work: Path) -> list[dict[str, Any]]:
-    """Run a cell here and now; a row per model and slice."""
+    """Run a cell here and now; a row per model and slice.
+
+    What each user was given is kept below `work`, for comparisons in pairs.
+    """
+    key = cell.key()
     with tempfile.TemporaryDirectory() as folder:
         rows = list(_rows(cell, source, work, Path(folder)))
+    for row in rows:
+        keep(work, key, str(row["slice"]), str(row["model"]), row.pop("by_user"))
     shared = {
-        "key": cell.key(),
+        "key": key,
         **cell._asdict(),
         "load": round(os.getloadavg()[0], 1),
         "commit": _commit(),
@@ -122,12 +132,17 @@ def _seeded(peer: Peer, seed: int) -> Peer:
     return replace(peer, grid=tuple({**each, "seed": seed} for each in peer.grid))
 
 
-def _judged(bench: Bench, name: str, lists: Sequence[Rows]) -> Iterator[Row]:
-    """A row per slice; where there is but one, it is not told twice."""
+def _judged(bench: Bench, name: str, lists: Sequence[Rows]) -> Iterator[dict[str, Any]]:
+    """A row per slice; where there is but one, it is not told twice. With N@10 `by_user`."""
     rows = {str(row["slice"]): row for row in bench.rows(name, lists)}
     if len(rows) > 1:
         rows.pop("all", None)
-    yield from rows.values()
+    relevant = [case.relevant for case in bench.cases]
+    reached = ndcg.measure(Slates.judge(lists, relevant, bench.world), CUT)
+    for part, row in rows.items():
+        which = [at for at, case in enumerate(bench.cases) if part in (case.part, "all")]
+        asked = [lists[at] for at in which], [relevant[at] for at in which]
+        yield {**row, **newcomers(*asked, bench.world), "by_user": reached[which]}
 
 
 def _version(code: Sequence[Path]) -> str:

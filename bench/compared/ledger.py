@@ -67,7 +67,7 @@ def append(file: Path, rows: Iterable[Line]) -> None:
 def summaries(lines: Iterable[Line]) -> Mapping[Place, Summary]:
     """The newest line of every place and seed; seeds of older code are not averaged with newer."""
     newest: dict[Place, dict[int, Line]] = defaultdict(dict)
-    for line in lines:
+    for line in (each for each in lines if "than" not in each):
         told = line.get("training", "")
         place = Place(line["data"], line["protocol"], line["slice"], line["model"], told)
         held = newest[place]
@@ -75,6 +75,15 @@ def summaries(lines: Iterable[Line]) -> Mapping[Place, Summary]:
             held.clear()
         held[line["seed"]] = line
     return {place: Summary(place, list(seeds.values())) for place, seeds in newest.items()}
+
+
+def compared(lines: Iterable[Line]) -> Mapping[Place, Mapping[str, Line]]:
+    """The newest comparison in pairs of each place, by the model that it is compared with."""
+    newest: dict[Place, dict[str, Line]] = defaultdict(dict)
+    for line in lines:
+        if "than" in line:
+            newest[Place(*(line[name] for name in Place._fields))][line["than"]] = line
+    return newest
 
 
 def _version(line: Line) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from time import perf_counter
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -56,8 +57,11 @@ COVISIT = Peer(
 
 def released(
     site: Stores, protocol: Protocol, seed: int, changes: Settings
-) -> Iterator[tuple[str, Sequence[Rows], Bench, dict[str, float]]]:
-    """Train a release on what may be learnt and ask everybody; each model's lists."""
+) -> Iterator[tuple[str, Sequence[Rows], Bench, dict[str, Any]]]:
+    """Train a release on what may be learnt and ask everybody; each model's lists.
+
+    Beside the funnel's stands what the release says of itself: the gate's numbers and sentences.
+    """
     learning = _Learning()
     site = replace(site, settings=with_training(site.settings, seed=seed, **changes))
     started = perf_counter()
@@ -67,7 +71,8 @@ def released(
     spent["seconds"] = perf_counter() - started
     for name, lists in found.lists.items():
         if name not in HIDDEN and any(map(len, lists)):
-            yield name, lists, found.bench, spent
+            told = {"release": learning.told} if name == "funnel" else {}
+            yield name, lists, found.bench, spent | told
 
 
 class _Learning:
@@ -75,11 +80,16 @@ class _Learning:
 
     def __init__(self) -> None:
         self.seconds = self.done = 0.0
+        self.told: dict[str, Any] = {}
 
     def __call__(self, stores: Stores, _: Progress) -> Stores:
         started = perf_counter()
-        train(stores, generators, lambda *_: None)
+        report = train(stores, generators, lambda *_: None)
         self.done = perf_counter()
+        if report.manifest is not None:
+            kept = ("metrics", "fusion", "seconds", "data")
+            self.told = {name: dict(getattr(report.manifest, name)) for name in kept}
+        self.told["sentences"] = list(report.sentences)
         self.seconds = self.done - started
         return with_release(stores, current_release(stores.settings))
 

@@ -92,6 +92,19 @@ def item_knn(past: Past, settings: Settings) -> Scorer:
     return lambda histories, how: dense(matrix(histories, size, how["decay"]) @ weights)
 
 
+def rp3beta(past: Past, settings: Settings) -> Scorer:
+    """Three steps of a random walk, popular items held down (Paudel et al. 2017, section 3.2)."""
+    taken = matrix(past.histories, past.size)
+    lengths = np.maximum(np.diff(taken.indptr), 1)
+    counts = np.maximum(np.bincount(taken.indices, minlength=past.size), 1).astype(np.float32)
+    walks = sp.diags((1.0 / lengths).astype(np.float32)) @ taken
+    weights = sp.diags(1.0 / counts) @ (taken.T @ walks) @ sp.diags(counts ** -settings["beta"])
+    weights = sp.csr_matrix(weights, dtype=np.float32)
+    weights.setdiag(0)
+    ready = weights if weights.nnz < past.size**2 / 20 else weights.toarray()
+    return lambda histories, how: dense(matrix(histories, past.size, how["decay"]) @ ready)
+
+
 def ease(past: Past, settings: Settings) -> Scorer:
     """A linear filter of all items on all items (Steck 2019, eq. 8)."""
     size = past.size
@@ -172,6 +185,7 @@ PEERS = {
             "co-occurrence", item_knn, _grid(k=(10**6,), shrink=(10.0,), power=(0, 0.1, 0.2, 0.35)),
             DECAYS,
         ),
+        Peer("RP3beta", rp3beta, _grid(beta=(0.0, 0.3, 0.5, 0.7)), DECAYS),
         Peer("EASE", ease, _grid(penalty=(100.0, 300.0, 1000.0, 3000.0)), DECAYS),
         Peer(
             "EASE + popularity", ease_and_recent, _grid(penalty=(300.0, 1000.0)),

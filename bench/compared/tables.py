@@ -2,18 +2,22 @@
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import TypeAlias
 
-from compared.ledger import Place, Summary
+from compared.ledger import Line, Place, Summary
 
 ORDER = (
     "popularity", "popularity 30d", "popularity 7d", "popularity decayed", "item-kNN",
-    "co-occurrence", "EASE", "EASE + popularity", "iALS (implicit)", "covisit tuned",
+    "co-occurrence", "RP3beta", "EASE", "EASE + popularity", "iALS (implicit)", "covisit tuned",
 )  # fmt: skip
 """Peers and counted models first; what a release serves follows in the funnel's order."""
-LAST = ("union", "fusion", "ranker", "funnel")
-NAMES = {"funnel": "**whole funnel**", "covisit tuned": "covisit, tuned here"}
+LAST = ("union", "rrf", "fusion", "lambdamart", "ranker", "funnel")
+NAMES = {"funnel": "**whole funnel**", "covisit tuned": "covisit, tuned here",
+    "lambdamart": "the ranker's trees alone", "rrf": "reciprocal ranks",
+}  # fmt: skip
 COLUMNS = {
     "loo": ("recall@10", "ndcg@10", "recall@500", "coverage@10"),
     "time": ("ndcg@10", "recall@10", "next_recall@10", "recall@500", "coverage@10"),
@@ -26,6 +30,8 @@ HEADS = {
     "coverage@10": "cover",
 }
 NONE = "-"
+FUNNEL = "funnel"
+AHEAD = "funnel's N@10 less this (95 %, in pairs)"
 COSTS = ("seeds", "fit s", "ask s", "MB")
 
 
@@ -38,26 +44,53 @@ def marked(name: str, text: str, page: str) -> str:
     return pattern.sub(lambda _: f"{begin}\n\n{text.strip()}\n\n{end}", page)
 
 
-def write(page: Path, found: Mapping[Place, Summary]) -> None:
+Pairs: TypeAlias = Mapping[Place, Mapping[str, Line]]
+"""Comparisons in pairs: of a place, by the model that it is compared with."""
+NO_PAIRS: Pairs = MappingProxyType({})
+
+
+def write(page: Path, found: Mapping[Place, Summary], pairs: Pairs = NO_PAIRS) -> None:
     """Write every table into the page."""
     text = page.read_text("utf-8")
     for data, protocol in sorted({(p.data, p.protocol) for p in found}):
         here = {p: s for p, s in found.items() if (p.data, p.protocol) == (data, protocol)}
         parts = sorted({p.slice for p in here}, reverse=True)
-        tables = [table(protocol, part, here.values()) for part in parts]
+        tables = [table(protocol, part, here.values(), pairs) for part in parts]
         text = marked(f"{data} {protocol}", "\n\n".join(tables), text)
     page.write_text(text, "utf-8")
 
 
-def table(protocol: str, part: str, found: Iterable[Summary]) -> str:
-    """One Markdown table."""
+def table(protocol: str, part: str, found: Iterable[Summary], pairs: Pairs = NO_PAIRS) -> str:
+    """One Markdown table; where the funnel was compared in pairs, with the differences."""
     rows = sorted((s for s in found if s.place.slice == part), key=_place)
     users = next((int(s.seeds[0]["users"]) for s in rows), 0)
     first = f"{users:,} users" if part == "all" else f"{part}, {users:,} users"
-    heads = [first, *(HEADS[name] for name in COLUMNS[protocol]), *COSTS]
+    ahead = _ahead(rows, pairs)
+    heads = [
+        first,
+        *(HEADS[name] for name in COLUMNS[protocol]),
+        *COSTS,
+        *([AHEAD] if ahead else ()),
+    ]
     lines = [heads, ["---", *("---:" for _ in heads[1:])]]
-    lines += [list(_cells(row, COLUMNS[protocol])) for row in rows]
+    for row in rows:
+        told = [ahead.get(row.place.model, "")] if ahead else []
+        lines.append([*_cells(row, COLUMNS[protocol]), *told])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _ahead(rows: Sequence[Summary], pairs: Pairs) -> dict[str, str]:
+    """By peer: how far the whole funnel is ahead of it, and the 95 % interval in pairs."""
+    told = {}
+    for row in rows:
+        for name, line in pairs.get(row.place, {}).items() if row.place.model == FUNNEL else ():
+            low, high = line["interval"]
+            told[name] = f"{_signed(line['difference'])} ({_signed(low)} to {_signed(high)})"
+    return told
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.4f}".replace("0.", ".", 1)
 
 
 def _place(row: Summary) -> tuple[int, int, str]:

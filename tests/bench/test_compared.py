@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from compared.answers import keep, pairs
 from compared.chart import chart
-from compared.ledger import Place, append, read, summaries
+from compared.ledger import Place, append, compared, read, summaries
 from compared.lists import best_rows, searched
+from compared.newcomers import newcomers
 from compared.ours import COVISIT
 from compared.peers import PEERS, Peer
 from compared.questions import Asked, Past, Questions
@@ -59,7 +61,7 @@ def reached(peer: Peer) -> float:
 
 
 @pytest.mark.parametrize(
-    "name", ["item-kNN", "co-occurrence", "EASE", "iALS (implicit)", "covisit"]
+    "name", ["item-kNN", "co-occurrence", "RP3beta", "EASE", "iALS (implicit)", "covisit"]
 )
 def test_whoever_learns_finds_the_crowds_shelf(name: str) -> None:
     assert reached({**PEERS, "covisit": COVISIT}[name]) > 0.95
@@ -135,3 +137,29 @@ def test_rows_of_other_settings_or_older_code_are_rows_of_their_own() -> None:
     found = summaries(lines)
     assert [each["key"][-1] for each in found[Place("toy", "loo", "all", "funnel")].seeds] == ["b"]
     assert len(found[Place("toy", "loo", "all", "funnel", "dim=128")].seeds) == 1
+
+
+def test_pairs_are_compared_user_by_user(tmp_path: Path) -> None:
+    lines = [{**line(m, 1, 0.1), "key": f"toy/loo/{m}/1/v"} for m in ("funnel", "EASE", "ranker")]
+    dice = np.random.default_rng(2)
+    theirs = dice.random(500)
+    keep(tmp_path, "toy/loo/EASE/1/v", "all", "EASE", theirs)
+    keep(tmp_path, "toy/loo/funnel/1/v", "all", "funnel", theirs + 0.01)
+    made = list(pairs(tmp_path, summaries(lines), ["EASE"]))
+    assert [(each["model"], each["than"]) for each in made] == [("funnel", "EASE")]
+    low, high = made[0]["interval"]
+    assert 0.0099 < low < high < 0.0101  # apart, either interval is ten times as wide
+    found = summaries([*lines, *made])
+    assert "+.0100 (+.0100 to +.0100)" in table("loo", "all", found.values(), compared(made))
+
+
+def test_newcomers_are_what_next_to_nobody_had_taken() -> None:
+    takers = np.array([9, 9, 4, 0], np.float64)
+    world = World(4, 9, takers, np.zeros((4, 4), np.float32), np.zeros(4), DAY)
+    lists = [np.array([0, 2], np.int32), np.array([1, 2], np.int32), np.array([3], np.int32)]
+    relevant = [np.array([2, 3, 0]), np.array([1]), np.array([3])]
+    found = newcomers(lists, [each.astype(np.int32) for each in relevant], world)
+    assert found["newcomers_users"] == 2
+    assert found["newcomers_recall@50"] == pytest.approx(0.75)
+    assert found["newcomers_coverage@50"] == 1.0
+    assert newcomers(lists[1:2], [np.array([1], np.int32)], world) == {}

@@ -173,7 +173,7 @@ def test_the_report_has_a_row_for_every_model_and_slice_and_says_what_it_counted
     site = site_of(past() + future(np.random.default_rng(1)))
     report = evaluate(site, Wish(command="palate evaluate"), home, untrained, silent)
     models = {row["model"] for row in report.rows}
-    assert {"popularity", "popularity_7d", "covisit", "union", "fusion", "funnel"} <= models
+    assert {"popularity", "covisit", "union", "rrf", "fusion", "funnel"} <= models
     assert "two_tower" not in models  # nothing was learnt: it is silent, not bad
     assert len(report.rows) == 3 * len(models)
     assert {"recall@10", "ndcg@10", "coverage@10", "gini@10", "ndcg@10_interval"} <= (

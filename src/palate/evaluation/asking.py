@@ -5,21 +5,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from palate.arrays import Doubles, Rows
-from palate.evaluation.overhearing import said
+from palate.arrays import Doubles, Floats, Rows
+from palate.evaluation.overhearing import grown, said, trees_of
 from palate.evaluation.ranking import best
 from palate.evaluation.split import Case
 from palate.funnel.engine import Funnel
 from palate.funnel.retrieve import cleaned
 from palate.funnel.stages import name_of
 from palate.funnel.types import Pool, Query
+from palate.funnel.worth import BY_LOT
 from palate.ranking.fusion import Fusion
 
 DEPTH = 500
 """How deep a generator is asked; also the engine's pool."""
-STAGES = ("union", "fusion", "ranker", "funnel")
-"""`union` is what retrieval hands to the ranker, in no order that means anything; `fusion` and
-`ranker` are that pool ordered without rules; `funnel` is what the visitor gets."""
+STAGES = ("union", "rrf", "fusion", "lambdamart", "ranker", "funnel")
+"""`union` is what retrieval hands to the ranker, in no order that means anything; `rrf` (every
+generator's rank counts alike), `fusion`, `lambdamart` (the ranker's trees alone) and `ranker` are
+that pool ordered without rules; `funnel` is what the visitor gets."""
+RRF = 60.0
+"""Cormack, Clarke and Büttcher's constant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,9 @@ class Models:
     def names(self) -> tuple[str, ...]:
         """Every wanted model, baselines first, then down the funnel."""
         generators = [name_of(each) for each in self.funnel.generators]
-        stages = [each for each in STAGES if each != "ranker" or self.funnel.ranker.reads]
+        lacking = set() if self.funnel.ranker.reads else {"ranker"}
+        lacking |= set() if trees_of(self.funnel.ranker) else {"lambdamart"}
+        stages = [each for each in STAGES if each not in lacking]
         return tuple(n for n in (*self.counted, *generators, *stages) if self._wants(n))
 
     async def ask(self, case: Case, query: Query) -> dict[str, Rows]:
@@ -60,7 +66,9 @@ class Models:
         pool, ranked = answer.trace.pool, answer.trace.ranked
         found = {
             "union": pool.rows if pool else _nothing(),
+            "rrf": _ordered(pool.rows, _reciprocal(pool)) if pool else _nothing(),
             "fusion": self._fused(query, pool) if pool else _nothing(),
+            "lambdamart": _ordered(*grown(self.funnel.ranker)),
             "ranker": ranked.rows if ranked else _nothing(),
             "funnel": answer.slate.rows,
         }
@@ -68,11 +76,21 @@ class Models:
 
     def _fused(self, query: Query, pool: Pool) -> Rows:
         features = np.empty((len(pool), 0), np.float32)
-        scores = self.fusion.score(query, pool, features)
-        return pool.rows[np.lexsort((pool.rows, -scores))]
+        return _ordered(pool.rows, self.fusion.score(query, pool, features))
 
     def _wants(self, name: str) -> bool:
         return not self.wanted or name in self.wanted
+
+
+def _ordered(rows: Rows, scores: Floats) -> Rows:
+    found: Rows = rows[np.lexsort((rows, -scores))]
+    return found
+
+
+def _reciprocal(pool: Pool) -> Floats:
+    voices = np.array([name not in BY_LOT for name in pool.generators], np.float32)
+    votes: Floats = np.where(pool.ranks > 0, voices / (RRF + pool.ranks), 0.0).sum(axis=1)
+    return votes.astype(np.float32)
 
 
 def _nothing() -> Rows:

@@ -155,6 +155,8 @@ class RankerModel:
         self, facts: RankerFacts, scorer: Scorer, everybody: Everybody | None = None
     ) -> None:
         self.everybody = everybody
+        self.trees: Trees | None = None
+        """Those that speak with the network, or alone."""
         self.facts, self.features, self.heads = facts, facts.features, facts.heads
         self._means = np.array(facts.means, np.float32)
         self._scorer = scorer
@@ -168,7 +170,9 @@ class RankerModel:
     def load(cls, folder: Path) -> Self:
         """Open ``ranker.json`` and the network or trees beside it. Raises OSError or ValueError."""
         facts = msgspec.json.decode((folder / "ranker.json").read_bytes(), type=RankerFacts)
-        return cls(facts, _scorer(folder, facts), Everybody.load(folder))
+        made = cls(facts, _scorer(folder, facts), Everybody.load(folder))
+        made.trees = Trees.load(folder) if (folder / TREES).is_file() else None
+        return made
 
     def predict(self, features: Floats, taste: Taste | None = None, surface: str = "") -> Floats:
         """Calibrated probabilities (n, heads) for a matrix (n, features).
