@@ -114,6 +114,55 @@ def test_a_writer_that_died_while_growing_leaves_one_generation_to_readers(tmp_p
     assert reader.generation == 2
 
 
+def test_a_generation_made_anew_is_seen_when_it_is_whole(tmp_path: Path) -> None:
+    writer, reader = opened(tmp_path, write=True), opened(tmp_path, write=False)
+    writer["counts"][:] = 3
+    writer.stamp(position=9)
+    with writer.anew(8):
+        assert (writer["counts"] == -1).all()
+        assert writer.scalar("position") == 0
+        writer["row"][2] = 7
+        writer.grow(16)
+        writer["row"][12] = 8
+        assert not reader.refresh()
+        assert (reader["counts"] == 3).all()
+    assert reader.refresh()
+    assert (reader["row"][2], reader["row"][12]) == (7, 8)
+    assert (reader["counts"] == -1).all()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_generation_that_fails_half_way_leaves_the_old_one(tmp_path: Path) -> None:
+    writer, reader = opened(tmp_path, write=True), opened(tmp_path, write=False)
+    writer["row"][3] = 7
+    with pytest.raises(IndexError), writer.anew(8):
+        writer["row"][9] = 1
+    assert writer["row"][3] == 7
+    assert not reader.refresh()
+    writer.grow(16)
+    assert reader.refresh()
+    assert reader["row"][3] == 7
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_anew_in_memory_begins_with_first_values() -> None:
+    arrays = MappedArrays.in_memory(LAYOUT, 8)
+    arrays["counts"][:] = 3
+    with arrays.anew(8):
+        arrays["row"][1] = 2
+    assert (arrays["counts"] == -1).all()
+    assert arrays["row"][1] == 2
+
+
+def test_another_process_may_brand_the_newest_generation(tmp_path: Path) -> None:
+    assert not MappedArrays.brand(tmp_path, LAYOUT, newest=4)
+    writer = opened(tmp_path, write=True)
+    assert MappedArrays.brand(tmp_path, LAYOUT, newest=4)
+    assert writer.scalar("newest") == 4
+    assert not MappedArrays.brand(tmp_path, replace(LAYOUT, about="other folds"), newest=5)
+    assert writer.scalar("newest") == 4
+
+
 def test_clearing_gives_every_place_its_first_value_again() -> None:
     arrays = MappedArrays.in_memory(LAYOUT, 8)
     arrays["counts"][:] = 3

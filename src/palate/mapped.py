@@ -6,7 +6,8 @@ and maps the new file. What is held here is always a projection of an authoritat
 """
 
 import mmap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -84,6 +85,8 @@ class MappedArrays:
         self.generation = 0
         self._capacity = 0
         self._arrays: dict[str, NDArray[Any]] = {}
+        self._staged: Path | None = None
+        """The file that `anew` fills."""
         self.header: NDArray[Any] = np.zeros(1, layout.head)
 
     @classmethod
@@ -106,7 +109,9 @@ class MappedArrays:
         if not held._remap() and not write:
             held._blank(capacity)
         elif write and not held.generation:
-            held._begin(capacity)
+            staged = held._stage(capacity)
+            held._fill(0)
+            held._publish(staged)
         if write:
             held._sweep()
         return held
@@ -127,6 +132,18 @@ class MappedArrays:
         for name, value in scalars.items():
             self.header[name][0] = value
 
+    @staticmethod
+    def brand(directory: Path, layout: Layout, **scalars: float) -> bool:
+        """Set numbers of the newest generation's header, as its writer would.
+
+        False where there is none of this layout.
+        """
+        found = MappedArrays(layout, directory, write=True)
+        if not found._remap():
+            return False
+        found.stamp(**scalars)
+        return found.generation == found._newest()
+
     def refresh(self) -> bool:
         """Map the newest generation if this one is superseded; True where the arrays changed."""
         if self._directory is None or self._write:
@@ -144,7 +161,12 @@ class MappedArrays:
             self._bind(bytearray(self.layout.places(capacity)[1]), capacity)
             self._carry(before, header, old)
             return
-        self._begin(capacity, before, header)
+        staged = self._stage(capacity)
+        self._carry(before, header, old)
+        if self._staged is not None:
+            self._staged = staged
+            return
+        self._publish(staged)
         header[SUPERSEDED][0] = 1
         self._sweep()
 
@@ -154,6 +176,31 @@ class MappedArrays:
             self.header[name] = 0
         for name, column in self.layout.columns.items():
             self._arrays[name][:] = column.fill
+
+    @contextmanager
+    def anew(self, capacity: int) -> Iterator[None]:
+        """Fill the next generation from nothing; readers keep this one until that is whole.
+
+        Where the filling fails, this one stays what they see.
+        """
+        if self._directory is None:
+            self._blank(capacity)
+            yield
+            return
+        before = self._arrays, self.header, self._capacity
+        self._staged = self._stage(capacity)
+        self._fill(0)
+        try:
+            yield
+        except BaseException:
+            self._staged.unlink(missing_ok=True)
+            self._arrays, self.header, self._capacity = before
+            raise
+        finally:
+            staged, self._staged = self._staged, None
+        self._publish(staged)
+        before[1][SUPERSEDED][0] = 1
+        self._sweep()
 
     def _blank(self, capacity: int) -> None:
         self._bind(bytearray(self.layout.places(capacity)[1]), capacity)
@@ -168,27 +215,26 @@ class MappedArrays:
             kept = tuple(slice(min(a, b)) for a, b in zip(array.shape, into.shape, strict=True))
             into[kept] = array[kept]
 
-    def _begin(
-        self,
-        capacity: int,
-        before: Mapping[str, NDArray[Any]] | None = None,
-        header: NDArray[Any] | None = None,
-    ) -> None:
-        """Write the next generation aside, whole, then give it its name."""
+    def _stage(self, capacity: int) -> Path:
+        """Begin a file aside and write into it from now on; `_publish` gives it its name."""
         assert self._directory is not None  # noqa: S101
-        newest = max((number for number, _ in _generations(self._directory)), default=0)
-        number, old = newest + 1, self._capacity
-        staged = self._directory / f".{number:06d}.new"
+        staged = self._directory / f".{self._newest() + 1:06d}.new"
+        staged.unlink(missing_ok=True)  # another one goes on being mapped by whom it was
         with staged.open("w+b") as file:
             file.truncate(self.layout.places(capacity)[1])
             view = mmap.mmap(file.fileno(), 0)
         self._bind(view, capacity)
-        if before is None or header is None:
-            self._fill(0)
-        else:
-            self._carry(before, header, old)
+        return staged
+
+    def _publish(self, staged: Path) -> None:
+        assert self._directory is not None  # noqa: S101
+        number = self._newest() + 1
         staged.rename(self._directory / f"{number:06d}-{self.layout.digest}{SUFFIX}")
         self.generation = number
+
+    def _newest(self) -> int:
+        assert self._directory is not None  # noqa: S101
+        return max((number for number, _ in _generations(self._directory)), default=0)
 
     def _remap(self) -> bool:
         assert self._directory is not None  # noqa: S101

@@ -39,6 +39,8 @@ from palate.streaming.worker import StreamWorker
 log = logging.getLogger("palate.stores")
 
 T = TypeVar("T")
+STATES, COVISIT = "states", "covisit"
+"""Folders of projections."""
 
 PLANNED = {
     "catalog": ("postgresql",),
@@ -105,26 +107,44 @@ def open_stores(settings: Settings, *, writer: bool = False) -> Stores:
     settings.home.mkdir(parents=True, exist_ok=True)
     _adapter("index", urls.index, {"faiss": lambda path: path}, settings)
     open_offline(settings)
-    online = {"lmdb": lambda p: LmdbStore(p, write=writer, gigabytes=urls.online_gigabytes)}
     shared, sources = settings.path(urls.columns), _sources(settings)
     opened = Stores(
         settings=settings,
         items=sources.items,
         users=sources.users,
         log=sources.log,
-        online=_adapter("online", urls.online, online, settings),
+        online=open_online(settings, write=writer),
         columns=ItemColumns.open(shared / "items", write=writer),
-        states=ItemStates.open(
-            shared / "states",
-            write=writer,
-            segments=settings.features.segments,
-            regions=settings.features.regions,
-        ),
+        states=open_states(settings, write=writer),
         boards=Leaderboards.open(shared / "boards", write=writer),
-        covisit=Covisit.open(shared / "covisit", settings.covisit, write=writer),
+        covisit=Covisit.open(shared / COVISIT, settings.covisit, write=writer),
         release=None,
     )
     return with_release(opened, current_release(settings))
+
+
+def open_online(settings: Settings, *, write: bool = False) -> OnlineStore:
+    """The state alone. Who writes it has the stream worker's turn. Raises as `open_sources`."""
+    size = settings.stores.online_gigabytes
+    adapters = {"lmdb": lambda path: LmdbStore(path, write=write, gigabytes=size)}
+    store: OnlineStore = _adapter("online", settings.stores.online, adapters, settings)
+    return store
+
+
+def open_states(settings: Settings, *, write: bool = False) -> ItemStates:
+    """Item counters alone."""
+    folder, wanted = settings.path(settings.stores.columns) / STATES, settings.features
+    return ItemStates.open(folder, write=write, segments=wanted.segments, regions=wanted.regions)
+
+
+def distrust(settings: Settings) -> bool:
+    """Let the stream worker read its projections anew before it goes on.
+
+    Has to precede what makes them wrong. False where there are none of these settings.
+    """
+    shared, wanted = settings.path(settings.stores.columns), settings.features
+    states = ItemStates.distrust(shared / STATES, segments=wanted.segments, regions=wanted.regions)
+    return Covisit.distrust(shared / COVISIT, settings.covisit) and states
 
 
 def open_rules(settings: Settings) -> RuleBook:

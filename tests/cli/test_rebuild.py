@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from palate.cli.rebuild import app
 from palate.features.online.lmdb import LmdbStore
 from palate.features.online.protocol import OnlineStore, StateChange
+from palate.settings import Settings
 from palate.stores import close, open_stores
 from palate.streaming.lock import only_worker
 
@@ -50,7 +51,7 @@ def test_a_check_of_an_altered_state_fails_and_a_rebuild_mends_it(tmp_path: Path
 
 
 def test_a_rebuild_reaches_the_shared_columns_of_readers(tmp_path: Path) -> None:
-    folded(tmp_path).clear()
+    folded(tmp_path).replace(StateChange(0))
     reader = open_stores(settings_at(tmp_path))
     run(tmp_path)
     reader.states.refresh()
@@ -59,9 +60,12 @@ def test_a_rebuild_reaches_the_shared_columns_of_readers(tmp_path: Path) -> None
     assert reader.states.counters.any()
 
 
-def test_a_rebuild_waits_for_nobody_who_writes(tmp_path: Path) -> None:
-    folded(tmp_path)
-    with only_worker(settings_at(tmp_path)):
+def test_a_rebuild_beside_a_worker_of_other_settings_changes_nothing(tmp_path: Path) -> None:
+    online = folded(tmp_path)
+    before = dict(online.scan("covisit"))
+    (tmp_path / "palate.toml").write_text("[covisit]\nwindow = 2\n")
+    with only_worker(Settings(home=tmp_path)):
         result = CliRunner().invoke(app, ["--site", str(tmp_path)])
     assert result.exit_code != 0
-    assert "another process is writing" in str(result.exception)
+    assert "start that again first" in str(result.exception)
+    assert dict(online.scan("covisit")) == before

@@ -1,22 +1,32 @@
+import threading
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
-from tests.streaming.sites import fill, settings_at, some_events, worker_at
+from tests.streaming.sites import NOW, fill, settings_at, some_events, worker_at
 
+from palate.events.kinds import Event, Kind
+from palate.events.protocol import Renamed
 from palate.features.online.protocol import StateChange
-from palate.stores import Stores
-from palate.streaming.rebuild import Comparison, compare, restore
+from palate.models.covisit import Covisit
+from palate.stores import Stores, distrust, open_stores
+from palate.streaming.rebuild import TABLES, Comparison, compare, comparing
+from palate.streaming.worker import StreamWorker
+
+
+def filled(home: Path) -> tuple[StreamWorker, Stores]:
+    settings = settings_at(home, batch=7)
+    fill(settings, some_events(150))
+    worker, stores = worker_at(settings)
+    worker.drain()
+    return worker, stores
 
 
 @pytest.fixture
 def stores(tmp_path: Path) -> Stores:
-    settings = settings_at(tmp_path, batch=7)
-    fill(settings, some_events(150))
-    worker, stores = worker_at(settings)
-    worker.drain()
-    return stores
+    return filled(tmp_path)[1]
 
 
 def compared(stores: Stores) -> Comparison:
@@ -42,14 +52,84 @@ def test_each_kind_of_difference_is_counted(stores: Stores, table: str) -> None:
     assert not found.equal
 
 
-def test_restoring_makes_it_equal_again_up_to_the_end_of_the_log(stores: Stores) -> None:
-    before = dict(stores.online.scan("users"))
-    stores.online.clear()
-    found = compared(stores)
-    position = restore(stores.log, stores.online, found, partial(stores.items.rows, create=True))
-    assert position == stores.online.position() == stores.log.end()
-    assert dict(stores.online.scan("users")) == before
+def test_a_swap_makes_it_equal_again_and_the_worker_goes_on_from_there(tmp_path: Path) -> None:
+    worker, stores = filled(tmp_path)
+    before = {table: dict(stores.online.scan(table)) for table in TABLES}
+    key = next(iter(before["users"]))
+    change = StateChange(stores.online.position(), items={0: None}, covisit={1: None})
+    stores.online.commit(replace(change, users={key: b"altered"}))
+    rows_of = partial(stores.items.rows, create=True)
+    with comparing(stores.settings, stores.log, stores.online, rows_of) as found:
+        assert not found.equal
+        assert distrust(stores.settings)
+        stores.online.replace(found.whole)
+    assert {table: dict(stores.online.scan(table)) for table in TABLES} == before
+    stores.log.append(some_events(40, start=150), NOW)
+    assert worker.drain() == 40
     assert compared(stores).equal
+    assert stores.online.position() == worker.position == 190
+
+
+def test_a_worker_rests_while_a_comparison_is_held(tmp_path: Path) -> None:
+    worker, stores = filled(tmp_path)
+    stores.log.append(some_events(40, start=150), NOW)
+    working = threading.Thread(target=worker.drain)
+    rows_of = partial(stores.items.rows, create=True)
+    with comparing(stores.settings, stores.log, stores.online, rows_of) as found:
+        working.start()
+        working.join(0.3)
+        assert working.is_alive()
+        assert stores.online.position() == found.position == 150
+    working.join(30)
+    assert stores.online.position() == 190
+
+
+def test_readers_keep_the_columns_they_see_until_the_new_ones_are_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, stores = filled(tmp_path)
+    reader = open_stores(stores.settings)
+    seen, load = reader.states.counters.copy(), Covisit.load
+
+    def looking(table: Covisit, row: int, raw: bytes) -> None:
+        reader.states.refresh()
+        assert np.array_equal(reader.states.counters, seen)
+        load(table, row, raw)
+
+    monkeypatch.setattr(Covisit, "load", looking)
+    assert distrust(stores.settings)
+    worker.step()
+    assert reader.states.refresh()
+    assert np.array_equal(reader.states.counters, seen)
+    assert not reader.states.dirty
+
+
+def test_somebody_deleted_while_the_log_is_read_makes_it_begin_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, stores = filled(tmp_path)
+    told: list[int] = []
+
+    def forgets(renamed: Renamed) -> list[Event]:
+        names = [("u1", ""), ("nobody", "")]
+        names += [("u1", old) for old in renamed.sessions]
+        names += [("nobody", new) for new in renamed.sessions.values()]
+        return [
+            Event(event_id=f"f{n}", kind=Kind.FORGET, time=NOW, user_id=user, session_id=session)
+            for n, (user, session) in enumerate(names)
+        ]
+
+    def telling(position: int, _: int) -> None:
+        told.append(position)
+        if len(told) == 3:
+            stores.log.pseudonymise("u1", "nobody", then=forgets)
+            worker.drain()
+
+    monkeypatch.setattr("palate.streaming.rebuild.CHUNK", 30)
+    rows_of = partial(stores.items.rows, create=True)
+    found = compare(stores.settings, stores.log, stores.online, rows_of, telling)
+    assert found.equal
+    assert told.count(30) == 2
 
 
 def test_a_state_of_a_longer_log_is_not_equal(stores: Stores) -> None:

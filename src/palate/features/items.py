@@ -1,5 +1,6 @@
 """What events said of each item: counters as columns, in memory that every process shares."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,11 @@ class ItemStates:
     ) -> "ItemStates":
         """Counters of this process alone."""
         return cls(MappedArrays.in_memory(_layout(segments + regions), capacity), segments)
+
+    @staticmethod
+    def distrust(directory: Path, *, segments: int, regions: int) -> bool:
+        """Mark what lies below `directory` dirty; False where it is not what we would read."""
+        return MappedArrays.brand(directory, _layout(segments + regions), dirty=1)
 
     @classmethod
     def open(
@@ -102,9 +108,9 @@ class ItemStates:
         if rows > self.capacity:
             self._arrays.grow(1 << (rows - 1).bit_length())
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self._arrays.clear()
+    def anew(self) -> AbstractContextManager[None]:
+        """Load everything again from nothing; readers see what was until that is done."""
+        return self._arrays.anew(CAPACITY)
 
     def decayed(self, fold_name: str, now: float, rows: Rows | None = None) -> Floats:
         """Values of one fold as of `now` (of all rows by default)."""

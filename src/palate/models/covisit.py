@@ -11,6 +11,7 @@ like a: pairs that nobody counted yet. They carry an item that nobody took, and 
 that many did; being pairs, they weigh the same on any site.
 """
 
+from contextlib import AbstractContextManager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,11 @@ class Covisit:
         settings = settings or CovisitSettings()
         return cls(MappedArrays.in_memory(layout_of(settings), capacity), settings)
 
+    @staticmethod
+    def distrust(directory: Path, settings: CovisitSettings) -> bool:
+        """Mark the table below `directory` dirty; False where it is not one of these settings."""
+        return MappedArrays.brand(directory, layout_of(settings), dirty=1)
+
     @classmethod
     def open(
         cls, directory: Path, settings: CovisitSettings | None = None, *, write: bool = False
@@ -99,9 +105,9 @@ class Covisit:
         """Follow the writer to a new generation; cheap, call it before each request."""
         return self._arrays.refresh()
 
-    def clear(self) -> None:
-        """Forget everything."""
-        self._arrays.clear()
+    def anew(self) -> AbstractContextManager[None]:
+        """Load everything again from nothing; readers see what was until that is done."""
+        return self._arrays.anew(CAPACITY)
 
     def fold(self, items: Rows, windows: NDArray[np.int32], times: Times) -> Rows:
         """Count what users took in for the first time, in log order; returns the rows changed.

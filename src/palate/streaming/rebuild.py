@@ -1,21 +1,33 @@
 """The promise that the log is enough: build the state anew from it, and compare byte for byte."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from time import perf_counter
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
 from palate.catalog.columns import ItemColumns
 from palate.errors import Conflict
 from palate.events.batch import RowsOf
+from palate.events.kinds import Kind
 from palate.events.protocol import EventLog
-from palate.features.online.protocol import OnlineStore, StateTable
+from palate.features.online.protocol import OnlineStore, StateChange, StateTable
 from palate.settings import Settings
-from palate.streaming.replay import Replay
+from palate.streaming.lock import Turn
+from palate.streaming.replay import CHUNK, Replay
 
 TABLES: tuple[StateTable, ...] = ("users", "items", "covisit")
 TRIES = 5
-"""How often a comparison follows a stream that goes on writing."""
+"""How often the log is told again because somebody was deleted while it was read."""
+NEAR = 2_000
+"""Log positions that are folded while the stream worker rests."""
+Told: TypeAlias = Callable[[int, int], None]
+"""Told (position, end) of the log as it is folded."""
+
+
+def _untold(position: int, end: int) -> None:
+    """Nobody watches."""
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -38,61 +50,113 @@ class Difference(msgspec.Struct, frozen=True):
 class Comparison(NamedTuple):
     """What the log leads to, and how what is held differs from it."""
 
-    replay: Replay
-    """The log, told up to the position that is held."""
+    whole: StateChange
+    """All that the log leads to, at the position that is held."""
     position: int
     """The position that is held."""
     tables: dict[StateTable, Difference]
+    since: float
+    """When the stream worker began to rest, by `perf_counter`."""
 
     @property
     def equal(self) -> bool:
         """Whether every record is held as the log leads to it, and no other."""
         held = all(difference.equal for difference in self.tables.values())
-        return held and self.replay.position == self.position
+        return held and self.whole.position == self.position
 
 
-def compare(settings: Settings, log: EventLog, online: OnlineStore, rows_of: RowsOf) -> Comparison:
-    """Replay the log up to the position that `online` shows, and compare.
+@contextmanager
+def comparing(
+    settings: Settings, log: EventLog, online: OnlineStore, rows_of: RowsOf, told: Told = _untold
+) -> Iterator[Comparison]:
+    """Fold the log beside a stream worker that goes on; it rests while the comparison is held.
 
-    Follows a stream that writes meanwhile; raises Conflict where it does not come to rest.
+    It rests for what it folded meanwhile, and for the reading of what is held: until this is left,
+    `online` may be told to hold the `whole`. Raises Conflict where users are deleted all the while.
     """
-    replay = Replay(settings, ItemColumns.in_memory())
+    turn = Turn(settings)
     for _ in range(TRIES):
-        position = online.position()
-        replay.read(log, rows_of, until=position)
-        rebuilt = replay.record()
-        held = {table: dict(online.scan(table)) for table in TABLES}
-        if online.position() == position:
-            tables = {t: _difference(getattr(rebuilt, t), held[t]) for t in TABLES}
-            return Comparison(replay, position, tables)
-    raise Conflict("events come in faster than they can be compared; stop the stream worker first")
+        anew = _Anew(settings, log, rows_of, told)
+        anew.overtake(online.position)
+        with turn.taken():
+            since, position = perf_counter(), online.position()
+            anew.follow(position)
+            if not anew.torn:
+                held = {t: _difference(getattr(anew.whole, t), online.scan(t)) for t in TABLES}
+                yield Comparison(anew.whole, position, held, since)
+                return
+    raise Conflict("users are deleted faster than the log can be folded; try again later")
 
 
-def restore(log: EventLog, online: OnlineStore, found: Comparison, rows_of: RowsOf) -> int:
-    """Let `online` hold what the whole log leads to; returns the position.
-
-    A crash half-way leaves it empty, from where the stream worker folds the log again.
-    """
-    return _hold(found.replay, log, online, rows_of)
+def compare(
+    settings: Settings, log: EventLog, online: OnlineStore, rows_of: RowsOf, told: Told = _untold
+) -> Comparison:
+    """Fold the log up to the position that `online` shows, and say how that differs."""
+    with comparing(settings, log, online, rows_of, told) as found:
+        return found
 
 
 def recount(settings: Settings, log: EventLog, online: OnlineStore, rows_of: RowsOf) -> int:
     """Fold the whole log with these settings and let `online` hold it; returns the position."""
-    return _hold(Replay(settings, ItemColumns.in_memory()), log, online, rows_of)
-
-
-def _hold(replay: Replay, log: EventLog, online: OnlineStore, rows_of: RowsOf) -> int:
+    replay = Replay(settings, ItemColumns.in_memory())
     replay.read(log, rows_of)
-    online.clear()
-    online.commit(replay.record())
+    online.replace(replay.record())
     return replay.position
 
 
-def _difference(rebuilt: Mapping[int, bytes | None], held: Mapping[int, bytes]) -> Difference:
-    both = rebuilt.keys() & held.keys()
-    return Difference(
-        len(rebuilt),
-        len(rebuilt) - len(both),
-        len(held) - len(both),
-        sum(rebuilt[key] != held[key] for key in both),
-    )
+class _Anew:
+    """The log told again, with the records it leads to."""
+
+    def __init__(self, settings: Settings, log: EventLog, rows_of: RowsOf, told: Told) -> None:
+        self._log, self._rows_of, self._told = log, rows_of, told
+        self._replay = Replay(settings, ItemColumns.in_memory())
+        self._end = log.end()
+        self._held: dict[StateTable, dict[int, bytes | None]] = {}
+        self.torn = False
+        """Somebody was deleted meanwhile: part of the log was read with the name, part without."""
+
+    @property
+    def whole(self) -> StateChange:
+        """All records, as the online store would hold them."""
+        return StateChange(self._replay.position, **self._held)
+
+    def overtake(self, position: Callable[[], int]) -> None:
+        """Follow somebody who goes on, until they are not far ahead."""
+        while not self._held or position() - self._replay.position > NEAR:
+            self.follow(position())
+
+    def follow(self, until: int) -> None:
+        """Go on up to a position of the log."""
+        while part := self._log.read(self._replay.position, CHUNK):
+            entries = [entry for entry in part if entry.position <= until]
+            deletions = (e for e in entries if e.event.kind is Kind.FORGET)
+            self.torn |= any(entry.position > self._end for entry in deletions)
+            touched = self._replay.fold(entries, self._rows_of)
+            if self._held:
+                self._take(self._replay.changed(touched))
+            self._told(self._replay.position, until)
+            if len(entries) < len(part):
+                break
+        if not self._held:
+            record = self._replay.record()
+            self._held = {table: dict(getattr(record, table)) for table in TABLES}
+
+    def _take(self, change: StateChange) -> None:
+        for table, held in self._held.items():
+            for key, raw in getattr(change, table).items():
+                if raw is None:
+                    held.pop(key, None)
+                else:
+                    held[key] = raw
+
+
+def _difference(
+    rebuilt: Mapping[int, bytes | None], held: Iterator[tuple[int, bytes]]
+) -> Difference:
+    both = extra = different = 0
+    for key, raw in held:
+        known = rebuilt.get(key)
+        extra += known is None
+        both += known is not None
+        different += known is not None and known != raw
+    return Difference(len(rebuilt), len(rebuilt) - both, extra, different)

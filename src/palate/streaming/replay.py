@@ -63,14 +63,15 @@ class Replay:
             if len(entries) < len(part):
                 break
 
-    def fold(self, entries: Sequence[Logged], rows_of: RowsOf) -> None:
+    def fold(self, entries: Sequence[Logged], rows_of: RowsOf) -> Touched:
         """Fold entries of the log as the stream worker does, leaving out what it leaves out."""
         batch, _ = encode(entries, rows_of)
-        self.apply(batch)
+        touched = self.apply(batch)
         if entries:
             self.position = entries[-1].position
             self.states.stamp(position=self.position)
             self.covisit.stamp(position=self.position)
+        return touched
 
     def boards(self, now: float) -> Leaderboards:
         """Leaderboards as of `position`, computed anew; the same object each time."""
@@ -81,6 +82,10 @@ class Replay:
         """One user as of `position`; nobody where nothing is known."""
         raw = self._state.users.pack(key)
         return UserState.nobody() if raw is None else UserState.unpack(key, raw)
+
+    def changed(self, touched: Touched) -> StateChange:
+        """What a fold changed, as the online store would be told of it."""
+        return self._state.change(touched, self.position)
 
     def record(self) -> StateChange:
         """Everything, as the online store would hold it."""

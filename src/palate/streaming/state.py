@@ -15,6 +15,7 @@ from palate.events.protocol import Logged
 from palate.features.folds import ACTED, ITEM_FOLDS, USER_FOLDS, table_of
 from palate.features.items import ItemStates
 from palate.features.kernel import Batch, Found, Items, Rules, fold
+from palate.features.online.protocol import StateChange
 from palate.features.users import UserTable, slots_of
 from palate.models.covisit import Covisit
 from palate.settings import StreamingSettings
@@ -63,6 +64,15 @@ class LiveState:
         if len(acts):
             self.states.stamp(newest=max(self.states.newest, float(acts.max())))
         return Touched(actors(batch), np.unique(batch.item[counted]), covisit)
+
+    def change(self, touched: Touched, position: int) -> StateChange:
+        """What a fold changed, as the online store is told of it."""
+        return StateChange(
+            position,
+            {key: self.users.pack(key) for key in touched.users.tolist()},
+            {row: self.states.pack(row) for row in touched.items.tolist()},
+            {row: self.covisit.pack(row) for row in touched.covisit.tolist()},
+        )
 
     def _fold(self, batch: EventBatch) -> Found:
         acting, joined = slots_of(self.users, batch)

@@ -17,14 +17,15 @@ from palate.events.protocol import EventLog, Logged
 from palate.features.boards import Leaderboards
 from palate.features.folds import ITEM_SLOT
 from palate.features.items import ItemStates
-from palate.features.online.protocol import OnlineStore, StateChange
+from palate.features.online.protocol import OnlineStore
 from palate.features.record import readable
 from palate.features.users import UserTable
 from palate.models.covisit import Covisit
 from palate.settings import Settings
 from palate.streaming.aside import Aside
+from palate.streaming.lock import Turn
 from palate.streaming.rebuild import recount
-from palate.streaming.state import LiveState, Refused, Touched, actors, encode
+from palate.streaming.state import LiveState, Refused, actors, encode
 
 log = logging.getLogger("palate.stream")
 
@@ -68,8 +69,10 @@ class StreamWorker:
     _built: float = field(init=False, default=-inf)
     _cost: float = field(init=False, default=0.0)
     _told: float = field(init=False, default_factory=perf_counter)
+    _turn: Turn = field(init=False)
 
     def __post_init__(self) -> None:
+        self._turn = Turn(self.settings)
         self._forget()
 
     @property
@@ -89,6 +92,10 @@ class StreamWorker:
         whole log is folded first.
         Returns whether that was needed. Raises CorruptStore where the state is ahead of the log.
         """
+        with self._turn.taken():
+            return self._recover()
+
+    def _recover(self) -> bool:
         position = self.online.position()
         if position > self.log.end():
             raise CorruptStore(
@@ -98,12 +105,12 @@ class StreamWorker:
         if self._counted_otherwise():
             log.warning("[covisit] or the form of records changed: the whole log is counted again")
             recount(self.settings, self.log, self.online, partial(self.items.rows, create=True))
-            self.reload()
+            self._reload()
             return True
         shown = (self.states.position, self.covisit.position)
         if shown == (position, position) and not (self.states.dirty or self.covisit.dirty):
             return False
-        self.reload()
+        self._reload()
         return True
 
     def _counted_otherwise(self) -> bool:
@@ -112,25 +119,29 @@ class StreamWorker:
         _, user = next(iter(self.online.scan("users")), (0, b""))
         return bool(raw and not self.covisit.counted(raw)) or bool(user and not readable(user))
 
-    def reload(self) -> None:
-        """Read the projections anew from the online store."""
+    def _reload(self) -> None:
+        """Read the projections anew from the online store, beside those that are being read."""
         self._mark(dirty=1)
+        position = self.online.position()
+        with self.states.anew(), self.covisit.anew():
+            for row, raw in self.online.scan("items"):
+                self.states.load(row, raw)
+            for row, raw in self.online.scan("covisit"):
+                self.covisit.load(row, raw)
+            last = self.states.counters[:, ITEM_SLOT["last_time"], 0]
+            self.states.stamp(newest=float(last.max()))
+            self._mark(position=position)
         self._forget()
-        self.states.clear()
-        self.covisit.clear()
-        self._mark(dirty=1)
-        for row, raw in self.online.scan("items"):
-            self.states.load(row, raw)
-        for row, raw in self.online.scan("covisit"):
-            self.covisit.load(row, raw)
-        last = self.states.counters[:, ITEM_SLOT["last_time"], 0]
-        self.states.stamp(newest=float(last.max()))
-        self._mark(dirty=0, position=self.online.position())
+        self._stale = True
 
     def step(self) -> int:
         """Show the catalogue's next changes, fold the next events; returns how many of these."""
+        with self._turn.taken():
+            return self._step()
+
+    def _step(self) -> int:
         if self.states.dirty or self.covisit.dirty:
-            self.recover()
+            self._recover()
         self._show_catalogue()
         limit = self.settings.streaming.batch * (CATCH_UP if self._behind else 1)
         logged = self.log.read(self.online.position(), limit)
@@ -173,7 +184,7 @@ class StreamWorker:
         self._mark(dirty=1)
         touched = self._state.apply(batch)
         position = logged[-1].position
-        self.online.commit(self._change(touched, position))
+        self.online.commit(self._state.change(touched, position))
         self._mark(dirty=0, position=position)
 
     def _load(self, batch: EventBatch) -> None:
@@ -184,14 +195,6 @@ class StreamWorker:
         for key, raw in zip(missing, self.online.users(missing), strict=True):
             if raw is not None:
                 users.load(key, raw)
-
-    def _change(self, touched: Touched, position: int) -> StateChange:
-        return StateChange(
-            position,
-            {key: self._state.users.pack(key) for key in touched.users.tolist()},
-            {row: self.states.pack(row) for row in touched.items.tolist()},
-            {row: self.covisit.pack(row) for row in touched.covisit.tolist()},
-        )
 
     def _show_catalogue(self) -> None:
         changes = self.items.changes(self.columns.version, CHANGES)

@@ -30,7 +30,7 @@ def test_a_reader_must_not_write(tmp_path: Path) -> None:
     with pytest.raises(Conflict, match="only the stream worker"):
         reader.commit(StateChange(3))
     with pytest.raises(Conflict, match="only the stream worker"):
-        reader.clear()
+        reader.replace(StateChange(3))
 
 
 def test_what_was_committed_is_there_after_closing(tmp_path: Path) -> None:

@@ -68,28 +68,23 @@ class LmdbStore:
 
     def commit(self, change: StateChange) -> None:
         """Apply all of it or nothing of it; raises Unavailable where the map or disk is full."""
-        self._claim()
-        try:
-            with self._shared.env.begin(write=True) as view:
-                self._apply(view, "users", change.users)
-                self._apply(view, "items", change.items)
-                self._apply(view, "covisit", change.covisit)
-                position = change.position.to_bytes(8, "big")
-                view.put(POSITION, position, db=self._shared.tables["meta"])
-        except (lmdb.MapFullError, lmdb.DiskError) as error:
-            raise Unavailable(
-                f"{self._path} is full ({error}); raise `online_gigabytes` in [stores] or free disk"
-            ) from error
+        with self._writing() as view:
+            self._apply(view, "users", change.users)
+            self._apply(view, "items", change.items)
+            self._apply(view, "covisit", change.covisit)
+            self._stand(view, change.position)
+
+    def replace(self, whole: StateChange) -> None:
+        """Hold exactly this; records that are held already are not written again."""
+        with self._writing() as view:
+            self._exchange(view, "users", whole.users)
+            self._exchange(view, "items", whole.items)
+            self._exchange(view, "covisit", whole.covisit)
+            self._stand(view, whole.position)
 
     def position(self) -> int:
         with self._reading(), self._shared.env.begin(self._shared.tables["meta"]) as view:
             return int.from_bytes(view.get(POSITION, b"\0"), "big")
-
-    def clear(self) -> None:
-        self._claim()
-        with self._shared.env.begin(write=True) as view:
-            for table in self._shared.tables.values():
-                view.drop(table, delete=False)
 
     def close(self) -> None:
         self._held = None
@@ -102,9 +97,17 @@ class LmdbStore:
             told = f"{self._path} cannot be read ({error}); run `palate rebuild`"
             raise CorruptStore(told) from error
 
-    def _claim(self) -> None:
+    @contextmanager
+    def _writing(self) -> Iterator[lmdb.Transaction]:
         if not self._write:
             raise Conflict("the online store was opened for reading; only the stream worker writes")
+        try:
+            with self._shared.env.begin(write=True) as view:
+                yield view
+        except (lmdb.MapFullError, lmdb.DiskError) as error:
+            raise Unavailable(
+                f"{self._path} is full ({error}); raise `online_gigabytes` in [stores] or free disk"
+            ) from error
 
     def _apply(
         self, view: lmdb.Transaction, table: StateTable, records: Mapping[int, bytes | None]
@@ -115,6 +118,21 @@ class LmdbStore:
                 view.delete(_key(key), db=place)
             else:
                 view.put(_key(key), raw, db=place)
+
+    def _exchange(
+        self, view: lmdb.Transaction, table: StateTable, records: Mapping[int, bytes | None]
+    ) -> None:
+        held = view.cursor(self._shared.tables[table])
+        equal = {
+            key: records.get(key) == raw
+            for key, raw in ((int.from_bytes(key, "big"), raw) for key, raw in held)
+        }
+        wanted = {key: raw for key, raw in records.items() if not equal.get(key)}
+        gone = dict.fromkeys(key for key in equal if key not in records)
+        self._apply(view, table, wanted | gone)
+
+    def _stand(self, view: lmdb.Transaction, position: int) -> None:
+        view.put(POSITION, position.to_bytes(8, "big"), db=self._shared.tables["meta"])
 
 
 def _key(key: int) -> bytes:

@@ -34,10 +34,11 @@ class MemoryOnline:
     def position(self) -> int:
         return self._position
 
-    def clear(self) -> None:
-        for table in self._tables.values():
-            table.clear()
-        self._position = 0
+    def replace(self, whole: StateChange) -> None:
+        parts = [_whole(part) for part in (whole.users, whole.items, whole.covisit)]
+        for table, part in zip(self._tables, parts, strict=True):
+            self._tables[table] = {key: raw for key, raw in part.items() if raw is not None}
+        self._position = whole.position
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -41,8 +41,11 @@ class OnlineStore(Protocol):
         """The log position that the state shows; 0 where nothing was folded."""
         ...
 
-    def clear(self) -> None:
-        """Forget everything, the position included."""
+    def replace(self, whole: StateChange) -> None:
+        """Hold exactly this, log position included: all of it or nothing, as `commit`.
+
+        Whoever reads meanwhile sees what was, or what is then; never parts of both.
+        """
         ...
 
     def close(self) -> None:
