@@ -63,11 +63,14 @@ def test_a_swap_makes_it_equal_again_and_the_worker_goes_on_from_there(tmp_path:
         assert not found.equal
         assert distrust(stores.settings)
         stores.online.replace(found.whole)
+    stores.states.counters[:] = stores.covisit.table.weights[:] = 7
     assert {table: dict(stores.online.scan(table)) for table in TABLES} == before
     stores.log.append(some_events(40, start=150), NOW)
     assert worker.drain() == 40
     assert compared(stores).equal
     assert stores.online.position() == worker.position == 190
+    held = dict(stores.online.scan("items"))
+    assert {row: stores.states.pack(row) for row in held} == held
 
 
 def test_a_worker_rests_while_a_comparison_is_held(tmp_path: Path) -> None:
