@@ -101,6 +101,16 @@ class ServingSettings(Part, frozen=True):
     """Answers that a worker has under way at most; latency lowers it."""
     most_waiting: Count = 512
     """Requests that wait for their turn in a worker; who comes later is turned away."""
+    reads_per_second: Amount = 0.0
+    """Requests under /v1 that only read and that one caller (an API key; without keys an address)
+    may send a second, over all workers; beyond it they get 429 with `Retry-After`. 0: no limit."""
+    writes_per_second: Amount = 0.0
+    """The same of requests that write: a batch of events is one."""
+    rate_burst_seconds: Annotated[float, msgspec.Meta(gt=0)] = 2.0
+    """After a silence a caller may send what is allowed in so many seconds at once."""
+    rate_callers: Positive = 16_384
+    """Callers that are told apart at a time (16 bytes each): of more, those are forgotten whose
+    allowance is back the soonest."""
     quality_step: Annotated[float, msgspec.Meta(gt=0, le=0.01)] = 0.001
     """What the quality knob gains with each answer that was in time; a late one costs 99 times
     that."""

@@ -92,11 +92,11 @@ def test_every_parameter_says_what_it_means_and_has_a_type(site: SmallSite) -> N
 @pytest.mark.parametrize(
     ("name", "refusals"),
     [
-        ("recommend", {"401", "404", "422"}),
-        ("send_events", {"401", "413", "422"}),
-        ("patch_item", {"401", "404", "413", "422"}),
-        ("put_item", {"401", "413", "422"}),
-        ("history", {"401", "422"}),
+        ("recommend", {"401", "404", "422", "429"}),
+        ("send_events", {"401", "413", "422", "429"}),
+        ("patch_item", {"401", "404", "413", "422", "429"}),
+        ("put_item", {"401", "413", "422", "429"}),
+        ("history", {"401", "422", "429"}),
         ("livez", set()),
     ],
 )

@@ -14,7 +14,7 @@ from pathlib import Path
 from litestar import Litestar
 from litestar.exceptions import HTTPException
 from litestar.router import Router
-from litestar.types import ControllerRouterHandler
+from litestar.types import ControllerRouterHandler, Guard
 
 from palate.clock import Clock, SystemClock
 from palate.errors import BadInput, PalateError
@@ -22,6 +22,7 @@ from palate.serving.auth import RequireKey
 from palate.serving.environment import SERVER, SITE
 from palate.serving.forgetting import resume
 from palate.serving.observing.logs import speak
+from palate.serving.pacing.rates import LimitRates
 from palate.serving.pacing.watchdog import watched
 from palate.serving.problems import fault, http_problem, known_parameters, palate_problem
 from palate.serving.processes.handover import on_duty
@@ -41,7 +42,7 @@ from palate.serving.routes import (
 from palate.serving.runtime import attach, running
 from palate.serving.schema.openapi import configuration, docs, openapi_json
 from palate.serving.tether import tie_to_parent
-from palate.settings import Settings
+from palate.settings import ServingSettings, Settings
 from palate.settings_files import load
 from palate.stores import Stores
 
@@ -143,5 +144,11 @@ def _api(settings: Settings) -> Router:
             why.router,
             rules.router,
         ],
-        guards=[RequireKey(settings.serving.api_keys)],
+        guards=_guards(settings.serving),
     )
+
+
+def _guards(settings: ServingSettings) -> list[Guard]:
+    """Who may ask, then how often."""
+    known: list[Guard] = [RequireKey(settings.api_keys)]
+    return [*known, LimitRates(settings)] if LimitRates.wanted(settings) else known

@@ -23,7 +23,8 @@ from palate.errors import BadInput, PalateError, Problem, Unavailable
 CONTENT_TYPE = "application/problem+json"
 INTERNAL = 500
 BAD_REQUEST, METHOD_NOT_ALLOWED = 400, 405
-PRECONDITION_FAILED, TOO_LARGE = 412, 413
+PRECONDITION_FAILED, TOO_LARGE, TOO_MANY = 412, 413, 429
+TITLES = {PRECONDITION_FAILED: "Precondition failed", TOO_MANY: "Too many requests"}
 log = logging.getLogger("palate.serving")
 
 RESERVED = frozenset({"request", "body", "state", "scope", "headers", "query", "cookies", "socket"})
@@ -50,6 +51,11 @@ def too_large(detail: str) -> HTTPException:
 def outdated(detail: str) -> HTTPException:
     """What the request goes by (``If-Match``) is no longer so."""
     return HTTPException(status_code=PRECONDITION_FAILED, detail=detail)
+
+
+def too_many(detail: str, seconds: int) -> HTTPException:
+    """More requests than a caller is allowed; another one is in so many seconds."""
+    return HTTPException(status_code=TOO_MANY, detail=detail, headers={"Retry-After": str(seconds)})
 
 
 def problem(
@@ -98,8 +104,10 @@ def http_problem(request: Request[Any, Any, Any], error: HTTPException) -> Respo
         found = _parameter_problems(request, error)
         detail = "; ".join(f"{each.pointer}: {each.problem}" for each in found)
         return problem(BadInput.status, BadInput.title, detail, found)
-    if error.status_code == PRECONDITION_FAILED:
-        return problem(PRECONDITION_FAILED, "Precondition failed", error.detail)
+    if error.status_code in TITLES:
+        told = problem(error.status_code, TITLES[error.status_code], error.detail)
+        told.headers.update(error.headers or {})
+        return told
     title = error.__class__.__name__.removesuffix("Exception") or "Error"
     return problem(error.status_code, _spaced(title), error.detail or title)
 

@@ -84,6 +84,7 @@ REFUSALS = {
     "404": "There is no such item, user, trace, surface or rule.",
     "413": "The body is larger than `serving.max_body_bytes`, or the batch is too long.",
     "422": "Something that was sent is wrong; `errors` names each field and how to mend it.",
+    "429": "More requests a second than a caller is allowed: come again after `Retry-After`.",
     "default": "Anything else that goes wrong, in the same form.",
 }
 FINDING = frozenset(
@@ -121,6 +122,7 @@ def describe_answers(path: str, operation: Json, content_type: str) -> None:
         "412": name in CHANGING,
         "413": "requestBody" in operation,
         "422": path.startswith("/v1"),
+        "429": path.startswith("/v1"),
         "default": True,
     }
     for code, possible in answered.items():
