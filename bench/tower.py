@@ -20,6 +20,7 @@ import torch
 
 from funnel import machine
 from palate.cli.output import facts, table_of
+from palate.index.opening import Building
 from palate.models.two_tower import TwoTower
 from palate.settings import TrainingSettings
 from palate.training.export import export_tower
@@ -66,7 +67,7 @@ def _asked(towers: Towers, items: int, dice: np.random.Generator) -> dict[str, A
     """Milliseconds of one visitor's vector, whose history is full."""
     history = towers.users.history
     with TemporaryDirectory() as folder:
-        export_tower(Path(folder), towers, tuple(f"c{n}" for n in range(CATEGORIES)), 1)
+        export_tower(Path(folder), towers, tuple(f"c{n}" for n in range(CATEGORIES)), Building(1))
         model = TwoTower.load(Path(folder))
         spent = []
         for _ in range(ASKED):

@@ -53,8 +53,9 @@ class StoreSettings(Part, frozen=True):
     """User state and item counters; can be rebuilt from the log."""
     offline: str = "file:offline"
     """Training data and impressions with their features."""
-    index: str = "faiss:"
-    """Nearest neighbours; lives inside a release."""
+    index: str = "ivf:"
+    """Nearest neighbours beyond 20,000 items, inside a release; ``faiss:`` for FAISS's, from the
+    next training on."""
     columns: str = "columns"
     """Folder of the memory-mapped projections."""
     rules: str = "sqlite:rules.db"

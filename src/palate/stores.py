@@ -27,6 +27,7 @@ from palate.features.offline.waiting import FILE as WAITING
 from palate.features.offline.waiting import Waiting
 from palate.features.online.lmdb import LmdbStore
 from palate.features.online.protocol import OnlineStore
+from palate.index.opening import CLUSTERED
 from palate.models.covisit import Covisit
 from palate.releases.directory import ReleaseDirectory
 from palate.releases.release import Release
@@ -105,7 +106,7 @@ def open_stores(settings: Settings, *, writer: bool = False) -> Stores:
     """
     urls = settings.stores
     settings.home.mkdir(parents=True, exist_ok=True)
-    _adapter("index", urls.index, {"faiss": lambda path: path}, settings)
+    index_kind(settings)
     open_offline(settings)
     shared, sources = settings.path(urls.columns), _sources(settings)
     opened = Stores(
@@ -145,6 +146,16 @@ def distrust(settings: Settings) -> bool:
     shared, wanted = settings.path(settings.stores.columns), settings.features
     states = ItemStates.distrust(shared / STATES, segments=wanted.segments, regions=wanted.regions)
     return Covisit.distrust(shared / COVISIT, settings.covisit) and states
+
+
+def index_kind(settings: Settings) -> str:
+    """What releases of this site are to be searched with: a name of `index.opening.CLUSTERED`.
+
+    Raises as `open_sources` does.
+    """
+    kinds = dict.fromkeys(CLUSTERED, lambda path: path)
+    _adapter("index", settings.stores.index, kinds, settings)
+    return settings.stores.index.partition(":")[0]
 
 
 def open_rules(settings: Settings) -> RuleBook:

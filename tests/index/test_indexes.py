@@ -1,4 +1,4 @@
-"""Both indexes keep the contract; the choice between them goes by size."""
+"""All indexes keep the contract; the choice between them goes by size, then by the settings."""
 
 from pathlib import Path
 from typing import cast
@@ -9,7 +9,9 @@ import pytest
 from palate.arrays import Floats
 from palate.index.exact import ExactIndex, best
 from palate.index.faiss import FaissIndex
-from palate.index.opening import build_index, open_index, tuned
+from palate.index.ivf.index import IvfIndex
+from palate.index.opening import Building, build_index, open_index, tuned
+from palate.index.protocol import Allowed
 from palate.index.recall import nearest, recall
 from palate.testing.index import DIM, Build, IndexContract, Reopen, vectors_of
 
@@ -20,6 +22,16 @@ class TestExact(IndexContract):
     @pytest.fixture
     def build(self) -> Build:
         return ExactIndex
+
+    @pytest.fixture
+    def reopen(self) -> Reopen:
+        return open_index
+
+
+class TestIvf(IndexContract):
+    @pytest.fixture
+    def build(self) -> Build:
+        return IvfIndex.build
 
     @pytest.fixture
     def reopen(self) -> Reopen:
@@ -42,24 +54,30 @@ def test_a_small_catalogue_is_searched_exactly_and_a_large_one_in_clusters(
     monkeypatch.setattr("palate.index.opening.EXACT_LIMIT", 500)
     small, large = vectors_of(500), vectors_of(501)
     assert isinstance(build_index(np.arange(500, dtype=np.int32), small), ExactIndex)
-    assert isinstance(build_index(np.arange(501, dtype=np.int32), large), FaissIndex)
+    assert isinstance(build_index(np.arange(501, dtype=np.int32), large), IvfIndex)
+    theirs = build_index(np.arange(501, dtype=np.int32), large, Building(kind="faiss"))
+    assert isinstance(theirs, FaissIndex)
 
 
-def test_a_clustered_index_is_mapped_and_nothing_else_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [FaissIndex, IvfIndex])
+def test_a_clustered_index_is_mapped_and_nothing_else_is_read(
+    tmp_path: Path, kind: type[FaissIndex | IvfIndex]
+) -> None:
     vectors, rows = vectors_of(3_000), np.arange(3_000, dtype=np.int32)
-    built = FaissIndex.build(rows, vectors)
+    built = kind.build(rows, vectors)
     while built.probes < 16:
         assert built.widen()
     built.save(tmp_path)
-    opened = open_index(tmp_path, rows, cast("Floats", None))  # no vector is asked for
-    assert isinstance(opened, FaissIndex)
+    none = cast("Floats", None)  # no vector is asked for
+    opened = open_index(tmp_path, np.ones(3_000, np.bool_), none)
+    assert isinstance(opened, kind)
     assert opened.probes == built.probes
     mapped = Path("/proc/self/maps")
     if mapped.exists():
         assert str(tmp_path) in mapped.read_text(encoding="utf-8")
     few = np.random.Generator(np.random.PCG64(3)).random(3_000) < 0.05
     for query in vectors_of(5, seed=9):
-        for allowed in (None, few):
+        for allowed in (None, Allowed(few)):
             for got, wanted in zip(
                 opened.search(query, 50, allowed), built.search(query, 50, allowed), strict=True
             ):
@@ -79,19 +97,23 @@ def test_an_empty_index_finds_nothing() -> None:
     assert len(index.search(vectors_of(1)[0], 5)[0]) == 0
 
 
-def test_an_index_is_widened_until_it_finds_enough(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["faiss", "ivf"])
+def test_an_index_is_widened_until_it_finds_enough(tmp_path: Path, kind: str) -> None:
     dice = np.random.Generator(np.random.PCG64(0))
     vectors = dice.normal(size=(30_000, DIM)).astype(np.float32)  # the worst case: no clusters
     rows, asked = np.arange(30_000, dtype=np.int32), vectors_of(20)
-    index = build_index(rows, vectors)
-    assert isinstance(index, FaissIndex)
+    index = build_index(rows, vectors, Building(kind=kind))
+    assert isinstance(index, FaissIndex | IvfIndex)
     before, truth = index.probes, nearest(rows, vectors, asked, 500)
     assert recall(index, asked, truth) < 0.9
     done = tuned(index, rows, vectors, asked, 0.9)
     assert done.recall >= 0.9
     assert done.probes == index.probes > before
     index.save(tmp_path)
-    assert recall(open_index(tmp_path, rows, vectors), asked, truth) == done.recall
+    assert (
+        recall(open_index(tmp_path, np.ones(len(rows), np.bool_), vectors), asked, truth)
+        == done.recall
+    )
 
 
 def test_what_looks_at_everything_misses_nothing() -> None:

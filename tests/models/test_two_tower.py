@@ -15,6 +15,7 @@ from palate.catalog.item import Item
 from palate.catalog.protocol import ItemChange
 from palate.events.kinds import Signal
 from palate.features.record import UserState
+from palate.index.opening import Building
 from palate.models.two_tower import (
     TIME_BUCKETS,
     TwoTower,
@@ -67,7 +68,7 @@ def towers(columns: ItemColumns, request: pytest.FixtureRequest) -> Towers:
 
 @pytest.fixture
 def model(towers: Towers, columns: ItemColumns, tmp_path: Path) -> TwoTower:
-    export_tower(tmp_path, towers, tuple(columns.category_names()), 1)
+    export_tower(tmp_path, towers, tuple(columns.category_names()), Building(1))
     return TwoTower.load(tmp_path)
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from palate.arrays import Floats, Mask, Rows
 from palate.catalog.columns import ItemColumns
 from palate.features.record import HISTORY, UserState
+from palate.index.protocol import Allowed
 from palate.index.slots import outside
 
 Columns: TypeAlias = Mapping[str, NDArray[Any]]
@@ -43,6 +44,11 @@ class Matching:
         given = mask[:size]
         few = np.count_nonzero(given) <= FEW
         return cls(mask, np.flatnonzero(given).astype(np.int32) if few else None, asked)
+
+    @property
+    def allowed(self) -> Allowed:
+        """The same, as an index is told it."""
+        return Allowed(self.mask, self.rows)
 
     def within(self, other: "Matching | None") -> "Matching":
         """What both let through."""

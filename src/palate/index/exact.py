@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats, Mask, Rows
+from palate.index.protocol import Allowed
 from palate.jit import ahead, bits_of, float_of, kernel, swift
 
 SOON = 8
@@ -15,7 +16,11 @@ MAGNITUDE, LOW = np.int32(0x7FFFFFFF), np.int64(0xFFFFFFFF)
 
 def best(rows: Rows, scores: Floats, limit: int) -> tuple[Rows, Floats]:
     """Pick the `limit` best of a scored list, best first, equal scores in row order."""
-    keys = _keys(rows, scores)
+    return best_keys(_keys(rows, scores), limit)
+
+
+def best_keys(keys: NDArray[np.int64], limit: int) -> tuple[Rows, Floats]:
+    """The same of keys, which rise from the best entry to the worst."""
     if 0 < limit < len(keys):
         keys = np.partition(keys, limit - 1)[:limit]
     return _entries(np.sort(keys)[: max(limit, 0)])
@@ -27,7 +32,7 @@ def _keys(rows: Rows, scores: Floats) -> NDArray[np.int64]:
     keys = np.empty(len(rows), np.int64)
     for at in range(len(rows)):
         score = np.float32(scores[at] + np.float32(0.0))  # -0 becomes 0
-        falling = np.int64(~_turned(bits_of(score)))
+        falling = np.int64(~turned(bits_of(score)))
         keys[at] = (falling << 32) | np.int64(rows[at])
     return keys
 
@@ -37,12 +42,12 @@ def _entries(keys: NDArray[np.int64]) -> tuple[Rows, Floats]:
     rows, scores = np.empty(len(keys), np.int32), np.empty(len(keys), np.float32)
     for at in range(len(keys)):
         rows[at] = np.int32(keys[at] & LOW)
-        scores[at] = float_of(_turned(np.int32(~(keys[at] >> 32))))
+        scores[at] = float_of(turned(np.int32(~(keys[at] >> 32))))
     return rows, scores
 
 
 @kernel
-def _turned(bits: np.int32) -> np.int32:
+def turned(bits: np.int32) -> np.int32:
     """Bits of a float32 <-> an integer of the same order; undoes itself."""
     return np.int32(bits ^ ((bits >> np.int32(31)) & MAGNITUDE))
 
@@ -96,11 +101,11 @@ class ExactIndex:
         self._vectors = np.ascontiguousarray(vectors, np.float32)
 
     def search(
-        self, vector: Floats, limit: int, allowed: Mask | None = None
+        self, vector: Floats, limit: int, allowed: Allowed | None = None
     ) -> tuple[Rows, Floats]:
         if allowed is None:
             return best(self._rows, self._vectors @ vector, limit)
-        places = np.flatnonzero(among(self._rows, allowed))
+        places = np.flatnonzero(among(self._rows, allowed.mask))
         return best(self._rows[places], self._vectors[places] @ vector, limit)
 
     def save(self, folder: Path) -> None:

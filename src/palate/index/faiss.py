@@ -10,8 +10,9 @@ from typing import Any, Self
 import faiss
 import numpy as np
 
-from palate.arrays import Floats, Mask, Rows
+from palate.arrays import Floats, Rows
 from palate.index.exact import best
+from palate.index.protocol import Allowed
 
 FILE = "index.faiss"
 PROBES = 32
@@ -30,7 +31,7 @@ class FaissIndex:
         self._index = index
 
     @classmethod
-    def build(cls, rows: Rows, vectors: Floats, seed: int = 0) -> Self:
+    def build(cls, rows: Rows, vectors: Floats, seed: int = 0, threads: int = 1) -> Self:
         """Cluster and fill. `rows` (n,) distinct, `vectors` (n, dim)."""
         clusters = max(1, min(int(4 * np.sqrt(len(rows))), len(rows) // 40))
         index: Any = faiss.index_factory(
@@ -38,6 +39,7 @@ class FaissIndex:
         )
         index.cp.seed = seed + 1
         index.cp.niter = ROUNDS
+        faiss.omp_set_num_threads(threads)
         index.train(np.ascontiguousarray(vectors[:: max(1, len(rows) // SAMPLE)]))
         index.add_with_ids(np.ascontiguousarray(vectors), rows.astype(np.int64))
         index.nprobe = min(PROBES, clusters)
@@ -49,10 +51,10 @@ class FaissIndex:
         return int(self._index.nprobe)
 
     def widen(self) -> bool:
-        """Look at twice as many clusters from now on; False where all are looked at already."""
+        """Look at half as many more from now on; False where all are looked at already."""
         if self._index.nprobe >= self._index.nlist:
             return False
-        self._index.nprobe = min(2 * self.probes, self._index.nlist)
+        self._index.nprobe = min(self.probes + -(-self.probes // 2), self._index.nlist)
         return True
 
     @classmethod
@@ -67,7 +69,7 @@ class FaissIndex:
         faiss.write_index(self._index, str(folder / FILE))
 
     def search(
-        self, vector: Floats, limit: int, allowed: Mask | None = None
+        self, vector: Floats, limit: int, allowed: Allowed | None = None
     ) -> tuple[Rows, Floats]:
         wanted = max(1, min(limit, len(self)))
         asked = np.ascontiguousarray(vector[None], np.float32)
@@ -76,10 +78,12 @@ class FaissIndex:
         found = rows[0] >= 0
         return best(rows[0][found].astype(np.int32), scores[0][found], limit)
 
-    def _only(self, allowed: Mask) -> Any:
+    def _only(self, allowed: Allowed) -> Any:
         """Skip the rest inside the scan; the fewer are allowed, the more clusters are looked at."""
-        bits = np.packbits(allowed, bitorder="little")
-        share = np.count_nonzero(allowed) / max(len(allowed), 1)
+        bits = np.packbits(allowed.mask, bitorder="little")
+        few = allowed.rows
+        passing = len(few) if few is not None else np.count_nonzero(allowed.mask)
+        share = passing / max(len(allowed.mask), 1)
         probes = int(self._index.nprobe / max(share, 1e-6))
         library: Any = faiss  # its own types do not know what its Python layer takes
         chosen = library.IDSelectorBitmap(bits)

@@ -8,7 +8,7 @@ import numpy as np
 from palate.arrays import Floats, Mask, Rows
 from palate.catalog.columns import ItemColumns
 from palate.index.exact import ExactIndex, best
-from palate.index.protocol import Index
+from palate.index.protocol import Allowed, Index
 from palate.index.slots import outside
 
 Place: TypeAlias = Callable[[Rows, ItemColumns], tuple[Floats, Mask]]
@@ -30,7 +30,8 @@ class GrowingIndex:
     """An index over the rows that are `known`, and exact search among those that came later."""
 
     def __init__(self, index: Index, known: Mask, place: Place) -> None:
-        self._index, self._known, self._place = index, known, place
+        self._index, self._place = index, place
+        self._unknown, self._end = np.flatnonzero(~known).astype(np.int32), len(known)
         self._seen = (-1, -1)
         self._newcomers = _gathered(np.empty(0, np.int32), np.empty((0, 1), np.float32))
 
@@ -42,9 +43,8 @@ class GrowingIndex:
         """What came later; gathered anew when the catalogue's columns changed."""
         seen = columns.version, columns.size
         if self._seen != seen:
-            first = len(self._known)
-            after = np.arange(first, max(columns.size, first))
-            rows = np.concatenate([np.flatnonzero(~self._known), after]).astype(np.int32)
+            after = np.arange(self._end, max(columns.size, self._end), dtype=np.int32)
+            rows = np.concatenate([self._unknown, after])
             rows = rows[columns.servable[rows] != 0]
             vectors, told = self._place(rows, columns)
             self._newcomers = _gathered(rows[told], vectors[told])
@@ -57,21 +57,31 @@ class GrowingIndex:
         columns: ItemColumns,
         excluded: Rows,
         limit: int,
-        allowed: Mask | None = None,
+        allowed: Allowed | None = None,
     ) -> tuple[Rows, Floats]:
         """The `limit` servable rows with the largest dot products, best first.
 
-        `excluded` is sorted; with `allowed` only rows where it is True.
+        `excluded` is sorted; with `allowed` only rows among these.
         """
         wanted = limit + len(excluded) + SPARE
+        rows, scores = self._found(vector, columns, wanted, allowed)
+        keep = (columns.servable[rows] != 0) & outside(rows, excluded)
+        if allowed is None and np.count_nonzero(keep) < min(limit, len(rows)):
+            # More of what is near is gone by now than there was room for: pass over it inside.
+            servable = Allowed(columns.servable.view(np.bool_))
+            rows, scores = self._found(vector, columns, wanted, servable)
+            keep = outside(rows, excluded)
+        return best(rows[keep], scores[keep], limit)
+
+    def _found(
+        self, vector: Floats, columns: ItemColumns, wanted: int, allowed: Allowed | None
+    ) -> tuple[Rows, Floats]:
         found = [self._index.search(vector, wanted, allowed)]
         late = self.newcomers(columns)
         if len(late.rows):
             found.append(late.near.search(vector, wanted, allowed))
         rows = np.concatenate([r for r, _ in found])
-        scores = np.concatenate([s for _, s in found]).astype(np.float32)
-        keep = (columns.servable[rows] != 0) & outside(rows, excluded)
-        return best(rows[keep], scores[keep], limit)
+        return rows, np.concatenate([s for _, s in found]).astype(np.float32)
 
 
 def _gathered(rows: Rows, vectors: Floats) -> Newcomers:

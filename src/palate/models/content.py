@@ -25,7 +25,7 @@ from palate.catalog.encoder import CONTENT_DIM
 from palate.catalog.item import Item
 from palate.models.codes import codes_of
 from palate.models.sentences import MiniLm, Sentences
-from palate.models.tables import read_table, write_table
+from palate.tables import read_table, write_table
 
 ALIKE = "alike"
 FACTS, VECTORS, CODES, BOOKS = "content.json", "vectors.npy", "codes.npy", "codebooks.npy"

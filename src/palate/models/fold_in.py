@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from palate.arrays import Doubles, Floats
-from palate.models.tables import read_table, write_table
+from palate.tables import read_table, write_table
 
 NEWTON = 3
 """Newton steps: the first goes most of the way."""

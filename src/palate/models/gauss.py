@@ -12,7 +12,7 @@ import numpy as np
 
 from palate.arrays import Floats
 from palate.jit import kernel, swift
-from palate.models.tables import write_table
+from palate.tables import write_table
 
 KNOTS = 16
 """Points of a feature's curve; straight lines between them."""

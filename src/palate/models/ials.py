@@ -18,9 +18,9 @@ import numpy as np
 from palate.arrays import Floats, Mask, Rows
 from palate.catalog.columns import ItemColumns
 from palate.index.growing import GrowingIndex
-from palate.index.opening import build_index, open_index
-from palate.index.protocol import Index
-from palate.models.tables import read_table, write_table
+from palate.index.opening import Building, build_index, held, open_index
+from palate.index.protocol import Allowed, Index
+from palate.tables import read_table, write_table
 
 FACTS = "ials.json"
 
@@ -63,18 +63,16 @@ class Ials:
         self._items = GrowingIndex(index, table.known, self.from_content)
 
     @classmethod
-    def of(cls, facts: IalsFacts, table: IalsTable, seed: int = 0) -> Self:
+    def of(cls, facts: IalsFacts, table: IalsTable, how: Building | None = None) -> Self:
         """Build the index over freshly learnt factors."""
-        rows = np.flatnonzero(table.known).astype(np.int32)
-        return cls(facts, table, build_index(rows, table.vectors[rows], seed))
+        return cls(facts, table, build_index(*held(table.known, table.vectors), how))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Map what `save` wrote. Raises OSError or ValueError."""
         facts = msgspec.json.decode((folder / FACTS).read_bytes(), type=IalsFacts)
         table = read_table(folder, IalsTable)
-        rows = np.flatnonzero(table.known).astype(np.int32)
-        return cls(facts, table, open_index(folder, rows, table.vectors))
+        return cls(facts, table, open_index(folder, table.known, table.vectors))
 
     def faded(self, fade: float) -> "Ials":
         """The same factors, with another confidence in what lies back."""
@@ -114,11 +112,11 @@ class Ials:
         columns: ItemColumns,
         excluded: Rows,
         limit: int,
-        allowed: Mask | None = None,
+        allowed: Allowed | None = None,
     ) -> tuple[Rows, Floats]:
         """The `limit` servable items nearest to the taste, best first; `excluded` is sorted.
 
-        With `allowed` only rows where it is True.
+        With `allowed` only rows among these.
         """
         vector = self.user_vector(history, columns)
         if vector is None:

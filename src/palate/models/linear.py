@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from palate.arrays import Floats, Mask, Rows
 from palate.index.exact import best, largest
 from palate.jit import kernel, swift
-from palate.models.tables import read_table, write_table
+from palate.tables import read_table, write_table
 
 FACTS = "linear.json"
 

@@ -24,12 +24,12 @@ from palate.events.kinds import Signal
 from palate.features.record import UserState
 from palate.index.exact import SOON, best
 from palate.index.growing import GrowingIndex
-from palate.index.opening import Tuned, build_index, open_index, tuned
-from palate.index.protocol import Index
+from palate.index.opening import Building, Tuned, build_index, held, open_index, tuned
+from palate.index.protocol import Allowed, Index
 from palate.jit import ahead, kernel
 from palate.models.fold_in import Background
 from palate.models.onnx import session
-from palate.models.tables import read_table, write_table
+from palate.tables import read_table, write_table
 
 TIME_BUCKETS = 32
 """Powers of two of seconds: the last one is beyond 60 years."""
@@ -125,8 +125,7 @@ class TwoTower:
         """Open what `save_table` and the exporter wrote. Raises OSError or ValueError."""
         facts = msgspec.json.decode((folder / "tower.json").read_bytes(), type=TowerFacts)
         table = read_table(folder, ItemTable)
-        rows = np.flatnonzero(table.known).astype(np.int32)
-        index = open_index(folder, rows, table.vectors)
+        index = open_index(folder, table.known, table.vectors)
         item = folder / ITEM_NETWORK
         network = item if item.exists() else None
         return cls(facts, table, folder / "user.onnx", index, network, Background.load(folder))
@@ -168,11 +167,11 @@ class TwoTower:
         columns: ItemColumns,
         excluded: Rows,
         limit: int,
-        allowed: Mask | None = None,
+        allowed: Allowed | None = None,
     ) -> tuple[Rows, Floats]:
         """Find the `limit` servable items nearest to the visitor, with dot products, best first.
 
-        `excluded` is sorted; with `allowed` only rows where it is True. Nobody known gets nothing.
+        `excluded` is sorted; with `allowed` only rows among these. Nobody known gets nothing.
         """
         vector = self.user_vector(user, now, columns)
         if vector is None:
@@ -180,7 +179,7 @@ class TwoTower:
         return self._items.nearest(vector, columns, excluded, limit, allowed)
 
     def similar(
-        self, row: int, columns: ItemColumns, limit: int, allowed: Mask | None = None
+        self, row: int, columns: ItemColumns, limit: int, allowed: Allowed | None = None
     ) -> tuple[Rows, Floats]:
         """Find the `limit` servable items most like `row`, and their cosines, best first."""
         vectors, usable = self._vectors(np.array([row], np.int32), columns)
@@ -273,14 +272,17 @@ def content_vectors(content: Floats, categories: NDArray[np.int64], table: ItemT
 
 
 def save_table(
-    folder: Path, facts: TowerFacts, table: ItemTable, seed: int = 0, tune: Tune | None = None
+    folder: Path,
+    facts: TowerFacts,
+    table: ItemTable,
+    how: Building | None = None,
+    tune: Tune | None = None,
 ) -> Tuned | None:
     """Write everything but the user tower, and build the index; with `tune`, how well it does."""
     (folder / "tower.json").write_bytes(msgspec.json.encode(facts))
     write_table(folder, table)
-    rows = np.flatnonzero(table.known).astype(np.int32)
-    vectors = table.vectors[rows]
-    index = build_index(rows, vectors, seed)
+    rows, vectors = held(table.known, table.vectors)
+    index = build_index(rows, vectors, how)
     done = tuned(index, rows, vectors, tune.asked, tune.wanted) if tune else None
     index.save(folder)
     return done

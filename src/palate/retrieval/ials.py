@@ -31,7 +31,7 @@ class Ials:
         if self.model is None:
             return Candidates.none()
         history = query.about(self.history)
-        allowed = query.matching.mask if query.matching else None
+        allowed = query.matching.allowed if query.matching else None
         found = self.model.candidates(history, self.columns, query.excluded, limit, allowed)
         return Candidates(*found)
 

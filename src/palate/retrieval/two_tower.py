@@ -32,7 +32,7 @@ class TwoTower:
     async def generate(self, query: Query, limit: int) -> Candidates:
         if self.model is None:
             return Candidates.none()
-        allowed = query.matching.mask if query.matching else None
+        allowed = query.matching.allowed if query.matching else None
         if query.seed_item < 0:
             who = (query.user, query.now, self.columns, query.excluded)
             quota = ceil(limit * self.model.facts.share)

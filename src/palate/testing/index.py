@@ -7,12 +7,13 @@ from typing import TypeAlias
 import numpy as np
 import pytest
 
-from palate.arrays import Floats, Rows
-from palate.index.protocol import Index
+from palate.arrays import Floats, Mask, Rows
+from palate.index.protocol import Allowed, Index
 
 Build: TypeAlias = Callable[[Rows, Floats], Index]
 
-Reopen: TypeAlias = Callable[[Path, Rows, Floats], Index]
+Reopen: TypeAlias = Callable[[Path, Mask, Floats], Index]
+"""As `open_index`: the folder, which rows are known, a vector for each row."""
 
 DIM = 16
 
@@ -80,7 +81,7 @@ class IndexContract:
         may = np.flatnonzero(allowed[rows[rows < 3_000]])
         found = []
         for query in vectors_of(20, seed=5):
-            got, _ = index.search(query, 25, allowed)
+            got, _ = index.search(query, 25, Allowed(allowed))
             assert allowed[got].all()
             truth = rows[may[np.argsort(-(vectors[may] @ query), kind="stable")[:25]]]
             found.append(len(np.intersect1d(got, truth)) / 25)
@@ -91,6 +92,6 @@ class IndexContract:
         vectors, rows = vectors_of(2_000), np.arange(2_000, dtype=np.int32)
         index = build(rows, vectors)
         index.save(tmp_path)
-        again = reopen(tmp_path, rows, vectors)
+        again = reopen(tmp_path, np.ones(len(rows), np.bool_), vectors)
         for query in vectors_of(5, seed=9):
             np.testing.assert_array_equal(index.search(query, 20)[0], again.search(query, 20)[0])

@@ -17,7 +17,7 @@ from palate.catalog.content import fields
 from palate.catalog.encoder import CONTENT_DIM
 from palate.catalog.item import Item
 from palate.catalog.protocol import ItemCatalog
-from palate.index.opening import build_index
+from palate.index.opening import Building, build_index
 from palate.models.codes import codes_of
 from palate.models.content import (
     ContentFacts,
@@ -151,7 +151,7 @@ def nearest(vectors: Floats, seed: int) -> Alike:
     said = np.flatnonzero(vectors.any(axis=1)).astype(np.int32)
     if not len(said):
         return UNKNOWN
-    index = build_index(said, np.ascontiguousarray(vectors[said], np.float32), seed)
+    index = build_index(said, np.ascontiguousarray(vectors[said], np.float32), Building(seed))
     for row in said.tolist():
         found, likeness = index.search(vectors[row], FEW + 1)
         other = (found != row) & (likeness > 0.0)

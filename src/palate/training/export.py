@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from palate.index.opening import Tuned
+from palate.index.opening import Building, Tuned
 from palate.models.two_tower import ITEM_NETWORK, TowerFacts, Tune, save_table
 from palate.training.towers import ContentPath, ItemTower, LastStep, UserTower, WholePast
 from palate.training.two_tower import Towers
@@ -21,7 +21,7 @@ ASKED = 200
 
 
 def export_tower(
-    folder: Path, towers: Towers, names: tuple[str, ...], seed: int, wanted: float = 0.0
+    folder: Path, towers: Towers, names: tuple[str, ...], how: Building, wanted: float = 0.0
 ) -> Tuned | None:
     """Write both towers into `folder`, index included; `names` are the categories by code.
 
@@ -42,7 +42,7 @@ def export_tower(
     if background is not None:
         some = background.users[:: -(-len(background.users) // ASKED)]
         tune = Tune(some.astype(np.float32), wanted)
-    done = save_table(folder, facts, table, seed, tune)
+    done = save_table(folder, facts, table, how, tune)
     write_user(folder / "user.onnx", towers.users, facts.dim)
     write_item(folder / ITEM_NETWORK, tower)
     if background is not None:

@@ -25,12 +25,13 @@ from palate.catalog.columns import ItemColumns
 from palate.clock import Clock, SystemClock
 from palate.features.measured import write_measured
 from palate.features.vector import layout_hash, meanings
+from palate.index.opening import Building
 from palate.models.content import TermEncoder
 from palate.models.two_tower import TwoTower
 from palate.releases.directory import ReleaseDirectory
 from palate.releases.manifest import Manifest
 from palate.releases.release import CONTENT, RANKER, TOWER, Release
-from palate.stores import Stores, current_release
+from palate.stores import Stores, current_release, index_kind
 from palate.training.checkpoint import Checkpoints, begun
 from palate.training.content import encoder_of, model_of, nearest
 from palate.training.dataset import Dataset, current_columns, read_dataset
@@ -90,6 +91,8 @@ class _Run:
     ) -> None:
         self.stores, self.generators_of = stores, generators_of
         self.settings, self.clock = stores.settings.training, clock
+        kind, threads = index_kind(stores.settings), self.settings.threads
+        self.how = Building(self.settings.seed, kind, threads)
         self.progress = Timed(progress)
         self.started = perf_counter()
 
@@ -155,7 +158,7 @@ class _Run:
         if tower.towers is None:
             return Release("candidate", manifest)
         names = tuple(self.stores.columns.category_names())
-        export_tower(folder, tower.towers, names, self.settings.seed)
+        export_tower(folder, tower.towers, names, self.how)
         return Release("candidate", manifest, TwoTower.load(folder))
 
     def _release(
@@ -173,7 +176,7 @@ class _Run:
                 chosen = self.stores.settings.content.encoder
                 made = model_of(chosen, self.content, columns, self.settings.seed)
                 made.save(staging / CONTENT)
-            refit_solved(solved, data, columns, self.settings, self.progress).save(staging)
+            refit_solved(solved, data, columns, self.how, self.progress).save(staging)
             ranker = self._write(staging, data, tower, ranker)
             manifest = self._manifest(data, solved, tower, ranker)
             self.progress("publish", 0.5, "sealing the release")
@@ -217,7 +220,7 @@ class _Run:
         towers = refit_tower(tower.towers, *refit)
         names = tuple(known.category_names())
         wanted = self.stores.settings.retrieval.index_recall
-        done = export_tower(staging / TOWER, towers, names, self.settings.seed, wanted)
+        done = export_tower(staging / TOWER, towers, names, self.how, wanted)
         if done is None:
             return ranker
         found = {"index/recall@500": done.recall, "index/probes": float(done.probes)}

@@ -4,10 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats
+from palate.index.opening import Building
 from palate.models.ials import Ials, IalsFacts, IalsTable, equations, penalty_of
 from palate.training.solved.histories import Histories
 
 EPOCHS = 5
+USUAL = Building(1)
 WARM_UP = 2
 """Epochs before content is asked: the first factors mean nothing yet."""
 AT_ONCE = 256
@@ -17,13 +19,17 @@ RIDGE = 1.0
 
 
 def fit(
-    histories: Histories, content: Floats, facts: IalsFacts, epochs: int = EPOCHS, seed: int = 1
+    histories: Histories,
+    content: Floats,
+    facts: IalsFacts,
+    epochs: int = EPOCHS,
+    how: Building = USUAL,
 ) -> Ials:
     """Alternate between users and items, each solved exactly given the other.
 
     `content` is (rows, 64), zero where an item says nothing; without any it is plain iALS.
     """
-    dice = np.random.Generator(np.random.PCG64(seed))
+    dice = np.random.Generator(np.random.PCG64(how.seed))
     features = with_constant(content)
     counts = histories.counts()
     scale = 0.1 / float(np.sqrt(facts.dim))
@@ -43,7 +49,7 @@ def fit(
     items[(counts == 0) & told] = prior[(counts == 0) & told]
     gram = np.asarray(facts.unobserved * (items.T @ items), np.float32)
     known = np.asarray((counts > 0) | told)
-    return Ials.of(facts, IalsTable(items, known, gram, weights, average), seed)
+    return Ials.of(facts, IalsTable(items, known, gram, weights, average), how)
 
 
 def with_constant(content: Floats) -> Floats:

@@ -10,6 +10,7 @@ import numpy as np
 
 from palate.arrays import Floats
 from palate.catalog.columns import ItemColumns
+from palate.index.opening import Building
 from palate.models.ials import Ials, IalsFacts
 from palate.models.linear import Linear, LinearFacts
 from palate.releases.manifest import Verdict
@@ -92,15 +93,15 @@ def learn_solved(
 
 
 def refit_solved(
-    solved: Solved, data: Dataset, columns: ItemColumns, settings: TrainingSettings, report: Report
+    solved: Solved, data: Dataset, columns: ItemColumns, how: Building, report: Report
 ) -> Solved:
-    """Solve again, as chosen, for the whole log."""
+    """Solve again, as chosen, for the whole log; `how` the factors' index is built."""
     if solved.linear is None or solved.ials is None:
         return solved
     report("refit", 0.0, "linear filter and factors once more, over the whole log")
     past = from_sequences(Sequences.of(data.events), data.rows, data.part(1.0))
     filtered = _again(solved.linear.facts, past)
-    factored = ials.fit(past, _content(columns, data.rows), solved.ials.facts, seed=settings.seed)
+    factored = ials.fit(past, _content(columns, data.rows), solved.ials.facts, how=how)
     both = _again(solved.together.facts, past) if solved.together else None
     return replace(solved, linear=filtered, ials=factored, together=both)
 
@@ -155,7 +156,7 @@ def _factored(
 ) -> Iterator[tuple[Ials, float]]:
     for facts in FACTORS:
         chosen = msgspec.structs.replace(facts, dim=settings.dim)
-        fitted = ials.fit(exam.past, content, chosen, seed=settings.seed)
+        fitted = ials.fit(exam.past, content, chosen, how=Building(settings.seed))
         for fade in FADES:
             model = fitted.faded(fade)
             yield model, exam.mark(model.score)
