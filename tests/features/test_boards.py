@@ -159,3 +159,39 @@ def test_readers_see_the_old_boards_whole_until_the_new_ones_are(
     assert len(seen) > 2
     assert all(rows == [1] for rows in seen)
     assert boards.top("popular", 9)[0].tolist() == [2]
+
+
+def test_heads_are_those_of_sorting_everything() -> None:
+    """Enough items that every board is cut again and again."""
+    dice, size = np.random.Generator(np.random.PCG64(3)), 9 * DEPTH
+    columns = columns_of(plain(size))
+    columns.categories[:size, 0] = dice.integers(0, 2, size)
+    columns._category.learn(["a", "b"], 9)
+    columns._held.stamp(categories=2)
+    columns.servable[:size] = dice.random(size) < 0.8
+    states = ItemStates.in_memory(size)
+    for name in ("engaged_7d", "engaged_total", "engaged_30d", "engaged_1d"):
+        states.counters[:size, ITEM_SLOT[name], 0] = dice.exponential(10.0, size)
+        states.counters[:size, ITEM_SLOT[name], 1] = NOW - dice.exponential(DAY, size)
+    states.segments[:size, 7], states.segments[:size, -1] = dice.exponential(2.0, size), NOW - DAY
+    states.stamp(newest=NOW, position=5)
+    boards, rows = built(states, columns), np.flatnonzero(columns.servable[:size])
+    recent, ever = (states.decayed(f"engaged_{n}", NOW, rows) for n in ("7d", "total"))
+    weight = 0.7 * recent.sum() / (recent.sum() + 1_000.0)
+    popular = weight * recent / recent.sum() + (1 - weight) * ever / ever.sum()
+    day, month = (states.decayed(f"engaged_{n}", NOW, rows) for n in ("1d", "30d"))
+    trend = np.maximum(day - 2 * np.sqrt(day), 0) / (month / 30 + 4)
+    own = states.by_segment(NOW, rows)[:, 7].astype(np.float64)
+    share = own.sum() / (own.sum() + 200.0)
+    in_segment = share * own / own.sum() + (1 - share) * popular
+    in_a = np.where(columns.categories[rows, 0] == 0, popular, 0.0)
+    for (got, scores), worth in (
+        (boards.top("popular", DEPTH), popular),
+        (boards.top("trending", DEPTH), trend),
+        (boards.segment(7, DEPTH), in_segment),
+        (boards.category(0, DEPTH), in_a),
+    ):
+        best = np.argsort(-worth, kind="stable")[: len(got)]
+        assert len(got) == min(DEPTH, np.count_nonzero(worth > 0))
+        np.testing.assert_allclose(scores, worth[best], rtol=1e-5)
+        assert len(np.intersect1d(got, rows[best])) >= len(got) - 2  # equal to rounding at the cut

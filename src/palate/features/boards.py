@@ -8,7 +8,6 @@ trend. Fresh goes by publication, else by the first event, else by the row (the 
 """
 
 from collections.abc import Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -17,8 +16,9 @@ from numpy.typing import NDArray
 
 from palate.arrays import Doubles, Floats, Rows
 from palate.catalog.columns import ItemColumns
-from palate.features.folds import DAY, ITEM_SLOT
-from palate.features.items import ItemStates
+from palate.features.folds import DAY, ITEM_SLOT, SEGMENT_HALF_LIFE
+from palate.features.heads import Counted, Heads, Rules, head, rank, totals
+from palate.features.items import TABLE, ItemStates
 from palate.mapped import Column, Layout, MappedArrays
 
 Board: TypeAlias = Literal["popular", "trending", "fresh"]
@@ -41,6 +41,8 @@ TREND_PRIOR = 4.0
 DEVIATIONS = 2.0
 """Below a day's count: so far down the rate may well be."""
 FRESH_HALF_LIFE = 14 * DAY
+CHUNK = 1 << 20
+"""Items whose age is looked at at a time."""
 
 LAYOUT = Layout(
     {
@@ -120,78 +122,61 @@ def _boards(
     states: ItemStates, columns: ItemColumns, now: float
 ) -> Iterator[tuple[int, Rows, Floats]]:
     size = min(columns.size, states.capacity, len(columns.servable))
-    rows = np.flatnonzero(columns.servable[:size]).astype(np.int32)
     at = min(states.newest, now) if states.newest else now
-    popular = _popular(states, rows, at)
-    yield GLOBAL["popular"], *_head(rows, popular)
-    yield GLOBAL["trending"], *_head(rows, _trend(states, rows, at))
+    held = Counted(
+        columns.servable[:size],
+        states.counters[:size],
+        states.segments[:size],
+        columns.categories[:size],
+    )
+    codes, width = len(columns.category_names()), states.segments.shape[1] - 1
+    rules, heads = _rules(at), Heads.none(2 + width + codes, DEPTH)
+    rank(held, rules, totals(held, rules), heads, DEPTH)
+    yield GLOBAL["popular"], *head(heads, 0, DEPTH)
+    yield GLOBAL["trending"], *head(heads, 1, DEPTH)
     yield GLOBAL["fresh"], *_fresh(states, columns, now)
-    segments = states.by_segment(at, rows).astype(np.float64)
-    held = np.hstack([segments, states.by_region(at, rows)])
-    active = np.flatnonzero(held[:, 1:].any(axis=0)) + 1
-    for column in active.tolist():
-        yield SEGMENTS_AT + column, *_head(rows, _within(held[:, column], popular))
-    for code, members in enumerate(_members(columns, rows)):
-        yield CATEGORIES_AT + code, *_head(rows[members], popular[members])
+    for column in range(width):
+        yield SEGMENTS_AT + column, *head(heads, 2 + column, DEPTH)
+    for code in range(codes):
+        yield CATEGORIES_AT + code, *head(heads, 2 + width + code, DEPTH)
 
 
-def _members(columns: ItemColumns, rows: Rows) -> Iterator[NDArray[np.intp]]:
-    """Places in `rows` of the items of each category, by code."""
-    held = columns.categories[rows]
-    codes, places = held[held >= 0], np.nonzero(held >= 0)[0]
-    order = np.argsort(codes, kind="stable")
-    bounds = np.searchsorted(codes[order], np.arange(len(columns.category_names()) + 1))
-    for start, stop in pairwise(bounds.tolist()):
-        yield np.unique(places[order[start:stop]])
-
-
-def _popular(states: ItemStates, rows: Rows, at: float) -> Floats:
-    recent = states.decayed("engaged_7d", at, rows).astype(np.float64)
-    ever = states.decayed("engaged_total", at, rows).astype(np.float64)
-    weight = RECENT_SHARE * recent.sum() / (recent.sum() + RECENT_PRIOR)
-    share: Doubles = weight * _share(recent) + (1.0 - weight) * _share(ever)
-    return share.astype(np.float32)
-
-
-def _within(counts: Doubles, popular: Floats) -> Floats:
-    """Popularity in a segment; the fewer its events, the more everybody's decides."""
-    weight = counts.sum() / (counts.sum() + SEGMENT_PRIOR)
-    blend: Doubles = weight * _share(counts) + (1.0 - weight) * popular
-    return blend.astype(np.float32)
-
-
-def _share(counts: Doubles) -> Doubles:
-    shares: Doubles = counts / max(float(counts.sum()), 1.0)
-    return shares
-
-
-def _trend(states: ItemStates, rows: Rows, at: float) -> Floats:
-    day = states.decayed("engaged_1d", at, rows)
-    month = states.decayed("engaged_30d", at, rows)
-    bound = np.maximum(day - DEVIATIONS * np.sqrt(day), 0.0)
-    trend: Floats = (bound / (month / 30.0 + TREND_PRIOR)).astype(np.float32)
-    return trend
+def _rules(at: float) -> Rules:
+    slots = np.array([ITEM_SLOT[f"engaged_{span}"] for span in ("total", "7d", "30d", "1d")])
+    return Rules(
+        at=at,
+        slots=slots,
+        rates=TABLE.rate[slots],
+        segment_rate=1.0 / SEGMENT_HALF_LIFE,
+        recent_share=RECENT_SHARE,
+        recent_prior=RECENT_PRIOR,
+        segment_prior=SEGMENT_PRIOR,
+        trend_prior=TREND_PRIOR,
+        deviations=DEVIATIONS,
+        segments_at=2,
+    )
 
 
 def _fresh(states: ItemStates, columns: ItemColumns, now: float) -> tuple[Rows, Floats]:
-    """Published and known by now, the newest first."""
-    rows = np.flatnonzero(columns.servable[: columns.size]).astype(np.int32)
-    first = np.zeros(len(rows))
-    within = rows < states.capacity
+    """Published and known by now, the newest first; some items at a time."""
+    found, ages = np.empty(0, np.int32), np.empty(0)
+    for start in range(0, columns.size, CHUNK):
+        part = slice(start, min(start + CHUNK, columns.size))
+        rows = (start + np.flatnonzero(columns.servable[part])).astype(np.int32)
+        since = _since(states, columns, rows, now)
+        kept = since <= now
+        found, ages = np.append(found, rows[kept]), np.append(ages, now - since[kept])
+        order = _first(ages, -found.astype(np.float64), DEPTH)
+        found, ages = found[order], ages[order]
+    return found, np.exp2(-ages / FRESH_HALF_LIFE).astype(np.float32)
+
+
+def _since(states: ItemStates, columns: ItemColumns, rows: Rows, now: float) -> Doubles:
+    """When each item came: its publication, else its first event, else just now."""
+    first, within = np.zeros(len(rows)), rows < states.capacity
     first[within] = states.counters[rows[within], ITEM_SLOT["first_time"], 0]
     published = columns.published[rows]
-    since = np.where(np.isnan(published), np.where(first > 0, first, now), published)
-    kept = since <= now
-    rows, age = rows[kept], now - since[kept]
-    order = _first(age, -rows.astype(np.float64), DEPTH)
-    return rows[order], np.exp2(-age[order] / FRESH_HALF_LIFE).astype(np.float32)
-
-
-def _head(rows: Rows, scores: Floats) -> tuple[Rows, Floats]:
-    found = np.flatnonzero(scores > 0)
-    rows, scores = rows[found], scores[found]
-    order = _first(-scores.astype(np.float64), rows.astype(np.float64), DEPTH)
-    return rows[order], scores[order]
+    return np.where(np.isnan(published), np.where(first > 0, first, now), published)
 
 
 def _first(keys: Doubles, ties: Doubles, depth: int) -> NDArray[np.intp]:

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from palate.arrays import Floats, Mask, Rows
 from palate.index.protocol import Allowed
-from palate.jit import ahead, bits_of, float_of, kernel, swift
+from palate.jit import ahead, kernel, swift
+from palate.keys import ROW, key_of, score_of
 
 SOON = 8
 """A row's vector is asked for so many rows early: a large catalogue's lies in memory, not cache."""
-MAGNITUDE, LOW = np.int32(0x7FFFFFFF), np.int64(0xFFFFFFFF)
 
 
 def best(rows: Rows, scores: Floats, limit: int) -> tuple[Rows, Floats]:
@@ -28,12 +28,9 @@ def best_keys(keys: NDArray[np.int64], limit: int) -> tuple[Rows, Floats]:
 
 @kernel
 def _keys(rows: Rows, scores: Floats) -> NDArray[np.int64]:
-    """One number per entry that rises from the best to the worst: one sort, no indirection."""
     keys = np.empty(len(rows), np.int64)
     for at in range(len(rows)):
-        score = np.float32(scores[at] + np.float32(0.0))  # -0 becomes 0
-        falling = np.int64(~turned(bits_of(score)))
-        keys[at] = (falling << 32) | np.int64(rows[at])
+        keys[at] = key_of(scores[at], rows[at])
     return keys
 
 
@@ -41,15 +38,8 @@ def _keys(rows: Rows, scores: Floats) -> NDArray[np.int64]:
 def _entries(keys: NDArray[np.int64]) -> tuple[Rows, Floats]:
     rows, scores = np.empty(len(keys), np.int32), np.empty(len(keys), np.float32)
     for at in range(len(keys)):
-        rows[at] = np.int32(keys[at] & LOW)
-        scores[at] = float_of(turned(np.int32(~(keys[at] >> 32))))
+        rows[at], scores[at] = np.int32(keys[at] & ROW), score_of(keys[at])
     return rows, scores
-
-
-@kernel
-def turned(bits: np.int32) -> np.int32:
-    """Bits of a float32 <-> an integer of the same order; undoes itself."""
-    return np.int32(bits ^ ((bits >> np.int32(31)) & MAGNITUDE))
 
 
 def among(rows: Rows, allowed: Mask) -> Mask:

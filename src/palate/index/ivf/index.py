@@ -26,6 +26,7 @@ from palate.index.ivf.scan import (
     scan_some,
 )
 from palate.index.protocol import Allowed
+from palate.keys import ROW
 from palate.tables import read_table, write_table
 
 FACTS = "ivf.json"
@@ -137,13 +138,9 @@ class IvfIndex:
         order = falling(products(table.centres, table.centre_scales, asked))
         first = min(SPARE * self._probes, self.clusters)
         if first < self.clusters and not len(mask):
-            some = np.sort(np.partition(order, first)[:first]) & LIST
+            some = np.sort(np.partition(order, first)[:first]) & ROW
             keys, compared, _ = scan(self._lists, some, asked, mask, enough, limit)
             if compared >= enough:
                 return keys
-        keys, _, _ = scan(self._lists, np.sort(order) & LIST, asked, mask, enough, limit)
+        keys, _, _ = scan(self._lists, np.sort(order) & ROW, asked, mask, enough, limit)
         return keys
-
-
-LIST = np.int64(0xFFFFFFFF)
-"""The place, in a key."""

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats, Mask, Rows
-from palate.index.exact import turned
-from palate.jit import Single, ahead, bits_of, float_of, kernel
+from palate.jit import Single, ahead, kernel
+from palate.keys import cut, key_of
 
 BYTE, WORD = 127, 32_767
 SOON = 12
@@ -89,14 +89,8 @@ def falling(scores: Floats) -> NDArray[np.int64]:
     """One number per place that rises from the largest score to the smallest."""
     keys = np.empty(len(scores), np.int64)
     for at in range(len(scores)):
-        keys[at] = _key(scores[at], at)
+        keys[at] = key_of(scores[at], at)
     return keys
-
-
-@kernel
-def _key(score: Single, row: Any) -> Any:
-    bits = bits_of(np.float32(score + np.float32(0.0)))  # -0 becomes 0
-    return (np.int64(~turned(bits)) << 32) | np.int64(row)
 
 
 @kernel
@@ -126,10 +120,10 @@ def scan(
             compared += 1
             score = _product(held.codes, held.scales, at, asked)
             if score > bar:
-                keys[kept] = _key(score, row)
+                keys[kept] = key_of(score, row)
                 kept += 1
                 if kept == len(keys):
-                    kept, bar = limit, _cut(keys, limit)
+                    kept, bar = limit, cut(keys, limit)
     return keys[:kept].copy(), compared, gone
 
 
@@ -148,33 +142,8 @@ def scan_some(
             continue
         score = _product(held.codes, held.scales, at, asked)
         if score > bar:
-            keys[kept] = _key(score, rows[n])
+            keys[kept] = key_of(score, rows[n])
             kept += 1
             if kept == len(keys):
-                kept, bar = limit, _cut(keys, limit)
+                kept, bar = limit, cut(keys, limit)
     return keys[:kept].copy()
-
-
-@kernel
-def _cut(keys: NDArray[np.int64], limit: int) -> Single:
-    """Bring the `limit` smallest keys to the front (quickselect); the score of the last of them."""
-    low, high = 0, len(keys) - 1
-    while low < high:
-        pivot = keys[(low + high) // 2]
-        left, right = low, high
-        while left <= right:
-            while keys[left] < pivot:
-                left += 1
-            while keys[right] > pivot:
-                right -= 1
-            if left <= right:
-                keys[left], keys[right] = keys[right], keys[left]
-                left += 1
-                right -= 1
-        if limit - 1 <= right:
-            high = right
-        elif limit - 1 >= left:
-            low = left
-        else:
-            break
-    return float_of(turned(np.int32(~(keys[limit - 1] >> 32))))
