@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from load.towers import mixture
 
 import palate
 from palate.arrays import Floats
@@ -50,7 +51,7 @@ from palate.models.two_tower import ItemTable, TowerFacts, TwoTower
 from palate.releases.manifest import Manifest
 from palate.releases.release import Release
 from palate.settings import Settings
-from palate.stores import Stores
+from palate.stores import Stores, close, open_stores
 from palate.surfaces import funnel
 from palate.training.export import write_user
 from palate.training.ranking.export import export_ranker
@@ -66,6 +67,7 @@ HISTORY = 50
 SEEN = 300
 USERS = 64
 WARM = 30
+CHUNK = 1 << 18
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -74,10 +76,14 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--items", type=int, action="append", help="catalogue size; may repeat")
     parser.add_argument("--requests", type=int, default=300)
     parser.add_argument("--limit", type=int, default=20, help="items on the page")
+    parser.add_argument("--site", type=Path, help="a site of `bench/memory.py` instead")
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args(arguments)
     torch.set_num_threads(1)
-    runs = [run(items, wanted.requests, wanted.limit) for items in wanted.items or [10_000]]
+    if wanted.site:
+        runs = [opened(wanted.site, wanted.requests, wanted.limit)]
+    else:
+        runs = [run(items, wanted.requests, wanted.limit) for items in wanted.items or [10_000]]
     told: dict[str, Any] = {
         "machine": machine(),
         "command": " ".join(["bench/funnel.py", *arguments]),
@@ -99,6 +105,16 @@ def run(items: int, requests: int, limit: int) -> dict[str, Any]:
         stores, built = site(items, Path(folder))
         console.print(f"built in {perf_counter() - started:.0f} s, answering {requests} requests …")
         return {"items": items, **measured(built, queries(stores, requests, limit))}
+
+
+def opened(home: Path, requests: int, limit: int) -> dict[str, Any]:
+    """Answer on a site as it lies on the disk, mapped as a worker maps it."""
+    stores = open_stores(Settings(home=home))
+    try:
+        told = measured(funnel("home", stores), queries(stores, requests, limit))
+        return {"items": stores.columns.size, **told}
+    finally:
+        close(stores)
 
 
 def measured(built: Funnel, asked: list[Query]) -> dict[str, Any]:
@@ -204,8 +220,15 @@ def fill_columns(
     columns.servable[:items] = 1
     columns.published[:items] = now - dice.exponential(400 * DAY, items)
     columns.categories[:items] = -1
-    columns.categories[:items, :2] = dice.integers(0, CATEGORIES, (items, 2))
-    columns.content[:items] = unit_vectors(items, CONTENT_DIM, dice)
+    for part in parts(items):
+        count = part.stop - part.start
+        columns.categories[part, :2] = dice.integers(0, CATEGORIES, (count, 2))
+        columns.content[part] = unit_vectors(count, CONTENT_DIM, dice)
+
+
+def parts(items: int) -> list[slice]:
+    """Some items at a time: what is made by chance does not need memory for all of them."""
+    return [slice(at, min(at + CHUNK, items)) for at in range(0, items, CHUNK)]
 
 
 def unit_vectors(rows: int, width: int, dice: np.random.Generator) -> Floats:
@@ -219,18 +242,22 @@ def fill_states(states: ItemStates, items: int, dice: np.random.Generator, now: 
     """Counts of a long tail, the newest a moment ago."""
     popularity = 1e4 / np.arange(1, items + 1) ** 0.8
     dice.shuffle(popularity)
-    states.counters[:items, :, 0] = popularity[:, None] * dice.random((items, len(ITEM_FOLDS)))
-    states.counters[:items, :, 1] = now - dice.exponential(DAY, items)[:, None]
-    states.segments[:items, :-1] = popularity[:, None] / 16
-    states.segments[:items, -1] = now
+    for part in parts(items):
+        some = popularity[part, None]
+        states.counters[part, :, 0] = some * dice.random((len(some), len(ITEM_FOLDS)))
+        states.counters[part, :, 1] = now - dice.exponential(DAY, len(some))[:, None]
+        states.segments[part, :-1] = some / 16
+        states.segments[part, -1] = now
     states.stamp(newest=now, position=1)
 
 
 def fill_covisit(covisit: Covisit, items: int, dice: np.random.Generator) -> Covisit:
     """As many neighbours as an item can have, whoever they are."""
     held = covisit.table
-    held.rows[:items] = dice.integers(0, items, (items, held.rows.shape[1]))
-    held.weights[:items] = dice.exponential(1.0, (items, held.rows.shape[1]))
+    for part in parts(items):
+        shape = (part.stop - part.start, held.rows.shape[1])
+        held.rows[part] = dice.integers(0, items, shape, np.int32)
+        held.weights[part] = dice.exponential(1.0, shape)
     held.counts[:items] = 1 + dice.exponential(50.0, items)
     held.sizes[:items] = held.rows.shape[1]
     return covisit
@@ -272,7 +299,7 @@ def tower_parts(
     items: int, columns: ItemColumns, dice: np.random.Generator
 ) -> tuple[TowerFacts, ItemTable]:
     """An item tower's table, by chance."""
-    vectors = unit_vectors(items, DIM, dice)
+    vectors, _ = mixture(items, DIM, 1, dice)
     known = np.ones(items, np.bool_)
     content = dice.standard_normal((CONTENT_DIM, DIM)).astype(np.float32)
     by_category = dice.standard_normal((CATEGORIES, DIM)).astype(np.float32)

@@ -24,7 +24,7 @@ from typing import Any
 import msgspec
 import numpy as np
 from load.server import megabytes
-from load.towers import of_folder
+from load.towers import mixture, multiplied, of_folder
 
 from funnel import machine
 from palate.arrays import Floats, Rows
@@ -40,7 +40,6 @@ WANTED, ASKED = 0.95, 128
 SHARES = (0.1, 0.01, 0.001)
 FEW = 50_000
 """As in `funnel.types`: a filter that lets through no more is told row by row."""
-NEIGHBOURS, NOISE = 10, 0.5
 ROUNDS = 3
 OTHER = np.ones(1 << 23)
 """64 MB."""
@@ -79,33 +78,9 @@ def world(items: int, dim: int, tower: Path | None) -> tuple[Floats, Floats]:
     """Item vectors, and vectors of those who ask."""
     dice = np.random.default_rng(1)
     if tower is None:
-        return _mixture(items, dim, dice)
+        return mixture(items, dim, ASKED, dice)
     seeds, asked = of_folder(tower, ASKED)
     return multiplied(seeds, items, dice), asked
-
-
-def multiplied(seeds: Floats, items: int, dice: np.random.Generator) -> Floats:
-    """So many vectors that lie as these few do: between near ones, and a little beside."""
-    apart = np.square(seeds).sum(1)[:, None] + np.square(seeds).sum(1) - 2 * seeds @ seeds.T
-    near = np.argsort(apart, axis=1)[:, 1 : NEIGHBOURS + 1]
-    spread = NOISE * np.sqrt(np.maximum(np.sort(apart, axis=1)[:, 1], 0) / seeds.shape[1])
-    vectors = np.empty((items, seeds.shape[1]), np.float32)
-    for at in range(0, items, 1 << 17):
-        own = dice.integers(0, len(seeds), len(vectors[at : at + (1 << 17)]))
-        other = near[own, dice.integers(0, NEIGHBOURS, len(own))]
-        part = dice.random((len(own), 1), np.float32)
-        some = seeds[own] + part * (seeds[other] - seeds[own])
-        noise = dice.standard_normal(some.shape, np.float32) * spread[own, None]
-        vectors[at : at + len(own)] = some + noise
-    return vectors
-
-
-def _mixture(items: int, dim: int, dice: np.random.Generator) -> tuple[Floats, Floats]:
-    strength = (1.0 / np.arange(1, dim + 1) ** 0.3).astype(np.float32)
-    centres = dice.standard_normal((3_000, dim), np.float32) * strength
-    centres *= np.exp(0.3 * dice.standard_normal((len(centres), 1), np.float32))
-    asked = centres[dice.integers(0, len(centres), (ASKED, 3))].mean(axis=1)
-    return multiplied(centres, items, dice), asked
 
 
 def measured(

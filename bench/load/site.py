@@ -1,5 +1,7 @@
 """A site of any size on disk, of the real shape: what `palate serve` opens, filled by chance."""
 
+import os
+
 import numpy as np
 
 import palate
@@ -20,6 +22,7 @@ from palate.features.online.protocol import OnlineStore, StateChange
 from palate.features.record import LAYOUT, LISTS, USER_DTYPE, UserState
 from palate.features.segments import REGION_AT
 from palate.features.vector import layout_hash, meanings
+from palate.index.opening import Building
 from palate.models.two_tower import save_table
 from palate.releases.directory import ReleaseDirectory
 from palate.releases.manifest import Manifest
@@ -92,7 +95,7 @@ def _release(
     tower = staging / "two_tower"
     tower.mkdir()
     facts, table = tower_parts(items, stores.columns, dice)
-    save_table(tower, facts, table)
+    save_table(tower, facts, table, Building(threads=os.cpu_count() or 1))
     write_user(tower / "user.onnx", UserTower(DIM, HISTORY, 1, 0.0), DIM)
     manifest = Manifest(
         created=now,

@@ -67,3 +67,32 @@ def test_what_was_saved_scores_the_same(tmp_path: Path) -> None:
     again = Linear.load(tmp_path / "linear")
     assert again.facts == HALVED.facts
     assert again.score(rows(1, 2)).tolist() == HALVED.score(rows(1, 2)).tolist()
+
+
+@pytest.mark.parametrize("prior", [0.0, 0.7])
+def test_a_large_catalogue_is_not_looked_through_and_the_answer_is_the_same(
+    monkeypatch: pytest.MonkeyPatch, prior: float
+) -> None:
+    dice, items = np.random.Generator(np.random.PCG64(4)), 2_000
+    table = LinearTable(
+        dice.integers(-1, items, (items, 12)).astype(np.int32),
+        dice.normal(0.3, 0.5, (items, 12)).astype(np.float32),
+        dice.normal(0.0, 0.3, items).astype(np.float32),
+    )
+    facts = LinearFacts(fade=0.9, prior=prior)
+    servable = (dice.random(items) < 0.7).astype(np.uint8)
+    dense = Linear(facts, table)
+    monkeypatch.setattr("palate.models.linear.DENSE", 100)
+    monkeypatch.setattr("palate.models.linear.HEAD", 700)
+    sparse = Linear(facts, table)
+    for _ in range(20):
+        history = dice.integers(0, items + 50, 9).astype(np.int32)
+        excluded = np.sort(dice.choice(items, 80, replace=False)).astype(np.int32)
+        given = history, servable, excluded, 60
+        rows, scores = sparse.candidates(*given)
+        monkeypatch.setattr("palate.models.linear.DENSE", items)
+        expected, worth = dense.candidates(*given)
+        monkeypatch.setattr("palate.models.linear.DENSE", 100)
+        assert rows.tolist() == expected.tolist()
+        np.testing.assert_allclose(scores, worth, rtol=1e-5)
+    assert not len(sparse.candidates(NOTHING, servable, NOTHING, 9)[0])

@@ -188,9 +188,13 @@ class ItemColumns:
         """Code of the creator with this `creator_key`; -1 where no item has them."""
         return self._creator.code_of_key(key)
 
-    def creator_names(self) -> list[str]:
-        """Creators by code."""
-        return self._creator.names()
+    def creator_name(self, code: int) -> str:
+        """The creator with this code; "" where there is none."""
+        return self._creator.name(code)
+
+    def category_name(self, code: int) -> str:
+        """The category with this code; "" where there is none."""
+        return self._category.name(code)
 
     def region_code(self, name: str) -> int:
         """Code of a region, whatever its case; -1 where no item names it."""

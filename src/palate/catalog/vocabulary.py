@@ -38,6 +38,12 @@ class Vocabulary:
         self._catch_up()
         return self._keyed.get(key, -1)
 
+    def name(self, code: int) -> str:
+        """The name with this code; "" where there is none."""
+        if code >= len(self._names):
+            self._catch_up()
+        return self._names[code] if 0 <= code < len(self._names) else ""
+
     def names(self) -> list[str]:
         """All names by code."""
         self._catch_up()

@@ -25,6 +25,8 @@ NOTHING.flags.writeable = False
 
 FEW = 50_000
 """Up to so many items are told row by row."""
+JOINT = 4
+"""Others with which what both let through is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,10 @@ class Matching:
     """All of them, sorted, where they are few; None where they are many."""
     asked: bool = True
     """False where no filter was asked for, and this is what the catalogue's policy leaves."""
+    _joint: dict[int, tuple["Matching", "Matching"]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    """By the other's `id`: the other, and what both let through."""
 
     @classmethod
     def of(cls, mask: Mask, *, size: int | None = None, asked: bool = True) -> Self:
@@ -51,12 +57,18 @@ class Matching:
         return Allowed(self.mask, self.rows)
 
     def within(self, other: "Matching | None") -> "Matching":
-        """What both let through."""
+        """What both let through; found once for two that are asked together again."""
         if other is None:
             return self
-        size = min(len(self.mask), len(other.mask))
-        mask = self.mask[:size] & other.mask[:size]
-        return Matching.of(mask, asked=self.asked or other.asked)
+        held = self._joint.get(id(other))
+        if held is None:
+            size = min(len(self.mask), len(other.mask))
+            mask = self.mask[:size] & other.mask[:size]
+            held = other, Matching.of(mask, asked=self.asked or other.asked)
+            if len(self._joint) >= JOINT:
+                self._joint.clear()
+            self._joint[id(other)] = held
+        return held[1]
 
 
 @dataclass(frozen=True, slots=True)

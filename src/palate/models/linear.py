@@ -17,10 +17,15 @@ from numpy.typing import NDArray
 
 from palate.arrays import Floats, Mask, Rows
 from palate.index.exact import best, largest
+from palate.index.slots import outside, summed
 from palate.jit import kernel, swift
 from palate.tables import read_table, write_table
 
 FACTS = "linear.json"
+DENSE = 50_000
+"""Items up to which a number for each of them is the quickest way to the best."""
+HEAD = 4_096
+"""Beyond: items that the average user likes most, which compete with those that a history names."""
 
 
 class LinearFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +59,9 @@ class Linear:
 
     def __init__(self, facts: LinearFacts, table: LinearTable) -> None:
         self.facts, self.table = facts, table
+        self._head = np.empty(0, np.int32)
+        if self.items > DENSE and facts.prior > 0.0:
+            self._head = np.argpartition(-table.average, HEAD)[:HEAD].astype(np.int32)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -85,6 +93,8 @@ class Linear:
         self, history: Rows, servable: NDArray[np.uint8], excluded: Rows, limit: int
     ) -> tuple[Rows, Floats]:
         """The `limit` servable items that the history speaks for most; `excluded` is sorted."""
+        if self.items > DENSE:
+            return self._sparsely(history, servable, excluded, limit)
         scores = self.score(history)
         open_: Mask = servable[: len(scores)] != 0
         scores = scores[: len(open_)]
@@ -92,6 +102,19 @@ class Linear:
         wanted[excluded[excluded < len(wanted)]] = False
         rows = np.flatnonzero(wanted).astype(np.int32)
         return best(rows, scores[rows], limit)
+
+    def _sparsely(
+        self, history: Rows, servable: NDArray[np.uint8], excluded: Rows, limit: int
+    ) -> tuple[Rows, Floats]:
+        """The same without a look at every item: what the history names, and the general head."""
+        given = self.scaled(history)
+        if not len(given[0]):
+            return np.empty(0, np.int32), np.empty(0, np.float32)
+        rows, scores = _named(given, self.table.rows, self.table.weights, self._head)
+        scores = scores + self.table.average[rows] * np.float32(self.facts.prior)
+        rows, scores = rows[scores > 0], scores[scores > 0]
+        may = (servable.take(rows, mode="clip") != 0) & outside(rows, excluded)
+        return best(rows[may], scores[may], limit)
 
     def reasons(self, history: Rows, row: int, limit: int = 2) -> tuple[Rows, Floats]:
         """The items of the history that gave most of `row`'s score, and how much each gave."""
@@ -112,6 +135,25 @@ class Linear:
         scales = self.facts.fade ** np.arange(len(history), dtype=np.float32)
         known = (history >= 0) & (history < self.items)
         return history[known].astype(np.int32), scales[known].astype(np.float32)
+
+
+@kernel
+def _named(
+    given: tuple[Rows, Floats], rows: Rows, weights: Floats, head: Rows
+) -> tuple[Rows, Floats]:
+    """The items that a history speaks of, each with its sum, and those of `head`."""
+    history, scales = given
+    most = len(history) * rows.shape[1] + len(head)
+    others, worth, found = np.empty(most, np.int32), np.zeros(most), len(head)
+    others[:found] = head
+    for at in range(len(history)):
+        for slot in range(rows.shape[1]):
+            other = rows[history[at], slot]
+            if other < 0:
+                break
+            others[found], worth[found] = other, scales[at] * weights[history[at], slot]
+            found += 1
+    return summed(others[:found], worth[:found])
 
 
 @kernel

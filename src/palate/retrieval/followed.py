@@ -60,8 +60,7 @@ class Followed:
 
     def explain(self, query: Query, row: int) -> Reason:
         maker = int(self.columns.creator[row])
-        names = self.columns.creator_names()
-        trait = names[maker] if 0 <= maker < len(names) else ""
+        trait = self.columns.creator_name(maker)
         if maker in query.follows:
             return Reason("followed", trait=trait)
         liked = self._liked(query)

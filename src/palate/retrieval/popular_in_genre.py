@@ -49,7 +49,7 @@ class PopularInGenre:
     def explain(self, query: Query, row: int) -> Reason:
         of_item = self.columns.categories[row]
         code = next((int(code) for code in self._liked(query)[0] if code in of_item), -1)
-        return Reason("popular", trait=self.columns.category_names()[code] if code >= 0 else "")
+        return Reason("popular", trait=self.columns.category_name(code))
 
     def _liked(self, query: Query) -> tuple[NDArray[np.int64], Doubles]:
         """Codes of the strongest categories, strongest first, and their shares."""

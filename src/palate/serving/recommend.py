@@ -131,16 +131,13 @@ class Recommending:
         lawful = await self._runtime.policies.matching(visitor.region, visitor.age, self._now)
         if not self._ask.filter:
             return lawful
-        found = await self._filtered(visitor)
-        return found.within(lawful)
-
-    async def _filtered(self, visitor: Visitor) -> Matching:
-        find = partial(
-            self._runtime.conditions.matching, self._ask.filter, self._now, self._values(visitor)
-        )
         if self._live.stores.columns.size <= QUICK:
-            return find()
-        return await asyncio.to_thread(find)
+            return self._filtered(visitor, lawful)
+        return await asyncio.to_thread(self._filtered, visitor, lawful)
+
+    def _filtered(self, visitor: Visitor, lawful: Matching | None) -> Matching:
+        asked = self._ask.filter, self._now, self._values(visitor)
+        return self._runtime.conditions.matching(*asked).within(lawful)
 
     def _values(self, visitor: Visitor) -> dict[str, Any]:
         """What conditions may ask of who asks."""

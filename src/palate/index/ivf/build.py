@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from palate.arrays import Floats
 from palate.jit import kernel
 
-ROUNDS = 10
-SAMPLE = 40
+ROUNDS = 8
+SAMPLE = 32
 """Vectors a cluster that the centres are learnt from."""
 CHUNK = 512
 """Vectors compared with all centres at a time: their products stay in the cache."""

@@ -32,7 +32,9 @@ from palate.tables import read_table, write_table
 FACTS = "ivf.json"
 PROBES = 16
 """Clusters' worth of vectors compared to begin with; `opening.tuned` goes on from there."""
-MOST_CLUSTERS = 8_192
+CLUSTERS, WIDEST = 4, 1 << 20
+"""So many clusters per root of the vectors, and at most so many numbers in all centres: beyond,
+what a question gains is less than what building costs."""
 SPARE = 2
 """So many times as many clusters are put in order at once as will be looked at."""
 FAR = 3
@@ -68,7 +70,8 @@ class IvfIndex:
     @classmethod
     def build(cls, rows: Rows, vectors: Floats, seed: int = 0, threads: int = 1) -> Self:
         """Cluster and fill. `rows` (n,) distinct, `vectors` (n, dim)."""
-        clusters = max(1, min(int(4 * np.sqrt(len(rows))), len(rows) // 40, MOST_CLUSTERS))
+        most = WIDEST // max(vectors.shape[1], 1)
+        clusters = max(1, min(int(CLUSTERS * np.sqrt(len(rows))), len(rows) // 40, most))
         centres = centres_of(vectors, clusters, seed, threads)
         near = nearest_centres(vectors, centres, threads)
         order = np.lexsort((rows, near))

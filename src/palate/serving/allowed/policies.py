@@ -5,13 +5,14 @@ to the young, by its dates), generators that know nothing of it propose what the
 away, and the page stays short. So they are told, by the way of a request's own filter.
 """
 
-import asyncio
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from palate.catalog.columns import ItemColumns
 from palate.expressions.mask import MINUTE
+from palate.funnel.standing import Standing
 from palate.funnel.types import Matching
 from palate.reranking.hide_policy import READS, lawful
 from palate.serving.allowed.conditions import QUICK
@@ -38,35 +39,49 @@ class Policies:
     """The policies of one worker's catalogue, each looked up once for many requests.
 
     Up to `QUICK` items they are looked up anew whenever the catalogue changes, beyond once a minute
-    and in a thread: what came in between counts as allowed, and the filter decides.
+    and in a thread, while the last minute's still serve: what came in between counts as allowed,
+    and the filter decides.
     """
 
     def __init__(self, columns: ItemColumns) -> None:
         self._columns = columns
         self._limits: tuple[tuple[int, int, float], Limits] | None = None
         self._known: dict[Key, Matching | None] = {}
+        self._looked, self._found = Standing[Limits](1), Standing[Matching | None](KEPT)
 
     async def matching(self, region: str, age: int | None, now: float) -> Matching | None:
         """What such a visitor may see; None where that is nearly everything."""
-        columns, minute = self._columns, now // MINUTE * MINUTE
-        small = columns.size <= QUICK
-        moment = (columns.version if small else -1, columns.capacity, minute)
-        if self._limits is None or self._limits[0] != moment:
-            limits = self._look(minute) if small else await asyncio.to_thread(self._look, minute)
-            self._limits = moment, limits
-        limits = self._limits[1]
-        if not (limits.ages or limits.regions or limits.dated):
+        minute = now // MINUTE * MINUTE
+        if self._columns.size <= QUICK:
+            return self._quickly(region, age, minute)
+        look = partial(self._look, minute)
+        limits = await self._looked.of(self._columns.capacity, minute, look)
+        asked = self._asked(limits, region, age)
+        if asked is None:
             return None
-        known = region if limits.regions and columns.region_code(region) >= 0 else ""
-        old = max((limit for limit in limits.ages if limit <= (age or 0)), default=0)
-        key = (*moment, known, old)
+        find = partial(self._find, *asked, minute)
+        return await self._found.of((self._columns.capacity, *asked), minute, find)
+
+    def _quickly(self, region: str, age: int | None, minute: float) -> Matching | None:
+        moment = (self._columns.version, self._columns.capacity, minute)
+        if self._limits is None or self._limits[0] != moment:
+            self._limits = moment, self._look(minute)
+        asked = self._asked(self._limits[1], region, age)
+        if asked is None:
+            return None
+        key = (*moment, *asked)
         if key not in self._known:
-            asked = (known, old, minute)
-            found = self._find(*asked) if small else await asyncio.to_thread(self._find, *asked)
             if len(self._known) >= KEPT:
                 self._known.clear()
-            self._known[key] = found
+            self._known[key] = self._find(*asked, minute)
         return self._known[key]
+
+    def _asked(self, limits: Limits, region: str, age: int | None) -> tuple[str, int] | None:
+        """What of a visitor decides; None where the catalogue asks nothing of anybody."""
+        if not (limits.ages or limits.regions or limits.dated):
+            return None
+        known = region if limits.regions and self._columns.region_code(region) >= 0 else ""
+        return known, max((limit for limit in limits.ages if limit <= (age or 0)), default=0)
 
     def _look(self, now: float) -> Limits:
         columns = self._columns

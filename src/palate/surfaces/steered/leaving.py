@@ -4,9 +4,9 @@ The filters have the last word on every item. But where much is hidden, generato
 of it propose what the filters then take away, and the page stays short.
 """
 
-import asyncio
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from palate.catalog.columns import ItemColumns
 from palate.expressions.mask import MINUTE
 from palate.expressions.tree import VISITOR, Now, fields, parts
+from palate.funnel.standing import Standing
 from palate.funnel.types import Matching, Query
 from palate.reranking.editorial.block import Block
 from palate.reranking.editorial.restrict import Restrict
@@ -21,7 +22,7 @@ from palate.reranking.editorial.where import Where
 
 QUICK = 100_000
 """Up to so many items are looked through on the event loop, anew whenever the catalogue changes;
-beyond, in a thread and once a minute."""
+beyond, once a minute and in a thread, while the last minute's answer serves."""
 KEPT = 16
 MUCH = 0.1
 """Share of the servable items that has to be hidden before generators are told."""
@@ -35,22 +36,20 @@ class Leaves:
     hides: tuple[Hides, ...]
     columns: ItemColumns
     _known: dict[Hashable, Matching | None] = field(default_factory=dict, repr=False)
+    _found: Standing[Matching | None] = field(default_factory=lambda: Standing(KEPT), repr=False)
 
     async def __call__(self, query: Query) -> Matching | None:
         """None where that is nearly everything."""
-        small = self.columns.size <= QUICK
-        key = self._key(query, small=small)
+        columns, asked = self.columns, tuple(_asked(each, query) for each in self.hides)
+        if columns.size > QUICK:
+            question, find = (columns.capacity, asked), partial(self._find, query)
+            return await self._found.of(question, query.now // MINUTE, find)
+        key = (columns.version, columns.size, columns.capacity, asked)
         if key not in self._known:
-            found = self._find(query) if small else await asyncio.to_thread(self._find, query)
             if len(self._known) >= KEPT:
                 self._known.clear()
-            self._known[key] = found
+            self._known[key] = self._find(query)
         return self._known[key]
-
-    def _key(self, query: Query, *, small: bool) -> Hashable:
-        columns, minute = self.columns, query.now // MINUTE
-        moment = (columns.version, columns.size) if small else (minute, 0)
-        return (moment, columns.capacity, tuple(_asked(each, query) for each in self.hides))
 
     def _find(self, query: Query) -> Matching | None:
         columns, size = self.columns, self.columns.size

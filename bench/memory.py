@@ -1,0 +1,143 @@
+"""How much memory a node takes: each process's own, what they share, and what lies on disk.
+
+    python bench/memory.py --items 1000000 [--users 100000] [--workers 2] [--site DIR] [--json]
+
+A synthetic site of the real shape (`load/site.py`) is built, or taken where `--site` names a folder
+that holds one (it is left there). `palate serve` is started on it, asked so many times, and looked
+at through the kernel's own books (``smaps_rollup``). *Private* is what a process has for itself;
+*shared* is its part of pages that others have too, by their number; *mapped* is what it has touched
+of the site's files, which the kernel may take back at any time.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from time import perf_counter, strftime, time
+from typing import Any
+
+from load.client import closed_loop, wires
+from load.server import Server, serving, tree
+from load.site import build
+from serve import CLOSED, paths
+
+from funnel import machine
+from palate.cli.output import console, facts, table_of
+from palate.settings import FILE, Settings
+
+MEGA = 1 << 20
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Build or take a site, serve it, and look."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--items", type=int, default=100_000)
+    parser.add_argument("--users", type=int, default=100_000)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--seconds", type=float, default=30.0, help="of asking")
+    parser.add_argument("--site", type=Path, help="where the site is, or is to be built")
+    parser.add_argument("--json", action="store_true")
+    wanted = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="palate-memory-") as folder:
+        home = wanted.site or Path(folder)
+        told = {"built_seconds": made(home, wanted.items, wanted.users)} | looked_at(home, wanted)
+    told |= {
+        "machine": machine(),
+        "date": strftime("%Y-%m-%d"),
+        "command": " ".join(["bench/memory.py", *arguments]),
+    }
+    names = ("process", "private MB", "shared MB", "mapped MB", "anonymous MB")
+    rows = [tuple(str(cell) for cell in each.values()) for each in told.pop("processes")]
+    facts({"processes": rows, **told}, as_json=wanted.json, table=table_of("memory", names, rows))
+    if not wanted.json:
+        lines = [(name, str(value)) for name, value in told.items()]
+        facts(told, as_json=False, table=table_of("site", ("what", "value"), lines))
+
+
+def made(home: Path, items: int, users: int) -> float:
+    """Build the site where there is none; how long that took."""
+    started = perf_counter()
+    if not (home / FILE).exists():
+        home.mkdir(parents=True, exist_ok=True)
+        console.print(f"{items:,} items, {users:,} users: building a site …")
+        build(Settings(home=home), items, users, time())
+    return round(perf_counter() - started, 1)
+
+
+def looked_at(home: Path, wanted: argparse.Namespace) -> dict[str, Any]:
+    """Serve, ask, and read the kernel's books."""
+    started = perf_counter()
+    with serving(home, os.sched_getaffinity(0), wanted.workers) as server:
+        ready = perf_counter() - started
+        idle = {pid: books(pid)["private MB"] for pid in server.workers}
+        rate = asyncio.run(_asked(server, wanted))
+        workers = server.workers
+        processes = [books(pid, "worker" if pid in workers else "") for pid in tree_of(server)]
+        largest = private_of(workers[0])
+    return {
+        "ready_seconds": round(ready, 1),
+        "requests_per_second": round(rate, 1),
+        "private_before_requests": list(idle.values()),
+        "processes": processes,
+        "private_by_place": largest,
+        "on_disk_megabytes": on_disk(home),
+    }
+
+
+async def _asked(server: Server, wanted: argparse.Namespace) -> float:
+    async with wires("127.0.0.1", server.port) as held:
+        return await closed_loop(held[:CLOSED], paths(wanted.users, 20), wanted.seconds)
+
+
+def tree_of(server: Server) -> list[int]:
+    """All processes of the server."""
+    return tree(server.process.pid)
+
+
+def books(pid: int, name: str = "") -> dict[str, Any]:
+    """One process, in megabytes."""
+    told: dict[str, int] = {}
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines()[1:]:
+        key, _, rest = line.partition(":")
+        told[key] = int(rest.split()[0]) if rest.split() else 0
+    private = told["Private_Clean"] + told["Private_Dirty"]
+    line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()[:60]
+    return {
+        "process": f"{pid} {name or line}",
+        "private MB": round(private / 1024, 1),
+        "shared MB": round((told["Pss"] - private) / 1024, 1),
+        "mapped MB": round((told["Rss"] - told["Anonymous"]) / 1024, 1),
+        "anonymous MB": round(told["Anonymous"] / 1024, 1),
+    }
+
+
+def private_of(pid: int, most: int = 14) -> dict[str, float]:
+    """Where the private megabytes of a process lie: by mapped file, or the heap's kinds."""
+    held: dict[str, int] = defaultdict(int)
+    place = ""
+    for line in Path(f"/proc/{pid}/smaps").read_text("utf-8").splitlines():
+        words = line.split()
+        if "-" in words[0] and not words[0].endswith(":"):
+            place = words[5] if len(words) > 5 else "anonymous"  # noqa: PLR2004  as proc(5) says
+        elif words[0] in {"Private_Clean:", "Private_Dirty:"}:
+            held[place] += int(words[1])
+    largest = sorted(held.items(), key=lambda each: -each[1])[:most]
+    return {Path(name).name or name: round(size / 1024, 1) for name, size in largest}
+
+
+def on_disk(home: Path) -> dict[str, float]:
+    """What each folder and file of the site takes."""
+    held: dict[str, float] = defaultdict(float)
+    for each in home.rglob("*"):
+        if each.is_file():
+            stat = each.stat()
+            held[each.relative_to(home).parts[0]] += stat.st_blocks * 512 / MEGA
+    return {name: round(size, 1) for name, size in sorted(held.items(), key=lambda x: -x[1])}
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

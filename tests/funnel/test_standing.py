@@ -1,0 +1,46 @@
+"""Who asks after the moment has passed is not made to wait for the new answer."""
+
+import asyncio
+import threading
+
+import pytest
+
+from palate.funnel.standing import Standing
+
+
+def test_the_old_answer_serves_while_the_new_one_is_found() -> None:
+    async def story() -> None:
+        held, go = Standing[str](4), threading.Event()
+
+        def slow() -> str:
+            go.wait(10)
+            return "new"
+
+        assert await held.of("q", 1, lambda: "old") == "old"
+        assert await held.of("q", 2, slow) == "old"
+        assert await held.of("q", 2, slow) == "old", "it is sought once, and nobody waits"
+        go.set()
+        await asyncio.get_running_loop().shutdown_default_executor()
+        assert await held.of("q", 2, lambda: "never asked") == "new"
+
+    asyncio.run(story())
+
+
+def test_what_fails_is_told_to_who_asks_first_and_sought_again() -> None:
+    async def story() -> None:
+        held = Standing[int](4)
+        with pytest.raises(ZeroDivisionError):
+            await held.of("q", 1, lambda: 1 // 0)
+        assert await held.of("q", 1, lambda: 7) == 7
+
+    asyncio.run(story())
+
+
+def test_only_so_many_answers_are_kept() -> None:
+    async def story() -> None:
+        held = Standing[int](3)
+        for question in range(50):
+            assert await held.of(question, 1, lambda question=question: question) == question
+            assert len(held._held) <= 3
+
+    asyncio.run(story())
