@@ -91,6 +91,8 @@ class ServingSettings(Part, frozen=True):
     """How many items the pages of one session may hold back."""
     last_slates: Count = 20_000
     """Visitors of whom a worker keeps the last page of a surface, for when nothing else answers."""
+    names: Positive = 50_000
+    """Items whose id and title a worker keeps at hand, half a kilobyte each."""
     budget_ms: Amount = 50.0
     """Milliseconds that an answer may take, and that `?budget_ms=` of a request goes before; what
     does not fit is left out by what it brings for its time. 0 is no budget."""

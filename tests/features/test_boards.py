@@ -195,3 +195,12 @@ def test_heads_are_those_of_sorting_everything() -> None:
         assert len(got) == min(DEPTH, np.count_nonzero(worth > 0))
         np.testing.assert_allclose(scores, worth[best], rtol=1e-5)
         assert len(np.intersect1d(got, rows[best])) >= len(got) - 2  # equal to rounding at the cut
+
+
+def test_rows_are_those_of_any_board_the_high_ones_first() -> None:
+    states = counted(8, engaged_total={1: 5.0, 2: 9.0, 4: 5.0})
+    boards = built(states, columns_of(plain(6)))
+    rows = boards.rows().tolist()
+    assert sorted(rows) == list(range(6))
+    assert set(rows[:2]) == {2, int(boards.top("fresh", 1)[0][0])}
+    assert Leaderboards.in_memory().rows().tolist() == []

@@ -37,7 +37,6 @@ class SqliteItems:
     def __init__(self, path: Path) -> None:
         self._database = Database(path, SCHEMA + ";" + embeddings.SCHEMA)
         self._row_of: dict[str, int] = {}
-        self._id_of: dict[int, str] = {}
 
     def put(self, items: Sequence[Item]) -> int:
         latest = {item.item_id: _encode(item) for item in items}
@@ -87,14 +86,11 @@ class SqliteItems:
 
     def ids(self, rows: Rows) -> list[str]:
         asked = rows.tolist()
-        known = {row: self._id_of[row] for row in asked if row in self._id_of}
-        missing = [row for row in dict.fromkeys(asked) if row not in known]
-        if missing:
-            with self._database.reading() as db:
-                query = "select row, item_id from item where row in ({})"
-                for part, marks in slices(missing):
-                    known.update(db.execute(query.format(marks), part).fetchall())
-            self._remember({name: row for row, name in known.items()})
+        known: dict[int, str] = {}
+        with self._database.reading() as db:
+            query = "select row, item_id from item where row in ({})"
+            for part, marks in slices(list(dict.fromkeys(asked))):
+                known.update(db.execute(query.format(marks), part).fetchall())
         return [known.get(row, "") for row in asked]
 
     def changes(self, after: int, limit: int) -> list[ItemChange]:
@@ -132,10 +128,8 @@ class SqliteItems:
 
     def _remember(self, found: dict[str, int]) -> None:
         if len(self._row_of) + len(found) > CACHED:
-            self._row_of, self._id_of = {}, {}
-        for name, row in islice(found.items(), CACHED):
-            self._row_of[name] = row
-            self._id_of[row] = name
+            self._row_of = {}
+        self._row_of.update(islice(found.items(), CACHED))
 
     def _item(self, document: bytes) -> Item:
         try:

@@ -95,6 +95,13 @@ class Leaderboards:
         """Most popular rows among the users of a region; nothing for the unknown one, 0."""
         return self.segment(code, limit)
 
+    def rows(self) -> Rows:
+        """Whatever is on any board, each row once, those that are high on some board first."""
+        side = int(self._arrays.scalar("side"))
+        held = np.array(self._arrays["rows"][:, side].T).ravel()
+        filled = np.arange(DEPTH)[:, None] < self._arrays["sizes"][:, side]
+        return np.array(list(dict.fromkeys(held[filled.ravel()].tolist())), np.int32)
+
     def build(self, states: ItemStates, columns: ItemColumns, now: float) -> None:
         """Compute every board anew from the counters and the catalogue."""
         categories = len(columns.category_names())

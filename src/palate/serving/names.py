@@ -9,6 +9,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from palate.arrays import Rows
 from palate.catalog.protocol import ItemCatalog
 from palate.errors import PalateError
 from palate.serving.observing.allowance import Allowance
@@ -30,16 +31,18 @@ class Named(NamedTuple):
 class Names:
     """Ids and titles by row, and rows by id. One per worker, on its event loop."""
 
-    def __init__(self, items: ItemCatalog, version: int, most: int = 200_000) -> None:
+    def __init__(self, items: ItemCatalog, version: int, most: int) -> None:
         self._items, self._version, self._most = items, version, most
         self._named: dict[int, Named] = {}
         self._hits = self._misses = 0
         self._complaints = Allowance(1 / 60, 1)
         self._rows: dict[str, int] = {}
 
-    async def warm(self, size: int) -> None:
-        """Read the names of the first `size` rows, within the bound, before they are asked for."""
-        rows = list(range(min(size, self._most)))
+    async def warm(self, likely: Rows, size: int) -> None:
+        """Read names before they are asked for, within the bound: `likely`, then the first rows."""
+        first = np.arange(min(size, self._most), dtype=np.int32)
+        wanted = dict.fromkeys(np.concatenate([likely, first]).tolist())
+        rows = list(islice(wanted, self._most))
         for at in range(0, len(rows), MOST_CHANGES):
             await self.of(rows[at : at + MOST_CHANGES])
 

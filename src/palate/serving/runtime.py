@@ -162,7 +162,7 @@ async def running(
     runtime = _assembled(settings, clock, live)
     await runtime.watch.warm_up()
     await runtime.rules.look(opened)
-    await runtime.names.warm(opened.columns.size)
+    await runtime.names.warm(opened.boards.rows(), opened.columns.size)
     stop = asyncio.Event()
     tasks = [
         asyncio.create_task(runtime.watch.follow(stop)),
@@ -212,7 +212,7 @@ def _assembled(settings: Settings, clock: Clock, live: Live) -> Runtime:
         commit=commit,
         meters=meters,
         wordings=Wordings.of_site(settings.home, settings.site.language),
-        names=Names(stores.items, stores.columns.version),
+        names=Names(stores.items, stores.columns.version, settings.serving.names),
         visitors=Visitors(stores.users, stores.online, settings.features, clock),
         policies=Policies(stores.columns.plain),
         conditions=Conditions(stores.columns.plain),
