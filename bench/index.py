@@ -68,7 +68,8 @@ def main(arguments: Sequence[str]) -> None:
             told = {"index": kind, "items": items, "dim": vectors.shape[1]}
             told |= measured(KINDS[kind], (rows, vectors), asked, truth, wanted.threads)
             runs.append(told)
-            facts(told, as_json=False, table=_table(told))
+            if not wanted.json:
+                facts(told, as_json=False, table=_table(told))
     told = {"machine": machine(), "command": " ".join(arguments), "runs": runs}
     if wanted.json:
         facts(told, as_json=True, table="")
