@@ -29,6 +29,7 @@ from load.towers import mixture, multiplied, of_folder
 from funnel import machine
 from palate.arrays import Floats, Rows
 from palate.cli.output import console, facts, table_of
+from palate.funnel.types import FEW, SHARE
 from palate.index.faiss import FaissIndex
 from palate.index.ivf.index import IvfIndex
 from palate.index.opening import tuned
@@ -38,8 +39,6 @@ from palate.index.recall import DEPTH, nearest, recall
 KINDS: dict[str, Any] = {"faiss": FaissIndex, "ivf": IvfIndex}
 WANTED, ASKED = 0.95, 128
 SHARES = (0.1, 0.01, 0.001)
-FEW = 50_000
-"""As in `funnel.types`: a filter that lets through no more is told row by row."""
 ROUNDS = 3
 OTHER = np.ones(1 << 23)
 """64 MB."""
@@ -134,7 +133,7 @@ def filtered(
     rows, vectors = held
     passes = np.random.default_rng(7).random(len(rows)) < share
     few = np.flatnonzero(passes).astype(np.int32)
-    allowed = Allowed(passes, few if len(few) <= FEW else None)
+    allowed = Allowed(passes, few if len(few) <= max(FEW, len(rows) // SHARE) else None)
     truth = nearest(few, vectors[few], asked, min(DEPTH, len(few)))
     found = [index.search(each, DEPTH, allowed)[0] for each in asked]
     shares = [len(np.intersect1d(a, b)) / len(b) for a, b in zip(found, truth, strict=True)]

@@ -2,39 +2,53 @@
 
 import asyncio
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
+
+
+class Held(NamedTuple, Generic[T]):
+    """An answer."""
+
+    moment: Hashable
+    """What it is the answer of: a version, a minute."""
+    at: float
+    """When it was asked for, in seconds since the epoch."""
+    answer: T
 
 
 class Standing(Generic[T]):
     """The answers to a few questions, each as of a moment.
 
-    Only who asks for the first time waits. When the moment has passed, the next one to ask gets the
-    old answer once more and has the new one found, in a thread.
+    When the moment has passed, the next one to ask gets the old answer once more and has the new
+    one found, in a thread. Only who asks for the first time waits, or when the old answer is older
+    than `patience` seconds. One that is younger than `rest` is taken as it is.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._held: dict[Hashable, tuple[Hashable, T]] = {}
+    def __init__(self, most: int, patience: float, rest: float = 0.0) -> None:
+        self._most, self._patience, self._rest = most, patience, rest
+        self._held: dict[Hashable, Held[T]] = {}
         self._sought: set[Hashable] = set()
 
-    async def of(self, question: Hashable, moment: Hashable, find: Callable[[], T]) -> T:
+    async def of(
+        self, question: Hashable, moment: Hashable, now: float, find: Callable[[], T]
+    ) -> T:
         """The answer to a question, if need be the last moment's. Raises what `find` raises."""
-        held = self._held.get(question)
-        if held is None:
-            return await asyncio.to_thread(self._seek, question, moment, find)
-        if held[0] != moment and question not in self._sought:
+        held, asked = self._held.get(question), (question, moment, now, find)
+        if held is None or (held.moment != moment and abs(now - held.at) > self._patience):
+            return await asyncio.to_thread(self._seek, *asked)
+        due = held.moment != moment and abs(now - held.at) >= self._rest
+        if due and question not in self._sought:
             self._sought.add(question)
-            asyncio.get_running_loop().run_in_executor(None, self._seek, question, moment, find)
-        return held[1]
+            asyncio.get_running_loop().run_in_executor(None, self._seek, *asked)
+        return held.answer
 
-    def _seek(self, question: Hashable, moment: Hashable, find: Callable[[], T]) -> T:
+    def _seek(self, question: Hashable, moment: Hashable, now: float, find: Callable[[], T]) -> T:
         try:
             found = find()
         finally:
             self._sought.discard(question)
         if question not in self._held and len(self._held) >= self._most:
             self._held.clear()
-        self._held[question] = moment, found
+        self._held[question] = Held(moment, now, found)
         return found

@@ -23,8 +23,8 @@ NOTHING: Rows = np.empty(0, np.int32)
 NOTHING.flags.writeable = False
 
 
-FEW = 50_000
-"""Up to so many items are told row by row."""
+FEW, SHARE = 50_000, 64
+"""Up to so many items, or one in so many of a larger catalogue, are told row by row."""
 JOINT = 4
 """Others with which what both let through is remembered."""
 
@@ -48,13 +48,17 @@ class Matching:
     def of(cls, mask: Mask, *, size: int | None = None, asked: bool = True) -> Self:
         """Tell the rows (below `size`, where the mask says more than is given) if they are few."""
         given = mask[:size]
-        few = np.count_nonzero(given) <= FEW
+        few = np.count_nonzero(given) <= max(FEW, len(given) // SHARE)
         return cls(mask, np.flatnonzero(given).astype(np.int32) if few else None, asked)
 
     @property
     def allowed(self) -> Allowed:
         """The same, as an index is told it."""
         return Allowed(self.mask, self.rows)
+
+    def beside(self, other: "Matching | None") -> bool:
+        """Whether what both let through is known already."""
+        return other is None or id(other) in self._joint
 
     def within(self, other: "Matching | None") -> "Matching":
         """What both let through; found once for two that are asked together again."""

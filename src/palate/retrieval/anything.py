@@ -10,6 +10,9 @@ from palate.funnel.types import Candidates, Query, Reason
 from palate.index.slots import distinct
 from palate.stores import Stores
 
+PLENTY = 8
+"""Of so many times as many as are wanted some are drawn; fewer are all put in an order by lot."""
+
 
 @dataclass(frozen=True, slots=True)
 class Anything:
@@ -32,8 +35,12 @@ class Anything:
 
     async def generate(self, query: Query, limit: int) -> Candidates:
         size, dice = self.columns.size, query.dice("anything")
-        if query.matching and query.matching.rows is not None:
-            wanted, rows = limit, dice.permutation(query.matching.rows)
+        passing = query.matching.rows if query.matching else None
+        if passing is not None:
+            wanted, rows = limit, passing
+            if len(rows) > PLENTY * limit:
+                rows = rows[distinct(dice.integers(0, len(rows), 2 * limit, np.int32))]
+            rows = dice.permutation(rows)
         elif size <= limit:
             wanted, rows = limit, dice.permutation(size).astype(np.int32)
         else:

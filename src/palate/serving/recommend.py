@@ -131,13 +131,11 @@ class Recommending:
         lawful = await self._runtime.policies.matching(visitor.region, visitor.age, self._now)
         if not self._ask.filter:
             return lawful
-        if self._live.stores.columns.size <= QUICK:
-            return self._filtered(visitor, lawful)
-        return await asyncio.to_thread(self._filtered, visitor, lawful)
-
-    def _filtered(self, visitor: Visitor, lawful: Matching | None) -> Matching:
         asked = self._ask.filter, self._now, self._values(visitor)
-        return self._runtime.conditions.matching(*asked).within(lawful)
+        found = await self._runtime.conditions.matching(*asked)
+        if self._live.stores.columns.size <= QUICK or found.beside(lawful):
+            return found.within(lawful)
+        return await asyncio.to_thread(found.within, lawful)
 
     def _values(self, visitor: Visitor) -> dict[str, Any]:
         """What conditions may ask of who asks."""

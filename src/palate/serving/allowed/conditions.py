@@ -11,10 +11,14 @@ from palate.catalog.filterable import Filterable
 from palate.expressions.check import checked
 from palate.expressions.mask import MINUTE, Scope, mask
 from palate.expressions.tree import VISITOR, Condition, Now, fields, kind_of, parts
+from palate.funnel.standing import Standing
 from palate.funnel.types import Matching
 
 COMPILED, KEPT = 256, 16
 """Conditions, and answers, that are remembered."""
+PATIENCE, REST = 2.0, 0.5
+"""Seconds: in a large catalogue that changes all the time an answer serves at least for the one,
+and at most for the other while it is found anew."""
 QUICK = 100_000
 """Up to so many items are looked through on the event loop: it takes less than a thread does."""
 
@@ -46,17 +50,27 @@ class Conditions:
         self._columns, self._fields = columns, Filterable(columns)
         self._compiled = lru_cache(COMPILED)(self._compile)
         self._answered = lru_cache(KEPT)(self._answer)
+        self._standing = Standing[Matching](KEPT, PATIENCE, REST)
 
-    def matching(self, text: str, now: float, visitor: Mapping[str, Any]) -> Matching:
+    async def matching(self, text: str, now: float, visitor: Mapping[str, Any]) -> Matching:
         """What passes `text` for a visitor with these ``user.*`` and ``context.*`` values.
 
-        Raises BadInput that points at the character.
+        Beyond `QUICK` items it may be as of a second ago. Raises BadInput that points at the
+        character.
         """
+        asked = self._asked(text, now, visitor)
+        if self._columns.size <= QUICK:
+            return self._answered(asked)
+        question = (asked.condition, asked.values, self._columns.capacity)
+        moment = (asked.version, asked.size, asked.minute)
+        return await self._standing.of(question, moment, now, lambda: self._answer(asked))
+
+    def _asked(self, text: str, now: float, visitor: Mapping[str, Any]) -> Asked:
         columns = self._columns
         condition, names, timed = self._compiled(text, columns.version)
         values = tuple((name, _frozen(visitor[name])) for name in names if name in visitor)
         minute = now // MINUTE * MINUTE if timed else 0.0
-        return self._answered(Asked(condition, columns.version, columns.size, minute, values))
+        return Asked(condition, columns.version, columns.size, minute, values)
 
     def _compile(self, text: str, _: int) -> Compiled:
         """Fields come with the catalogue, so each of its versions is checked anew."""

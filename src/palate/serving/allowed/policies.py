@@ -18,6 +18,8 @@ from palate.reranking.hide_policy import READS, lawful
 from palate.serving.allowed.conditions import QUICK
 
 KEPT = 16
+PATIENCE = 2 * MINUTE
+"""An answer that is older is waited for; a younger one serves while it is found anew."""
 MUCH = 0.1
 """Share of the servable items that has to be barred before generators are told."""
 
@@ -47,7 +49,10 @@ class Policies:
         self._columns = columns
         self._limits: tuple[tuple[int, int, float], Limits] | None = None
         self._known: dict[Key, Matching | None] = {}
-        self._looked, self._found = Standing[Limits](1), Standing[Matching | None](KEPT)
+        self._looked, self._found = (
+            Standing[Limits](1, PATIENCE),
+            Standing[Matching | None](KEPT, PATIENCE),
+        )
 
     async def matching(self, region: str, age: int | None, now: float) -> Matching | None:
         """What such a visitor may see; None where that is nearly everything."""
@@ -55,12 +60,12 @@ class Policies:
         if self._columns.size <= QUICK:
             return self._quickly(region, age, minute)
         look = partial(self._look, minute)
-        limits = await self._looked.of(self._columns.capacity, minute, look)
+        limits = await self._looked.of(self._columns.capacity, minute, now, look)
         asked = self._asked(limits, region, age)
         if asked is None:
             return None
         find = partial(self._find, *asked, minute)
-        return await self._found.of((self._columns.capacity, *asked), minute, find)
+        return await self._found.of((self._columns.capacity, *asked), minute, now, find)
 
     def _quickly(self, region: str, age: int | None, minute: float) -> Matching | None:
         moment = (self._columns.version, self._columns.capacity, minute)

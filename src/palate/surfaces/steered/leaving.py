@@ -36,14 +36,16 @@ class Leaves:
     hides: tuple[Hides, ...]
     columns: ItemColumns
     _known: dict[Hashable, Matching | None] = field(default_factory=dict, repr=False)
-    _found: Standing[Matching | None] = field(default_factory=lambda: Standing(KEPT), repr=False)
+    _found: Standing[Matching | None] = field(
+        default_factory=lambda: Standing(KEPT, 2 * MINUTE), repr=False
+    )
 
     async def __call__(self, query: Query) -> Matching | None:
         """None where that is nearly everything."""
         columns, asked = self.columns, tuple(_asked(each, query) for each in self.hides)
         if columns.size > QUICK:
             question, find = (columns.capacity, asked), partial(self._find, query)
-            return await self._found.of(question, query.now // MINUTE, find)
+            return await self._found.of(question, query.now // MINUTE, query.now, find)
         key = (columns.version, columns.size, columns.capacity, asked)
         if key not in self._known:
             if len(self._known) >= KEPT:
