@@ -126,3 +126,16 @@ def test_what_has_not_been_taken_in_is_said(tmp_path: Path) -> None:
 def test_a_surface_about_an_item_wants_the_item(site: Path) -> None:
     with pytest.raises(BadInput, match="more_like_this needs the item"):
         told(recommend.app, site, "--surface", "more_like_this")
+
+
+def test_why_and_recommend_take_the_moment_and_a_filter(site: Path) -> None:
+    shown = facts(recommend.app, site, "--user", "u1", "--limit", "20")["items"][0]["item_id"]
+    asked = ("--filter", "context.genre in categories", "--context")
+    lost = facts(why.app, site, "u1", shown, *asked, "genre=horror")
+    assert (lost["stage"], lost["part"]) == ("excluded", "filter")
+    genre = shown.partition("-")[0]
+    assert facts(why.app, site, "u1", shown, *asked, f"genre={genre}")["stage"] == "shown"
+    found = facts(recommend.app, site, "--user", "u1", *asked, "genre=horror")["items"]
+    assert {item["item_id"].partition("-")[0] for item in found} == {"horror"}
+    with pytest.raises(BadInput, match="write NAME=VALUE"):
+        told(why.app, site, "u1", shown, "--context", "tv")

@@ -74,6 +74,59 @@ def test_a_filter_of_the_request_counts(site: SmallSite) -> None:
     assert found["then"].startswith("without that: ")
 
 
+def test_the_context_of_the_request_counts_with_its_filter_seed_and_exclusions(
+    site: SmallSite,
+) -> None:
+    rule = {
+        "id": "tv",
+        "kind": "block",
+        "items": ["comedy-8"],
+        "audience": 'context.device == "tv"',
+    }
+    assert site.client.post("/v1/rules", json=rule).status_code == 201
+    ask = {"user_id": "u1", "item_id": "comedy-8", "limit": 20}
+    plain = posted(site, ask)
+    asked = why(site, "comedy-8", user_id="u1", limit=20)
+    assert plain.keys() == asked.keys()
+    assert plain["stage"] == asked["stage"] == "shown"
+    assert plain["position"] == asked["position"]
+    blocked = posted(site, ask | {"context": {"device": "tv"}})
+    assert (blocked["stage"], blocked["part"]) == ("filter", "block:tv")
+    excluded = posted(site, ask | {"exclude": ["comedy-8"]})
+    assert (excluded["stage"], excluded["part"]) == ("excluded", "exclude")
+    narrow = {"filter": "context.genre in categories", "context": {"genre": "drama"}}
+    filtered = posted(site, ask | narrow)
+    assert (filtered["stage"], filtered["part"]) == ("excluded", "filter")
+    screen = {"item_id": "space-1", "seed_item_id": "space-1"}
+    assert posted(site, screen, "more_like_this")["part"] == "hide_seed"
+
+
+def posted(site: SmallSite, body: Json, surface: str = "home") -> Json:
+    answer = site.client.post(f"/v1/why/{surface}", json=body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"item_id": "comedy-1", "context": 3}, "/context"),
+        ({"user_id": "u1"}, "/item_id"),
+        ({"item_id": "comedy-1", "limit": 0}, "/limit"),
+        ({"item_id": "comedy-1", "sort": "up"}, "/sort"),
+    ],
+)
+def test_a_body_that_is_wrong_names_the_field(site: SmallSite, body: Json, pointer: str) -> None:
+    answer = site.client.post("/v1/why/home", json=body)
+    assert answer.status_code == 422, answer.text
+    assert [each["pointer"] for each in answer.json()["errors"]] == [pointer]
+
+
+def test_a_missing_item_on_screen_is_named_as_such(site: SmallSite) -> None:
+    answer = site.client.post("/v1/why/more_like_this", json={"item_id": "comedy-1"})
+    assert [each["pointer"] for each in answer.json()["errors"]] == ["/seed_item_id"]
+
+
 @pytest.mark.parametrize(
     ("path", "status", "told"),
     [

@@ -1,9 +1,11 @@
 """Print what a visitor would be shown, as a table with reasons."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 import typer
 from rich.table import Table
@@ -12,9 +14,10 @@ from palate.catalog.user import session_key
 from palate.cli.output import console, facts
 from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.clock import SystemClock
-from palate.errors import NotFound
-from palate.funnel.types import Answer, Query
+from palate.errors import BadInput, NotFound
+from palate.funnel.types import Answer, Matching, Query
 from palate.rules.decode import from_file
+from palate.serving.allowed.conditions import Conditions
 from palate.serving.bodies import Ask
 from palate.serving.names import Named
 from palate.serving.reasons import deeds, reason_body
@@ -31,10 +34,21 @@ SESSION = "session:"
 WHO = "Id of a user, or session:ID for a visitor without an account."
 UserOption = Annotated[str, typer.Option("--user", "-u", help=WHO, show_default="somebody new")]
 SurfaceOption = Annotated[str, typer.Option(help="Which page.")]
+ContextOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--context",
+        help="NAME=VALUE of the moment, as a request's `context`; may be given several times.",
+        show_default=False,
+    ),
+]
+FilterOption = Annotated[
+    str, typer.Option("--filter", help="A condition on items, as a request's.", show_default="none")
+]
 
 
 @app.command()
-def main(
+def main(  # noqa: PLR0913, PLR0917  the command's options
     site: SiteOption = Path(),
     user: UserOption = "",
     surface: SurfaceOption = "home",
@@ -42,6 +56,8 @@ def main(
         str, typer.Option(help="The item on screen, for more_like_this.", show_default="none")
     ] = "",
     limit: Annotated[int, typer.Option(min=1, max=100, help="Entries.")] = 10,
+    context: ContextOption = None,
+    condition: FilterOption = "",
     as_json: JsonOption = False,  # noqa: FBT002  Typer's form
 ) -> None:
     """Print what a user would be shown now, and why. Nothing is logged.
@@ -50,7 +66,7 @@ def main(
     """
     stores = open_stores(settings_of(site))
     built = funnel(surface, stores)
-    ask = ask_of(user, surface, limit, item)
+    ask = ask_of(user, surface, limit, item=item, filter=condition, context=moment(context))
     check(ask, stores.settings.serving.max_limit)
     remark_unfolded(stores)
     query = query_of(stores, ask)
@@ -72,33 +88,69 @@ def remark_unfolded(stores: Stores) -> None:
         console.print(told, highlight=False)
 
 
-def ask_of(visitor: str, surface: str, limit: int, item: str = "") -> Ask:
-    """What the API would be asked for `visitor`: a user's id, or ``session:ID``."""
+def ask_of(visitor: str, surface: str, limit: int, **more: Any) -> Ask:
+    """What the API would be asked for `visitor`: a user's id, or ``session:ID``.
+
+    `more` are other fields of a request, the item on screen as `item`.
+    """
     session = visitor.removeprefix(SESSION) if visitor.startswith(SESSION) else ""
-    user = "" if session else visitor
-    return Ask(surface=surface, user_id=user, session_id=session, item_id=item, limit=limit)
+    user, item = "" if session else visitor, more.pop("item", "")
+    names = {"user_id": user, "session_id": session, "item_id": item}
+    return Ask(surface=surface, limit=limit, **names, **more)
+
+
+def moment(told: Sequence[str] | None) -> dict[str, Any]:
+    """What ``NAME=VALUE`` say: values as JSON where they are that, else as text.
+
+    >>> moment(["device=tv", "hour=21"])
+    {'device': 'tv', 'hour': 21}
+    """
+    return dict(map(_named, told or ()))
+
+
+def _named(told: str) -> tuple[str, Any]:
+    name, equals, value = told.partition("=")
+    if not (name and equals):
+        raise BadInput(f"--context {told!r}: write NAME=VALUE, as device=tv")
+    try:
+        return name, msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        return name, value
 
 
 def query_of(stores: Stores, ask: Ask) -> Query:
     """The query that the API would make of `ask`. Raises NotFound for an unknown item or user."""
     clock = SystemClock()
     visitors = Visitors(stores.users, stores.online, stores.settings.features, clock)
-    visitor = visitors.find(ask)
+    visitor, now = visitors.find(ask), clock.now()
+    context = {f"context.{name}": each for name, each in ask.context.items()}
+    values = {**visitor.values, **context}
     if ask.user_id and not visitor.state.total and stores.users.find([ask.user_id])[0] is None:
         raise NotFound(f"there is no user {ask.user_id!r}: neither a profile nor an event")
     return Query(
         surface=ask.surface,
         user=visitor.state,
         size=ask.limit,
-        now=clock.now(),
+        now=now,
         draw=session_key(who(ask)) >> 1,
         seed_item=row_of(stores, ask.item_id) if ask.item_id else -1,
         region=visitor.region,
         age=visitor.age,
         follows=visitor.creators(stores.columns),
         muted=visitor.muted(stores.columns),
-        values=visitor.values,
+        matching=_matching(stores, ask.filter, now, values),
+        context=ask.context,
+        values=values,
     )
+
+
+def _matching(
+    stores: Stores, condition: str, now: float, values: Mapping[str, Any]
+) -> Matching | None:
+    """What passes the filter; None where there is none. Raises BadInput at the character."""
+    if not condition:
+        return None
+    return Conditions(stores.columns.plain).matching(condition, now, values)
 
 
 def program_of(stores: Stores) -> Program:

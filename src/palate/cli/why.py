@@ -12,8 +12,11 @@ from rich.table import Table
 from palate.cli.output import facts, table_of
 from palate.cli.recommend import (
     WHO,
+    ContextOption,
+    FilterOption,
     SurfaceOption,
     ask_of,
+    moment,
     names_of,
     program_of,
     query_of,
@@ -23,6 +26,7 @@ from palate.cli.recommend import (
 )
 from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.serving.bodies import Ask
+from palate.serving.routes.asking import check
 from palate.serving.tracing.whynot import WhyBody, Wondering, follow, why_body
 from palate.serving.visitors import who
 from palate.stores import Stores, open_stores
@@ -42,15 +46,19 @@ def main(  # noqa: PLR0913, PLR0917  the command's options
     seed: Annotated[
         str, typer.Option(help="The item on screen, for more_like_this.", show_default="none")
     ] = "",
+    context: ContextOption = None,
+    condition: FilterOption = "",
     as_json: JsonOption = False,  # noqa: FBT002  Typer's form
 ) -> None:
     """Follow an item through the funnel for one user.
 
-    Example: **palate why u1 i9**
+    Example: **palate why u1 i9 --context device=tv**
     """
     stores = open_stores(settings_of(site))
+    ask = ask_of(user, surface, limit, item=seed, filter=condition, context=moment(context))
+    check(ask, stores.settings.serving.max_limit, seed="seed")
     remark_unfolded(stores)
-    told = asyncio.run(_follow(stores, ask_of(user, surface, limit, seed), item))
+    told = asyncio.run(_follow(stores, ask, item))
     title = f"{item} for {user} on {surface}"
     facts(
         {"user_id": user, **msgspec.to_builtins(told)},

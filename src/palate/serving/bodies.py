@@ -36,6 +36,21 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """A condition on items, like ``year >= 2000 and "drama" in categories``."""
 
 
+class Wonder(Ask, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A request for a slate, as it was or would be made, and the item that is asked about."""
+
+    item_id: str = ""
+    """The item that is asked about."""
+    seed_item_id: str = ""
+    """The item on screen; more_like_this needs it."""
+
+    @property
+    def ask(self) -> Ask:
+        """The request for the slate alone."""
+        said = {name: getattr(self, name) for name in Ask.__struct_fields__}
+        return Ask(**said | {"item_id": self.seed_item_id})
+
+
 class Picks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a newcomer said they like. Both names together say that the session is that user's."""
 

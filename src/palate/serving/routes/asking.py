@@ -1,6 +1,6 @@
 """What a request for a slate may say, in a body or a query string, checked field by field."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -12,6 +12,7 @@ from palate.serving.bodies import Ask
 from palate.serving.problems import described
 from palate.serving.visitors import OLDEST
 
+T = TypeVar("T", bound=Ask)
 LONGEST = 60_000
 """Milliseconds."""
 SEEDED = frozenset({"more_like_this"})
@@ -25,20 +26,26 @@ READERS: dict[str, Reader] = {
 }
 
 
-def asked(raw: bytes) -> Ask:
+def asked(raw: bytes, kind: type[T]) -> T:
     """The body of a POST. Raises BadInput that names the field."""
     try:
-        return msgspec.convert(parsed(raw), Ask)
+        return msgspec.convert(parsed(raw), kind)
     except msgspec.ValidationError as error:
         found = converted_problem(error)
         raise BadInput(f"the body is wrong: {described([found])}", [found]) from error
 
 
-def check(ask: Ask, most: int, at: str = "") -> None:
-    """Raise BadInput with all that is wrong; `at` comes before each field's name."""
+def check(ask: Ask, most: int, at: str = "", seed: str = "item_id") -> None:
+    """Raise BadInput with all that is wrong; `at` comes before each field's name.
+
+    The item on screen is called `seed`.
+    """
     wrong = [*_ranges(ask, most), *_fields(ask)]
     if wrong:
-        wrong = [Problem(f"{at}{each.pointer}", each.problem) for each in wrong]
+        called = {"item_id": seed}
+        wrong = [
+            Problem(f"{at}{called.get(each.pointer, each.pointer)}", each.problem) for each in wrong
+        ]
         raise BadInput("; ".join(f"{each.pointer}: {each.problem}" for each in wrong), wrong)
 
 

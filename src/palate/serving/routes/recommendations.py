@@ -55,7 +55,7 @@ async def recommend(  # noqa: PLR0913, PLR0917  the query string's parameters
 @post("/", operation_id="recommend_with_context", status_code=200)
 async def recommend_with_context(request: Request[Any, Any, Any]) -> Recommendation:
     """The same with a body: adds `context`, and `exclude` (item ids that must not come back)."""
-    ask = asked(await request.body())
+    ask = asked(await request.body(), Ask)
     return await answered(request, replace(ask, surface=ask.surface or HOME), at="/")
 
 
@@ -64,7 +64,7 @@ async def recommend_on_surface(
     request: Request[Any, Any, Any], surface: FromPath[str]
 ) -> Recommendation:
     """The same with a body, the surface in the path."""
-    ask = asked(await request.body())
+    ask = asked(await request.body(), Ask)
     if ask.surface not in {"", surface}:
         what = f"the path says {surface}, the body {ask.surface}; say it once"
         raise BadInput(f"surface: {what}", [Problem("/surface", what)])

@@ -15,7 +15,7 @@ from litestar.openapi.spec import Components, License, SecurityScheme
 
 import palate
 from palate.rules.documents import KINDS, PinRule
-from palate.serving.bodies import Ask, Picks
+from palate.serving.bodies import Ask, Picks, Wonder
 from palate.serving.problems import CONTENT_TYPE, ProblemBody
 from palate.serving.schema.documents import (
     EventsDocument,
@@ -93,6 +93,11 @@ BODIES: dict[str, Body] = {
         {"surface": "home", "user_id": "u1", "limit": 10, "context": {"device": "phone"}},
     ),
     "recommend_on_surface": Body(Ask, {"user_id": "u1", "exclude": ["toy-story"]}),
+    "why_with_context": Body(
+        Wonder,
+        {"user_id": "u1", "item_id": "drama-1", "context": {"device": "phone"}},
+        ("item_id",),
+    ),
     "send_events": Body(EventsDocument, {"events": [CLICK]}),
     "send_picks": Body(Picks, {"user_id": "u1", "picks": ["drama-1", "space-2"]}, ("picks",)),
     "put_item": Body(ItemDocument, {k: v for k, v in FILM.items() if k != "item_id"}),

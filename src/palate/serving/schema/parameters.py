@@ -90,7 +90,7 @@ REFUSALS = {
 FINDING = frozenset(
     {"recommend", "recommend_with_context", "recommend_on_surface", "item", "patch_item"}
     | {"delete_item", "user", "patch_user", "delete_user", "trace"}
-    | {"rule", "delete_rule", "preview_rules"}
+    | {"rule", "delete_rule", "preview_rules", "why", "why_with_context"}
 )
 """Operations that answer 404 where what they are about is unknown."""
 CHANGING = frozenset({"put_rules", "add_rule", "put_rule", "delete_rule"})
