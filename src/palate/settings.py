@@ -331,6 +331,19 @@ class GateSettings(Part, frozen=True):
     """Largest expected calibration error of any head."""
 
 
+class LedgerSettings(Part, frozen=True):
+    """``[ledger]``: the funnel's books of live requests; `palate ledger --live` reads them."""
+
+    share: Share = 0.01
+    """Of first pages; 0 keeps none."""
+    wait_minutes: Annotated[float, msgspec.Meta(gt=0, le=1_440)] = 30.0
+    """What a visitor takes within so long could have been on the page."""
+    most: Count = 200
+    """Pages that one worker holds in memory meanwhile; what is more is not sampled."""
+    keep_days: Positive = 90
+    """How long counts are kept."""
+
+
 class ExploreSettings(Part, frozen=True):
     """``[explore]``: slots given to items in order to learn about them."""
 
@@ -387,6 +400,7 @@ class Settings(Part, frozen=True):
     ranking: RankingSettings = RankingSettings()
     gate: GateSettings = GateSettings()
     explore: ExploreSettings = ExploreSettings()
+    ledger: LedgerSettings = LedgerSettings()
     plugins: PluginSettings = PluginSettings()
     surfaces: dict[str, dict[str, Any]] = {}
     """Per surface, by dotted name: ``[surfaces.home]`` then ``"at_most.cap" = 3``."""

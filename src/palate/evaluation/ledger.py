@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import msgspec
 
@@ -14,31 +13,20 @@ from palate.evaluation.run import FunnelOf, Learn, Progress, Wish, as_of_the_spl
 from palate.evaluation.split import Case
 from palate.evaluation.workspace import Workspace
 from palate.funnel.engine import Funnel
-from palate.funnel.ledger import Ledger
+from palate.funnel.ledger import Account, Ledger, account
 from palate.stores import Stores
 
 MOST = 500
 """Longest page that the books are kept for."""
 
 
-class Books(msgspec.Struct, frozen=True, kw_only=True):
+class Books(Account, frozen=True, kw_only=True):
     """The result of `palate ledger`; encodes to its JSON."""
 
     protocol: str
     data: Mapping[str, Value]
     limit: int
     """Length of the page."""
-    requests: int
-    relevant: int
-    """Items that were taken later, over all requests."""
-    shown: int
-    recall: float
-    stages: tuple[dict[str, Any], ...]
-    """In order: `stage`, `lost`, `left`, `kept` (of what came in), `ceiling` (of all), `parts`."""
-    generators: tuple[dict[str, Any], ...]
-    """`name`, and as shares of what was relevant `found`, `alone`, `marginal`."""
-    rules: tuple[dict[str, Any], ...]
-    """`name`, and in items `lost`, `won`."""
     command: str
 
 
@@ -71,36 +59,6 @@ async def _kept(
 
 
 def told(kept: Ledger, wish: Wish, limit: int, data: Mapping[str, Value]) -> Books:
-    """The books for programs and for people."""
-    whole = max(kept.relevant, 1)
-    return Books(
-        protocol=wish.protocol,
-        data=data,
-        limit=limit,
-        requests=kept.requests,
-        relevant=kept.relevant,
-        shown=kept.shown,
-        recall=float(kept.recall),
-        stages=tuple(
-            {
-                "stage": line.stage,
-                "lost": line.lost,
-                "left": line.left,
-                "kept": float(line.kept),
-                "ceiling": line.left / whole,
-                "parts": dict(line.parts),
-            }
-            for line in kept.lines()
-        ),
-        generators=tuple(
-            {
-                "name": each.name,
-                "found": each.found / whole,
-                "alone": each.alone / whole,
-                "marginal": each.marginal / whole,
-            }
-            for each in kept.givers()
-        ),
-        rules=tuple({"name": name, "lost": lost, "won": won} for name, lost, won in kept.rules()),
-        command=wish.command,
-    )
+    """The books, and what they are of."""
+    said = msgspec.structs.asdict(account(kept))
+    return Books(protocol=wish.protocol, data=data, limit=limit, command=wish.command, **said)

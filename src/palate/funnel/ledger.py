@@ -6,11 +6,12 @@ exactly.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Self, get_args
+from typing import Any, Self, cast, get_args
 
+import msgspec
 import numpy as np
 
 from palate.arrays import Rows
@@ -21,6 +22,11 @@ from palate.funnel.types import Answer, Query
 
 STAGES: tuple[Stage, ...] = tuple(stage for stage in get_args(Stage) if stage != "shown")
 """Where items are lost, in the order of the books."""
+
+
+TOTALS = ("requests", "relevant", "shown")
+BY_NAME = ("won", "found", "alone", "marginal")
+"""Counters by rule or generator."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +134,30 @@ class Ledger:
         names = dict.fromkeys([*lost, *self.won])
         return tuple((name, lost[name], self.won[name]) for name in names)
 
+    def entries(self) -> Iterator[tuple[str, str, str, int]]:
+        """(what, name, part, count) of everything: sums of these are the books of all."""
+        yield from ((what, "", "", getattr(self, what)) for what in TOTALS)
+        yield from (("lost", stage, part, n) for (stage, part), n in self.lost.items())
+        for what in BY_NAME:
+            held: Counter[str] = getattr(self, what)
+            names = held if what == "won" else self.generators
+            yield from ((what, name, "", held[name]) for name in names)
+
+    @classmethod
+    def told(cls, entries: Iterable[tuple[str, str, str, int]]) -> Self:
+        """The books that such entries, each once, come from."""
+        books, generators = cls(), []
+        for what, name, part, n in entries:
+            if what in TOTALS:
+                setattr(books, what, n)
+            elif what == "lost":
+                books.lost[cast("Stage", name), part] = n
+            elif what in BY_NAME:
+                getattr(books, what)[name] = n
+                generators += [name] if what == "found" else []
+        books.generators = tuple(generators)
+        return books
+
     def _credit(self, funnel: Funnel, query: Query, wanted: Rows, answer: Answer) -> None:
         said = answer.trace.proposals
         finders = np.array([np.isin(wanted, each.rows) for each in said], np.bool_)
@@ -139,6 +169,54 @@ class Ledger:
             self.found[name] = int(finders[which].sum())
             self.alone[name] = int((finders[which] & (finders.sum(axis=0) == 1)).sum())
             self.marginal[name] = pooled - _pooled(funnel, query, wanted, answer, others)
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """The books for programs and for people."""
+
+    requests: int
+    relevant: int
+    """Items that were taken later, over all requests."""
+    shown: int
+    recall: float
+    stages: tuple[dict[str, Any], ...]
+    """In order: `stage`, `lost`, `left`, `kept` (of what came in), `ceiling` (of all), `parts`."""
+    generators: tuple[dict[str, Any], ...]
+    """`name`, and as shares of what was relevant `found`, `alone`, `marginal`."""
+    rules: tuple[dict[str, Any], ...]
+    """`name`, and in items `lost`, `won`."""
+
+
+def account(kept: Ledger) -> Account:
+    """Read the books out."""
+    whole = max(kept.relevant, 1)
+    return Account(
+        requests=kept.requests,
+        relevant=kept.relevant,
+        shown=kept.shown,
+        recall=float(kept.recall),
+        stages=tuple(
+            {
+                "stage": line.stage,
+                "lost": line.lost,
+                "left": line.left,
+                "kept": float(line.kept),
+                "ceiling": line.left / whole,
+                "parts": dict(line.parts),
+            }
+            for line in kept.lines()
+        ),
+        generators=tuple(
+            {
+                "name": each.name,
+                "found": each.found / whole,
+                "alone": each.alone / whole,
+                "marginal": each.marginal / whole,
+            }
+            for each in kept.givers()
+        ),
+        rules=tuple({"name": name, "lost": lost, "won": won} for name, lost, won in kept.rules()),
+    )
 
 
 def _pooled(

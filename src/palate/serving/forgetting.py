@@ -84,7 +84,10 @@ async def _elsewhere(runtime: Runtime, user_id: str, sessions: list[str]) -> Non
     """Take the user, and the sessions that they claimed, out of all that is not the log."""
     sessions = [each for each in sessions if each]
     runtime.visitors.forget(user_id)
-    await runtime.features.forget([user_key(user_id), *map(session_key, sessions)])
+    keys = [user_key(user_id), *map(session_key, sessions)]
+    for key in keys:
+        runtime.sampler.forget(key)
+    await runtime.features.forget(keys)
     for visitor in (f"user:{user_id}", *(f"session:{each}" for each in sessions)):
         await runtime.traces.forget(visitor)
 

@@ -13,6 +13,7 @@ from palate.arrays import Rows
 from palate.errors import NotFound
 from palate.funnel.engine import Funnel
 from palate.funnel.types import NOTHING, Answer, Matching, Query
+from palate.serving.accounting.sampling import Sample
 from palate.serving.allowed.conditions import QUICK
 from palate.serving.bodies import Ask, Entry, Recommendation, Timing
 from palate.serving.cursor import TAIL, Cursor
@@ -23,7 +24,7 @@ from palate.serving.pacing.pacer import Turn
 from palate.serving.reasons import deeds, reason_body
 from palate.serving.runtime import Runtime
 from palate.serving.tracing.store import record_of
-from palate.serving.visitors import Visitor, who
+from palate.serving.visitors import Visitor, key_of, who
 from palate.stores import refresh
 
 DRAWS = float(1 << 63)
@@ -93,7 +94,7 @@ class Recommending:
         names = await self._names(answer)
         answer = _named(answer, names)
         body = self._body(query, answer, names)
-        asyncio.get_running_loop().call_soon(self._note, found.visitor, answer, body, query.draw)
+        asyncio.get_running_loop().call_soon(self._note, found, answer, body)
         return body
 
     async def query(self, visitor: Visitor, draw: int) -> Query:
@@ -197,8 +198,9 @@ class Recommending:
         tail = np.concatenate([self._cursor.tail, answer.slate.rows])[-TAIL:]
         return Cursor(given, after, answer.seed_item, tail).encode(self._owner)
 
-    def _note(self, visitor: Visitor, answer: Answer, body: Recommendation, draw: int) -> None:
-        runtime = self._runtime
+    def _note(self, found: Found, answer: Answer, body: Recommendation) -> None:
+        runtime, draw = self._runtime, found.query.draw
+        runtime.sampler.note(Sample(key_of(self._ask), self._funnel, found.query, answer))
         runtime.meters.answered(self._ask.surface, answer, perf_counter() - self._started)
         if answer.trace.skipped:
             skipped = answer.trace.skipped
@@ -220,7 +222,7 @@ class Recommending:
                 recommendation_id=self._id,
                 time=self._now,
                 surface=body.surface,
-                visitor=visitor.name,
+                visitor=found.visitor.name,
                 release=body.release,
                 milliseconds=body.timing.total_ms,
                 first_position=self._cursor.given + 1,

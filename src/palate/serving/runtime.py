@@ -11,6 +11,9 @@ from litestar import Litestar, Request
 
 from palate.clock import Clock
 from palate.events.ingest import GroupCommit
+from palate.serving.accounting.books import FILE as BOOKS
+from palate.serving.accounting.books import Books
+from palate.serving.accounting.sampling import Sampler
 from palate.serving.allowed.conditions import Conditions
 from palate.serving.allowed.policies import Policies
 from palate.serving.impressions import Impressions
@@ -30,6 +33,8 @@ from palate.stores import Stores, close, open_rules, open_stores, open_waiting
 from palate.streaming.aside import count
 
 TICK = 0.5
+ACCOUNTS = 5.0
+"""Seconds between two looks at sampled requests."""
 SETTLE = 3.0
 """Seconds that the end waits for impressions and traces to be written."""
 log = logging.getLogger("palate.serving")
@@ -58,6 +63,7 @@ class Runtime:
     pacer: Pacer
     tracing: Allowance
     """Of traces."""
+    sampler: Sampler
     background: set[asyncio.Task[Any]] = field(default_factory=set)
 
     @property
@@ -169,6 +175,7 @@ async def running(
         asyncio.create_task(_ticking(runtime)),
         asyncio.create_task(_steering(runtime)),
         asyncio.create_task(_folding_in(runtime)),
+        asyncio.create_task(_accounting(runtime)),
         asyncio.create_task(runtime.impressions.run()),
         asyncio.create_task(runtime.traces.run()),
         asyncio.create_task(runtime.features.run()),
@@ -185,6 +192,7 @@ async def running(
         await asyncio.to_thread(runtime.commit.close)
         runtime.store.close()
         runtime.features.close()
+        runtime.sampler.books.close()
         await asyncio.to_thread(runtime.rules.end)
         if stores is None:
             close(opened)
@@ -221,9 +229,24 @@ def _assembled(settings: Settings, clock: Clock, live: Live) -> Runtime:
         traces=TraceWriter(store, meters),
         faults=Faults(),
         pacer=Pacer(settings.serving, meters),
+        sampler=Sampler(
+            settings.ledger,
+            settings.attribution.hours,
+            Books(settings.path(BOOKS), settings.ledger.keep_days),
+        ),
         tracing=Allowance(settings.serving.traces_per_second, max(settings.serving.traces, 1)),
         features=FeatureWriter(open_waiting(settings), meters, settings.attribution.features_share),
     )
+
+
+async def _accounting(runtime: Runtime) -> None:
+    """Enter sampled requests into the books when it is known what their visitors took."""
+    while True:
+        try:
+            await runtime.sampler.settle(runtime.stores, runtime.clock.now())
+        except Exception:
+            log.warning("a sampled request was not accounted for", exc_info=True)
+        await asyncio.sleep(ACCOUNTS)
 
 
 async def _ticking(runtime: Runtime) -> None:

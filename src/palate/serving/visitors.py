@@ -149,6 +149,13 @@ def who(ask: Ask) -> str:
     return f"session:{ask.session_id}" if ask.session_id else ""
 
 
+def key_of(ask: Ask) -> int:
+    """The key of the visitor's record; 0 where they are not named."""
+    if ask.user_id:
+        return user_key(ask.user_id)
+    return session_key(ask.session_id) if ask.session_id else 0
+
+
 def _values(user: User, age: int | None) -> dict[str, Any]:
     """The profile's own fields win over attributes of the same name."""
     told = {

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from palate.funnel.ledger import Account
+
 
 class ItemDocument(msgspec.Struct, frozen=True, kw_only=True):
     """An item. Everything but the id is optional."""
@@ -175,3 +177,15 @@ class HistoryDocument(msgspec.Struct, frozen=True, kw_only=True):
     """What a visitor did, newest first."""
 
     events: tuple[DeedDocument, ...]
+
+
+class LedgerDocument(Account, frozen=True, kw_only=True):
+    """The funnel's books of live requests."""
+
+    surface: str
+    days: int
+    """These calendar days (UTC), today's with them."""
+    share: float
+    """Of first pages, that is sampled now."""
+    wait_minutes: float
+    """What was taken within so long counts."""

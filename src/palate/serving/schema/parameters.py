@@ -46,6 +46,7 @@ PARAMETERS: dict[str, str] = {
     "filter": 'A condition on items: `year >= 2000 and "drama" in categories`.',
     "budget_ms": "Milliseconds that the answer may take, 1 to 60,000; absent: as the settings say.",
     "recommendation_id": "As the recommendation named it.",
+    "days": "How many calendar days (UTC), today's with them; up to `ledger.keep_days`.",
     "partial": "Store the right events of a batch and list the wrong ones in `rejected`.",
     "after": "The last id of the page before.",
     "before": "`next` of the page before.",
@@ -90,7 +91,7 @@ REFUSALS = {
 FINDING = frozenset(
     {"recommend", "recommend_with_context", "recommend_on_surface", "item", "patch_item"}
     | {"delete_item", "user", "patch_user", "delete_user", "trace"}
-    | {"rule", "delete_rule", "preview_rules", "why", "why_with_context"}
+    | {"rule", "delete_rule", "preview_rules", "why", "why_with_context", "ledger"}
 )
 """Operations that answer 404 where what they are about is unknown."""
 CHANGING = frozenset({"put_rules", "add_rule", "put_rule", "delete_rule"})

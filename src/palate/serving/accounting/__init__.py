@@ -1,0 +1,1 @@
+"""The funnel's books, kept for a sample of live requests."""
