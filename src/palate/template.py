@@ -7,9 +7,10 @@ from textwrap import wrap
 
 import msgspec
 
-from palate import settings
-from palate.settings import FILE, TUNED, Part, Settings, SiteSettings
+from palate import settings, settings_loop
+from palate.settings import FILE, TUNED, Settings, SiteSettings
 from palate.settings_files import toml
+from palate.settings_loop import Part
 
 WIDTH = 88
 
@@ -24,8 +25,12 @@ def template(site: SiteSettings | None = None) -> str:
         "# take the # away to change it. PALATE_TABLE__NAME in the environment overrides both.",
         f"# What `palate tune` finds is in {TUNED} and counts where this file says nothing.",
     ]
-    source = Path(settings.__file__).read_text("utf-8")
-    classes = {node.name: node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)}
+    classes = {
+        node.name: node
+        for file in (settings.__file__, settings_loop.__file__)
+        for node in ast.parse(Path(file).read_text("utf-8")).body
+        if isinstance(node, ast.ClassDef)
+    }
     for table in msgspec.structs.fields(Settings):
         if isinstance(table.default, Part):
             text = classes[type(table.default).__name__]

@@ -14,7 +14,8 @@ from palate.events.kinds import Event, Kind, Shown, Signal, signals_of
 from palate.events.protocol import Logged
 from palate.features.folds import ITEM_FOLDS, SEGMENT_HALF_LIFE, USER_FOLDS, Fold, layout_of
 from palate.features.record import HISTORY, SHOWN, UserState
-from palate.settings import Settings, StreamingSettings
+from palate.settings import Settings
+from palate.settings_loop import StreamingSettings
 from palate.streaming.replay import Replay
 
 KINDS = [kind for kind in Kind if kind < Kind.PROFILE]

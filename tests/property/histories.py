@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from palate.events.kinds import Event, Kind, Shown
 from palate.events.protocol import Logged
-from palate.settings import CovisitSettings, Settings, StreamingSettings
+from palate.settings import CovisitSettings, Settings
+from palate.settings_loop import StreamingSettings
 
 ITEMS = tuple("abcdefgh")
 FOLLOWING = (Kind.FOLLOW, Kind.UNFOLLOW)

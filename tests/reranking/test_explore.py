@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from palate.funnel.types import Query, Slate
 from palate.reranking.explore import Explore
-from palate.settings import ExploreSettings
+from palate.settings_loop import ExploreSettings
 from palate.testing.queries import shared
 from palate.testing.tiny import tiny_stores, tiny_world
 

@@ -15,7 +15,7 @@ from palate.catalog.user import user_key
 from palate.cli.ledger import app
 from palate.serving.accounting.books import Books
 from palate.serving.accounting.sampling import Sampler
-from palate.settings import LedgerSettings
+from palate.settings_loop import LedgerSettings
 from palate.testing.tiny import NOW
 
 LATER = 31 * 60.0

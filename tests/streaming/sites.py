@@ -10,7 +10,8 @@ from palate.catalog.sqlite import SqliteItems
 from palate.clock import FixedClock
 from palate.events.kinds import Event, Kind
 from palate.events.sqlite import SqliteLog
-from palate.settings import Settings, StreamingSettings
+from palate.settings import Settings
+from palate.settings_loop import StreamingSettings
 from palate.stores import Stores, open_stores, stream_worker
 from palate.streaming.worker import StreamWorker
 

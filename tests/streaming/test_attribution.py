@@ -15,7 +15,8 @@ from palate.events.kinds import Event, Kind, Shown
 from palate.events.sqlite import SqliteLog
 from palate.features.offline.parquet import ParquetStore
 from palate.features.offline.waiting import Page, Waiting
-from palate.settings import AttributionSettings, Settings
+from palate.settings import Settings
+from palate.settings_loop import AttributionSettings
 from palate.streaming import attribution
 from palate.streaming.attributor import Attributor
 

@@ -11,7 +11,8 @@ from typing import Self
 import polars as pl
 
 from palate.events.kinds import Kind, Signal
-from palate.settings import AttributionSettings, Settings
+from palate.settings import Settings
+from palate.settings_loop import AttributionSettings
 
 SECOND, MINUTE, HOUR = 1_000_000, 60_000_000, 3_600_000_000
 """In microseconds, as all times here."""

@@ -18,7 +18,7 @@ from palate.features.kernel import Batch, Found, Items, Rules, fold
 from palate.features.online.protocol import StateChange
 from palate.features.users import UserTable, slots_of
 from palate.models.covisit import Covisit
-from palate.settings import StreamingSettings
+from palate.settings_loop import StreamingSettings
 
 MINUTE = 60.0
 NO_ROWS: Rows = np.empty(0, np.int32)

@@ -10,7 +10,7 @@ import msgspec
 from palate.errors import BadInput, Problem
 from palate.funnel.engine import Funnel
 from palate.funnel.stages import name_of
-from palate.settings import Count, Positive
+from palate.settings_loop import Count, Positive
 
 OWN = {"pool": Positive, "shortlist": Positive, "reserve": Count}
 SIMPLE = {int: Count, float: float, bool: bool, str: str}

@@ -20,7 +20,7 @@ from palate.funnel.engine import Funnel
 from palate.funnel.ledger import Ledger
 from palate.funnel.types import Answer, Query, Slate
 from palate.serving.accounting.books import Books
-from palate.settings import LedgerSettings, Outcome
+from palate.settings_loop import LedgerSettings, Outcome
 from palate.stores import Stores
 
 MINUTE, HOUR = 60.0, 3_600.0
