@@ -1,17 +1,21 @@
 """Random rules and requests: each as documents for the engine, with its meaning for the oracle."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from random import Random
 from typing import Any, TypeAlias
 
-from lawbook.conditions import Said, condition, narrow
+from lawbook.conditions import Said, condition, denied, narrow
 from lawbook.world import COUNTRIES, DAY, NOW, PLANS, World
 
 Json: TypeAlias = dict[str, Any]
 SURFACES = ("home", "home", "home", "home", "trending", "new_for_you", "more_like_this")
 FAULTS = ("", "", "", "", "", "", "", "ranker", "generators", "both")
 """What is broken on purpose."""
+
+
+COMPOSED = 0.25
+"""Share of sets of rules under which a whole page is asked for."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +51,21 @@ class Case:
 
     laws: list[Law]
     wishes: list[Wish] = field(default_factory=list)
+    page: Wish | None = None
+    """A whole page that is asked for too."""
 
 
 def case(there: World, dice: Random, wishes: int) -> Case:
     """None to six laws, and so many wishes."""
     laws = [_law(n, there, dice) for n in range(dice.choice([0, 1, 1, 2, 2, 3, 4, 6]))]
-    return Case(laws, [_wish(there, dice) for _ in range(wishes)])
+    asked = [_wish(there, dice) for _ in range(wishes)]
+    return Case(laws, asked, _page(asked[0], dice) if dice.random() < COMPOSED else None)
+
+
+def _page(wish: Wish, dice: Random) -> Wish:
+    """The same of a whole page: it is about no item, and takes no context."""
+    limit = dice.choice([1, 5, 10])
+    return replace(wish, surface="home", limit=limit, seed=-1, exclude=(), device="", fault="")
 
 
 def _wish(there: World, dice: Random) -> Wish:
@@ -131,7 +144,7 @@ def _block(there: World, dice: Random) -> tuple[Json, Said]:
     """Some of the catalogue; now and then nearly all of it."""
     if dice.random() < 0.25:  # noqa: PLR2004
         few = narrow(dice, len(there.items))
-        all_but = Said(f"not ({few.text})", lambda item, who: not few.holds(item, who))
+        all_but = denied(few)
         return {"kind": "block", "where": all_but.text}, all_but
     where = condition(dice, personal=dice.random() < 0.2)  # noqa: PLR2004
     return {"kind": "block", "where": where.text}, where

@@ -41,6 +41,9 @@ class Said:
     holds: Holds
     personal: bool = False
     """Whether it asks for the visitor."""
+    word: str = ""
+    """`and`, `or` or `not`, where it is made of others."""
+    parts: "tuple[Said, ...]" = ()
 
 
 def value_of(item: Json, name: str) -> Any:
@@ -57,8 +60,7 @@ def condition(dice: Random, *, personal: bool = False, deep: int = 2) -> Said:
         parts = [condition(dice, personal=personal, deep=deep - 1) for _ in range(2)]
         return joined(word, parts)
     if deep and roll < 0.45:  # noqa: PLR2004
-        inner = condition(dice, personal=personal, deep=deep - 1)
-        return Said(f"not ({inner.text})", _denied(inner.holds), inner.personal)
+        return denied(condition(dice, personal=personal, deep=deep - 1))
     makers = [_number, _between, _text, _text_among, _listed, _listed_among, _flag, _has, _time]
     if personal:
         makers += [_visitors_text, _visitors_number]
@@ -78,11 +80,20 @@ def joined(word: str, parts: list[Said]) -> Said:
     held = tuple(each.holds for each in parts)
     text = f" {word} ".join(f"({each.text})" for each in parts)
     personal = any(each.personal for each in parts)
-    return Said(text, lambda item, who: join(each(item, who) for each in held), personal)
+    said = tuple(parts)
+    return Said(text, lambda item, who: join(e(item, who) for e in held), personal, word, said)
 
 
-def _denied(holds: Holds) -> Holds:
-    return lambda item, who: not holds(item, who)
+def denied(inner: Said) -> Said:
+    """Where it does not hold."""
+    holds = inner.holds
+    return Said(
+        f"not ({inner.text})",
+        lambda item, who: not holds(item, who),
+        inner.personal,
+        "not",
+        (inner,),
+    )
 
 
 def _number(dice: Random) -> Said:

@@ -17,6 +17,12 @@ from lawbook.world import DAY, NOW, World
 Json: TypeAlias = dict[str, Any]
 Items: TypeAlias = frozenset[int]
 YEAR = 2023
+SHOWING = frozenset({"trending", "continue_watching"})
+"""Surfaces that show what a visitor has had."""
+KEPT = 20_000
+"""Simple conditions whose answers are remembered."""
+ASKED = ("user.country", "user.plan", "user.age", "context.device")
+"""What personal conditions ask of a visitor."""
 FEW = 300
 """So many eligible items are all candidates on Home: what a page can keep to is known."""
 
@@ -26,8 +32,11 @@ class Oracle:
     """Knows the world by heart."""
 
     world: World
-    _held: dict[str, Items] = field(default_factory=dict)
+    _held: dict[tuple[str, tuple[Any, ...]], Items] = field(default_factory=dict)
     _policies: dict[tuple[str, int], Items] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._all = frozenset(range(len(self.world.items)))
 
     def who(self, wish: Wish) -> dict[str, Any]:
         """What conditions may ask of the visitor."""
@@ -51,7 +60,7 @@ class Oracle:
         left = set(self.policy(region, age)) - set(wish.exclude) - self._seen(laws, wish)
         if wish.filter:
             left &= self.matching(wish.filter, who)
-        if wish.surface == "more_like_this":
+        if wish.seed >= 0:
             left.discard(wish.seed)
         for law in laws:
             told = law.document
@@ -74,22 +83,27 @@ class Oracle:
         return self._policies[key]
 
     def matching(self, said: Said, who: Mapping[str, Any]) -> Items:
-        """Where a condition holds for this visitor."""
-        if said.personal:
-            items = enumerate(self.world.items)
-            return frozenset(n for n, item in items if said.holds(item, who))
-        if said.text not in self._held:
-            if len(self._held) > 5_000:  # noqa: PLR2004
+        """Where a condition holds for this visitor: what it is made of, item by item, once."""
+        if said.word == "not":
+            return self._all - self.matching(said.parts[0], who)
+        if said.word:
+            join = frozenset.intersection if said.word == "and" else frozenset.union
+            return join(*(self.matching(each, who) for each in said.parts))
+        asked = tuple(who.get(name) for name in ASKED) if said.personal else ()
+        found = self._held.get((said.text, asked))
+        if found is None:
+            if len(self._held) > KEPT:
                 self._held.clear()
             items = enumerate(self.world.items)
-            self._held[said.text] = frozenset(n for n, item in items if said.holds(item, {}))
-        return self._held[said.text]
+            found = frozenset(n for n, item in items if said.holds(item, who))
+            self._held[said.text, asked] = found
+        return found
 
     def _seen(self, laws: Sequence[Law], wish: Wish) -> set[int]:
         taken = self.world.taken.get(wish.user, {})
         refused = self.world.refused.get(wish.user, set())
         first = next((law.document for law in laws if law.document["kind"] == "seen"), None)
-        policy = first["policy"] if first else ("show" if wish.surface == "trending" else "hide")
+        policy = first["policy"] if first else ("show" if wish.surface in SHOWING else "hide")
         if policy == "show":
             return set(refused)
         if policy == "hide":
@@ -109,7 +123,9 @@ class Page:
     """Something on it was drawn by lot, after the rest was composed."""
 
 
-def page_problems(oracle: Oracle, laws: Sequence[Law], wish: Wish, told: Page) -> Iterator[str]:
+def page_problems(
+    oracle: Oracle, laws: Sequence[Law], wish: Wish, told: Page, eligible: set[int]
+) -> Iterator[str]:
     """What the page does not keep to.
 
     A limit gives way while the page is composed; what is drawn afterwards keeps within the limits,
@@ -119,7 +135,6 @@ def page_problems(oracle: Oracle, laws: Sequence[Law], wish: Wish, told: Page) -
     placing = [law for law in laws if law.document["kind"] in {"pin", "promote"}]
     limits = [law for law in laws if law.document["kind"] == "at_most"]
     demands = [law for law in laws if law.document["kind"] == "at_least"]
-    eligible = oracle.eligible(laws, wish)
     if len(placing) == 1 and placing[0].document["kind"] == "pin":
         yield from _pinned(placing[0].document, eligible, page)
     for law in limits:
@@ -129,6 +144,19 @@ def page_problems(oracle: Oracle, laws: Sequence[Law], wish: Wish, told: Page) -
         yield from _needlessly(oracle, limits[0], wish, page, eligible)
     if known and len(demands) == 1 and not limits:
         yield from _owing(oracle, demands[0], wish, page, eligible)
+
+
+def row_problems(
+    eligible: set[int], wish: Wish, shown: list[int], above: set[int]
+) -> Iterator[str]:
+    """What a row of a whole page does not keep to."""
+    forbidden = [item for item in shown if item not in eligible]
+    if forbidden:
+        yield f"forbidden: i{forbidden[0]} and {len(forbidden) - 1} more"
+    if len(set(shown)) < len(shown) or not above.isdisjoint(shown):
+        yield "repeated: an item twice on a page"
+    if not 1 <= len(shown) <= wish.limit:
+        yield f"length: {len(shown)} of {wish.limit}"
 
 
 def _pinned(told: Json, eligible: set[int], page: list[int]) -> Iterator[str]:

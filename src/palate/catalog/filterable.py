@@ -18,6 +18,12 @@ FIXED: Mapping[str, tuple[str, Kind]] = {
     "creator_id": ("creator", "text"),
 }
 """Field -> the column that holds it, and its kind."""
+KINDS: Mapping[str, Kind] = {
+    **{name: kind for name, (_, kind) in FIXED.items()},
+    "kind": "text",
+    "tags": "texts",
+}
+"""What every catalogue has, whatever its items."""
 FREE = "attributes."
 
 
@@ -32,16 +38,16 @@ class Filterable:
 
     def schema(self) -> dict[str, Kind]:
         """Every name and what it holds, as of now."""
-        found: dict[str, Kind] = {name: kind for name, (_, kind) in FIXED.items()}
         held = self._columns.attributes.kinds()
-        found["kind"], found["tags"] = "text", "texts"
-        found |= held
+        found = {**KINDS, **held}
         for name, kind in held.items():
             found.setdefault(name.removeprefix(FREE), kind)
         return found
 
     def kind(self, name: str) -> Kind:
-        return self.schema()[name]
+        held = self._columns.attributes.kinds()
+        known = held.get(name) or KINDS.get(name)
+        return known or held[f"{FREE}{name}"]
 
     def numbers(self, name: str) -> Doubles:
         return np.asarray(self._data(name), np.float64)
