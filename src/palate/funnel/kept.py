@@ -4,6 +4,7 @@ from collections import OrderedDict
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from palate.arrays import Rows
 from palate.funnel.engine import Funnel
@@ -48,8 +49,7 @@ class KeptSlates:
         """Read the popular rows; keeps those it has where there are none."""
         rows, _ = stores.boards.top("popular", DEPTH)
         if not len(rows):
-            servable = np.flatnonzero(stores.columns.servable[: stores.columns.size])
-            rows = servable[:DEPTH].astype(np.int32)
+            rows = _first(stores.columns.servable[: stores.columns.size])
         if len(rows):
             self._popular = rows
 
@@ -59,6 +59,13 @@ class KeptSlates:
 
     def __len__(self) -> int:
         return len(self._slates)
+
+
+def _first(servable: NDArray[np.uint8]) -> Rows:
+    """The first `DEPTH` servable rows; not all are looked at where these lie at the front."""
+    few = np.flatnonzero(servable[: 4 * DEPTH])
+    found = few if len(few) >= DEPTH else np.flatnonzero(servable)
+    return found[:DEPTH].astype(np.int32)
 
 
 def _place(query: Query) -> tuple[str, int, int]:
