@@ -71,23 +71,32 @@ class FaissIndex:
     def search(
         self, vector: Floats, limit: int, allowed: Allowed | None = None
     ) -> tuple[Rows, Floats]:
+        rows, scores = self._search(vector, limit, allowed, self.probes)
+        if allowed is not None and len(rows) < limit:  # what passes lies farther off than it seemed
+            rows, scores = self._search(vector, limit, allowed, int(self._index.nlist))
+        return best(rows, scores, limit)
+
+    def _search(
+        self, vector: Floats, limit: int, allowed: Allowed | None, probes: int
+    ) -> tuple[Rows, Floats]:
         wanted = max(1, min(limit, len(self)))
         asked = np.ascontiguousarray(vector[None], np.float32)
-        params = None if allowed is None else self._only(allowed)
+        params = None if allowed is None else self._only(allowed, probes)
         scores, rows = self._index.search(asked, wanted, params=params)
         found = rows[0] >= 0
-        return best(rows[0][found].astype(np.int32), scores[0][found], limit)
+        return rows[0][found].astype(np.int32), scores[0][found]
 
-    def _only(self, allowed: Allowed) -> Any:
+    def _only(self, allowed: Allowed, probes: int) -> Any:
         """Skip the rest inside the scan; the fewer are allowed, the more clusters are looked at."""
         bits = np.packbits(allowed.mask, bitorder="little")
         few = allowed.rows
         passing = len(few) if few is not None else np.count_nonzero(allowed.mask)
         share = passing / max(len(allowed.mask), 1)
-        probes = int(self._index.nprobe / max(share, 1e-6))
         library: Any = faiss  # its own types do not know what its Python layer takes
-        chosen = library.IDSelectorBitmap(bits)
-        return library.SearchParametersIVF(sel=chosen, nprobe=min(probes, self._index.nlist))
+        chosen, most = library.IDSelectorBitmap(bits), self._index.nlist
+        return library.SearchParametersIVF(
+            sel=chosen, nprobe=min(int(probes / max(share, 1e-6)), most)
+        )
 
     def __len__(self) -> int:
         return int(self._index.ntotal)

@@ -88,6 +88,18 @@ class IndexContract:
             assert len(got) == min(25, len(may))
         assert np.mean(found) >= self.recall
 
+    def test_what_passes_a_filter_may_all_lie_far_away(self, build: Build) -> None:
+        vectors, question = vectors_of(6_000), vectors_of(6_000)[7]
+        far = np.sort(np.argsort(vectors @ question)[:1_800]).astype(np.int32)
+        mask = np.zeros(6_000, np.bool_)
+        mask[far] = True
+        index = build(np.arange(6_000, dtype=np.int32), vectors)
+        for allowed in (Allowed(mask), Allowed(mask, far)):
+            got, scores = index.search(question, 300, allowed)
+            assert len(got) == 300
+            assert mask[got].all()
+            assert (np.diff(scores) <= 0).all()
+
     def test_reads_back_what_it_saved(self, build: Build, reopen: Reopen, tmp_path: Path) -> None:
         vectors, rows = vectors_of(2_000), np.arange(2_000, dtype=np.int32)
         index = build(rows, vectors)
