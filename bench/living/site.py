@@ -9,7 +9,7 @@ from palate.catalog.item import Item
 from palate.cli.output import console
 from palate.clock import SystemClock
 from palate.events.kinds import Event, Kind
-from palate.events.sqlite import SqliteLog
+from palate.events.protocol import EventLog
 from palate.settings import FILE, Settings
 from palate.stores import Stores, close, open_stores, stream_worker
 
@@ -51,7 +51,7 @@ def item(item_id: str, category: int, words: str = "") -> Item:
     return Item(item_id=item_id, title=title, categories=(f"c{category}",))
 
 
-def rows_of(log: SqliteLog) -> Iterator[Event]:
+def rows_of(log: EventLog) -> Iterator[Event]:
     """Every event of a log."""
     after = 0
     while part := log.read(after, CHUNK):

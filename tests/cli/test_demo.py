@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 
 from palate.catalog.item import Item
-from palate.cli.demo import Demo, _bring_history, _say, _site
+from palate.cli.demo import Demo, _bring_history, _say, _site, crowd_of
 from palate.cli.output import console
 from palate.console.pulse import Training
 from palate.errors import BadInput
+from palate.events.kinds import Event, Kind
+from palate.serving.supervisor import site_roles
 from palate.settings import FILE, Settings
 from palate.settings_files import load
 from palate.stores import open_sources
+from palate.testing.simulation.host import hosted
 
 
 def test_the_site_is_made_once_and_then_left_as_it_is(tmp_path: Path) -> None:
@@ -80,3 +83,36 @@ def test_a_site_with_items_of_its_own_is_not_filled_with_films(tmp_path: Path) -
         _bring_history(settings)
     with open_sources(settings) as sources:
         assert sources.items.counts() == (1, 1)
+
+
+def test_the_crowd_is_a_client_beside_the_roles_of_the_site(tmp_path: Path) -> None:
+    settings = _site(tmp_path / "site", 20_003)
+    crowd = crowd_of(settings)
+    assert crowd.name not in {role.name for role in site_roles(settings)}
+    assert "simulate" in crowd.command
+    assert "http://127.0.0.1:20003" in crowd.command
+    assert crowd.niceness > max(role.niceness for role in site_roles(settings))
+
+
+def test_the_crowd_fits_itself_to_the_demo_and_looks_at_pages(tmp_path: Path) -> None:
+    settings = _site(tmp_path / "site", 20_004)
+    with open_sources(settings) as sources:
+        sources.items.put([Item(item_id=f"i{n}", title=f"Film {n}") for n in range(60)])
+        views = [(f"u{n % 50}", f"i{(n * n) % 60}") for n in range(600)]
+        sources.log.append(
+            [
+                Event(event_id=f"e{n}", kind=Kind.VIEW, time=1e9 + n, user_id=user, item_id=item)
+                for n, (user, item) in enumerate((*views, *((f"u{n}", f"i{n}") for n in range(50))))
+            ],
+            2e9,
+        )
+    with hosted(settings.home) as url:
+        command = [*crowd_of(settings).command]
+        command[command.index("--url") + 1] = url
+        command[command.index("--rate") + 1] = "20"
+        command[command.index("--seconds") + 1] = "2"
+        done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert told["answered"] == told["asked"] > 0
+    assert told["events"] > 0

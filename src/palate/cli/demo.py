@@ -3,6 +3,8 @@
 import asyncio
 import os
 import signal
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated
@@ -19,8 +21,9 @@ from palate.console.pulse import Training, training_in
 from palate.errors import BadInput, Unavailable
 from palate.intake.datasets.dataset import imported, locate, store
 from palate.intake.datasets.movielens_100k import DATASET
+from palate.serving.environment import serving_environment
 from palate.serving.launch import check_port
-from palate.serving.supervisor import Supervisor, site_roles
+from palate.serving.supervisor import Role, Supervisor, site_roles
 from palate.settings import FILE, Settings, SiteSettings
 from palate.stores import open_sources
 from palate.template import template
@@ -29,9 +32,17 @@ from palate.testing.demo.run import check_demo
 CheckOption = Annotated[
     bool, typer.Option("--check", help="Run it without a person, and hold it to its promises.")
 ]
+CrowdOption = Annotated[
+    bool,
+    typer.Option(
+        "--crowd", help="Simulated people use the site too, over its API: a page now and then."
+    ),
+]
 WORDS = SiteSettings(name="demo", noun="film", nouns="films", viewed="watched")
 app = typer.Typer()
 
+PAGES, DAY, ARRIVING = 0.5, 86_400, 10.0
+"""The crowd: pages a second, seconds until it comes anew, and until it comes at first."""
 LOOK, PATIENCE = 0.1, 120.0
 """Seconds between two looks at the site, and until we say that it does not come up."""
 
@@ -43,6 +54,7 @@ def main(
     ),
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8700,
     check: CheckOption = False,  # noqa: FBT002  Typer's form
+    crowd: CrowdOption = False,  # noqa: FBT002
     as_json: JsonOption = False,  # noqa: FBT002
 ) -> None:
     """Run a movie site on MovieLens-100K: import, serve, learn; Ctrl-C ends it, again resumes.
@@ -50,7 +62,10 @@ def main(
     With **--check** the same happens in a temporary folder: a visitor over HTTP tries what the demo
     promises, one JSON object says what it saw, and the exit code is 0 only if everything held.
 
-    Example: **palate demo --port 8700**
+    With **--crowd** people of the simulator, their tastes fitted to the ratings, look at Home and
+    take what they like, so that trending and the reports have something to tell.
+
+    Example: **palate demo --port 8700 --crowd**
     """
     if check:
         outcome = check_demo(
@@ -62,7 +77,19 @@ def main(
     check_port("127.0.0.1", port)
     settings = _site(site, port)
     _bring_history(settings)
-    asyncio.run(Demo(settings, started, as_json).run())
+    roles = site_roles(settings)
+    asyncio.run(
+        Demo(settings, started, as_json, (*roles, crowd_of(settings)) if crowd else roles).run()
+    )
+
+
+def crowd_of(settings: Settings) -> Role:
+    """Simulated people as one more process beside the site's: a client like any other."""
+    url = f"http://{settings.serving.host}:{settings.serving.port}"
+    asked = ["--url", url, "--site", str(settings.home.resolve()), "--models", "varied"]
+    asked += ["--rate", str(PAGES), "--seconds", str(DAY)]
+    command = (sys.executable, "-m", "palate.cli", "simulate", *asked)
+    return Role("crowd", command, 15, serving_environment(), ARRIVING)
 
 
 def _site(folder: Path, port: int) -> Settings:
@@ -103,8 +130,15 @@ def _check_empty(settings: Settings) -> None:
 class Demo:
     """One run: the processes of the site, and what is said while they come up and learn."""
 
-    def __init__(self, settings: Settings, started: float, as_json: bool) -> None:  # noqa: FBT001
+    def __init__(
+        self,
+        settings: Settings,
+        started: float,
+        as_json: bool,  # noqa: FBT001
+        roles: Sequence[Role] = (),
+    ) -> None:
         self._settings, self._started, self._as_json = settings, started, as_json
+        self._roles = roles or site_roles(settings)
         self._url = f"http://127.0.0.1:{settings.serving.port}"
         self._stop = asyncio.Event()
         self._learnt = False
@@ -114,7 +148,7 @@ class Demo:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop.set)
-        async with Supervisor(site_roles(self._settings), _say):
+        async with Supervisor(self._roles, _say):
             telling = asyncio.create_task(self._tell())
             await self._stop.wait()
             telling.cancel()
