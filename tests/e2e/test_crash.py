@@ -11,5 +11,5 @@ def test_nothing_is_lost_or_doubled_whatever_is_killed(tmp_path: Path) -> None:
     assert sum(told["killed"].values()) == 4
     assert told["acknowledged"] > 100
     assert told["rows"] > 10
-    assert told["users_deleted"] > 2
-    assert told["items_deleted"] > 2
+    assert told["users_deleted"]
+    assert told["items_deleted"]
