@@ -2,77 +2,94 @@
 
     python bench/chaos.py [--items 2000] [--rate 40] [--seconds 4] [--only NAME] [--json] [--write]
 
-A real site (`palate serve` with two workers, `palate stream`) under the supervisor of `palate up`;
-visitors ask at a fixed rate from this process, each with one more try where a connection breaks or
-hangs, as any load balancer does. Lawful: 200, not empty, no item twice, nothing that may not be
-shown. What happens to acknowledged events is `bench/crash.py`'s.
+`palate up` with two workers; visitors ask at a fixed rate from this process, each with one more try
+where a connection breaks or hangs, as any load balancer does. Lawful: 200, not empty, no item
+twice, nothing that may not be shown. Clients send events meanwhile: what was acknowledged has to be
+in the log afterwards, and what could not be is told 503. The disk that is full is a tmpfs of the
+bench's own where it may mount one; all else that a disk or a clock does wrong comes from
+`load/disturbed.c`, which only the site's processes load.
 """
 
 import argparse
 import asyncio
-import os
-import shutil
-import signal
-import socket
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from time import strftime, time
-from typing import Any, TypeAlias
+from time import perf_counter, strftime, time
+from typing import Any
 
+import httpx
 import msgspec
+from living.up import free_port, up
 from load.broken import write_surfaces
-from load.faults import FAULTS_OF_FILES
+from load.disturbed import Disturbed
+from load.faults import FAULTS_OF_FILES, columns, cut_columns, cut_state, live_release, log, state
 from load.lawful import Judged, crowd, is_hidden
+from load.mounted import mounted
 from load.report import lay
-from load.server import tree
+from load.scene import (
+    DAY,
+    LIMIT,
+    USERS,
+    Break,
+    Scene,
+    at_a_start,
+    clock,
+    full_disk,
+    kill_server,
+    kill_worker,
+    killed,
+    of_file,
+    poisoned,
+    quiet,
+    read_only_disk,
+    slow_disk,
+    stop_supervisor,
+    stop_worker,
+    stopped,
+    ten_times,
+    ten_times_the_events,
+)
+from load.sending import Sent, sending
 from load.site import build
 
 from funnel import machine
 from palate.catalog.item import Item
 from palate.cli.output import console
-from palate.serving.supervisor import Supervisor, ready, site_roles
-from palate.settings import FILE, ServingSettings, Settings
+from palate.settings import FILE, Settings
 from palate.stores import open_sources
 
-LIMIT = 12
-USERS = 500
 PAGE = Path(__file__).parents[1] / "docs" / "reliability.md"
 BEGIN, END = "<!-- bench/chaos.py: begin -->", "<!-- bench/chaos.py: end -->"
 SETTLED = 120.0
-
-
-@dataclass(slots=True)
-class Scene:
-    """A site that runs, and how it is asked."""
-
-    home: Path
-    port: int
-    supervisor: Supervisor
-    rate: float
-    seconds: float
-    said: list[str]
-    judged: Judged = field(default_factory=Judged)
-    """What came of everybody's questions since something else began to happen."""
-
-    def pid(self, role: str) -> int:
-        """The process of a role. Raises RuntimeError where it does not live."""
-        found = self.supervisor.pid(role)
-        if found is None:
-            raise RuntimeError(f"{role} does not live")
-        # the supervisor's child is tethered: the role itself is below or is it
-        return found
-
-    def workers(self) -> list[int]:
-        """The processes that answer."""
-        serve = tree(self.pid("serve"))
-        return [each for each in serve if tree(each) == [each] and not _tracker(each)]
-
-
-Break: TypeAlias = Callable[[Scene], Awaitable[None]]
+"""Seconds that a site has to be itself again."""
+MEGABYTES = 1_024
+"""Of the file system of its own."""
+SETTINGS = """
+[site]
+name = "chaos"
+[training]
+min_events = 1000000000
+[attribution]
+every_seconds = 2.0
+"""
+"""The trainer waits; the join is at work all the time."""
+OK, WORKERS = 200, 2
+HEAD = (
+    "fault",
+    "asked",
+    "lawful 200",
+    "second try",
+    "slowest",
+    "rungs",
+    "else",
+    "events acknowledged",
+    "lost",
+    "told 503",
+)
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -85,9 +102,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--write", action="store_true", help="into docs/reliability.md")
     wanted = parser.parse_args(arguments)
-    found = asyncio.run(
-        run(wanted.items, wanted.rate, wanted.seconds, set(wanted.only or ()) or None)
-    )
+    found = run(wanted.items, wanted.rate, wanted.seconds, set(wanted.only or ()) or None)
     told: dict[str, Any] = {
         "machine": machine(),
         "date": strftime("%Y-%m-%d"),
@@ -99,168 +114,184 @@ def main(arguments: Sequence[str]) -> None:
         lay(PAGE, BEGIN, END, table(told))
 
 
-async def run(
-    items: int, rate: float, seconds: float, only: set[str] | None = None
+def run(
+    items: int,
+    rate: float,
+    seconds: float,
+    only: set[str] | None = None,
+    *,
+    mounts: bool = True,
 ) -> dict[str, dict[str, Any]]:
     """Every fault by name, and what came of the questions meanwhile."""
-    with tempfile.TemporaryDirectory(prefix="palate-chaos-") as folder:
-        home = Path(folder)
-        _site(home, items)
-        found = {}
-        async with _running(home, rate, seconds) as scene:
-            for name, (surfaces, happens) in faults(home).items():
-                if only is None or name in only:
-                    console.print(f"{name} …")
-                    found[name] = await _one(scene, surfaces, happens)
-        return found
+    found = {}
+    with _running(items, rate, seconds, mounts=mounts) as scene:
+        for name, (surfaces, happens) in faults(scene.home).items():
+            if only is None or name in only:
+                console.print(f"{name} …")
+                try:
+                    found[name] = asyncio.run(_one(scene, name, surfaces, happens))
+                except RuntimeError:
+                    console.print(msgspec.json.encode(found).decode(), markup=False)
+                    raise
+    return found
 
 
 def faults(home: Path) -> dict[str, tuple[tuple[str, ...], Break]]:
     """By name: the surfaces that are asked, and what happens meanwhile."""
     usual = ("home", "trending")
     wrong = {f"generator or ranker: {name}": ((name,), quiet) for name in write_surfaces(home)}
-    files = {name: (usual, _of_file(happens)) for name, happens in FAULTS_OF_FILES.items()}
+    return {"nothing": (usual, quiet), **wrong, **{n: (usual, b) for n, b in _breaks().items()}}
+
+
+def _breaks() -> dict[str, Break]:
+    """What happens to processes, disks, clocks and files."""
+    roles = ("stream", "attribute", "train")
     return {
-        "nothing": (usual, quiet),
-        **wrong,
-        "ten times the traffic": (usual, ten_times),
-        "a worker killed": (usual, kill_worker),
-        "a worker stopped (SIGSTOP)": (usual, stop_worker),
-        "stream killed": (usual, kill_stream),
-        "stream stopped (SIGSTOP)": (usual, stop_stream),
-        **files,
-        "server killed with all workers": (usual, kill_server),
+        "ten times the traffic": ten_times,
+        "ten times the events": ten_times_the_events,
+        "poisoned events": poisoned,
+        "a worker killed": kill_worker,
+        "a worker stopped (SIGSTOP)": stop_worker,
+        **{f"{role} killed": killed(role) for role in roles},
+        **{f"{role} stopped (SIGSTOP)": stopped(role) for role in roles},
+        "supervisor stopped (SIGSTOP), stream killed": stop_supervisor,
+        "disk full, a worker killed": full_disk,
+        "disk read-only, a worker killed": read_only_disk,
+        "disk slow by 50 ms a write, a worker killed": slow_disk,
+        "clock a day ahead": clock(DAY),
+        "clock a day behind": clock(-DAY),
+        **{name: of_file(damage) for name, damage in FAULTS_OF_FILES.items()},
+        "event log damaged, a worker killed": at_a_start(log),
+        "live release damaged, a worker killed": at_a_start(live_release),
+        "state (LMDB) damaged, stream and a worker killed": at_a_start(state, "stream"),
+        "state (LMDB) damaged while it runs": of_file(state),
+        "state (LMDB) cut in half: all workers die (SIGBUS)": of_file(cut_state),
+        "mapped columns damaged": of_file(columns),
+        "mapped columns damaged, stream and a worker killed": at_a_start(columns, "stream"),
+        "mapped columns cut off: all workers die (SIGBUS)": of_file(cut_columns),
+        "server killed with all workers": kill_server,
     }
 
 
-async def _one(scene: Scene, surfaces: Sequence[str], happens: Break) -> dict[str, Any]:
+async def _one(scene: Scene, name: str, surfaces: Sequence[str], happens: Break) -> dict[str, Any]:
     paths = [
         f"/v1/recommendations/{surface}?user_id=u{n % USERS}&limit={LIMIT}"
         for n in range(5 * USERS)
         for surface in surfaces
     ]
-    scene.judged, stop = Judged(), asyncio.Event()
+    scene.judged, scene.sent, stop = Judged(), Sent(name.replace(" ", "_")), asyncio.Event()
     asking = asyncio.create_task(crowd(scene.port, paths, scene.rate, stop, scene.judged))
-    said = len(scene.said)
+    telling = asyncio.create_task(
+        sending(scene.port, scene.items, 5 * scene.rate, stop, scene.sent)
+    )
+    said, started = len(scene.said()), perf_counter()
     await asyncio.sleep(scene.seconds / 4)
     await happens(scene)
-    await asyncio.sleep(scene.seconds)
+    await asyncio.sleep(max(scene.seconds, 2 * scene.seconds - (perf_counter() - started)))
     stop.set()
-    await asking
-    if not await ready(f"http://127.0.0.1:{scene.port}", SETTLED):
-        raise RuntimeError("the site did not come back")
-    return {**scene.judged.facts(), "log": [line[:300] for line in scene.said[said:]][:5]}
+    await asyncio.gather(asking, telling)
+    whole = await level(scene)
+    return {
+        **scene.judged.facts(),
+        "events": scene.sent.facts(scene.home),
+        "whole_after": round(whole, 1),
+        "log": _remarks(scene.said()[said:]),
+    }
 
 
-async def quiet(scene: Scene) -> None:
-    """Nothing happens but the questions."""
+async def level(scene: Scene) -> float:
+    """Seconds until both workers listen, and the log is folded. Raises RuntimeError."""
+    started = perf_counter()
+    async with httpx.AsyncClient(base_url=scene.up.url, timeout=5.0, trust_env=False) as client:
+        while perf_counter() - started < SETTLED:
+            try:
+                answer = await client.get("/readyz")
+            except httpx.HTTPError:
+                answer = None
+            if answer and _whole(answer) and scene.listening() == WORKERS:
+                return perf_counter() - started
+            await asyncio.sleep(0.2)
+    told = f"{answer.text if answer else None}, {scene.listening()} listening"
+    raise RuntimeError("\n".join(["the site did not come back", told, *scene.said()[-30:]]))
 
 
-async def ten_times(scene: Scene) -> None:
-    """Ten times as many ask, and all of them are judged."""
-    paths = [f"/v1/recommendations/home?user_id=u{n}&limit={LIMIT}" for n in range(USERS)]
-    stop = asyncio.Event()
-    more = asyncio.create_task(crowd(scene.port, paths, 9 * scene.rate, stop, scene.judged))
-    await asyncio.sleep(scene.seconds / 2)
-    stop.set()
-    await more
+def _whole(answer: httpx.Response) -> bool:
+    return answer.status_code == OK and not answer.json()["lag_seconds"]
 
 
-async def kill_worker(scene: Scene) -> None:
-    """One of two workers is killed."""
-    os.kill(scene.workers()[0], signal.SIGKILL)
+def _remarks(lines: Sequence[str]) -> dict[str, int]:
+    """Each sentence with how often it was said; numbers that differ make no other sentence."""
+    bare = [line.partition("│")[2].strip()[:300] for line in lines if "│" in line]
+    return dict(Counter(line for line in bare if line).most_common(12))
 
 
-async def stop_worker(scene: Scene) -> None:
-    """One of two workers stands still for a while."""
-    await _stopped(scene.workers()[0], scene.seconds / 2)
-
-
-async def kill_stream(scene: Scene) -> None:
-    """The stream worker is killed; the supervisor starts it again."""
-    os.kill(scene.pid("stream"), signal.SIGKILL)
-
-
-async def stop_stream(scene: Scene) -> None:
-    """The stream worker stands still for a while."""
-    await _stopped(scene.pid("stream"), scene.seconds / 2)
-
-
-async def kill_server(scene: Scene) -> None:
-    """Nobody is left who could answer, until the supervisor has started the server again."""
-    for each in tree(scene.pid("serve")):
-        os.kill(each, signal.SIGKILL)
-
-
-async def _stopped(pid: int, seconds: float) -> None:
-    os.kill(pid, signal.SIGSTOP)
-    await asyncio.sleep(seconds)
-    os.kill(pid, signal.SIGCONT)
-
-
-def _of_file(happens: Callable[[Path], Callable[[], None]]) -> Break:
-    """Damage a file for a while; what makes it good again is what `happens` returns."""
-
-    async def broken(scene: Scene) -> None:
-        mend = happens(scene.home)
-        await asyncio.sleep(scene.seconds / 2)
-        mend()
-
-    return broken
+@contextmanager
+def _running(items: int, rate: float, seconds: float, *, mounts: bool) -> Iterator[Scene]:
+    with tempfile.TemporaryDirectory(prefix="palate-chaos-") as folder:
+        home = Path(folder) / "site"
+        home.mkdir()
+        disturbed = Disturbed(Path(folder), home)
+        with mounted(home, MEGABYTES if mounts else 0) as own:
+            _site(home, items)
+            write_surfaces(home)
+            said = Path(folder) / "said.log"
+            with up(
+                home, WORKERS, free_port(), log=said, environment=disturbed.environment
+            ) as site:
+                site.wait(folded=False)
+                scene = Scene(site, disturbed, items, rate, seconds, own)
+                asyncio.run(level(scene))
+                yield scene
 
 
 def _site(home: Path, items: int) -> None:
     settings = Settings(home=home)
     build(settings, items, USERS, time())
+    (home / FILE).write_text(SETTINGS, "utf-8")
     hidden = [Item(item_id=f"i{n}", hidden=True) for n in range(items) if is_hidden(f"i{n}")]
     with open_sources(settings) as sources:
         sources.items.put(hidden)
 
 
-@asynccontextmanager
-async def _running(home: Path, rate: float, seconds: float) -> Any:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    serving = ServingSettings(port=port, workers=2)
-    text = f'[site]\nname = "chaos"\n[serving]\nport = {port}\nworkers = 2\n'
-    (home / FILE).write_text(text, "utf-8")
-    write_surfaces(home)
-    settings = msgspec.structs.replace(Settings(home=home), serving=serving)
-    roles = [role for role in site_roles(settings, api_only=True) if role.name in ROLES]
-    said: list[str] = []
-    async with Supervisor(roles, lambda role, line: said.append(f"{role}: {line}")) as supervisor:
-        if not await ready(f"http://127.0.0.1:{port}", SETTLED):
-            raise RuntimeError("\n".join(["the site did not start", *said[-20:]]))
-        await asyncio.sleep(2.0)  # both workers, and the stream with the catalogue's changes
-        yield Scene(home, port, supervisor, rate, seconds, said)
-    shutil.rmtree(home / "surfaces", ignore_errors=True)
-
-
-ROLES = frozenset({"serve", "stream"})
-
-
-def _tracker(pid: int) -> bool:
-    return b"resource_tracker" in Path(f"/proc/{pid}/cmdline").read_bytes()
-
-
-def table(told: dict[str, Any]) -> str:
+def table(told: Mapping[str, Any]) -> str:
     """For people."""
     machine_ = told["machine"]
     lines = [
         f"`{told['command']}`, {told['date']}; {machine_['processor']}, load {machine_['load']}.",
         "",
-        "| fault | asked | lawful 200 | of these at the second try | slowest | rungs | else |",
-        "|---|---|---|---|---|---|---|",
+        f"| {' | '.join(HEAD)} |",
+        "|---" * len(HEAD) + "|",
     ]
-    for name, each in told["faults"].items():
-        steps = ", ".join(f"{step} {count}" for step, count in each["steps"].items())
-        wrong = ", ".join(f"{what}: {count}" for what, count in each["wrong"].items())
-        lines.append(
-            f"| {name} | {each['asked']} | {each['share']:.2%} | {each['again']} |"
-            f" {each['slowest_ms']:.0f} ms | {steps} | {wrong} |"
-        )
-    return "\n".join(lines)
+    lines += [_row(name, each) for name, each in told["faults"].items()]
+    return "\n".join([*lines, "", *_said(told["faults"])])
+
+
+def _row(name: str, each: Mapping[str, Any]) -> str:
+    steps = ", ".join(f"{step} {count}" for step, count in each["steps"].items())
+    events = each["events"]
+    wrong = ", ".join(f"{what}: {count}" for what, count in [*each["wrong"].items()])
+    if events["wrong"]:
+        wrong += f" events: {events['wrong']}"
+    cells = [
+        name, each["asked"], f"{each['share']:.2%}", each["again"], f"{each['slowest_ms']:.0f} ms",
+        steps, wrong, f"{events['acknowledged']:,}", events["lost"], events["refused"] or "",
+    ]  # fmt: skip
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _said(found: Mapping[str, Any]) -> list[str]:
+    """What was asked in all, and what the log said of each fault."""
+    asked = sum(each["asked"] for each in found.values())
+    good = sum(each["good"] for each in found.values())
+    lost = sum(each["events"]["lost"] for each in found.values())
+    acknowledged = sum(each["events"]["acknowledged"] for each in found.values())
+    whole = f"In all {good:,} of {asked:,} answers were lawful; {acknowledged:,} events were"
+    told = [f"{whole} acknowledged, {lost} of them lost. What the log said:", ""]
+    for name, each in found.items():
+        if each["log"]:
+            line, times = next(iter(each["log"].items()))
+            told.append(f"- *{name}*: `{line}`{f' ({times} times)' if times > 1 else ''}")
+    return told
 
 
 if __name__ == "__main__":

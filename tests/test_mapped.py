@@ -1,4 +1,6 @@
+import os
 from dataclasses import replace
+from errno import ENOSPC
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from palate.errors import Unavailable
 from palate.mapped import Column, Layout, MappedArrays
 
 LAYOUT = Layout(
@@ -180,3 +183,45 @@ def test_columns_do_not_overlap(capacity: int) -> None:
     for turn, name in enumerate(LAYOUT.columns):
         assert (arrays[name] == turn).all()
     assert arrays.header["capacity"] == capacity
+
+
+def test_a_reader_lets_go_of_a_file_that_was_written_over(tmp_path: Path) -> None:
+    writer, reader = opened(tmp_path, write=True), opened(tmp_path, write=False)
+    writer["row"][:] = 7
+    [file] = tmp_path.glob("*.map")
+    with file.open("r+b") as held:
+        held.write(b"noise!!!" * 8)
+    assert not writer.whole
+    assert reader.refresh()
+    assert (reader["row"] == -1).all()
+    assert not opened(tmp_path, write=False).generation
+    fresh = opened(tmp_path, write=True)
+    fresh["row"][:] = 8
+    assert reader.refresh()
+    assert (reader["row"] == 8).all()
+
+
+@pytest.mark.parametrize("size", [0, 20, 100])
+def test_a_file_that_was_cut_off_is_replaced(tmp_path: Path, size: int) -> None:
+    opened(tmp_path, write=True)
+    [file] = tmp_path.glob("*.map")
+    os.truncate(file, size)
+    assert not opened(tmp_path, write=False).generation
+    writer = opened(tmp_path, write=True)
+    writer["row"][3] = 7
+    assert opened(tmp_path, write=False)["row"][3] == 7
+    assert not file.exists()
+
+
+def test_no_generation_is_begun_that_has_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: int) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    writer = opened(tmp_path, write=True)
+    writer["row"][3] = 7
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with pytest.raises(Unavailable, match="has no room for"):
+        writer.grow(10_000)
+    assert (writer["row"][3], len(list(tmp_path.iterdir()))) == (7, 1)

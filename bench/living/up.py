@@ -5,11 +5,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter, sleep
+from types import MappingProxyType
 
 import httpx
 from load.server import tree
@@ -26,6 +27,8 @@ class Up:
     port: int
     process: "subprocess.Popen[bytes]"
     started: float
+    log: Path
+    """What its roles say."""
 
     @property
     def url(self) -> str:
@@ -56,7 +59,7 @@ class Up:
 
     def said(self) -> str:
         """The last of what its roles said."""
-        return (self.home / "up.log").read_text("utf-8", "replace")[-3_000:]
+        return self.log.read_text("utf-8", "replace")[-3_000:]
 
     def kill(self) -> None:
         """`kill -9`; its roles go with it."""
@@ -69,15 +72,24 @@ class Up:
 
 
 @contextmanager
-def up(home: Path, workers: int = 1, port: int = 0) -> Iterator[Up]:
-    """`palate up` on `home` until the block ends."""
-    port = port or free_port()
+def up(
+    home: Path,
+    workers: int = 1,
+    port: int = 0,
+    *,
+    log: Path | None = None,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Up]:
+    """`palate up` on `home` until the block ends; `log` may lie elsewhere."""
+    port, said = port or free_port(), log or home / "up.log"
     command = [sys.executable, "-m", "palate.cli", "up", "--site", str(home), "--api-only"]
     command += ["--port", str(port), "--workers", str(workers)]
-    with (home / "up.log").open("wb") as log:
+    with said.open("wb") as file:
         started = perf_counter()
-        process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603  our own command
-    running = Up(home, port, process, started)
+        process = subprocess.Popen(  # noqa: S603  our own command
+            command, stdout=file, stderr=file, env={**os.environ, **environment}
+        )
+    running = Up(home, port, process, started, said)
     try:
         yield running
     finally:

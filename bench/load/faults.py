@@ -1,5 +1,6 @@
 """Files of a running site that are damaged for a while, and made good again."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
@@ -9,7 +10,10 @@ NOISE = bytes(range(256)) * 16
 
 
 def overwritten(file: Path, offset: int = 0) -> Mend:
-    """Write noise over some of a file, in place: every process that has it open sees it."""
+    """Write noise over some of a file, in place: every process that has it open sees it.
+
+    What somebody wrote there since is left as it is when it is made good again.
+    """
     with file.open("r+b") as held:
         held.seek(offset)
         before = held.read(len(NOISE))
@@ -19,9 +23,24 @@ def overwritten(file: Path, offset: int = 0) -> Mend:
     def mend() -> None:
         with file.open("r+b") as held:
             held.seek(offset)
-            held.write(before)
+            if held.read(len(before)) == NOISE[: len(before)]:
+                held.seek(offset)
+                held.write(before)
 
     return mend
+
+
+def spoilt(file: Path) -> None:
+    """Write noise over one page in four of a file, for good."""
+    with file.open("r+b") as held:  # it may be moved aside before the last page is spoilt
+        for offset in range(0, file.stat().st_size, 4 * len(NOISE)):
+            held.seek(offset)
+            held.write(NOISE)
+
+
+def cut(file: Path, size: int = 0) -> None:
+    """Truncate a file that others have mapped: who looks beyond its end dies of SIGBUS."""
+    os.truncate(file, size)
 
 
 def catalogue(home: Path) -> Mend:
@@ -48,6 +67,57 @@ def pointer(home: Path) -> Mend:
     return lambda: _put(file, before)
 
 
+def log(home: Path) -> Mend:
+    """The head of the event log."""
+    return overwritten(home / "events.db")
+
+
+def rules(home: Path) -> Mend:
+    """The head of the book of rules."""
+    return overwritten(home / "rules.db")
+
+
+def waiting(home: Path) -> Mend:
+    """The head of what waits for the join."""
+    return overwritten(home / "waiting.db")
+
+
+def state(home: Path) -> Mend:
+    """A page in four of the online store (LMDB), for good: the site has to help itself."""
+    spoilt(home / "online" / "data.mdb")
+    return nothing
+
+
+def cut_state(home: Path) -> Mend:
+    """Half of the online store is gone."""
+    file = home / "online" / "data.mdb"
+    cut(file, file.stat().st_size // 2)
+    return nothing
+
+
+def mapped(home: Path) -> list[Path]:
+    """Every file of mapped arrays."""
+    return sorted((home / "columns").rglob("*.map"))
+
+
+def columns(home: Path) -> Mend:
+    """Noise over the heads of all mapped arrays, for good."""
+    for file in mapped(home):
+        overwritten(file)
+    return nothing
+
+
+def cut_columns(home: Path) -> Mend:
+    """All mapped arrays are empty files."""
+    for file in mapped(home):
+        cut(file)
+    return nothing
+
+
+def nothing() -> None:
+    """There is nothing to make good again."""
+
+
 def promoted_wreck(home: Path) -> Mend:
     """The pointer names a release of which half is missing."""
     file = home / "releases" / "current"
@@ -66,6 +136,9 @@ def _put(file: Path, text: bytes) -> None:
 FAULTS_OF_FILES: dict[str, Callable[[Path], Mend]] = {
     "catalogue (SQLite) damaged": catalogue,
     "traces (SQLite) damaged": traces,
+    "event log (SQLite) damaged": log,
+    "rules (SQLite) damaged": rules,
+    "waiting features (SQLite) damaged": waiting,
     "live release damaged on disk": live_release,
     "release pointer damaged": pointer,
     "a wreck promoted": promoted_wreck,

@@ -10,6 +10,7 @@
     ├── Unavailable       a dependency is down; nothing acknowledged is lost        503, exit 1
     ├── CorruptRelease    a release is half-written, altered or of another version  409, exit 1
     ├── CorruptStore      a store on disk does not read back what was written       503, exit 1
+    │   └── CorruptState  … and the log leads to it again: the stream worker's part 503, exit 1
     ├── GateRefused       a trained release is not better than what serves          200, exit 1
     └── MissingExtra      an optional package is needed: ``pip install palate[…]``  501, exit 2
 
@@ -93,6 +94,10 @@ class CorruptStore(PalateError):
 
     status = 503
     title = "Corrupt store"
+
+
+class CorruptState(CorruptStore):
+    """What was folded from the log does not read back; the stream worker folds it again."""
 
 
 class GateRefused(PalateError):

@@ -6,6 +6,7 @@ and maps the new file. What is held here is always a projection of an authoritat
 """
 
 import mmap
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +17,13 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from palate.errors import Unavailable
+
 SUFFIX = ".map"
 ALIGN = 64
 SUPERSEDED = "superseded"
+BLANK = 64
+"""Rows of what a reader sees where there is nothing to map."""
 
 
 class Column(NamedTuple):
@@ -144,13 +149,32 @@ class MappedArrays:
         found.stamp(**scalars)
         return found.generation == found._newest()
 
+    @property
+    def whole(self) -> bool:
+        """Whether the header still says what it said: somebody else wrote into the file if not."""
+        return bool(self.header["capacity"][0] == self._capacity)
+
     def refresh(self) -> bool:
-        """Map the newest generation if this one is superseded; True where the arrays changed."""
+        """Map the newest generation if this one is superseded; True where the arrays changed.
+
+        One whose header is damaged is let go of: what stands behind it may not be believed.
+        """
         if self._directory is None or self._write:
             return False
         if self.generation and not self.header[SUPERSEDED][0]:
             return False
-        return self._remap()
+        if self._remap():
+            return True
+        if self.generation and not self.whole:
+            self._blank(BLANK)
+            self.generation = 0
+            return True
+        return False
+
+    def renew(self) -> None:
+        """Begin a blank generation of the same size in the place of one that is damaged."""
+        with self.anew(self._capacity):
+            pass
 
     def grow(self, capacity: int) -> None:
         """Make room for `capacity` rows: the next generation holds what this one held."""
@@ -220,9 +244,7 @@ class MappedArrays:
         assert self._directory is not None  # noqa: S101
         staged = self._directory / f".{self._newest() + 1:06d}.new"
         staged.unlink(missing_ok=True)  # another one goes on being mapped by whom it was
-        with staged.open("w+b") as file:
-            file.truncate(self.layout.places(capacity)[1])
-            view = mmap.mmap(file.fileno(), 0)
+        view = _reserved(staged, self.layout.places(capacity)[1])
         self._bind(view, capacity)
         return staged
 
@@ -250,9 +272,10 @@ class MappedArrays:
                 view = mmap.mmap(file.fileno(), 0, access=access)
         except (FileNotFoundError, ValueError):  # swept by the writer just now: try again later
             return False
-        head = np.frombuffer(view, self.layout.head, 1)
-        capacity = int(head["capacity"][0])
-        if self.layout.places(capacity)[1] != len(view):
+        if len(view) < ALIGN:  # it was cut off
+            return False
+        capacity = int(np.frombuffer(view, self.layout.head, 1)["capacity"][0])
+        if not 0 < capacity <= len(view) or self.layout.places(capacity)[1] != len(view):
             return False
         self._bind(view, capacity)
         self.generation = number
@@ -287,6 +310,20 @@ class MappedArrays:
                 path.unlink(missing_ok=True)
 
 
+def _reserved(file: Path, size: int) -> mmap.mmap:
+    """A new file with all its room taken now: to write into a hole of a full disk is to die.
+
+    Raises Unavailable where there is no room.
+    """
+    try:
+        with file.open("w+b") as staged:
+            os.posix_fallocate(staged.fileno(), 0, size)
+            return mmap.mmap(staged.fileno(), 0)
+    except OSError as error:
+        file.unlink(missing_ok=True)
+        raise Unavailable(f"{file.parent} has no room for {size:,} bytes: {error}") from error
+
+
 def _generations(directory: Path) -> list[tuple[int, Path]]:
     if not directory.is_dir():
         return []
@@ -295,6 +332,8 @@ def _generations(directory: Path) -> list[tuple[int, Path]]:
 
 def _supersede(path: Path, head: np.dtype[Any]) -> None:
     """Set the mark in a file; its place is the same in every layout."""
+    if path.stat().st_size < ALIGN:  # it was cut off: nobody can be reading it
+        return
     with path.open("r+b") as file, mmap.mmap(file.fileno(), ALIGN) as view:
         place = int(head.fields[SUPERSEDED][1]) if head.fields else 0
         view[place : place + 8] = np.int64(1).tobytes()

@@ -27,6 +27,7 @@ from palate.features.offline.waiting import FILE as WAITING
 from palate.features.offline.waiting import Waiting
 from palate.features.online.lmdb import LmdbStore
 from palate.features.online.protocol import OnlineStore
+from palate.features.online.sound import is_sound
 from palate.index.opening import CLUSTERED
 from palate.models.covisit import Covisit
 from palate.releases.directory import ReleaseDirectory
@@ -197,6 +198,17 @@ def stream_worker(stores: Stores, clock: Clock) -> StreamWorker:
         stores.covisit,
         clock,
     )
+
+
+def look_at_state(stores: Stores) -> None:
+    """Set aside a state that ends whoever reads it; the stream worker folds it again."""
+    online, urls = stores.online, stores.settings.stores
+    if not isinstance(online, LmdbStore):
+        return
+    path = stores.settings.path(urls.online.partition(":")[2])
+    if not is_sound(path, urls.online_gigabytes):
+        log.error("%s cannot be read to its end: it is set aside, and the log folded again", path)
+        online.set_aside()
 
 
 def refresh(stores: Stores) -> None:

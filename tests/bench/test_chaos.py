@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import chaos
 import pytest
+from living.up import Up
+from load import scene as scene_module
 from load.lawful import Judged
 
 
@@ -17,8 +18,9 @@ def test_everybody_of_ten_times_the_traffic_is_judged(monkeypatch: pytest.Monkey
         judged.asked += port + len(paths) + int(rate)
         await stop.wait()
 
-    monkeypatch.setattr(chaos, "crowd", crowd)
-    scene = chaos.Scene(Path(), 1, cast("Any", None), 40.0, 0.0, [])
+    monkeypatch.setattr(scene_module, "crowd", crowd)
+    up = Up(Path(), 1, cast("Any", None), 0.0, Path())
+    scene = scene_module.Scene(up, cast("Any", None), 400, 40.0, 0.0)
     scene.judged.asked = 5
-    asyncio.run(chaos.ten_times(scene))
-    assert scene.judged.asked == 5 + 1 + chaos.USERS + 360
+    asyncio.run(scene_module.ten_times(scene))
+    assert scene.judged.asked == 5 + 1 + scene_module.USERS + 360

@@ -163,7 +163,7 @@ def test_of_two_processes_only_one_sets_the_width(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "c.db").write_bytes(b"this is not a database, it is a letter" * 100)
     with pytest.raises(CorruptStore, match=r"c\.db is not a readable SQLite database"):
-        SqliteItems(tmp_path / "c.db")
+        SqliteItems(tmp_path / "c.db").counts()
 
 
 def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
@@ -171,7 +171,28 @@ def test_a_file_of_another_version_is_refused(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "c.db") as db:
         db.execute("pragma user_version = 9")
     with pytest.raises(CorruptStore, match="written by another version of Palate"):
-        SqliteItems(tmp_path / "c.db")
+        SqliteItems(tmp_path / "c.db").counts()
+
+
+def test_a_connection_that_came_while_the_disk_was_read_only_does_not_stay_so(
+    tmp_path: Path,
+) -> None:
+    items = SqliteItems(tmp_path / "c.db")
+    items._database._connection().execute("pragma query_only = on")
+    with pytest.raises(Unavailable, match="readonly"):
+        items.put([Item(item_id="a")])
+    assert items.put([Item(item_id="a")]) == 1
+
+
+def test_a_file_that_is_put_right_again_is_used(tmp_path: Path) -> None:
+    SqliteItems(tmp_path / "c.db").close()
+    whole = (tmp_path / "c.db").read_bytes()
+    (tmp_path / "c.db").write_bytes(b"noise" * 1_000)
+    items = SqliteItems(tmp_path / "c.db")
+    with pytest.raises(CorruptStore):
+        items.counts()
+    (tmp_path / "c.db").write_bytes(whole)
+    assert items.put([Item(item_id="a")]) == 1
 
 
 def test_a_document_that_does_not_read_back_is_named(tmp_path: Path) -> None:
@@ -190,7 +211,7 @@ def test_a_document_that_does_not_read_back_is_named(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_opened_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "c.db").mkdir()
     with pytest.raises(Unavailable, match="unable to open"):
-        SqliteItems(tmp_path / "c.db")
+        SqliteItems(tmp_path / "c.db").counts()
 
 
 def test_remembered_rows_stay_right_beyond_the_memory(

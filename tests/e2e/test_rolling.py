@@ -69,3 +69,20 @@ def test_a_worker_stays_where_the_next_one_cannot_start(server: Server, tmp_path
         wait_until(lambda: log.read_text("utf-8").count("is not replaced") == 2)
     assert set(server.workers) == before
     assert sum(part.failures for part in load.parts) == 0
+
+
+def alive(server: Server) -> set[int]:
+    try:
+        return set(server.workers)
+    except OSError:  # one ended while it was looked at
+        return set()
+
+
+def test_a_worker_that_dies_again_and_again_takes_nobody_with_it(server: Server) -> None:
+    first, other = server.workers
+    for dies in ("first", "second", "third"):
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda gone=first: gone not in alive(server) and len(alive(server)) == 2)
+        assert other in alive(server), dies
+        [first] = alive(server) - {other}
+    assert server.process.poll() is None

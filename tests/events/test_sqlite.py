@@ -87,7 +87,7 @@ def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "e.db").write_bytes(b"\x00" * 5_000)
     with pytest.raises(CorruptStore, match=r"e\.db"):
-        SqliteLog(tmp_path / "e.db")
+        SqliteLog(tmp_path / "e.db").end()
 
 
 def test_an_event_that_does_not_read_back_holds_up_no_other(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import os
 import shutil
 import sqlite3
 import threading
@@ -13,18 +14,18 @@ from tests.streaming.sites import ITEMS, NOW, fill, settings_at, some_events, wo
 from palate.catalog.columns import ItemColumns
 from palate.catalog.item import Item
 from palate.catalog.user import session_key, user_key
-from palate.errors import CorruptStore, Problem
+from palate.errors import CorruptStore, Problem, Unavailable
 from palate.events.kinds import Event, Kind
 from palate.events.protocol import Logged
 from palate.events.sqlite import SqliteLog
 from palate.features.online.protocol import StateChange
 from palate.features.record import UserState
 from palate.settings import CovisitSettings
-from palate.stores import close, open_stores
+from palate.stores import close, open_stores, refresh
 from palate.streaming import aside as aside_module
 from palate.streaming import worker as worker_module
 from palate.streaming.aside import FILE, Aside, count
-from palate.streaming.rebuild import compare
+from palate.streaming.rebuild import TABLES, compare
 from palate.streaming.replay import Replay
 from palate.streaming.state import Refused
 
@@ -326,3 +327,78 @@ def test_settings_that_only_read_covisit_leave_the_counts_alone(tmp_path: Path) 
     changed = msgspec.structs.replace(settings, covisit=CovisitSettings(alpha=0.9, decay=0.1))
     again, _ = worker_at(changed)
     assert not again.recover()
+
+
+@pytest.mark.parametrize("when", ["before a start", "under a running worker"])
+def test_a_damaged_state_is_set_aside_and_folded_again(
+    tmp_path: Path, when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("palate.features.online.lmdb.LOOK", 0.0)
+    settings = settings_at(tmp_path)
+    fill(settings, some_events(200))
+    worker, stores = worker_at(settings)
+    worker.drain()
+    held = {table: dict(stores.online.scan(table)) for table in TABLES}
+    if when == "before a start":
+        close(stores)
+        (tmp_path / "online" / "data.mdb").write_bytes(b"noise" * 9_000)
+        worker, stores = worker_at(settings)
+        assert worker.recover()
+    else:
+        os.truncate(tmp_path / "online" / "data.mdb", 0)
+        monkeypatch.setattr("palate.features.online.lmdb.LOOSE", 0)
+        fill(settings, some_events(1, 500))
+        fill(settings, some_events(1, 501))
+    worker.drain()
+    again = {table: dict(stores.online.scan(table)) for table in TABLES}
+    assert again["users"].keys() >= held["users"].keys()
+    assert when != "before a start" or again == held
+    assert worker.position == stores.log.end()
+    assert (tmp_path / "online.damaged").is_dir()
+
+
+def test_a_disk_that_takes_nothing_holds_events_up_and_loses_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = settings_at(tmp_path)
+    fill(settings, some_events(50))
+    worker, stores = worker_at(settings)
+    stop, tries, commit = threading.Event(), [], stores.online.commit
+
+    def full(change: StateChange) -> None:
+        tries.append(change.position)
+        if len(tries) < 4:
+            raise Unavailable("the disk is full")
+        commit(change)
+        stop.set()
+
+    monkeypatch.setattr(stores.online, "commit", full)
+    monkeypatch.setattr(worker_module, "HELD_UP", 0.0)
+    worker.run(stop)
+    assert (worker.position, len(tries)) == (50, 4)
+    rows_of = partial(stores.items.rows, create=False)
+    assert compare(settings, stores.log, stores.online, rows_of).equal
+    assert [r.message for r in caplog.records if "wait" in r.message] == [
+        "events wait in the log: the disk is full"
+    ]
+
+
+def test_mapped_files_that_were_written_over_are_made_anew(tmp_path: Path) -> None:
+    settings = settings_at(tmp_path)
+    fill(settings, some_events(50))
+    worker, stores = worker_at(settings)
+    worker.drain()
+    counters = stores.states.counters.copy()
+    for file in (tmp_path / "columns").rglob("*.map"):
+        with file.open("r+b") as held:
+            held.write(b"noise!!!" * 8)
+    reader = open_stores(settings)
+    assert reader.columns.size == 0
+    worker.drain()
+    refresh(reader)
+    assert (stores.states.counters == counters).all()
+    assert (reader.states.counters == counters).all()
+    assert reader.columns.size == ITEMS
+    assert reader.columns.servable[:ITEMS].all()
+    assert reader.columns.category_names() == ["c0", "c1", "c2"]
+    assert reader.boards.top("popular", 3)[0].tolist()

@@ -128,6 +128,16 @@ class ItemColumns:
         return self._held.capacity
 
     @property
+    def whole(self) -> bool:
+        """False where somebody else wrote over its files."""
+        return self._held.whole
+
+    def renew(self) -> None:
+        """Writer: begin anew, empty, in the place of what is damaged."""
+        self._held.renew()
+        self._begin()
+
+    @property
     def plain(self) -> "ItemColumns":
         """The columns as the catalogue has them, whatever a release makes of their content."""
         return self

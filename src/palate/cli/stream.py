@@ -1,6 +1,7 @@
 """Fold events into the state as they come in (the stream worker)."""
 
 import logging
+import os
 import signal
 import threading
 from pathlib import Path
@@ -11,7 +12,9 @@ import typer
 from palate.cli.output import console
 from palate.cli.site import SiteOption, settings_of
 from palate.clock import SystemClock
-from palate.stores import close, open_stores, stream_worker
+from palate.features.online.sound import NATIVE
+from palate.serving.environment import DIED
+from palate.stores import close, look_at_state, open_stores, stream_worker
 from palate.streaming.lock import only_worker
 from palate.streaming.warming import warm
 from palate.streaming.worker import StreamWorker
@@ -36,6 +39,8 @@ def main(
         signal.signal(number, lambda *_: stop.set())
     with only_worker(settings):
         stores = open_stores(settings, writer=True)
+        if os.environ.get(DIED) in NATIVE:
+            look_at_state(stores)
         worker = stream_worker(stores, SystemClock())
         warm(settings)
         _catch_up(worker, stop)

@@ -64,4 +64,4 @@ async def _announce(settings: Settings) -> None:
 
 
 def _say(role: str, line: str) -> None:
-    console.print(f"{role:>6} │ {line}", markup=False, highlight=False)
+    console.print(f"{role:>6} │ {line}", markup=False, highlight=False, soft_wrap=True)

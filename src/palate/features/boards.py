@@ -75,6 +75,15 @@ class Leaderboards:
         """Log position of the counts they were built from."""
         return int(self._arrays.scalar("position"))
 
+    @property
+    def whole(self) -> bool:
+        """False where somebody else wrote over its files."""
+        return self._arrays.whole
+
+    def renew(self) -> None:
+        """Begin anew, blank, in the place of what is damaged."""
+        self._arrays.renew()
+
     def refresh(self) -> bool:
         """Follow the writer to a new generation; cheap, call it before each request."""
         return self._arrays.refresh()

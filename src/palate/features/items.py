@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Doubles, Floats, Rows
-from palate.errors import CorruptStore
+from palate.errors import CorruptState
 from palate.features.folds import ITEM_FOLDS, ITEM_SLOT, SEGMENT_HALF_LIFE, layout_of, table_of
 from palate.mapped import Column, Layout, MappedArrays
 
@@ -91,6 +91,11 @@ class ItemStates:
         return float(self._arrays.scalar("beat"))
 
     @property
+    def whole(self) -> bool:
+        """False where somebody else wrote over its files."""
+        return self._arrays.whole
+
+    @property
     def dirty(self) -> bool:
         """A fold began and its commit did not follow: what is shown may not be what is held."""
         return bool(self._arrays.scalar("dirty"))
@@ -148,13 +153,13 @@ class ItemStates:
     def load(self, row: int, raw: bytes) -> None:
         """Take over one item's record.
 
-        Raises CorruptStore where it has another layout.
+        Raises CorruptState where it has another layout.
         """
         self.grow(row + 1)
         numbers: NDArray[Any] = np.frombuffer(raw, np.float64)
         split = 1 + len(ITEM_FOLDS) * 2
         if len(numbers) != split + self.segments.shape[1] or numbers[0] != LAYOUT:
-            raise CorruptStore(
+            raise CorruptState(
                 f"the record of item row {row} is of another layout; run `palate rebuild`"
             )
         self.counters[row] = numbers[1:split].reshape(-1, 2)

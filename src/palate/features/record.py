@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Doubles, Floats, Rows, Times
-from palate.errors import CorruptStore
+from palate.errors import CorruptState
 from palate.events.kinds import Signal
 from palate.features.folds import USER_FOLDS, layout_of
 from palate.features.segments import REGION_AT
@@ -124,13 +124,13 @@ class UserState:
     def unpack(cls, key: int, raw: bytes) -> Self:
         """Read a packed record in place.
 
-        Raises CorruptStore where it has another layout or is not whole.
+        Raises CorruptState where it has another layout or is not whole.
         """
         if len(raw) < USER_DTYPE.itemsize:
-            raise CorruptStore(f"the record of user {key:016x} is cut short; run `palate rebuild`")
+            raise CorruptState(f"the record of user {key:016x} is cut short; run `palate rebuild`")
         told = dict(zip(SCALARS, HEAD.unpack_from(raw), strict=True))
         if told["layout"] != LAYOUT:
-            raise CorruptStore(
+            raise CorruptState(
                 f"the record of user {key:016x} is of another layout; run `palate rebuild`"
             )
         counters = np.frombuffer(raw, np.float64, 2 * len(USER_FOLDS), HEAD.size)
@@ -166,10 +166,10 @@ def unpack_lists(head: Mapping[str, Any], raw: bytes, who: str) -> dict[str, NDA
     """Lists behind a head, by name, as views of `raw`."""
     sizes = {name: int(head[name]) for name in ("history", "shown", "seen", "follows")}
     if min(sizes.values()) < 0:
-        raise CorruptStore(f"the record of {who} is damaged; run `palate rebuild`")
+        raise CorruptState(f"the record of {who} is damaged; run `palate rebuild`")
     whole = sum(WIDTHS[dtype] * sizes[of] for _, dtype, of in LISTS)
     if head["layout"] != LAYOUT or USER_DTYPE.itemsize + whole != len(raw):
-        raise CorruptStore(f"the record of {who} is of another layout; run `palate rebuild`")
+        raise CorruptState(f"the record of {who} is of another layout; run `palate rebuild`")
     at, lists = USER_DTYPE.itemsize, {}
     for name, dtype, of in LISTS:
         lists[name] = np.frombuffer(raw, dtype, sizes[of], at)

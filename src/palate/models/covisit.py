@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from palate.arrays import Doubles, Floats, Mask, Rows, Times
 from palate.catalog.alike import UNKNOWN, Alike
-from palate.errors import CorruptStore
+from palate.errors import CorruptState
 from palate.index.exact import best
 from palate.mapped import Layout, MappedArrays
 from palate.models import covisit_reading as reading
@@ -91,6 +91,11 @@ class Covisit:
     def position(self) -> int:
         """Log position that is shown."""
         return int(self._arrays.scalar("position"))
+
+    @property
+    def whole(self) -> bool:
+        """False where somebody else wrote over its files."""
+        return self._arrays.whole
 
     @property
     def dirty(self) -> bool:
@@ -192,13 +197,13 @@ class Covisit:
     def load(self, row: int, raw: bytes) -> None:
         """Take over one item's record.
 
-        Raises CorruptStore where it is cut short, or was counted with other settings.
+        Raises CorruptState where it is cut short, or was counted with other settings.
         """
         size, rest = divmod(len(raw) - HEAD.itemsize, CELL_BYTES)
         if rest or size < 0:
-            raise CorruptStore(f"the covisit record of item row {row} is cut short; rebuild")
+            raise CorruptState(f"the covisit record of item row {row} is cut short; rebuild")
         if not self.counted(raw):
-            raise CorruptStore("the site counted with other [covisit] settings; run palate rebuild")
+            raise CorruptState("the site counted with other [covisit] settings; run palate rebuild")
         self._grow(row + 1)
         held, head = self.table, np.frombuffer(raw, HEAD, 1)[0]
         kept, at = min(size, held.rows.shape[1]), HEAD.itemsize

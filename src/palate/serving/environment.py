@@ -14,6 +14,8 @@ SERVER = "PALATE_SERVER"
 """The process that started the workers, for the workers."""
 READY = "PALATE_READY"
 """The folder where workers say that they are warm."""
+DIED = "PALATE_DIED"
+"""The signal that ended the process of this role before this one, if one did."""
 PROMETHEUS = "PROMETHEUS_MULTIPROC_DIR"
 TRAINING_MALLOC = (
     "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4294967296"

@@ -5,7 +5,7 @@ batches. A full queue drops the impression and counts it.
 """
 
 import asyncio
-import logging
+from time import perf_counter
 
 from palate.errors import PalateError
 from palate.events.ingest import GroupCommit
@@ -13,6 +13,7 @@ from palate.events.kinds import Event, Kind, Shown
 from palate.funnel.types import Slate
 from palate.serving.bodies import Ask, Recommendation
 from palate.serving.meters import Meters
+from palate.serving.observing.faults import Faults
 
 MOST_WAITING = 10_000
 BATCH = 500
@@ -20,7 +21,6 @@ ASKING = frozenset({"onboarding"})
 """Surfaces that ask instead of recommending: what is not picked there was not passed over."""
 LINGER = 0.05
 """Seconds that an impression waits for others: they share one sync of the log."""
-log = logging.getLogger("palate.serving")
 
 
 class Impressions:
@@ -29,6 +29,7 @@ class Impressions:
     def __init__(self, commit: GroupCommit, meters: Meters) -> None:
         self._commit, self._meters = commit, meters
         self._waiting: asyncio.Queue[Event] = asyncio.Queue(MOST_WAITING)
+        self._faults = Faults()
         self._noted = self._written = 0
         self._progress = asyncio.Condition()
 
@@ -73,7 +74,7 @@ class Impressions:
         try:
             await self._commit.append(batch)
         except PalateError as error:
-            log.warning("%d impressions were not logged: %s", len(batch), error.detail)
+            self._faults.trouble("logging of impressions", error, perf_counter())
             for _ in batch:
                 self._meters.dropped("impression")
         else:

@@ -20,7 +20,7 @@ from typing import Self, TypeAlias
 import httpx
 
 from palate.serving import tether
-from palate.serving.environment import over, serving_environment, training_environment
+from palate.serving.environment import DIED, over, serving_environment, training_environment
 from palate.settings import Settings
 
 Say: TypeAlias = Callable[[str, str], None]
@@ -106,11 +106,11 @@ class Supervisor:
         await asyncio.gather(*self._keepers, return_exceptions=True)
 
     async def _keep(self, role: Role) -> None:
-        wait = FIRST_WAIT
+        wait, code = FIRST_WAIT, 0
         await asyncio.sleep(role.after)
         while not self._ending:
             started = perf_counter()
-            code = await self._run(role)
+            code = await self._run(role, code)
             if self._ending:
                 return
             wait = FIRST_WAIT if perf_counter() - started > HEALTHY_AFTER else wait
@@ -118,8 +118,9 @@ class Supervisor:
             await asyncio.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT)
 
-    async def _run(self, role: Role) -> int:
+    async def _run(self, role: Role, before: int) -> int:
         tied = (sys.executable, "-I", "-S", tether.__file__, str(os.getpid()), str(role.niceness))
+        died = {DIED: signal.Signals(-before).name} if before < 0 else {}
         ours, theirs = os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
@@ -128,7 +129,7 @@ class Supervisor:
                 stdin=DEVNULL,
                 stdout=theirs,
                 stderr=theirs,
-                env=over(os.environ, role.environment),
+                env=over(os.environ, role.environment) | died,
                 start_new_session=True,
             )
         finally:

@@ -4,6 +4,7 @@ What is read becomes parts at once. A part is joined with what came of it at eve
 and for the last time when its longest window is over. At most `part_rows` rows are in memory.
 """
 
+import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,13 +14,15 @@ import msgspec
 import polars as pl
 
 from palate.clock import Clock
-from palate.errors import CorruptStore
+from palate.errors import CorruptStore, Unavailable
 from palate.events.protocol import EventLog, Logged
 from palate.features.offline.protocol import Landing, OfflineStore, OfflineTable, Part
 from palate.features.offline.waiting import Waiting
 from palate.settings import Settings
 from palate.streaming.attribution import HOUR, SECOND, VISIT_HOURS, Windows, joined
 from palate.streaming.shown import FEATURE, Stretch, day_of
+
+log = logging.getLogger("palate.attribute")
 
 READ = 1_000
 """Entries of the log read at a time."""
@@ -96,8 +99,18 @@ class Attributor:
 
     def run(self, stop: threading.Event, tell: Callable[[Done], None]) -> None:
         """Step until `stop` is set."""
+        held_up = ""
         while not stop.wait(self.settings.attribution.every_seconds):
-            done = self.step(eager=False, stop=stop)
+            try:
+                done = self.step(eager=False, stop=stop)
+            except Unavailable as error:
+                if not held_up:
+                    log.error("what was shown waits to be joined: %s", error.detail)  # noqa: TRY400
+                held_up = str(error)
+                continue
+            if held_up:
+                log.warning("what was shown is joined again")
+            held_up = ""
             if done.events or done.joined:
                 tell(done)
 

@@ -11,7 +11,7 @@ from time import perf_counter, thread_time
 from palate.catalog.columns import ItemColumns
 from palate.catalog.protocol import ItemCatalog, UserCatalog
 from palate.clock import Clock
-from palate.errors import CorruptStore
+from palate.errors import CorruptState, CorruptStore, Unavailable
 from palate.events.batch import EventBatch
 from palate.events.protocol import EventLog, Logged
 from palate.features.boards import Leaderboards
@@ -39,6 +39,8 @@ BOARDS_REST = 5.0
 """Boards rest so many times as long as they took to compute."""
 QUICK = 0.01
 """Seconds: boards that take less are computed whenever the stream comes to rest."""
+HELD_UP = 1.0
+"""Seconds until a disk that took nothing is tried again."""
 TELL_SECONDS = 5.0
 """A worker that is behind says so this often."""
 
@@ -63,6 +65,7 @@ class StreamWorker:
     clock: Clock
     _state: LiveState = field(init=False)
     _behind: bool = field(init=False, default=False)
+    _held_up: bool = field(init=False, default=False)
     _more: bool = field(init=False, default=False)
     """Whether more of the catalogue's changes may wait."""
     _stale: bool = field(init=False, default=True)
@@ -88,12 +91,16 @@ class StreamWorker:
     def recover(self) -> bool:
         """Read the projections anew from the online store where they do not show what it holds.
 
-        Where it was counted with other settings of [covisit], or records have another form, the
-        whole log is folded first.
-        Returns whether that was needed. Raises CorruptStore where the state is ahead of the log.
+        Where it was counted with other settings of [covisit], where records have another form, or
+        where it is damaged, the whole log is folded first. Returns whether that was needed. Raises
+        CorruptStore where the state is ahead of the log.
         """
         with self._turn.taken():
-            return self._recover()
+            try:
+                return self._recover()
+            except CorruptState as error:
+                self._begin_anew(error)
+                return True
 
     def _recover(self) -> bool:
         position = self.online.position()
@@ -135,11 +142,19 @@ class StreamWorker:
         self._stale = True
 
     def step(self) -> int:
-        """Show the catalogue's next changes, fold the next events; returns how many of these."""
+        """Show the catalogue's next changes, fold the next events; returns how many of these.
+
+        A state that does not read back is begun anew: the log leads to it again.
+        """
         with self._turn.taken():
-            return self._step()
+            try:
+                return self._step()
+            except CorruptState as error:
+                self._begin_anew(error)
+                return self._step()
 
     def _step(self) -> int:
+        self._check_files()
         if self.states.dirty or self.covisit.dirty:
             self._recover()
         self._show_catalogue()
@@ -171,10 +186,46 @@ class StreamWorker:
         """Step until `stop` is set; the batch in hand is finished first."""
         self.recover()
         while not stop.is_set():
-            if self.step() == 0 and not self._more:
+            try:
+                folded = self.step()
+            except Unavailable as error:
+                self._wait_for(error, stop)
+                continue
+            self._resumed()
+            if folded == 0 and not self._more:
                 stop.wait(self.settings.streaming.poll_milliseconds / 1_000)
             elif self._behind and perf_counter() - self._told > TELL_SECONDS:
                 self._tell()
+
+    def _check_files(self) -> None:
+        """Make mapped files anew that somebody else wrote over; they are only projections."""
+        shared = (self.columns, self.states, self.covisit, self.boards)
+        damaged = sum(not each.whole for each in shared)
+        if not damaged:
+            return
+        where = self.settings.path(self.settings.stores.columns)
+        log.error("%d mapped files in %s are damaged: they are made anew", damaged, where)
+        self.columns.renew()
+        self.boards.renew()
+        self._reload()
+
+    def _begin_anew(self, error: CorruptState) -> None:
+        """Fold the whole log again; items' counters stay to be seen until that is done."""
+        log.error("the whole log is folded again, for the state is damaged: %s", error.detail)
+        recount(self.settings, self.log, self.online, partial(self.items.rows, create=True))
+        self._reload()
+
+    def _wait_for(self, error: Unavailable, stop: threading.Event) -> None:
+        """A disk that is full or takes nothing: what is in the log is folded when it does again."""
+        if not self._held_up:
+            log.error("events wait in the log: %s", error.detail)
+        self._held_up = True
+        stop.wait(HELD_UP)
+
+    def _resumed(self) -> None:
+        if self._held_up:
+            log.warning("events are folded again, from log position %d", self.position)
+        self._held_up = False
 
     def _fold(self, logged: Sequence[Logged]) -> None:
         batch, refused = encode(logged, partial(self.items.rows, create=True))

@@ -1,13 +1,14 @@
 """Parquet in a folder: all or nothing, whenever it is killed, and every row once for a reader."""
 
 from collections.abc import Callable
+from errno import ENOSPC
 from itertools import count
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from palate.errors import CorruptStore
+from palate.errors import CorruptStore, Unavailable
 from palate.features.offline import parquet
 from palate.features.offline.parquet import ParquetStore
 from palate.features.offline.protocol import Landing
@@ -42,6 +43,36 @@ def killed_after(steps: int) -> Callable[[Path], None]:
             raise Killed
 
     return sync
+
+
+@pytest.mark.parametrize("steps", range(10))
+def test_what_a_full_disk_left_half_done_is_done_first_once_there_is_room(
+    steps: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, small = ParquetStore(tmp_path, write=True), [part_of(1, 2), part_of(3, 4)]
+    store.land(Landing(4, [(part, rows_of(part)) for part in small]))
+    whole, new = part_of(1, 4), part_of(5, 6, day="2026-11-30")
+    landing = Landing(6, [(whole, rows_of(whole)), (new, rows_of(new))], small)
+    left, real = iter(range(steps)), parquet._sync
+
+    def full(path: Path) -> None:
+        real(path)
+        if next(left, None) is None:
+            raise OSError(ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(parquet, "_sync", full)
+        with pytest.raises(Unavailable, match="No space left"):
+            store.land(landing)
+        with pytest.raises(Unavailable, match="No space left"):
+            store.land(landing)
+    held = store.held()
+    assert held.position in {4, 6}
+    if held.position == 4:
+        store.land(landing)
+    assert store.held().position == 6
+    assert set(store.held().parts) == {whole.name, new.name}
+    assert seen(tmp_path) == [1, 2, 3, 4, 5, 6]
 
 
 @pytest.mark.parametrize("steps", range(11))

@@ -6,7 +6,8 @@ So whoever reads ``shown/*/*.parquet`` sees each row once.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -39,15 +40,21 @@ class _Journal(msgspec.Struct, frozen=True):
 
 
 class ParquetStore:
-    """A folder. With `write`, what a crash left half done is done when it is opened."""
+    """A folder. With `write`, what a crash left half done is done when it is opened.
+
+    What a full disk left half done is done before anything else is, and Unavailable until then.
+    """
 
     def __init__(self, folder: Path, *, write: bool) -> None:
         self._folder = folder
-        if write:
-            (folder / ASIDE).mkdir(parents=True, exist_ok=True)
-            self._recover()
+        self._owed = write
 
     def held(self) -> Held:
+        if self._owed:
+            with self._named_errors():
+                (self._folder / ASIDE).mkdir(parents=True, exist_ok=True)
+                self._recover()
+            self._owed = False
         ledger = self._ledger()
         return Held(ledger.position, {part.name: part for part in ledger.parts})
 
@@ -62,6 +69,12 @@ class ParquetStore:
 
     def land(self, landing: Landing) -> None:
         parts = dict(self.held().parts)
+        self._owed = True
+        with self._named_errors():
+            self._land(landing, parts)
+        self._owed = False
+
+    def _land(self, landing: Landing, parts: dict[str, Part]) -> None:
         for part in landing.drop:
             parts.pop(part.name, None)
         for part, rows in landing.put:
@@ -85,11 +98,15 @@ class ParquetStore:
             "palate.finished": str(part.finished).lower(),
         }
         file = self._aside(part.name)
+        rows.write_parquet(file, compression="zstd", compression_level=3, metadata=told)
+        _sync(file)
+
+    @contextmanager
+    def _named_errors(self) -> Iterator[None]:
         try:
-            rows.write_parquet(file, compression="zstd", compression_level=3, metadata=told)
-            _sync(file)
-        except OSError as error:
-            raise Unavailable(f"{file}: {error}; nothing was changed, try again") from error
+            yield
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise Unavailable(f"{self._folder}: {error}; nothing was changed, try again") from error
 
     def _recover(self) -> None:
         if (self._folder / JOURNAL).exists():

@@ -1,19 +1,36 @@
 """Online store in LMDB: one file, read without locks by every process, written by one."""
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import monotonic
+from typing import NoReturn
 from weakref import WeakValueDictionary
 
 import lmdb
 
-from palate.errors import Conflict, CorruptStore, Unavailable
+from palate.errors import Conflict, CorruptState, CorruptStore, PalateError, Unavailable
 from palate.features.online.protocol import StateChange, StateTable
 
 TABLES: tuple[StateTable, ...] = ("users", "items", "covisit")
 POSITION = b"position"
+DATA = "data.mdb"
 GIGABYTE = 1 << 30
 READERS = 512
+LOOK = 1.0
+"""Seconds between two looks at whether the file is still the one that is open, and whole."""
+LOOSE = 1 << 20
+"""Bytes: pages that were taken and given back at once may never have reached the file's end."""
+DAMAGED = (
+    lmdb.BadDbiError,
+    lmdb.CorruptedError,
+    lmdb.IncompatibleError,
+    lmdb.InvalidError,
+    lmdb.PageNotFoundError,
+)
+"""What the library says of a file that somebody else wrote to."""
+FULL = (lmdb.MapFullError, lmdb.DiskError)
 
 
 class _Environment:
@@ -21,11 +38,33 @@ class _Environment:
 
     def __init__(self, path: Path, size: int) -> None:
         path.mkdir(parents=True, exist_ok=True)
+        self._file = path / DATA
         self.env = lmdb.open(
             str(path), map_size=size, max_dbs=len(TABLES) + 1, max_readers=READERS, metasync=False
         )
+        self._inode = self._file.stat().st_ino
+        self._page, self._size = self.env.stat()["psize"], 0
+        self.current()
         self.env.reader_check()
         self.tables = {name: self.env.open_db(name.encode()) for name in (*TABLES, "meta")}
+
+    def current(self) -> bool:
+        """Whether it is the file that lies there now. Raises CorruptState where that was cut."""
+        try:
+            stat = self._file.stat()
+        except FileNotFoundError:
+            return False
+        if stat.st_ino != self._inode:
+            return False
+        # To look at a page beyond the file's end is to die of SIGBUS.
+        if stat.st_size < self._size or stat.st_size < self._needed():
+            raise CorruptState(f"{self._file} was cut short; the stream worker folds it anew")
+        self._size = stat.st_size
+        return True
+
+    def _needed(self) -> int:
+        """Bytes that the newest commit says there are."""
+        return int((self.env.info()["last_pgno"] + 1) * self._page) - LOOSE
 
     def __del__(self) -> None:
         if hasattr(self, "env"):
@@ -36,23 +75,43 @@ _open: WeakValueDictionary[Path, _Environment] = WeakValueDictionary()
 
 
 class LmdbStore:
-    """The embedded default. Commits are atomic; after a power cut the newest may be refolded."""
+    """The embedded default. Commits are atomic; after a power cut the newest may be refolded.
+
+    A file that cannot be opened is tried again whenever it is asked for (Unavailable meanwhile, or
+    CorruptState where it is damaged); one that was replaced is opened within a second.
+    """
 
     def __init__(self, path: Path, *, write: bool, gigabytes: float) -> None:
-        path = path.resolve()
-        try:
-            held = _open.get(path) or _Environment(path, int(gigabytes * GIGABYTE))
-        except lmdb.Error as error:
-            raise CorruptStore(f"{path}: {error}; move it away and run `palate rebuild`") from error
-        _open[path] = held
-        self._path, self._write = path, write
-        self._held: _Environment | None = held
+        self._path, self._write = path.resolve(), write
+        self._bytes = int(gigabytes * GIGABYTE)
+        self._held: _Environment | None = None
+        self._closed = False
+        self._look = 0.0
+        with suppress(PalateError):  # whoever asks is told
+            self._shared  # noqa: B018
 
     @property
     def _shared(self) -> _Environment:
-        if self._held is None:
+        if self._closed:
             raise Unavailable(f"{self._path} is closed")
+        now = monotonic()
+        if self._held is None or now >= self._look:
+            self._held = self._opened()
+            self._look = now + LOOK
         return self._held
+
+    def _opened(self) -> _Environment:
+        held = _open.get(self._path)
+        if held is not None and held.current():
+            return held
+        try:
+            held = _Environment(self._path, self._bytes)
+        except DAMAGED as error:
+            self._damaged(error)
+        except (lmdb.Error, OSError) as error:
+            raise Unavailable(f"{self._path} cannot be opened ({error})") from error
+        _open[self._path] = held
+        return held
 
     def user(self, key: int) -> bytes | None:
         return self.users([key])[0]
@@ -75,39 +134,88 @@ class LmdbStore:
             self._stand(view, change.position)
 
     def replace(self, whole: StateChange) -> None:
-        """Hold exactly this; records that are held already are not written again."""
-        with self._writing() as view:
-            self._exchange(view, "users", whole.users)
-            self._exchange(view, "items", whole.items)
-            self._exchange(view, "covisit", whole.covisit)
-            self._stand(view, whole.position)
+        """Hold exactly this; records that are held already are not written again.
+
+        What is damaged is set aside first.
+        """
+        try:
+            self._replace(whole)
+        except CorruptState:
+            self.set_aside()
+            self._replace(whole)
 
     def position(self) -> int:
         with self._reading(), self._shared.env.begin(self._shared.tables["meta"]) as view:
             return int.from_bytes(view.get(POSITION, b"\0"), "big")
 
+    def set_aside(self) -> None:
+        """Begin a new file; what lies there now stays as ``….damaged``, in the place of the last.
+
+        Raises Unavailable where the disk does not let us.
+        """
+        self._claim()
+        self._drop()
+        aside = self._path.with_name(f"{self._path.name}.damaged")
+        try:
+            shutil.rmtree(aside, ignore_errors=True)
+            self._path.rename(aside)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise Unavailable(f"{self._path} cannot be moved to {aside.name} ({error})") from error
+
     def close(self) -> None:
-        self._held = None
+        self._held, self._closed = None, True
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
         try:
             yield
+        except DAMAGED as error:
+            self._damaged(error)
         except lmdb.Error as error:
             told = f"{self._path} cannot be read ({error}); run `palate rebuild`"
             raise CorruptStore(told) from error
 
     @contextmanager
     def _writing(self) -> Iterator[lmdb.Transaction]:
-        if not self._write:
-            raise Conflict("the online store was opened for reading; only the stream worker writes")
+        """After a write that failed the library refuses all others: the file is opened again."""
+        self._claim()
         try:
             with self._shared.env.begin(write=True) as view:
                 yield view
-        except (lmdb.MapFullError, lmdb.DiskError) as error:
+        except FULL as error:
+            self._drop()
             raise Unavailable(
                 f"{self._path} is full ({error}); raise `online_gigabytes` in [stores] or free disk"
             ) from error
+        except DAMAGED as error:
+            self._drop()
+            self._damaged(error)
+        except lmdb.Error as error:
+            self._drop()
+            raise Unavailable(f"{self._path} cannot be written ({error})") from error
+
+    def _replace(self, whole: StateChange) -> None:
+        with self._writing() as view:
+            self._exchange(view, "users", whole.users)
+            self._exchange(view, "items", whole.items)
+            self._exchange(view, "covisit", whole.covisit)
+            self._stand(view, whole.position)
+
+    def _damaged(self, error: lmdb.Error) -> NoReturn:
+        told = f"{self._path} is damaged ({error}); the stream worker folds it anew from the log"
+        raise CorruptState(told) from error
+
+    def _drop(self) -> None:
+        held, self._held = self._held, None
+        _open.pop(self._path, None)
+        if held is not None:
+            held.env.close()
+
+    def _claim(self) -> None:
+        if not self._write:
+            raise Conflict("the online store was opened for reading; only the stream worker writes")
 
     def _apply(
         self, view: lmdb.Transaction, table: StateTable, records: Mapping[int, bytes | None]

@@ -85,9 +85,12 @@ class Workers(MPServer):
                 continue
             self._mark(self.wrks[idx]).unlink(missing_ok=True)
             if self.workers > 1:  # the others take the connections meanwhile
-                self._places[idx].close()
-                self._places[idx] = self._bound()
+                before, self._places[idx] = self._places[idx], self._bound()
+                before.close()
             super()._respawn_workers([idx], spawn_target, target_loader)
+            if self._somebody_serves():
+                # Granian ends all where one dies twice in 5.5 s; it is tried again instead.
+                self.respawned_wrks.pop(idx, None)
 
     def _replace(
         self, idx: int, spawn_target: Callable[..., None], target_loader: Callable[..., Any]
@@ -106,6 +109,9 @@ class Workers(MPServer):
         self.interrupt_children[:] = [each for each in self.interrupt_children if each != idx]
         self.wrks[idx] = new
         self._dismiss(old)
+
+    def _somebody_serves(self) -> bool:
+        return any(each.inner.is_alive() and self._mark(each).exists() for each in self.wrks)
 
     def _warm(self, worker: WorkerProcess) -> bool:
         return self._wait(self._mark(worker).exists, STARTING, worker)

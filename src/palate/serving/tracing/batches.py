@@ -1,18 +1,18 @@
 """The queue between answers and what is written after them: bounded, and never in the way."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import Generic, TypeVar
 
 from palate.serving.meters import Meters
+from palate.serving.observing.faults import Faults
 
 T = TypeVar("T")
 
 MOST_WAITING = 1_000
 LINGER = 0.1
 """Seconds that an entry waits for others: one transaction, and less in the way of answers."""
-log = logging.getLogger("palate.serving")
 
 
 class Batches(Generic[T]):
@@ -21,6 +21,7 @@ class Batches(Generic[T]):
     def __init__(self, what: str, write: Callable[[Sequence[T]], None], meters: Meters) -> None:
         self._what, self._write, self._meters = what, write, meters
         self._waiting: asyncio.Queue[T] = asyncio.Queue(MOST_WAITING)
+        self._faults = Faults()
 
     def note(self, entry: T) -> bool:
         """Write it soon; False, and counted, where too many wait. Never waits."""
@@ -44,8 +45,8 @@ class Batches(Generic[T]):
             batch += [self._waiting.get_nowait() for _ in range(self._waiting.qsize())]
             try:
                 await asyncio.to_thread(self._write, batch)
-            except Exception:  # one that cannot be written must not end all that follow
-                log.warning("%s: %d were not written", self._what, len(batch), exc_info=True)
+            except Exception as error:  # noqa: BLE001  it must not end all that follow
+                self._faults.trouble(f"writing what waits ({self._what})", error, perf_counter())
                 for _ in batch:
                     self._meters.dropped(self._what)
             for entry in batch:

@@ -1,17 +1,15 @@
 """Keeps the newest traces of a site, for all its workers: what every stage did for one request."""
 
 import asyncio
-import sqlite3
-import threading
 import zlib
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
 
+from palate.catalog.database import Database
 from palate.funnel.types import Answer, Pool, Slate
 from palate.serving.bodies import ReasonBody
 from palate.serving.meters import Meters
@@ -22,8 +20,8 @@ PRUNE_EVERY = 64
 MOST_RANKED = 200
 """Ranked items kept in a trace; the funnel's shortlist is shorter."""
 SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS trace "
-    "(seq INTEGER PRIMARY KEY, id TEXT UNIQUE, visitor TEXT, body BLOB)"
+    "create table if not exists trace "
+    "(seq integer primary key, id text unique, visitor text, body blob)"
 )
 
 
@@ -77,55 +75,51 @@ class TraceRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TraceStore:
-    """A bounded table in the site's folder. Every method blocks: call it in a thread."""
+    """A bounded table in the site's folder. Every method blocks: call it in a thread.
+
+    A trace may be lost in a crash of the machine; an answer may not wait for one.
+    """
 
     def __init__(self, path: Path, most: int) -> None:
-        self._path, self._most = path, most
-        self._written = 0
-        self._lock = threading.Lock()
-        self._writer = _connected(path)
-        self._writer.execute(SCHEMA)
+        self._most, self._written = most, 0
+        self._database = Database(path, SCHEMA, synchronous="OFF")
 
     def put(self, records: list[TraceRecord]) -> None:
         """Store traces and let the oldest go."""
         rows = [(each.recommendation_id, each.visitor, packed(each)) for each in records]
-        with self._lock, self._writer:
-            self._writer.execute("BEGIN IMMEDIATE")
-            self._writer.executemany(
-                "INSERT OR IGNORE INTO trace (id, visitor, body) VALUES (?, ?, ?)", rows
-            )
+        with self._database.writing() as db:
+            db.executemany("insert or ignore into trace (id, visitor, body) values (?, ?, ?)", rows)
             self._written += len(records)
             if self._written >= PRUNE_EVERY:
                 self._written = 0
-                newest = "(SELECT max(seq) FROM trace)"
-                self._writer.execute(f"DELETE FROM trace WHERE seq <= {newest} - ?", [self._most])
+                newest = "(select max(seq) from trace)"
+                db.execute(f"delete from trace where seq <= {newest} - ?", [self._most])
 
     def find(self, recommendation_id: str) -> TraceRecord | None:
         """One trace; None where it is unknown or gone."""
-        with closing(_connected(self._path)) as reader:
-            found = reader.execute(
-                "SELECT body FROM trace WHERE id = ?", [recommendation_id]
-            ).fetchone()
+        with self._database.reading() as db:
+            found = db.execute("select body from trace where id = ?", [recommendation_id])
+            found = found.fetchone()
         return None if found is None else unpacked(found[0])
 
     def newest(self, most: int) -> list[TraceRecord]:
         """The newest answer to each of the visitors who asked last, at most so many."""
-        with closing(_connected(self._path)) as reader:
-            found = reader.execute(
-                "SELECT body FROM trace WHERE seq IN (SELECT max(seq) FROM trace GROUP BY visitor)"
-                " ORDER BY seq DESC LIMIT ?",
+        with self._database.reading() as db:
+            found = db.execute(
+                "select body from trace where seq in (select max(seq) from trace group by visitor)"
+                " order by seq desc limit ?",
                 [most],
             ).fetchall()
         return [unpacked(body) for (body,) in found]
 
     def forget(self, visitor: str) -> None:
         """Remove what was answered to a visitor."""
-        with self._lock, self._writer:
-            self._writer.execute("DELETE FROM trace WHERE visitor = ?", [visitor])
+        with self._database.writing() as db:
+            db.execute("delete from trace where visitor = ?", [visitor])
 
     def close(self) -> None:
         """Release the file."""
-        self._writer.close()
+        self._database.close()
 
 
 class TraceWriter:
@@ -226,11 +220,3 @@ def _found_by(pool: Pool | None, slate: Slate) -> tuple[bytes, bytes]:
     scores = np.where(found, pool.scores[which], np.nan).astype(np.float32)
     ranks = np.where(found, pool.ranks[which], 0).astype(np.int16)
     return scores.tobytes(), ranks.tobytes()
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=5.0, check_same_thread=False, isolation_level=None)
-    connection.execute("PRAGMA journal_mode = WAL")
-    # A trace may be lost in a crash of the machine; an answer may not wait for one.
-    connection.execute("PRAGMA synchronous = OFF")
-    return connection
