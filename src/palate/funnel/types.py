@@ -124,6 +124,11 @@ class Query:
         """How many acts of the visitor the slate can go by; infinite beside an item on screen."""
         return inf if self.seed_item >= 0 else float(len(self.user.history))
 
+    @property
+    def idle(self) -> float:
+        """Seconds since the visitor's last act; infinite where there was none."""
+        return self.now - float(self.user.times[-1]) if len(self.user.times) else inf
+
     def once(self, what: Hashable, find: Callable[[], T]) -> T:
         """What `find` gives, computed once a request: for what every reason asks for again."""
         if what not in self._known:

@@ -89,6 +89,10 @@ class RankerFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Whose item vectors the network compares with the visitor's last items; "" for none."""
     history: int = 0
     """How many of the last items."""
+    shares: dict[str, float] = {}
+    """By kind of visit (`models.visits`): how much of the order is weighted fusion's; none is 0."""
+    height: float = 0.0
+    """What brings fusion's worth to the height of the values, see `ranking.value.shared`."""
     mix: Mix | None = None
     """How the trees beside a network are heard; None where only one of them is there."""
 

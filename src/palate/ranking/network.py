@@ -1,6 +1,6 @@
 """The learnt ranker: a network on features, calibrated, its heads weighed by the value formula."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -11,8 +11,9 @@ from palate.funnel.stages import Ranker
 from palate.funnel.types import Pool, Query
 from palate.models.ranker import HEADS, RankerModel, Taste, unit
 from palate.models.two_tower import TwoTower, outcome_codes
+from palate.models.visits import visit_of
 from palate.ranking.fusion import Fusion
-from palate.ranking.value import weights_of
+from palate.ranking.value import shared, weights_of
 from palate.stores import Stores
 
 
@@ -24,6 +25,8 @@ class Network:
     value: Floats
     """(heads,): the value formula."""
     stores: Stores
+    fusion: Fusion = field(default_factory=Fusion)
+    """Heard beside it in the kinds of visit in which the gate found that it should be."""
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -34,13 +37,18 @@ class Network:
         model = stores.release.ranker if stores.release else None
         formula, heads = stores.settings.ranking.value, model.heads if model else HEADS
         told = {h: w for h, w in formula.items() if h in heads or h not in HEADS}
-        return cls(model, weights_of(told, heads), stores)
+        return cls(model, weights_of(told, heads), stores, Fusion.default(stores))
 
     def score(self, query: Query, pool: Pool, features: Floats) -> Floats:
         if self.model is None:
             return np.zeros(len(pool), np.float32)
         heads = self.model.predict(features, self._taste(query, pool), query.surface)
-        return self.model.personal(pool.rows, heads @ self.value)
+        own = self.model.personal(pool.rows, heads @ self.value)
+        facts = self.model.facts
+        share = facts.shares.get(visit_of(query.known, query.idle), 0.0)
+        if not share:
+            return own
+        return shared(own, self.fusion.score(query, pool, features), share, facts.height)
 
     def _taste(self, query: Query, pool: Pool) -> Taste | None:
         """What the network compares: candidates and last items, as unit vectors."""

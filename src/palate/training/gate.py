@@ -7,6 +7,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from palate.arrays import Doubles, Keys
+from palate.models.visits import VISITS, Visit
 from palate.releases.manifest import Verdict
 
 K = TypeVar("K", bound=str)
@@ -95,6 +96,30 @@ def challenged(verdict: Verdict, best: str, levels: Mapping[str, float]) -> Verd
     numbers = verdict.numbers | {f"last/{kind}": each for kind, each in levels.items()}
     return replace(verdict, sentence=said, numbers=numbers)
 
+
+def by_visit(verdict: Verdict, numbers: Mapping[str, float]) -> Verdict:
+    """Say in which kinds of visit fusion is heard beside the ranker, and what either reaches."""
+    told = []
+    for visit in VISITS:
+        if share := numbers.get(f"{visit}/share", 0.0):
+            own, fused = (numbers[f"{visit}/{name}"] for name in ("ranker", "fusion"))
+            told.append(
+                f"{_WHO[visit]} fusion has {share:.0%} of the say ({fused:.4f}, the ranker alone"
+                f" {own:.4f}, both {numbers[f'{visit}/both']:.4f})"
+            )
+    said = f" With {'; '.join(told)}." if told else ""
+    return replace(
+        verdict,
+        sentence=verdict.sentence + said,
+        numbers=dict(verdict.numbers) | {name: round(each, 6) for name, each in numbers.items()},
+    )
+
+
+_WHO: Mapping[Visit, str] = {
+    "newcomer": "newcomers",
+    "returning": "those who come back",
+    "within": "those who are in the middle of a visit",
+}
 
 LESS = 0.25
 """What a tower proposes that does not beat what only counts, as a share of what is asked of it."""

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from palate.arrays import Doubles, Floats, Mask, Rows
 from palate.jit import kernel
+from palate.models.visits import Visit, visit_of
 
 DEPTH = 10
 IDEAL = np.append(1.0, np.cumsum(1.0 / np.log2(np.arange(DEPTH) + 2.0)))
@@ -38,6 +39,8 @@ class RankedList:
     """How many items of the pool each kept one that is not positive stands for."""
     known: float = inf
     """Acts of the user at that moment: fusion leans by them."""
+    idle: float = inf
+    """Seconds since the user's last act."""
     history: Rows = field(default_factory=lambda: np.empty(0, np.int32))
     """What the user did last, oldest first."""
     outcomes: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
@@ -52,6 +55,11 @@ class RankedList:
     """What was taken first had been shown, and is learnt from there."""
     surface: str = ""
     """Where it was shown; "" of what is reconstructed."""
+
+    @property
+    def visit(self) -> Visit:
+        """What kind of visit it was."""
+        return visit_of(self.known, self.idle)
 
     @property
     def unanswered(self) -> bool:

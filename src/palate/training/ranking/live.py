@@ -11,7 +11,7 @@ from palate.catalog.columns import ItemColumns
 from palate.models.ranker import RankerModel, Taste
 from palate.models.two_tower import TwoTower
 from palate.ranking.network import compared_vectors
-from palate.ranking.value import weights_of
+from palate.ranking.value import shared, weights_of
 from palate.releases.manifest import Verdict
 from palate.releases.release import Release
 from palate.stores import Stores, with_release
@@ -79,13 +79,13 @@ def _scores(
     told = {head: weight for head, weight in value.items() if head in live.ranker.heads}
     weights = weights_of(told, live.ranker.heads)
     tastes = _Tastes(live.ranker, live.two_tower, with_release(stores, live).columns)
-    ranker = live.ranker
-    orders = [
-        ranker.personal(
-            each.rows, ranker.predict(each.features[:, which], tastes.of(each)) @ weights
-        )
-        for each in lists
-    ]
+    ranker, orders = live.ranker, []
+    for each in lists:
+        values = ranker.predict(each.features[:, which], tastes.of(each)) @ weights
+        worth = fusion_scores([each], window.generators, live.fusion)
+        share = ranker.facts.shares.get(each.visit, 0.0)
+        own = ranker.personal(each.rows, values)
+        orders.append(shared(own, worth, share, ranker.facts.height))
     return np.concatenate(orders)
 
 

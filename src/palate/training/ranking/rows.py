@@ -28,6 +28,7 @@ from palate.funnel.stages import Generator, name_of
 from palate.funnel.types import Pool, Query
 from palate.models.ranker import HEADS
 from palate.models.two_tower import outcome_codes
+from palate.models.visits import VISITS, visit_of
 from palate.releases.release import Release
 from palate.stores import Stores
 from palate.streaming.replay import Replay
@@ -70,6 +71,9 @@ class Moment(NamedTuple):
 def sample_moments(events: EventBatch, since: int, count: int, horizon: int) -> list[Moment]:
     """At most `count` engagements at log positions from `since` on: `STEPS` of every user.
 
+    Where there are more, as many are taken of each kind of visit: pages are asked for when people
+    come, while most of what they do follows within minutes of something else.
+
     What each user takes in within `horizon` engagements, this one included, are the labels.
     """
     users = people(events)
@@ -78,7 +82,7 @@ def sample_moments(events: EventBatch, since: int, count: int, horizon: int) -> 
     wanted = np.flatnonzero(fresh & (events.position >= since))
     wanted = wanted[np.isin(_number(users[wanted]), STEPS)]
     if len(wanted) > count:
-        wanted = wanted[np.linspace(0, len(wanted) - 1, count).astype(int)]
+        wanted = _drawn(wanted, _kinds(events, users, wanted), count)
     order = np.argsort(users, kind="stable")
     order = order[fresh[order]]
     place = np.empty(len(events), np.int64)
@@ -86,6 +90,30 @@ def sample_moments(events: EventBatch, since: int, count: int, horizon: int) -> 
     ahead = (order[place[at] : place[at] + horizon] for at in wanted)
     theirs = (each[users[each] == users[each[0]]] for each in ahead)
     return [_moment(events, int(at), each) for at, each in zip(wanted, theirs, strict=True)]
+
+
+def _kinds(events: EventBatch, users: Keys, wanted: NDArray[np.intp]) -> NDArray[np.int64]:
+    """(wanted,): which of `VISITS` each one belongs to, as of just before it."""
+    acts = np.flatnonzero(events.engaged)
+    order = acts[np.argsort(users[acts], kind="stable")]
+    again = users[order][1:] == users[order][:-1]
+    idle, known = np.full(len(events), np.inf), np.zeros(len(events), np.int64)
+    idle[order[1:]] = np.where(again, np.diff(events.time[order]), np.inf)
+    known[acts] = _number(users[acts])
+    told = zip(known[wanted].tolist(), idle[wanted].tolist(), strict=True)
+    return np.array([VISITS.index(visit_of(*each)) for each in told], np.int64)
+
+
+def _drawn(wanted: NDArray[np.intp], kinds: NDArray[np.int64], count: int) -> NDArray[np.intp]:
+    """At most `count` of them, spread evenly over time: as many of each kind, where there are."""
+    found, left = [], count
+    kinds_there = sorted(set(kinds.tolist()), key=lambda kind: int((kinds == kind).sum()))
+    for number, kind in enumerate(kinds_there):  # the rarest first: what it lacks others may have
+        each = wanted[kinds == kind]
+        share = min(left // (len(kinds_there) - number), len(each))
+        found.append(each[np.linspace(0, len(each) - 1, share).astype(int)])
+        left -= share
+    return np.sort(np.concatenate(found))
 
 
 def _moment(events: EventBatch, at: int, ahead: NDArray[np.int64]) -> Moment:
@@ -237,6 +265,7 @@ class _Walk:
             self._features(query, pool.take(kept)),
             weight * moment.weight,
             query.known,
+            query.idle,
             query.user.history[last].copy(),
             outcome_codes(query.user.signals[last]),
             position,

@@ -15,7 +15,7 @@ from palate.ranking.network import compared_vectors
 from palate.releases.manifest import Verdict
 from palate.settings import TrainingSettings
 from palate.training.dataset import Dataset
-from palate.training.gate import challenged, judge_ranker, refused
+from palate.training.gate import by_visit, challenged, judge_ranker, refused
 from palate.training.ranking.calibration import reliability
 from palate.training.ranking.canary import watch
 from palate.training.ranking.folds import (
@@ -42,6 +42,7 @@ from palate.training.ranking.rows import (
     reconstruct,
     sample_moments,
 )
+from palate.training.ranking.shares import shares
 from palate.training.ranking.shown import parted, showings, unanswered
 from palate.training.ranking.surfaces import of_surfaces
 from palate.training.report import Report
@@ -120,10 +121,11 @@ def _judged(
     folds = [run_fold(lists, shares, layout, settings, report) for shares in FOLDS]
     best, verdict = _verdict(folds, settings.training.seed)
     own = personal(folds, best, settings.ranking.personal)
-    if own.everybody is not None:
-        folds = list(own.folds)
+    heard = shares(own.folds, best, layout.generators)
+    if own.everybody is not None or any(heard.by_visit.values()):
+        folds = list(heard.folds)
         _, verdict = _verdict([_only(fold, best) for fold in folds], settings.training.seed)
-    verdict = challenged(verdict, best, folds[-1].levels())
+    verdict = by_visit(challenged(verdict, best, folds[-1].levels()), heard.numbers)
     metrics = _metrics(layout.generators, folds, best) | {"ranker/personal": own.power}
     rows = np.arange(source.stores.columns.size, dtype=np.int32)
     items = items_of(data, source.stores.columns.read(rows, ("content",))["content"])
@@ -148,6 +150,7 @@ def _judged(
         return outcome
     learnt = _whole(best, lists, layout, folds[-1], settings.training, report)
     facts = _facts(best, layout, lists, folds)
+    facts = msgspec.structs.replace(facts, shares=dict(heard.by_visit), height=heard.height)
     if best != "lambdamart" and kind:
         facts = msgspec.structs.replace(facts, vectors=kind, history=HISTORY)
     judge = folds[-1].judge

@@ -1,0 +1,26 @@
+"""What kind of visit a page is for: what is right in the middle of one is wrong at its start.
+
+Who comes back after days wants something else than what followed the last act of last time, and of
+who is new next to nothing is known. A ranker may be good for the one and poor for the other, so
+moments are learnt from and judged by kind.
+"""
+
+from typing import Literal, TypeAlias
+
+Visit: TypeAlias = Literal["newcomer", "returning", "within"]
+VISITS: tuple[Visit, ...] = ("newcomer", "returning", "within")
+FEW = 10.0
+"""Acts below which somebody is a newcomer."""
+AWAY = 1_800.0
+"""Seconds since the last act from which on somebody returns: what ends a session by default."""
+
+
+def visit_of(known: float, idle: float) -> Visit:
+    """By how many acts of the visitor are known, and how many seconds ago the last one was.
+
+    >>> visit_of(3, 86_400.0), visit_of(40, 86_400.0), visit_of(40, 60.0)
+    ('newcomer', 'returning', 'within')
+    """
+    if known < FEW:
+        return "newcomer"
+    return "returning" if idle >= AWAY else "within"

@@ -1,0 +1,97 @@
+"""How loudly fusion is heard beside the ranker: for each kind of visit as loudly as hits want."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import NamedTuple
+
+import numpy as np
+
+from palate.arrays import Doubles, Floats, Keys, Mask
+from palate.models.visits import VISITS, Visit
+from palate.ranking.value import FAINT, shared
+from palate.training.gate import level
+from palate.training.ranking.folds import Answer, Fold, Kind
+from palate.training.ranking.fusion import fusion_scores
+from palate.training.ranking.lists import ndcg
+
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+PEOPLE = 50.0
+"""Of few people of a kind little can be told: what is best for all counts as so many of them."""
+
+
+class Shares(NamedTuple):
+    """What was chosen, and the folds as they look with it."""
+
+    by_visit: Mapping[Visit, float]
+    """Fusion's share; 0 where the ranker orders alone."""
+    height: float
+    """Brings fusion's worth to the height of the ranker's values."""
+    folds: Sequence[Fold]
+    numbers: Mapping[str, float]
+    """NDCG@10 of fusion, of the ranker alone, and of both as chosen, by kind of visit."""
+
+
+NOBODY: Mapping[Visit, float] = MappingProxyType({})
+
+
+def shares(folds: Sequence[Fold], kind: Kind, names: tuple[str, ...]) -> Shares:
+    """Choose on lists that nobody had learnt from."""
+    fused = [fusion_scores(fold.judge, names, fold.fusion) for fold in folds]
+    values = [fold.answers[kind].served for fold in folds]
+    height = _height(np.concatenate(values), np.concatenate(fused))
+    tried = {
+        share: np.concatenate(
+            [
+                ndcg(fold.judge, shared(own, worth, share, height))
+                for fold, own, worth in zip(folds, values, fused, strict=True)
+            ]
+        )
+        for share in SHARES
+    }
+    visits = np.array([each.visit for fold in folds for each in fold.judge])
+    users = np.concatenate([fold.users for fold in folds])
+    chosen = {visit: _best(tried, users, visits == visit) for visit in VISITS}
+    numbers = {
+        f"{visit}/{name}": level(tried[share][visits == visit], users[visits == visit])
+        for visit in VISITS
+        if (visits == visit).any()
+        for name, share in (("ranker", 0.0), ("fusion", 1.0), ("both", chosen[visit]))
+    } | {f"{visit}/share": share for visit, share in chosen.items()}
+    turned = [
+        _turned(fold, kind, worth, chosen, height) for fold, worth in zip(folds, fused, strict=True)
+    ]
+    return Shares(chosen, height, turned, numbers)
+
+
+def _height(values: Floats, worth: Floats) -> float:
+    """The mean distance of their logarithms."""
+    some = values > 0
+    if not some.any():
+        return 0.0
+    return float(np.log(values[some]).mean() - np.log(worth[some] + FAINT).mean())
+
+
+def _best(tried: Mapping[float, Doubles], users: Keys, which: Mask) -> float:
+    """The share that gains most over the ranker alone; the smallest of equals."""
+    people = len(np.unique(users[which]))
+
+    def gain(share: float) -> float:
+        more = tried[share] - tried[0.0]
+        own = people * level(more[which], users[which]) if people else 0.0
+        return (own + PEOPLE * level(more, users)) / (people + PEOPLE)
+
+    return max(SHARES, key=gain)
+
+
+def _turned(
+    fold: Fold, kind: Kind, worth: Floats, chosen: Mapping[Visit, float], height: float
+) -> Fold:
+    answer, ends = fold.answers[kind], np.cumsum([0, *(len(each.rows) for each in fold.judge)])
+    served = [
+        shared(answer.served[first:last], worth[first:last], chosen[each.visit], height)
+        for each, first, last in zip(fold.judge, ends, ends[1:], strict=False)
+    ]
+    ordered = np.concatenate(served)
+    made: Answer = answer._replace(served=ordered, ndcg=ndcg(fold.judge, ordered))
+    return replace(fold, answers={**fold.answers, kind: made})
