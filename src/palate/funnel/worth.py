@@ -83,20 +83,28 @@ def leaning(names: Sequence[str], known: float, lean: Lean) -> Floats:
     return np.array([factors.get(name, 1.0) for name in names], np.float32)
 
 
-def worth(pool: Pool, credit: Mapping[str, float], known: float = inf) -> Floats:
+def worth(pool: Pool, credit: Mapping[str, float], known: float = inf, visit: str = "") -> Floats:
     """(n, generators): weight / (PATIENCE + rank), 0 where the generator did not find the item.
 
-    Weights lean by how much is `known` of the visitor (`leaning`).
+    Weights lean by how much is `known` of the visitor (`leaning`); some kinds of `visit` may have
+    weights of their own (`weights_of`).
 
     Reciprocal rank fusion (Cormack, Clarke, Büttcher 2009) with weights. Without `credit` every
     generator weighs 1.
     """
-    weights = weights_of(pool.generators, credit) * leaning(pool.generators, known, FUSED)
+    weights = weights_of(pool.generators, credit, visit) * leaning(pool.generators, known, FUSED)
     found: Floats = np.where(pool.ranks > 0, weights / (PATIENCE + pool.ranks), np.float32(0))
     return found.astype(np.float32, copy=False)
 
 
-def weights_of(generators: Sequence[str], credit: Mapping[str, float]) -> Floats:
-    """(generators,): what each one weighs, 1 without `credit`."""
+def weights_of(generators: Sequence[str], credit: Mapping[str, float], visit: str = "") -> Floats:
+    """(generators,): what each one weighs, 1 without `credit`.
+
+    A weight named ``visit/generator`` stands before the generator's own in that kind of visit.
+
+    >>> weights_of(("covisit", "popular"), {"covisit": 1.0, "newcomer/covisit": 0.5}, "newcomer")
+    array([0.5, 0.3], dtype=float32)
+    """
     unnamed = UNNAMED if credit else 1.0
-    return np.array([credit.get(name, unnamed) for name in generators], np.float32)
+    found = [credit.get(f"{visit}/{n}", credit.get(n, unnamed)) for n in generators]
+    return np.array(found, np.float32)

@@ -5,7 +5,10 @@ who is new next to nothing is known. A ranker may be good for the one and poor f
 moments are learnt from and judged by kind.
 """
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 Visit: TypeAlias = Literal["newcomer", "returning", "within"]
 VISITS: tuple[Visit, ...] = ("newcomer", "returning", "within")
@@ -24,3 +27,12 @@ def visit_of(known: float, idle: float) -> Visit:
     if known < FEW:
         return "newcomer"
     return "returning" if idle >= AWAY else "within"
+
+
+def visits_of(known: NDArray[Any], idle: NDArray[Any]) -> NDArray[np.int64]:
+    """(n,): which of `VISITS` each one is, as `visit_of` says.
+
+    >>> visits_of(np.array([3, 40, 40]), np.array([86_400.0, 86_400.0, 60.0])).tolist()
+    [0, 1, 2]
+    """
+    return np.where(known < FEW, 0, np.where(idle >= AWAY, 1, 2)).astype(np.int64)

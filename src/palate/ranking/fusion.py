@@ -7,6 +7,7 @@ from typing import Self
 from palate.arrays import Floats
 from palate.funnel.types import Pool, Query
 from palate.funnel.worth import SENSIBLE, worth
+from palate.models.visits import visit_of
 from palate.stores import Stores
 
 
@@ -15,7 +16,7 @@ class Fusion:
     """Weighted reciprocal rank fusion of the generators."""
 
     weights: Mapping[str, float] = field(default_factory=lambda: SENSIBLE)
-    """By generator; training fits them, see `Release.fusion`."""
+    """By generator, and by kind of visit; training fits them, see `Release.fusion`."""
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -27,5 +28,6 @@ class Fusion:
         return cls(fitted or SENSIBLE)
 
     def score(self, query: Query, pool: Pool, features: Floats) -> Floats:
-        scores: Floats = worth(pool, self.weights, query.known).sum(axis=1)
+        visit = visit_of(query.known, query.idle)
+        scores: Floats = worth(pool, self.weights, query.known, visit).sum(axis=1)
         return scores

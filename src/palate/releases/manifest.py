@@ -48,7 +48,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     reconstructed: bool = True
     """The ranker's rows were replayed from history, not logged when they were shown."""
     fusion: dict[str, float] = {}
-    """Weight of each generator's reciprocal rank."""
+    """Weight of each generator's reciprocal rank, and where ``visit/generator`` has its own."""
     metrics: dict[str, float] = {}
     verdicts: tuple[Verdict, ...] = ()
     notes: tuple[str, ...] = ()

@@ -28,7 +28,8 @@ class Release:
     two_tower: TwoTower | None = None
     ranker: RankerModel | None = None
     fusion: Mapping[str, float] = field(default_factory=dict)
-    """Generator -> weight of its reciprocal rank; empty is one each."""
+    """Generator -> weight of its reciprocal rank; empty is one each. ``newcomer/popular``
+    is that of one kind of visit."""
     linear: Linear | None = None
     ials: Ials | None = None
     together: Linear | None = None

@@ -82,6 +82,34 @@ def test_weights_that_only_suit_the_rows_they_were_fitted_on_are_not_taken() -> 
     assert sensible(("covisit", "unheard of")) == {"covisit": 1.0, "unheard of": 0.3}
 
 
+def of_newcomers(wanted: int) -> list[RankedList]:
+    """Newcomers want what one generator says, everybody else what the other says."""
+    dice = np.random.default_rng(1)
+    lists = []
+    for n in range(400):
+        new = n % 2 == 0
+        hit, orders = int(dice.integers(0, 12)), [dice.permutation(12) + 1 for _ in "ab"]
+        orders[wanted if new else 1 - wanted][hit] = 1
+        labels = [int(i == hit) for i in range(12)]
+        ranks = [(int(a), int(b)) for a, b in zip(*orders, strict=True)]
+        each = listed(labels, ranks, user=int(dice.integers(0, 1 << 40)))
+        lists.append(replace(each, known=3.0 if new else 50.0, idle=60.0))
+    return lists
+
+
+@pytest.mark.parametrize("wanted", [0, 1])
+def test_a_kind_of_visit_gets_weights_of_its_own_where_they_find_more(wanted: int) -> None:
+    lists = of_newcomers(wanted)
+    weights = fit_fusion(lists[:200], lists[200:], NAMES, 1)
+    own, other = NAMES[wanted], NAMES[1 - wanted]
+    assert weights[f"newcomer/{own}"] > weights[f"newcomer/{other}"]
+    assert weights.get(f"within/{other}", 1.0) > weights.get(f"within/{own}", 0.0)
+    everybody = {name: weights[name] for name in NAMES}
+    late = [each for each in lists[200:] if each.visit == "newcomer"]
+    both = [ndcg(late, fusion_scores(late, NAMES, w)).mean() for w in (weights, everybody)]
+    assert both[0] > both[1]
+
+
 def test_the_gate_passes_a_clear_gain_and_says_so() -> None:
     users = np.repeat(np.arange(40, dtype=np.uint64), 3)
     better = np.full(120, 0.30)

@@ -7,6 +7,7 @@ import numpy as np
 from palate.arrays import Floats, Keys
 from palate.funnel.types import Pool
 from palate.funnel.worth import SENSIBLE, UNNAMED, worth
+from palate.models.visits import VISITS
 from palate.training.gate import paired
 from palate.training.ranking.lists import RankedList, ndcg
 
@@ -14,6 +15,8 @@ CHOICES = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
 ROUNDS = 2
 FITTED = 300
 """Lists that the fusion is fitted on; more change nothing but the time it takes."""
+FEWEST = 40
+"""Lists of a kind of visit, in either half of its people, below which it has no own weights."""
 
 
 def fusion_scores(
@@ -21,7 +24,7 @@ def fusion_scores(
 ) -> Floats:
     """What weighted fusion gives every pool entry, end to end."""
     return np.concatenate(
-        [worth(_pool(each, names), weights, each.known).sum(axis=1) for each in lists]
+        [worth(_pool(each, names), weights, each.known, each.visit).sum(axis=1) for each in lists]
     )
 
 
@@ -36,13 +39,51 @@ def fit_fusion(
     """Weights of the generators' reciprocal ranks: fitted ones only where they prove themselves.
 
     A search over nine weights always finds something that suits its own rows. What it finds on
-    `train` is taken where it is better on `held`, with the 90 % interval over users above 0.
+    `train` is taken where it is better on `held`, with the 90 % interval over users above 0. Then
+    each kind of visit may get weights of its own (``visit/generator``), see `_of_visit`.
     """
     before = sensible(names)
-    fitted = _searched(train[:: max(1, len(train) // FITTED)], names, before)
+    fitted = _searched(_some(train), names, before)
     new, old = (ndcg(held, fusion_scores(held, names, w)) for w in (fitted, before))
-    users: Keys = np.array([each.user for each in held], np.uint64)
-    return fitted if paired(new, old, users, seed)[1] > 0 else before
+    found = fitted if paired(new, old, _users(held), seed)[1] > 0 else before
+    own: dict[str, float] = {}
+    for visit in VISITS:
+        lists = [each for each in (*train, *held) if each.visit == visit]
+        own |= {f"{visit}/{n}": w for n, w in _of_visit(lists, names, found, seed).items()}
+    return found | own
+
+
+def _of_visit(
+    lists: Sequence[RankedList], names: tuple[str, ...], before: Mapping[str, float], seed: int
+) -> dict[str, float]:
+    """Weights half way to the best for these lists; empty where that gains nothing for sure.
+
+    Whoever is asked is asked with what was found for the others: half of the people each time.
+    """
+    halves = [[each for each in lists if each.user % 2 == odd] for odd in (0, 1)]
+    if min(map(len, halves)) < FEWEST:
+        return {}
+    asked, new, old = [], [], []
+    for own, others in (halves, halves[::-1]):
+        weights = _halfway(_searched(_some(others), names, before), before)
+        new.append(ndcg(own, fusion_scores(own, names, weights)))
+        old.append(ndcg(own, fusion_scores(own, names, before)))
+        asked += own
+    gain = paired(np.concatenate(new), np.concatenate(old), _users(asked), seed)
+    return _halfway(_searched(_some(lists), names, before), before) if gain.sure else {}
+
+
+def _halfway(found: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
+    return {name: round((weight + before[name]) / 2, 4) for name, weight in found.items()}
+
+
+def _some(lists: Sequence[RankedList]) -> Sequence[RankedList]:
+    return lists[:: max(1, len(lists) // FITTED)]
+
+
+def _users(lists: Sequence[RankedList]) -> Keys:
+    users: Keys = np.array([each.user for each in lists], np.uint64)
+    return users
 
 
 def _searched(

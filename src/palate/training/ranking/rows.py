@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ from palate.funnel.stages import Generator, name_of
 from palate.funnel.types import Pool, Query
 from palate.models.ranker import HEADS
 from palate.models.two_tower import outcome_codes
-from palate.models.visits import VISITS, visit_of
+from palate.models.visits import VISITS, visits_of
 from palate.releases.release import Release
 from palate.stores import Stores
 from palate.streaming.replay import Replay
@@ -39,8 +39,8 @@ from palate.training.report import Report
 GeneratorsOf: TypeAlias = Callable[[Stores], tuple[Generator, ...]]
 
 STEPS = np.array([0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987, 1597])
-"""Which of a user's engagements are moments: close together when the user is new to the window,
-then ever wider apart, so that a few busy people do not become what everybody is ranked by."""
+"""Which of a user's engagements are moments, of each kind of visit: close together at first, then
+ever wider apart, so that a few busy people do not become what everybody is ranked by."""
 POOL = 500
 HISTORY = 50
 """Acts of a user that the network compares the candidates with."""
@@ -69,10 +69,11 @@ class Moment(NamedTuple):
 
 
 def sample_moments(events: EventBatch, since: int, count: int, horizon: int) -> list[Moment]:
-    """At most `count` engagements at log positions from `since` on: `STEPS` of every user.
+    """At most `count` engagements at log positions from `since` on.
 
-    Where there are more, as many are taken of each kind of visit: pages are asked for when people
-    come, while most of what they do follows within minutes of something else.
+    `STEPS` of every user and kind of visit. Where there are more, as many are taken of each kind:
+    pages are asked for when people come, while most of what they do follows within minutes of
+    something else.
 
     What each user takes in within `horizon` engagements, this one included, are the labels.
     """
@@ -80,9 +81,12 @@ def sample_moments(events: EventBatch, since: int, count: int, horizon: int) -> 
     engaged = events.engaged
     fresh = engaged & _first_time(users, events.item, engaged)
     wanted = np.flatnonzero(fresh & (events.position >= since))
-    wanted = wanted[np.isin(_number(users[wanted]), STEPS)]
+    kinds = _kinds(events, users, wanted)
+    whose = np.unique(users[wanted], return_inverse=True)[1] * len(VISITS) + kinds
+    seldom = np.isin(_number(whose), STEPS)
+    wanted, kinds = wanted[seldom], kinds[seldom]
     if len(wanted) > count:
-        wanted = _drawn(wanted, _kinds(events, users, wanted), count)
+        wanted = _drawn(wanted, kinds, count)
     order = np.argsort(users, kind="stable")
     order = order[fresh[order]]
     place = np.empty(len(events), np.int64)
@@ -100,8 +104,7 @@ def _kinds(events: EventBatch, users: Keys, wanted: NDArray[np.intp]) -> NDArray
     idle, known = np.full(len(events), np.inf), np.zeros(len(events), np.int64)
     idle[order[1:]] = np.where(again, np.diff(events.time[order]), np.inf)
     known[acts] = _number(users[acts])
-    told = zip(known[wanted].tolist(), idle[wanted].tolist(), strict=True)
-    return np.array([VISITS.index(visit_of(*each)) for each in told], np.int64)
+    return visits_of(known[wanted], idle[wanted])
 
 
 def _drawn(wanted: NDArray[np.intp], kinds: NDArray[np.int64], count: int) -> NDArray[np.intp]:
@@ -140,7 +143,7 @@ def outcome(kind: int, signal: int) -> tuple[bool, ...]:
     )
 
 
-def _number(users: Keys) -> NDArray[np.int64]:
+def _number(users: NDArray[Any]) -> NDArray[np.int64]:
     """(n,): how many entries before it are the same user's."""
     order = np.argsort(users, kind="stable")
     _, starts, counts = np.unique(users[order], return_index=True, return_counts=True)
