@@ -52,12 +52,13 @@ def shares(folds: Sequence[Fold], kind: Kind, names: tuple[str, ...]) -> Shares:
     visits = np.array([each.visit for fold in folds for each in fold.judge])
     users = np.concatenate([fold.users for fold in folds])
     chosen = {visit: _best(tried, users, visits == visit) for visit in VISITS}
-    numbers = {
-        f"{visit}/{name}": level(tried[share][visits == visit], users[visits == visit])
-        for visit in VISITS
-        if (visits == visit).any()
-        for name, share in (("ranker", 0.0), ("fusion", 1.0), ("both", chosen[visit]))
-    } | {f"{visit}/share": share for visit, share in chosen.items()}
+    numbers: dict[str, float] = {}
+    for visit, share in chosen.items():
+        which = visits == visit
+        told = {"ranker": 0.0, "fusion": 1.0, "both": share} if which.any() else {}
+        for name, each in told.items():
+            numbers[f"{visit}/{name}"] = level(tried[each][which], users[which])
+        numbers |= {f"{visit}/share": share} if told else {}
     turned = [
         _turned(fold, kind, worth, chosen, height) for fold, worth in zip(folds, fused, strict=True)
     ]
