@@ -34,6 +34,7 @@ from palate.stores import Stores
 from palate.streaming.replay import Replay
 from palate.training.dataset import Dataset
 from palate.training.ranking.lists import RankedList, room_for_others
+from palate.training.ranking.logged import AsShown
 from palate.training.report import Report
 
 GeneratorsOf: TypeAlias = Callable[[Stores], tuple[Generator, ...]]
@@ -184,20 +185,27 @@ def generator_names(source: RowSource) -> tuple[str, ...]:
 
 
 def reconstruct(
-    source: RowSource, data: Dataset, moments: list[Moment], full: int, report: Report
+    source: RowSource,
+    data: Dataset,
+    moments: list[Moment],
+    full: int,
+    report: Report,
+    as_shown: AsShown | None = None,
 ) -> list[RankedList]:
     """One list per moment, in log order; from number `full` on every pool entry has features.
 
     Pages that were really shown (`shown.showings`) have exactly their items, and do not count in
     that number. The others keep their positives and a sample of the rest,
-    `settings.training.ranker_candidates` in all, with the sampling's weight.
+    `settings.training.ranker_candidates` in all, with the sampling's weight. What `as_shown` has
+    of a page's features stands in the place of what replay makes of them.
     """
-    return asyncio.run(_Walk(source, data, full).run(moments, report))
+    return asyncio.run(_Walk(source, data, full, as_shown or AsShown()).run(moments, report))
 
 
 class _Walk:
-    def __init__(self, source: RowSource, data: Dataset, full: int) -> None:
+    def __init__(self, source: RowSource, data: Dataset, full: int, as_shown: AsShown) -> None:
         self.source, self.events, self.full = source, data.events, full
+        self.as_shown = as_shown
         self.pages = data.pages
         self.settings = source.stores.settings.training
         self.replay = Replay(source.stores.settings, source.stores.columns)
@@ -265,7 +273,7 @@ class _Walk:
             labels,
             sum(told[0] for told in moment.labels.values()),
             kept,
-            self._features(query, pool.take(kept)),
+            self._features(query, pool.take(kept), position if moment.shown is not None else -1),
             weight * moment.weight,
             query.known,
             query.idle,
@@ -292,8 +300,9 @@ class _Walk:
         drawn = self.dice.choice(others, room, replace=False)
         return np.sort(np.concatenate([np.flatnonzero(taken), drawn])), len(others) / room
 
-    def _features(self, query: Query, pool: Pool) -> Floats:
-        return features_of(self.stores, query, pool, self.features)
+    def _features(self, query: Query, pool: Pool, page: int) -> Floats:
+        replayed = features_of(self.stores, query, pool, self.features)
+        return self.as_shown.over(page, pool.rows, replayed)
 
 
 def _check(user: UserState, moment: Moment) -> None:

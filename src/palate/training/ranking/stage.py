@@ -2,18 +2,20 @@
 
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 import msgspec
 import numpy as np
 
-from palate.arrays import Floats
+from palate.arrays import Floats, Rows
 from palate.features.measured import Measured
 from palate.models.everybody import Everybody
 from palate.models.ranker import HEADS, RankerFacts, VectorsOf
 from palate.ranking.network import compared_vectors
 from palate.releases.manifest import Verdict
 from palate.settings import TrainingSettings
+from palate.stores import open_offline
 from palate.training.dataset import Dataset
 from palate.training.gate import by_visit, challenged, judge_ranker, refused
 from palate.training.ranking.calibration import reliability
@@ -30,19 +32,21 @@ from palate.training.ranking.folds import (
     run_fold,
 )
 from palate.training.ranking.fusion import fusion_scores
-from palate.training.ranking.guards import Breadth, Items, breadth, guarded, items_of
 from palate.training.ranking.importance import measure
+from palate.training.ranking.judging.guards import Breadth, Items, breadth, guarded, items_of
+from palate.training.ranking.judging.live import Window, compared
+from palate.training.ranking.judging.personal import personal
+from palate.training.ranking.judging.shares import shares
 from palate.training.ranking.lists import RankedList
-from palate.training.ranking.live import Window, compared
-from palate.training.ranking.personal import personal
+from palate.training.ranking.logged import AsShown
 from palate.training.ranking.rows import (
     HISTORY,
+    Moment,
     RowSource,
     generator_names,
     reconstruct,
     sample_moments,
 )
-from palate.training.ranking.shares import shares
 from palate.training.ranking.shown import parted, showings, unanswered
 from palate.training.ranking.surfaces import of_surfaces
 from palate.training.report import Report
@@ -91,17 +95,33 @@ def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -
     few = settings.ranker_queries // 2
     empty = unanswered(data.events, data.part(cut), few, 3_600.0 * hours, pages)
     both = sorted((*moments, *pages, *empty), key=lambda each: each.at)
-    made = reconstruct(source, data, both, int(len(moments) * JUDGED), report)
+    as_shown = _as_shown(source, data, (*pages, *empty))
+    made = reconstruct(source, data, both, int(len(moments) * JUDGED), report, as_shown)
     lists, logged = parted(both, made)
-    found = sum(bool(each.labels.any()) for each in lists)
-    if found < FEWEST_FOUND:
+    known = sum(bool(each.labels.any()) for each in lists)
+    if known < FEWEST_FOUND:
         return _untried(
             f"a ranker needs {FEWEST_FOUND} moments at which a generator knew what was taken next,"
-            f" and there are {found:,} of {len(lists):,}"
+            f" and there are {known:,} of {len(lists):,}"
         )
     watch(lists, source.features)
     report("ranker", 0.0, f"{len(lists):,} lists, {settings.ranker_candidates} items each")
-    return _judged(source, data, lists, logged, report)
+    found = _judged(source, data, lists, logged, report)
+    return replace(found, metrics={**found.metrics, **as_shown.numbers()})
+
+
+def _as_shown(source: RowSource, data: Dataset, pages: Sequence[Moment]) -> AsShown:
+    """What is kept of these pages' features."""
+    stores, live = source.stores, source.live.manifest if source.live else None
+    positions = {int(data.events.position[page.at]) for page in pages}
+    if not positions:
+        return AsShown()
+
+    def rows_of(ids: Sequence[str]) -> Rows:
+        return stores.items.rows(ids, create=False)
+
+    with closing(open_offline(stores.settings)) as offline:
+        return AsShown.of(offline, live, source.features, positions, rows_of)
 
 
 def _untried(lacking: str) -> RankerOutcome:

@@ -11,8 +11,8 @@ from palate.models.trees import Trees
 from palate.ranking.value import shared
 from palate.training.gate import by_visit, judge_ranker
 from palate.training.ranking.folds import Answer, Fold
+from palate.training.ranking.judging.shares import Shares, shares
 from palate.training.ranking.lists import RankedList, ndcg
-from palate.training.ranking.shares import Shares, shares
 
 NO_TREES = Trees(*(np.zeros(0, np.int32) for _ in Trees._fields))
 SIZE, NAMES = 20, ("only",)

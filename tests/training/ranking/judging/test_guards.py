@@ -10,9 +10,9 @@ from palate.releases.manifest import Manifest, Verdict
 from palate.releases.release import Release
 from palate.settings import GateSettings
 from palate.testing.tiny import tiny_stores
-from palate.training.ranking.guards import Breadth, Items, breadth, guarded
+from palate.training.ranking.judging.guards import Breadth, Items, breadth, guarded
+from palate.training.ranking.judging.live import Window, compared
 from palate.training.ranking.lists import RankedList, firsts, ndcg
-from palate.training.ranking.live import Window, compared
 
 PASSED = Verdict(part="ranker", shipped=True, sentence="It is better. It ships.")
 DAY = 86_400.0

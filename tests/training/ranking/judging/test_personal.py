@@ -7,8 +7,8 @@ from palate.arrays import Floats
 from palate.models.ranker import HEADS
 from palate.models.trees import Trees
 from palate.training.ranking.folds import Answer, Fold
+from palate.training.ranking.judging.personal import personal
 from palate.training.ranking.lists import RankedList, firsts, ndcg
-from palate.training.ranking.personal import personal
 
 NO_TREES = Trees(*(np.zeros(0, np.int32) for _ in Trees._fields))
 

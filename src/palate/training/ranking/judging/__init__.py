@@ -1,0 +1,1 @@
+"""What a judged ranker has to keep, and how it is set before it ships."""
