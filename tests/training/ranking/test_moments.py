@@ -1,4 +1,4 @@
-"""Which moments are learnt from: as many of each kind of visit, however rare it is in the log."""
+"""Which moments are learnt from: also those at which people come back, rare as they are."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ def kinds(moments: Sequence[Moment]) -> Counter[str]:
     return found
 
 
-def test_as_many_moments_of_each_kind_where_there_are_enough(site: Stores) -> None:
+def test_returns_are_an_eighth_of_the_moments_though_they_are_rare_in_the_log(site: Stores) -> None:
     site.items.put(board_items())
     told = sorted(visits(), key=lambda event: event.time)
     first = site.log.end()
@@ -48,13 +48,13 @@ def test_as_many_moments_of_each_kind_where_there_are_enough(site: Stores) -> No
     data = read_dataset(site, silent)
     mine = data.events.take(np.flatnonzero(data.events.position > first))
     every = kinds(sample_moments(mine, 0, 10**6, 1))
-    assert every["returning"] == PEOPLE
-    assert every["within"] > 5 * PEOPLE
-    few = kinds(sample_moments(mine, 0, 45, 1))
-    assert few == {"newcomer": 15, "returning": 15, "within": 15}
-    more = kinds(sample_moments(mine, 0, 100, 1))
-    assert more["returning"] == PEOPLE
-    assert more["newcomer"] == more["within"] == 40
+    assert every == {"newcomer": 6 * PEOPLE, "returning": PEOPLE, "within": 3 * PEOPLE}
+    few = kinds(sample_moments(mine, 0, 80, 1))
+    assert few["returning"] == 80 // 8
+    assert few["newcomer"] + few["within"] == 70
+    assert few["within"] > 15
+    more = kinds(sample_moments(mine, 0, 190, 1))
+    assert more["returning"] == PEOPLE, "what the others leave room for"
 
 
 def test_one_by_one_or_all_at_once_the_kinds_are_the_same() -> None:

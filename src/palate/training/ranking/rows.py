@@ -40,8 +40,10 @@ from palate.training.report import Report
 GeneratorsOf: TypeAlias = Callable[[Stores], tuple[Generator, ...]]
 
 STEPS = np.array([0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233, 377, 610, 987, 1597])
-"""Which of a user's engagements are moments, of each kind of visit: close together at first, then
-ever wider apart, so that a few busy people do not become what everybody is ranked by."""
+"""Which of a user's engagements are moments: close together when the user is new to the window,
+then ever wider apart, so that a few busy people do not become what everybody is ranked by."""
+RETURNS = 8
+"""One moment in so many is that of a return, where there are so many."""
 POOL = 500
 HISTORY = 50
 """Acts of a user that the network compares the candidates with."""
@@ -70,24 +72,20 @@ class Moment(NamedTuple):
 
 
 def sample_moments(events: EventBatch, since: int, count: int, horizon: int) -> list[Moment]:
-    """At most `count` engagements at log positions from `since` on.
+    """At most `count` engagements at log positions from `since` on: `STEPS` of every user.
 
-    `STEPS` of every user and kind of visit. Where there are more, as many are taken of each kind:
-    pages are asked for when people come, while most of what they do follows within minutes of
-    something else.
-
-    What each user takes in within `horizon` engagements, this one included, are the labels.
+    And `STEPS` of every user's returns, however late they are: an eighth of all moments where there
+    are so many. Pages are asked for when people come, while most of what they do follows within
+    minutes of something else. What each user takes in within `horizon` engagements, this one
+    included, are the labels.
     """
     users = people(events)
     engaged = events.engaged
     fresh = engaged & _first_time(users, events.item, engaged)
     wanted = np.flatnonzero(fresh & (events.position >= since))
-    kinds = _kinds(events, users, wanted)
-    whose = np.unique(users[wanted], return_inverse=True)[1] * len(VISITS) + kinds
-    seldom = np.isin(_number(whose), STEPS)
-    wanted, kinds = wanted[seldom], kinds[seldom]
-    if len(wanted) > count:
-        wanted = _drawn(wanted, kinds, count)
+    back = _kinds(events, users, wanted) == VISITS.index("returning")
+    others = np.isin(_number(users[wanted]), STEPS) & ~back
+    wanted = _drawn(wanted[others], _seldom(wanted[back], users), count)
     order = np.argsort(users, kind="stable")
     order = order[fresh[order]]
     place = np.empty(len(events), np.int64)
@@ -108,16 +106,17 @@ def _kinds(events: EventBatch, users: Keys, wanted: NDArray[np.intp]) -> NDArray
     return visits_of(known[wanted], idle[wanted])
 
 
-def _drawn(wanted: NDArray[np.intp], kinds: NDArray[np.int64], count: int) -> NDArray[np.intp]:
-    """At most `count` of them, spread evenly over time: as many of each kind, where there are."""
-    found, left = [], count
-    kinds_there = sorted(set(kinds.tolist()), key=lambda kind: int((kinds == kind).sum()))
-    for number, kind in enumerate(kinds_there):  # the rarest first: what it lacks others may have
-        each = wanted[kinds == kind]
-        share = min(left // (len(kinds_there) - number), len(each))
-        found.append(each[np.linspace(0, len(each) - 1, share).astype(int)])
-        left -= share
-    return np.sort(np.concatenate(found))
+def _seldom(wanted: NDArray[np.intp], users: Keys) -> NDArray[np.intp]:
+    """`STEPS` of every user."""
+    return wanted[np.isin(_number(users[wanted]), STEPS)]
+
+
+def _drawn(others: NDArray[np.intp], returns: NDArray[np.intp], count: int) -> NDArray[np.intp]:
+    """At most `count` of both, each spread evenly over time."""
+    room = min(len(returns), max(count // RETURNS, count - len(others)))
+    parts = ((others, min(len(others), count - room)), (returns, room))
+    even = [each[np.linspace(0, len(each) - 1, many).astype(int)] for each, many in parts if many]
+    return np.sort(np.concatenate([*even, np.empty(0, np.intp)]))
 
 
 def _moment(events: EventBatch, at: int, ahead: NDArray[np.int64]) -> Moment:

@@ -141,7 +141,7 @@ def _judged(
     folds = [run_fold(lists, shares, layout, settings, report) for shares in FOLDS]
     best, verdict = _verdict(folds, settings.training.seed)
     own = personal(folds, best, settings.ranking.personal)
-    heard = shares(own.folds, best, layout.generators)
+    heard = shares(own.folds, best, layout.generators, settings.training.seed)
     if own.everybody is not None or any(heard.by_visit.values()):
         folds = list(heard.folds)
         _, verdict = _verdict([_only(fold, best) for fold in folds], settings.training.seed)

@@ -46,7 +46,7 @@ def fold(judge: list[RankedList]) -> Fold:
 
 
 def found() -> Shares:
-    return shares([fold(judged())], "blend", NAMES)
+    return shares([fold(judged())], "blend", NAMES, 1)
 
 
 def test_each_kind_of_visit_gets_what_finds_most_there() -> None:
@@ -57,17 +57,22 @@ def test_each_kind_of_visit_gets_what_finds_most_there() -> None:
     assert chosen.numbers["returning/ranker"] < chosen.numbers["returning/fusion"] == 1.0
 
 
-def test_a_kind_of_whom_few_were_seen_goes_by_what_is_best_for_all() -> None:
-    few = [*judged()[:1], *judged()[80:]]
-    assert shares([fold(few)], "blend", NAMES).by_visit == dict.fromkeys(
+def test_a_kind_of_whom_few_were_seen_keeps_the_ranker() -> None:
+    few = [*judged()[:19], *judged()[80:]]
+    assert shares([fold(few)], "blend", NAMES, 1).by_visit == dict.fromkeys(
         ("newcomer", "returning", "within"), 0.0
     )
+
+
+def test_what_may_be_luck_is_not_listened_to() -> None:
+    judge = [*judged()[:41], *(listed(200 + n, SIZE - 1, 50.0, DAY) for n in range(40))]
+    assert shares([fold(judge)], "blend", NAMES, 1).by_visit["returning"] == 0.0
 
 
 def test_where_fusion_has_the_whole_say_everywhere_nothing_ships() -> None:
     judge = judged()[:80]
     plain = fold(judge)
-    turned = shares([plain], "blend", NAMES).folds[0]
+    turned = shares([plain], "blend", NAMES, 1).folds[0]
     against = {"fusion": ndcg(judge, np.tile(np.linspace(1, 0, SIZE), len(judge)))}
     _, verdict = judge_ranker({"blend": turned.answers["blend"].ndcg}, against, plain.users, 1)
     assert not verdict.shipped

@@ -10,14 +10,14 @@ import numpy as np
 from palate.arrays import Doubles, Floats, Keys, Mask
 from palate.models.visits import VISITS, Visit
 from palate.ranking.value import FAINT, shared
-from palate.training.gate import level
+from palate.training.gate import level, paired
 from palate.training.ranking.folds import Answer, Fold, Kind
 from palate.training.ranking.fusion import fusion_scores
 from palate.training.ranking.lists import ndcg
 
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-PEOPLE = 50.0
-"""Of few people of a kind little can be told: what is best for all counts as so many of them."""
+PEOPLE = 20
+"""Of a kind of visit; with fewer nobody can tell, and the ranker orders alone."""
 
 
 class Shares(NamedTuple):
@@ -35,8 +35,8 @@ class Shares(NamedTuple):
 NOBODY: Mapping[Visit, float] = MappingProxyType({})
 
 
-def shares(folds: Sequence[Fold], kind: Kind, names: tuple[str, ...]) -> Shares:
-    """Choose on lists that nobody had learnt from."""
+def shares(folds: Sequence[Fold], kind: Kind, names: tuple[str, ...], seed: int) -> Shares:
+    """Choose on lists that nobody had learnt from: fusion is heard where that surely finds more."""
     fused = [fusion_scores(fold.judge, names, fold.fusion) for fold in folds]
     values = [fold.answers[kind].served for fold in folds]
     height = _height(np.concatenate(values), np.concatenate(fused))
@@ -51,7 +51,7 @@ def shares(folds: Sequence[Fold], kind: Kind, names: tuple[str, ...]) -> Shares:
     }
     visits = np.array([each.visit for fold in folds for each in fold.judge])
     users = np.concatenate([fold.users for fold in folds])
-    chosen = {visit: _best(tried, users, visits == visit) for visit in VISITS}
+    chosen = {visit: _best(tried, users, visits == visit, seed) for visit in VISITS}
     numbers: dict[str, float] = {}
     for visit, share in chosen.items():
         which = visits == visit
@@ -73,16 +73,14 @@ def _height(values: Floats, worth: Floats) -> float:
     return float(np.log(values[some]).mean() - np.log(worth[some] + FAINT).mean())
 
 
-def _best(tried: Mapping[float, Doubles], users: Keys, which: Mask) -> float:
-    """The share that gains most over the ranker alone; the smallest of equals."""
-    people = len(np.unique(users[which]))
-
-    def gain(share: float) -> float:
-        more = tried[share] - tried[0.0]
-        own = people * level(more[which], users[which]) if people else 0.0
-        return (own + PEOPLE * level(more, users)) / (people + PEOPLE)
-
-    return max(SHARES, key=gain)
+def _best(tried: Mapping[float, Doubles], users: Keys, which: Mask, seed: int) -> float:
+    """The best of the shares that are surely better than the ranker alone; else 0."""
+    who = users[which]
+    if len(np.unique(who)) < PEOPLE:
+        return 0.0
+    own = tried[0.0][which]
+    better = [s for s in SHARES[1:] if paired(tried[s][which], own, who, seed).sure]
+    return max(better, key=lambda share: level(tried[share][which], who), default=0.0)
 
 
 def _turned(
