@@ -34,7 +34,8 @@ from palate.evaluation.simulator.world import Act, Size, World, free
 from palate.events.kinds import Event, Kind, Shown
 from palate.settings import Settings
 from palate.settings_loop import AttributionSettings
-from palate.stores import attributor, open_offline, open_sources
+from palate.stores import open_sources
+from palate.stores_offline import attributor, open_offline
 
 START, DAY, HOUR = 1_700_000_000.0, 86_400.0, 3_600.0
 PAGES, PLACES = 4, 10

@@ -21,8 +21,6 @@ from palate.events.protocol import EventLog
 from palate.events.sqlite import SqliteLog
 from palate.features.boards import Leaderboards
 from palate.features.items import ItemStates
-from palate.features.offline.parquet import ParquetStore
-from palate.features.offline.protocol import OfflineStore
 from palate.features.offline.waiting import FILE as WAITING
 from palate.features.offline.waiting import Waiting
 from palate.features.online.lmdb import LmdbStore
@@ -35,7 +33,6 @@ from palate.releases.release import Release
 from palate.rules.protocol import RuleBook
 from palate.rules.sqlite import SqliteRules
 from palate.settings import Settings
-from palate.streaming.attributor import Attributor
 from palate.streaming.worker import StreamWorker
 
 log = logging.getLogger("palate.stores")
@@ -108,7 +105,7 @@ def open_stores(settings: Settings, *, writer: bool = False) -> Stores:
     urls = settings.stores
     settings.home.mkdir(parents=True, exist_ok=True)
     index_kind(settings)
-    open_offline(settings)
+    adapter("offline", urls.offline, {"file": lambda path: path}, settings)
     shared, sources = settings.path(urls.columns), _sources(settings)
     opened = Stores(
         settings=settings,
@@ -129,7 +126,7 @@ def open_online(settings: Settings, *, write: bool = False) -> OnlineStore:
     """The state alone. Who writes it has the stream worker's turn. Raises as `open_sources`."""
     size = settings.stores.online_gigabytes
     adapters = {"lmdb": lambda path: LmdbStore(path, write=write, gigabytes=size)}
-    store: OnlineStore = _adapter("online", settings.stores.online, adapters, settings)
+    store: OnlineStore = adapter("online", settings.stores.online, adapters, settings)
     return store
 
 
@@ -155,33 +152,19 @@ def index_kind(settings: Settings) -> str:
     Raises as `open_sources` does.
     """
     kinds = dict.fromkeys(CLUSTERED, lambda path: path)
-    _adapter("index", settings.stores.index, kinds, settings)
+    adapter("index", settings.stores.index, kinds, settings)
     return settings.stores.index.partition(":")[0]
 
 
 def open_rules(settings: Settings) -> RuleBook:
     """The site's book of rules; close it afterwards. Raises as `open_sources` does."""
-    book: RuleBook = _adapter("rules", settings.stores.rules, {"sqlite": SqliteRules}, settings)
+    book: RuleBook = adapter("rules", settings.stores.rules, {"sqlite": SqliteRules}, settings)
     return book
-
-
-def open_offline(settings: Settings, *, write: bool = False) -> OfflineStore:
-    """What was shown and what came of it. Raises as `open_sources` does."""
-    adapters = {"file": lambda path: ParquetStore(path, write=write)}
-    store: OfflineStore = _adapter("offline", settings.stores.offline, adapters, settings)
-    return store
 
 
 def open_waiting(settings: Settings) -> Waiting:
     """What serving leaves for the join of impressions and outcomes."""
     return Waiting(settings.path(WAITING), settings.attribution.features_megabytes)
-
-
-def attributor(sources: Sources, clock: Clock) -> Attributor:
-    """Who joins impressions with outcomes; one process of a site may."""
-    settings = sources.settings
-    offline = open_offline(settings, write=True)
-    return Attributor(settings, sources.log, offline, open_waiting(settings), clock)
 
 
 def stream_worker(stores: Stores, clock: Clock) -> StreamWorker:
@@ -279,15 +262,16 @@ def _sources(settings: Settings) -> Sources:
     urls = settings.stores
     return Sources(
         settings=settings,
-        items=_adapter("catalog", urls.catalog, {"sqlite": SqliteItems}, settings),
-        users=_adapter("catalog", urls.catalog, {"sqlite": SqliteUsers}, settings),
-        log=_adapter("events", urls.events, {"sqlite": SqliteLog}, settings),
+        items=adapter("catalog", urls.catalog, {"sqlite": SqliteItems}, settings),
+        users=adapter("catalog", urls.catalog, {"sqlite": SqliteUsers}, settings),
+        log=adapter("events", urls.events, {"sqlite": SqliteLog}, settings),
     )
 
 
-def _adapter(
+def adapter(
     field: str, url: str, adapters: Mapping[str, Callable[[Path], T]], settings: Settings
 ) -> T:
+    """The adapter of a URL's scheme. Raises as `open_sources` does."""
     scheme, _, rest = url.partition(":")
     if scheme in adapters:
         return adapters[scheme](settings.path(rest))

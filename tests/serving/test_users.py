@@ -9,7 +9,8 @@ from palate.catalog.user import session_key, user_key
 from palate.events.kinds import Kind
 from palate.features.record import UserState
 from palate.serving.app import create
-from palate.stores import attributor, open_sources
+from palate.stores import open_sources
+from palate.stores_offline import attributor
 from palate.streaming.replay import Replay
 
 ANNA = {"user_id": "anna", "country": "DE", "birth_year": 1990}

@@ -14,7 +14,8 @@ import typer
 from palate.cli.output import console, facts
 from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.clock import SystemClock
-from palate.stores import attributor, open_sources
+from palate.stores import open_sources
+from palate.stores_offline import attributor
 from palate.streaming.attributor import SETTLE, Done
 from palate.streaming.lock import only_attributor
 

@@ -150,7 +150,7 @@ def _matching(
     """What passes the filter; None where there is none. Raises BadInput at the character."""
     if not condition:
         return None
-    return Conditions(stores.columns.plain).matching(condition, now, values)
+    return asyncio.run(Conditions(stores.columns.plain).matching(condition, now, values))
 
 
 def program_of(stores: Stores) -> Program:

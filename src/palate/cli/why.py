@@ -25,6 +25,7 @@ from palate.cli.recommend import (
     words_of,
 )
 from palate.cli.site import JsonOption, SiteOption, settings_of
+from palate.funnel.types import Query
 from palate.serving.bodies import Ask
 from palate.serving.routes.asking import check
 from palate.serving.tracing.whynot import WhyBody, Wondering, follow, why_body
@@ -58,7 +59,7 @@ def main(  # noqa: PLR0913, PLR0917  the command's options
     ask = ask_of(user, surface, limit, item=seed, filter=condition, context=moment(context))
     check(ask, stores.settings.serving.max_limit, seed="seed")
     remark_unfolded(stores)
-    told = asyncio.run(_follow(stores, ask, item))
+    told = asyncio.run(_follow(stores, ask, query_of(stores, ask), item))
     title = f"{item} for {user} on {surface}"
     facts(
         {"user_id": user, **msgspec.to_builtins(told)},
@@ -67,9 +68,8 @@ def main(  # noqa: PLR0913, PLR0917  the command's options
     )
 
 
-async def _follow(stores: Stores, ask: Ask, item: str) -> WhyBody:
+async def _follow(stores: Stores, ask: Ask, query: Query, item: str) -> WhyBody:
     row = row_of(stores, item)
-    query = query_of(stores, ask)
     steered = program_of(stores).steer(funnel(ask.surface, stores), query)
     found = await follow(certain(steered), query, row)
     about = found.reason.rows if found.reason else ()

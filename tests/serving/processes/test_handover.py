@@ -11,7 +11,8 @@ from litestar import Litestar
 from tests.serving.conftest import SmallSite
 
 from palate.serving.environment import READY
-from palate.serving.processes.handover import LEAVE, leave, mark, on_duty
+from palate.serving.processes.agreed import LEAVE, mark
+from palate.serving.processes.handover import leave, on_duty
 
 
 def test_who_leaves_closes_each_connection_with_its_answer(site: SmallSite) -> None:

@@ -6,7 +6,6 @@ connection, which the next worker takes. The server tells it with a signal befor
 
 import asyncio
 import os
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,14 +15,7 @@ from litestar.datastructures import MutableScopeHeaders
 from litestar.types import Message, Scope
 
 from palate.serving.environment import READY
-
-LEAVE = signal.SIGUSR1
-"""From now on answers close their connections."""
-
-
-def mark(folder: Path, pid: int) -> Path:
-    """The file that is there once this worker is warm."""
-    return folder / f"ready-{pid}"
+from palate.serving.processes.agreed import LEAVE, mark
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from typing import Any
 from granian._granian import SocketHolder
 from granian.server.mp import MPServer, WorkerProcess
 
-from palate.serving.processes.handover import LEAVE, mark
+from palate.serving.processes.agreed import LEAVE, mark
 
 STARTING = 120.0
 """Seconds that a new worker has to get warm; beyond them the old one stays."""
