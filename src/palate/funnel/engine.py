@@ -23,7 +23,8 @@ from palate.funnel.retrieve import Asked, retrieve
 from palate.funnel.stages import Filter, Generator, Ranker, Rule, name_of
 from palate.funnel.trace import Recorder
 from palate.funnel.types import NOTHING, Answer, Columns, Matching, Pool, Query, Slate, Step
-from palate.index.slots import distinct
+from palate.index.slots import distinct, free, outside, slot
+from palate.jit import kernel
 from palate.stores import Stores
 
 NEVER = np.int16(32_767)
@@ -127,9 +128,9 @@ class Funnel:
     def _compose(self, step: Step, query: Query, pool: Pool, log: Recorder) -> Slate:
         match step:
             case "full":
-                slate = self._ranked(query, pool, log)
-                lots = by_lot(pool)
-                return self._ruled(query, slate, log, lots=lots[~np.isin(lots, list(slate.marks))])
+                lots = np.sort(by_lot(pool))
+                slate = self._ranked(query, pool, lots, log)
+                return self._ruled(query, slate, log, lots=_unmarked(lots, slate))
             case "retrieval":
                 pool = pool.take(self._lawful(query, pool.rows, log))
                 return self._ruled(query, by_rank(pool, self.credit), log, optional=False)
@@ -173,7 +174,7 @@ class Funnel:
                 part.left = int(kept.sum())
         return kept
 
-    def _ranked(self, query: Query, pool: Pool, log: Recorder) -> Slate:
+    def _ranked(self, query: Query, pool: Pool, lots: Rows, log: Recorder) -> Slate:
         pool = pool.take(self._lawful(query, pool.rows, log))
         reads = self.ranker.reads
         with log.part("features", len(pool)) as part:
@@ -187,14 +188,15 @@ class Funnel:
             part.left = len(pool)
         ranked = Slate(pool.rows[order], scores[order].astype(np.float32))
         log.ranked(ranked, pool.rows, features)
-        return self._shortlisted(query, pool, self._applied(self.lifts, query, ranked, log))
+        lifted = self._applied(self.lifts, query, ranked, log)
+        return self._shortlisted(query, pool, lifted, _unmarked(lots, lifted))
 
-    def _shortlisted(self, query: Query, pool: Pool, ranked: Slate) -> Slate:
-        """The best, and a few that are there to be learnt about."""
+    def _shortlisted(self, query: Query, pool: Pool, ranked: Slate, lots: Rows) -> Slate:
+        """The best, and a few that are there to be learnt about; last what only chance brought."""
         size = max(self.shortlist, 3 * query.size)
-        lots = np.isin(ranked.rows, by_lot(pool)) & ~np.isin(ranked.rows, list(ranked.marks))
-        if lots.any():
-            ranked = ranked.take(np.argsort(lots, kind="stable"))
+        if len(lots):
+            drawn = ~outside(ranked.rows, lots)
+            ranked = ranked.take(np.argsort(drawn, kind="stable"))
         if len(ranked) <= size:
             return ranked
         unsure = np.empty(0, np.intp)
@@ -210,10 +212,7 @@ class Funnel:
 
         The ranker knows little of what is new, so its order says little of who is to get a chance.
         """
-        ranks = pool.ranks[:, self._exploring]
-        first = np.where(ranks > 0, ranks, NEVER).min(axis=1)
-        by_row = np.argsort(pool.rows)
-        found = first[by_row[np.searchsorted(pool.rows, rows, sorter=by_row)]]
+        found = _first_ranks(pool.rows, pool.ranks, self._exploring, rows)
         order = np.argsort(found, kind="stable")
         return np.asarray(order[found[order] < NEVER])
 
@@ -250,8 +249,8 @@ class Funnel:
         if not rules:
             return slate
         slate = replace(slate, columns=self._read(slate.rows, rules))
-        offered = set(slate.rows.tolist())
-        drawn = np.isin(slate.rows, lots)
+        offered = np.sort(slate.rows)
+        drawn = ~outside(slate.rows, lots)
         apart = slate.take(drawn) if drawn.any() and not drawn.all() else None
         slate = slate if apart is None else slate.take(~drawn)
         for each in rules:
@@ -309,11 +308,35 @@ def _rows(slate: Slate, apart: Slate | None) -> Rows:
     return slate.rows if apart is None else np.concatenate([slate.rows, apart.rows])
 
 
-def _checked(slate: Slate, offered: set[int]) -> Slate:
-    rows = slate.rows.tolist()
-    if len(set(rows)) != len(rows) or not offered.issuperset(rows):
+def _checked(slate: Slate, offered: Rows) -> Slate:
+    """`offered` is sorted."""
+    told = np.sort(slate.rows)
+    same = len(told) == len(offered) and bool((told == offered).all())
+    if not same and ((told[1:] == told[:-1]).any() or outside(told, offered).any()):
         raise ValueError("the rule invented or repeated an item")
     return slate
+
+
+def _unmarked(lots: Rows, slate: Slate) -> Rows:
+    """Of these, what no operator's rule speaks for."""
+    return lots[~np.isin(lots, list(slate.marks))] if slate.marks else lots
+
+
+@kernel
+def _first_ranks(
+    pool: Rows, ranks: NDArray[np.int16], exploring: Mask, rows: Rows
+) -> NDArray[np.int16]:
+    """(len(rows),): the best rank that an exploring generator gave each; `NEVER` for none."""
+    table = free(len(pool))
+    for at in range(len(pool)):
+        table[slot(table, pool, pool[at])] = at
+    found = np.full(len(rows), NEVER, np.int16)
+    for i in range(len(rows)):
+        at = table[slot(table, pool, rows[i])]
+        for g in range(ranks.shape[1] if at >= 0 else 0):
+            if exploring[g] and 0 < ranks[at, g] < found[i]:
+                found[i] = ranks[at, g]
+    return found
 
 
 def _note(log: Recorder, name: str, rows: Rows, kept: Mask) -> None:

@@ -8,10 +8,11 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Floats, Rows
+from palate.arrays import Floats, Mask, Rows
 from palate.funnel.types import NOTHING, Candidates, Pool
 from palate.funnel.worth import ADMITTED, BY_LOT, POOLED, UNNAMED, leaning
-from palate.index.slots import free, slot
+from palate.index.exact import best
+from palate.index.slots import free, outside, slot
 from palate.jit import kernel
 
 DEPTH = 60
@@ -45,31 +46,61 @@ def merge(
     What was drawn by lot (`BY_LOT`) stands behind all that others propose, changes nothing of it,
     and gets the room that is left: one place in `LOTS`, or its quota, where there is none.
     """
-    chance = [name in BY_LOT for name in names]
-    if not any(chance) or all(chance):
+    names = tuple(names)
+    chance = _by_lot(names)
+    if not chance or len(chance) == len(names):
         return _merged(names, proposals, limit, known, quotas, guests)
-    none = Candidates.none()
-    pairs = list(zip(proposals, chance, strict=True))
-    drawn = [each if lot else none for each, lot in pairs]
-    count = sum(map(len, drawn))
-    seats = sum(quotas.get(n, limit // LOTS) for n, lot in zip(names, chance, strict=True) if lot)
+    count = sum(len(proposals[at]) for at in chance)
+    seats = sum(quotas.get(names[at], limit // LOTS) for at in chance)
     most = max(limit - min(seats, count), 0)
-    certain = [none if lot else each for each, lot in pairs]
+    certain = list(proposals)
+    for at in chance:
+        certain[at] = Candidates.none()
     pool = _merged(names, certain, most, known, quotas, guests)
-    lots = _merged(names, drawn, max(count, 1), known, NO_QUOTAS, NOTHING)
-    lots = lots.take(~np.isin(lots.rows, pool.rows))
+    lots = _drawn(names, proposals, chance, known)
+    lots = lots.take(outside(lots.rows, np.sort(pool.rows)))
     return pool.followed(lots.take(slice(0, limit - min(len(pool), most))))
+
+
+def _drawn(
+    names: tuple[str, ...], proposals: Sequence[Candidates], chance: Sequence[int], known: float
+) -> Pool:
+    """What chance brought, whatever else there is."""
+    if len(chance) == 1:
+        return Pool.of(names, chance[0], proposals[chance[0]])
+    none = Candidates.none()
+    drawn = [each if at in chance else none for at, each in enumerate(proposals)]
+    count = max(sum(map(len, drawn)), 1)
+    return _merged(names, drawn, count, known, NO_QUOTAS, NOTHING)
+
+
+@lru_cache(maxsize=256)
+def _by_lot(names: tuple[str, ...]) -> tuple[int, ...]:
+    """Places of the generators that go by chance."""
+    return tuple(at for at, name in enumerate(names) if name in BY_LOT)
 
 
 def by_lot(pool: Pool) -> Rows:
     """Rows of the pool that only chance brought."""
-    drawn = np.array([name in BY_LOT for name in pool.generators], np.bool_)
-    found = pool.ranks > 0
-    return pool.rows[found[:, drawn].any(axis=1) & ~found[:, ~drawn].any(axis=1)]
+    return pool.rows[_only(pool.ranks, np.array(_by_lot(pool.generators), np.int64))]
+
+
+@kernel
+def _only(ranks: NDArray[np.int16], chance: NDArray[np.int64]) -> Mask:
+    """Where these generators found what no other did."""
+    only = np.zeros(len(ranks), np.bool_)
+    for at in range(len(ranks)):
+        lots, found = 0, 0
+        for g in chance:
+            lots += ranks[at, g] > 0
+        for g in range(ranks.shape[1] if lots else 0):
+            found += ranks[at, g] > 0
+        only[at] = lots > 0 and found == lots
+    return only
 
 
 def _merged(
-    names: Sequence[str],
+    names: tuple[str, ...],
     proposals: Sequence[Candidates],
     limit: int,
     known: float,
@@ -78,13 +109,12 @@ def _merged(
 ) -> Pool:
     ends = np.cumsum([0, *map(len, proposals)], dtype=np.int64)
     if not ends[-1]:
-        return Pool.none(tuple(names)).joined(guests)
+        return Pool.none(names).joined(guests)
     rows = np.concatenate([each.rows for each in proposals]).astype(np.int32, copy=False)
     scores = np.concatenate([each.scores for each in proposals]).astype(np.float32, copy=False)
-    names = tuple(names)
     seats = np.array([quotas.get(name, 0) for name in names], np.int64)
     taken, value, entries = _distinct(rows, ends, _weights(names, known), seats)
-    order = _best(value, limit)
+    order, _ = best(np.arange(len(value), dtype=np.int32), value, limit)
     if len(guests):
         proposed = np.flatnonzero(np.isin(taken, guests))
         late = proposed[~np.isin(proposed, order)]
@@ -102,15 +132,6 @@ def _weights(names: tuple[str, ...], known: float) -> Floats:
     found: Floats = np.maximum(weights * leaning(names, known, POOLED), np.float32(FLOOR))
     found.flags.writeable = False
     return found
-
-
-def _best(value: Floats, limit: int) -> NDArray[np.intp]:
-    """Places of the `limit` largest, largest first; equals in their order."""
-    kept = np.arange(len(value))
-    if len(value) > limit:
-        kept = np.sort(np.argpartition(-value, limit - 1)[:limit])
-    order: NDArray[np.intp] = kept[np.argsort(-value[kept], kind="stable")]
-    return order
 
 
 @kernel

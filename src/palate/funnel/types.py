@@ -194,6 +194,14 @@ class Pool:
         scores, ranks = np.empty((0, width), np.float32), np.empty((0, width), np.int16)
         return cls(np.empty(0, np.int32), scores, ranks, generators)
 
+    @classmethod
+    def of(cls, generators: tuple[str, ...], at: int, found: Candidates) -> Self:
+        """What the generator at this place proposes, alone."""
+        shape = (len(found), len(generators))
+        scores, ranks = np.full(shape, np.nan, np.float32), np.zeros(shape, np.int16)
+        scores[:, at], ranks[:, at] = found.scores, np.arange(1, len(found) + 1)
+        return cls(np.asarray(found.rows, np.int32), scores, ranks, generators)
+
     def joined(self, rows: Rows) -> "Pool":
         """With these rows behind, found by nobody, where they are not in it yet."""
         new = rows[~np.isin(rows, self.rows)] if len(rows) else rows
@@ -206,7 +214,7 @@ class Pool:
     def followed(self, other: "Pool") -> "Pool":
         """With `other`, of the same generators and of none of these rows, behind."""
         return Pool(
-            np.concatenate([self.rows, other.rows]).astype(np.int32),
+            np.concatenate([self.rows, other.rows]).astype(np.int32, copy=False),
             np.concatenate([self.scores, other.scores]),
             np.concatenate([self.ranks, other.ranks]),
             self.generators,
