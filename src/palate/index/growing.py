@@ -9,7 +9,7 @@ from palate.arrays import Floats, Mask, Rows
 from palate.catalog.columns import ItemColumns
 from palate.index.exact import ExactIndex, best
 from palate.index.protocol import Allowed, Index
-from palate.index.slots import outside
+from palate.index.slots import first
 
 Place: TypeAlias = Callable[[Rows, ItemColumns], tuple[Floats, Mask]]
 """Where content alone puts items, and which of them say anything of themselves."""
@@ -64,24 +64,26 @@ class GrowingIndex:
         `excluded` is sorted; with `allowed` only rows among these.
         """
         wanted = limit + len(excluded) + SPARE
-        rows, scores = self._found(vector, columns, wanted, allowed)
-        keep = (columns.servable[rows] != 0) & outside(rows, excluded)
-        if allowed is None and np.count_nonzero(keep) < min(limit, len(rows)):
+        found = self._found(vector, columns, wanted, allowed)
+        rows, scores = first(*found, excluded, limit, columns.servable)
+        if allowed is None and len(rows) < min(limit, len(found[0])):
             # More of what is near is gone by now than there was room for: pass over it inside.
             servable = Allowed(columns.servable.view(np.bool_))
-            rows, scores = self._found(vector, columns, wanted, servable)
-            keep = outside(rows, excluded)
-        return best(rows[keep], scores[keep], limit)
+            found = self._found(vector, columns, wanted, servable)
+            rows, scores = first(*found, excluded, limit)
+        return rows, scores
 
     def _found(
         self, vector: Floats, columns: ItemColumns, wanted: int, allowed: Allowed | None
     ) -> tuple[Rows, Floats]:
-        found = [self._index.search(vector, wanted, allowed)]
+        """In the index and among the newcomers, best first."""
+        rows, scores = self._index.search(vector, wanted, allowed)
         late = self.newcomers(columns)
-        if len(late.rows):
-            found.append(late.near.search(vector, wanted, allowed))
-        rows = np.concatenate([r for r, _ in found])
-        return rows, np.concatenate([s for _, s in found]).astype(np.float32)
+        if not len(late.rows):
+            return rows, scores
+        more, theirs = late.near.search(vector, wanted, allowed)
+        rows, scores = np.concatenate([rows, more]), np.concatenate([scores, theirs])
+        return best(rows, scores, len(rows))
 
 
 def _gathered(rows: Rows, vectors: Floats) -> Newcomers:

@@ -46,8 +46,17 @@ def _outside(rows: Rows, excluded: Rows) -> Mask:
 
 
 @kernel
-def first(rows: Rows, scores: Floats, excluded: Rows, limit: int) -> tuple[Rows, Floats]:
-    """The first `limit` that are not in `excluded`, which is sorted, and their scores."""
+def first(
+    rows: Rows,
+    scores: Floats,
+    excluded: Rows,
+    limit: int,
+    servable: NDArray[np.uint8] | None = None,
+) -> tuple[Rows, Floats]:
+    """The first `limit` that are not in `excluded`, which is sorted, and their scores.
+
+    With `servable` only rows where it is not 0.
+    """
     sieve = np.zeros(SIEVE, np.bool_)
     for row in excluded:
         sieve[row & (SIEVE - 1)] = True
@@ -56,6 +65,8 @@ def first(rows: Rows, scores: Floats, excluded: Rows, limit: int) -> tuple[Rows,
     for at in range(len(rows)):
         if found == most:
             break
+        if servable is not None and servable[rows[at]] == 0:
+            continue
         if sieve[rows[at] & (SIEVE - 1)]:
             place = np.searchsorted(excluded, rows[at])
             if place < len(excluded) and excluded[place] == rows[at]:
