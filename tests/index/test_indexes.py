@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from palate.arrays import Floats
-from palate.index.exact import ExactIndex, best
+from palate.index.exact import SAMPLE, ExactIndex, best
 from palate.index.faiss import FaissIndex
 from palate.index.ivf.index import IvfIndex
 from palate.index.opening import Building, build_index, open_index, tuned
@@ -90,6 +90,36 @@ def test_the_cut_keeps_the_first_rows_among_equals() -> None:
     got, values = best(rows, scores, 3)
     assert got.tolist() == [4, 1, 3]
     assert values.tolist() == [2, 1, 1]
+
+
+def scored(kind: str, count: int) -> Floats:
+    """Scores by chance, and such as make a sample of every so-manieth of them lie."""
+    dice = np.random.Generator(np.random.PCG64(3))
+    scores = dice.exponential(size=count).astype(np.float32)
+    match kind:
+        case "ties":
+            scores = np.floor(scores)
+        case "alike":
+            scores[:] = 1.0
+        case "falling":
+            scores = -np.sort(-scores)
+        case "misled":  # what a sample sees is all better, or all worse, than the rest
+            scores[:: count // SAMPLE] += 10.0
+        case "misled below":
+            scores[:: count // SAMPLE] -= 10.0
+    return scores
+
+
+@pytest.mark.parametrize("kind", ["chance", "ties", "alike", "falling", "misled", "misled below"])
+@pytest.mark.parametrize("count", [900, 5_000, 20_000])
+@pytest.mark.parametrize("limit", [1, 40, 500])
+def test_the_best_of_many_are_those_of_a_whole_sort(kind: str, count: int, limit: int) -> None:
+    scores = scored(kind, count)
+    rows = np.random.Generator(np.random.PCG64(4)).permutation(count).astype(np.int32)
+    got, values = best(rows, scores, limit)
+    order = np.lexsort((rows, -scores))[:limit]
+    assert got.tolist() == rows[order].tolist()
+    assert values.tolist() == scores[order].tolist()
 
 
 def test_an_empty_index_finds_nothing() -> None:

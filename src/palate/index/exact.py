@@ -1,5 +1,6 @@
 """Looks at every vector: exact, and the fastest choice for up to some ten thousand items."""
 
+from math import sqrt
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,10 @@ from palate.keys import ROW, key_of, score_of
 
 SOON = 8
 """A row's vector is asked for so many rows early: a large catalogue's lies in memory, not cache."""
+SAMPLE, FEWEST = 256, 4
+"""Keys that tell where the best end; worth it from so many times as many."""
+DEVIATIONS = 4.0
+"""How far beyond its place in the sample the bound is set: one in ten thousand misses."""
 
 
 def best(rows: Rows, scores: Floats, limit: int) -> tuple[Rows, Floats]:
@@ -22,8 +27,36 @@ def best(rows: Rows, scores: Floats, limit: int) -> tuple[Rows, Floats]:
 def best_keys(keys: NDArray[np.int64], limit: int) -> tuple[Rows, Floats]:
     """The same of keys, which rise from the best entry to the worst."""
     if 0 < limit < len(keys):
-        keys = np.partition(keys, limit - 1)[:limit]
+        keys = np.partition(_likely(keys, limit), limit - 1)[:limit]
     return _entries(np.sort(keys)[: max(limit, 0)])
+
+
+def _likely(keys: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
+    """At least the `limit` smallest keys, and mostly few more.
+
+    What lies below a bound that a sample tells; all where the sample misled. To partition all of
+    them takes four times as long.
+    """
+    step = len(keys) // SAMPLE
+    if step < FEWEST:
+        return keys
+    sample = np.sort(keys[::step])
+    within = limit * len(sample) / len(keys)
+    place = int(within + DEVIATIONS * (1.0 + sqrt(within)))
+    if place >= len(sample):
+        return keys
+    found = _below(keys, sample[place])
+    return found if len(found) >= limit else keys
+
+
+@kernel
+def _below(keys: NDArray[np.int64], bound: int) -> NDArray[np.int64]:
+    """Those that are at most `bound`, in their order; no branch, for none could be foreseen."""
+    found, count = np.empty(len(keys) + 1, np.int64), 0
+    for at in range(len(keys)):
+        found[count] = keys[at]
+        count += keys[at] <= bound
+    return found[:count]
 
 
 @kernel
