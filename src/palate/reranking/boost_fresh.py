@@ -6,7 +6,9 @@ from typing import Self
 
 import numpy as np
 
+from palate.arrays import Floats, Times
 from palate.funnel.types import Query, Slate
+from palate.jit import kernel
 from palate.stores import Stores
 
 DAY = 86_400.0
@@ -38,12 +40,22 @@ class BoostFresh:
     def apply(self, query: Query, slate: Slate) -> Slate:
         if not len(slate):
             return slate
-        span = self.half_life_days * DAY
-        newest = np.fmax.reduce(slate.columns["published"])
-        if not (query.now - newest) / span < NOTHING_NEW:
+        gain = _newness(slate.columns["published"], query.now, self.half_life_days * DAY)
+        if not gain.any():
             return slate
-        age = (query.now - slate.columns["published"]) / span
-        gain = np.exp2(-np.maximum(age, 0.0)).astype(np.float32)
-        gain[np.isnan(gain)] = 0.0
         spread = float(slate.scores[0] - slate.scores[min(query.size, len(slate)) - 1])
         return slate.scored(slate.scores + np.float32(self.lift * spread) * gain)
+
+
+@kernel
+def _newness(published: Times, now: float, span: float) -> Floats:
+    """(n,): 1 for what is brand-new, half of it after each `span`; 0 where hardly anything is."""
+    gain, newest = np.zeros(len(published), np.float32), np.inf
+    for at in range(len(published)):
+        age = max((now - published[at]) / span, 0.0)
+        if age == age:  # noqa: PLR0124  not for what has no date
+            gain[at] = 2.0**-age
+            newest = min(newest, age)
+    if not newest < NOTHING_NEW:
+        gain[:] = 0.0
+    return gain

@@ -1,6 +1,6 @@
 """Some slots are given away by lot, so that we learn of items we know too little about."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Self, TypeAlias
 
 import numpy as np
@@ -192,14 +192,13 @@ def _swapped(slate: Slate, slots: Places, drawn: Places) -> Slate:
 def _inserted(slate: Slate, slots: Places, drawn: Places) -> Slate:
     """The drawn stand in the slots; what stood there and below moves down."""
     order = np.empty(len(slate), np.intp)
-    free = np.ones(len(slate), np.bool_)
-    free[slots] = False
-    order[slots] = drawn
-    order[free] = np.delete(np.arange(len(slate)), drawn)
+    free, left = np.ones((2, len(slate)), np.bool_)
+    free[slots], left[drawn] = False, False
+    order[slots], order[free] = drawn, np.flatnonzero(left)
     return slate.take(order)
 
 
 def _explored(slate: Slate, slots: Places, propensity: Floats, told: str) -> Slate:
     explore = np.zeros(len(slate), np.bool_)
     explore[slots] = True
-    return replace(slate, explore=explore, propensity=propensity, policy=told)
+    return slate.drawn(explore, propensity, told)

@@ -24,6 +24,7 @@ START, STARTING = 0.05, 100.0
 """Click rate that a site begins with, and how many showings that is worth."""
 SURE = 2.0
 """Standard deviations between an item and the page's last from which it is decided."""
+NINE, LEAST = np.float32(9.0), np.float32(0.01)
 KNOWN = 100.0
 """Engagements that tell enough, whoever showed the item."""
 
@@ -48,13 +49,6 @@ class Posterior(NamedTuple):
     @property
     def mean(self) -> Floats:
         found: Floats = self.a / (self.a + self.b)
-        return found
-
-    @property
-    def spread(self) -> Floats:
-        """Standard deviations."""
-        total = self.a + self.b
-        found: Floats = np.sqrt(self.a * self.b / (total * total * (total + 1.0)))
         return found
 
 
@@ -87,41 +81,59 @@ class Policy(NamedTuple):
 
 def posterior(counts: Counts, content: Floats, scores: Floats) -> Posterior:
     """From the counts, content vectors and ranks of the candidates, best first."""
-    taken, shown = counts.taken, counts.shown
-    site = (taken.sum() + START * STARTING) / (shown.sum() + STARTING)
-    by_likeness = _told(content @ content.T, taken, shown)
-    earned = (by_likeness[0] + site * PRIOR) / (by_likeness[1] + PRIOR)
-    span = float(scores.max() - scores.min()) or 1.0
-    expected = np.clip(earned * (0.5 + (scores - scores.min()) / span), 1e-3, 0.9)
-    a = expected * PRIOR + taken
-    b = (1.0 - expected) * PRIOR + shown - taken
-    return Posterior(a.astype(np.float32), b.astype(np.float32))
+    a, b = np.empty((2, len(scores)), np.float32)
+    _expected(counts, _told(content, counts.taken, counts.shown), scores, a, b)
+    return Posterior(a, b)
 
 
 @swift
-def _told(likeness: Floats, taken: Floats, shown: Floats) -> Floats:
+def _told(content: Floats, taken: Floats, shown: Floats) -> Floats:
     """(2, n): what was taken and shown of all others, by the fourth power of how like they are.
 
     Only what is really alike tells much of an item.
     """
-    out = np.zeros((2, len(taken)), np.float32)
-    for i in range(len(taken)):
-        took, saw = np.float32(0.0), np.float32(0.0)
-        for j in range(len(taken)):
-            near = likeness[i, j] if likeness[i, j] > 0.0 else np.float32(0.0)
-            near *= near
-            near *= near
-            near = near if i != j else np.float32(0.0)
-            took += near * taken[j]
-            saw += near * shown[j]
-        out[0, i], out[1, i] = took, saw
+    count, width = content.shape
+    out = np.zeros((2, count), np.float32)
+    for i in range(count):
+        for j in range(i):
+            near = np.float32(0.0)
+            for d in range(width):
+                near += content[i, d] * content[j, d]
+            if near > np.float32(0.0):
+                near *= near
+                near *= near
+                out[0, i] += near * taken[j]
+                out[1, i] += near * shown[j]
+                out[0, j] += near * taken[i]
+                out[1, j] += near * shown[i]
     return out
 
 
+@kernel
+def _expected(counts: Counts, alike: Floats, scores: Floats, a: Floats, b: Floats) -> None:
+    """Parameters: the prior from what is alike and from the ranker's order, and the own counts."""
+    taken, shown = counts.taken, counts.shown
+    site = (taken.sum() + START * STARTING) / (shown.sum() + STARTING)
+    low, span = scores.min(), scores.max() - scores.min()
+    span = span if span > 0.0 else np.float32(1.0)
+    for i in range(len(scores)):
+        earned = (alike[0, i] + site * PRIOR) / (alike[1, i] + PRIOR)
+        mean = min(max(earned * (0.5 + (scores[i] - low) / span), 1e-3), 0.9)
+        a[i] = mean * PRIOR + taken[i]
+        b[i] = (1.0 - mean) * PRIOR + shown[i] - taken[i]
+
+
+@kernel
 def decided(found: Posterior, counts: Counts, bar: float) -> Mask:
     """Where there is nothing more to learn: surely above or below the `bar`, or well known."""
-    sure = np.abs(found.mean - bar) > SURE * found.spread
-    return np.asarray((sure & (counts.shown >= PRIOR)) | (counts.engaged >= KNOWN))
+    a, b = found.a, found.b
+    over = np.empty(len(a), np.bool_)
+    for i in range(len(a)):
+        total = a[i] + b[i]
+        spread = np.sqrt(a[i] * b[i] / (total * total * (total + np.float32(1.0))))
+        sure = abs(a[i] / total - bar) > SURE * spread
+        over[i] = (sure and counts.shown[i] >= PRIOR) or counts.engaged[i] >= KNOWN
+    return over
 
 
 def policy(
@@ -151,36 +163,55 @@ def _shares(best: NDArray[np.int64], pool: int) -> Floats:
     return share
 
 
-@swift
-def _gamma(shape: np.float32, z: np.float32) -> np.float32:
-    """A gamma draw from a normal one (Wilson and Hilferty 1931)."""
-    ninth = np.float32(1.0) / (np.float32(9.0) * shape)
-    root = np.float32(1.0) - ninth + z * np.sqrt(ninth)
-    root = max(root, np.float32(0.01))
-    return np.float32(shape * root * root * root)
-
-
 @kernel
 def _best(
     rows: Rows, found: Posterior, slots: int, ahead: Mask, normal: Floats
 ) -> NDArray[np.int64]:
-    """(WORLDS, slots): every world's best, in order, those `ahead` first; equals by their place."""
-    a, b = found.a, found.b
+    """(WORLDS, slots): every world's best, in order, those `ahead` first; equals by their place.
+
+    A Beta draw is one of two gamma draws over their sum, and a gamma draw is made of a normal one
+    (Wilson and Hilferty 1931): in loops of one thing each, which run on the vector unit.
+    """
+    a, b, pool = found.a, found.b, len(rows)
     best = np.empty((WORLDS, slots), np.int64)
-    rate = np.empty(len(rows), np.float32)
+    rate, lifted = np.empty(pool, np.float32), np.empty(pool, np.float32)
+    held = np.empty(slots, np.float32)
+    shapes, scales = np.empty((4, pool), np.float32), np.empty((2, pool), np.float32)
+    for i in range(pool):
+        ninth, other = np.float32(1.0) / (NINE * a[i]), np.float32(1.0) / (NINE * b[i])
+        shapes[0, i], shapes[1, i] = np.float32(1.0) - ninth, np.sqrt(ninth)
+        shapes[2, i], shapes[3, i] = np.float32(1.0) - other, np.sqrt(other)
+        lifted[i] = np.float32(1.0) if ahead[i] else np.float32(0.0)
     for world in range(WORLDS):
-        for i in range(len(rows)):
-            mixed = np.uint64(rows[i]) * np.uint64(0x9E3779B97F4A7C15)
-            mixed ^= (np.uint64(world) + np.uint64(1)) * np.uint64(0xD1B54A32D192ED03)
+        turn = (np.uint64(world) + np.uint64(1)) * np.uint64(0xD1B54A32D192ED03)
+        for i in range(pool):
+            mixed = (np.uint64(rows[i]) * np.uint64(0x9E3779B97F4A7C15)) ^ turn
             mixed ^= mixed >> np.uint64(29)
             mixed *= np.uint64(0xBF58476D1CE4E5B9)
-            one, other = (mixed >> np.uint64(20)) & np.uint64(4095), mixed >> np.uint64(52)
-            good, bad = _gamma(a[i], normal[one]), _gamma(b[i], normal[other])
-            rate[i] = good / (good + bad)
-            if ahead[i]:
-                rate[i] += np.float32(1.0)
-        for slot in range(slots):
-            at = np.argmax(rate)
-            best[world, slot] = at
-            rate[at] = np.float32(-1.0)
+            scales[0, i] = normal[(mixed >> np.uint64(20)) & np.uint64(4095)]
+            scales[1, i] = normal[mixed >> np.uint64(52)]
+        for i in range(pool):
+            root = shapes[0, i] + scales[0, i] * shapes[1, i]
+            root = root if root > LEAST else LEAST  # noqa: FURB136  max() asks for NaN
+            good = a[i] * root * root * root
+            root = shapes[2, i] + scales[1, i] * shapes[3, i]
+            root = root if root > LEAST else LEAST  # noqa: FURB136
+            bad = b[i] * root * root * root
+            rate[i] = good / (good + bad) + lifted[i]
+        _first_of(rate, best[world], held)
     return best
+
+
+@kernel
+def _first_of(rate: Floats, best: NDArray[np.int64], held: Floats) -> None:
+    """Places of the largest, largest first, equals by their place."""
+    held[:] = np.float32(-1.0)
+    last = len(best) - 1
+    for i in range(len(rate)):
+        if rate[i] <= held[last]:
+            continue
+        at = last
+        while at > 0 and rate[i] > held[at - 1]:
+            best[at], held[at] = best[at - 1], held[at - 1]
+            at -= 1
+        best[at], held[at] = i, rate[i]
