@@ -29,9 +29,9 @@ from load.towers import mixture, multiplied, of_folder
 from funnel import machine
 from palate.arrays import Floats, Rows
 from palate.cli.output import console, facts, table_of
-from palate.funnel.types import FEW, SHARE
 from palate.index.faiss import FaissIndex
 from palate.index.ivf.index import IvfIndex
+from palate.index.matching import FEW, SHARE
 from palate.index.opening import tuned
 from palate.index.protocol import Allowed, Index
 from palate.index.recall import DEPTH, nearest, recall

@@ -27,9 +27,10 @@ from palate.arrays import Floats
 from palate.cli.output import facts, table_of
 from palate.funnel.engine import Funnel
 from palate.funnel.facts import features_of
-from palate.funnel.types import Matching, Pool, Query
+from palate.funnel.types import Pool, Query
 from palate.funnel.whereabouts import Whereabouts, locate
 from palate.funnel.worth import FROM_EVERYBODY, FROM_HISTORY, PATIENCE, UNNAMED
+from palate.index.matching import Matching
 from palate.rules.decode import rules as decoded
 from palate.stores import Stores
 from palate.surfaces import funnel

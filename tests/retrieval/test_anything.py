@@ -4,7 +4,8 @@ import numpy as np
 
 from palate.catalog.columns import ItemColumns
 from palate.features.record import UserState
-from palate.funnel.types import Matching, Query
+from palate.funnel.types import Query
+from palate.index.matching import Matching
 from palate.retrieval.anything import Anything
 from palate.testing.generators import proposed
 

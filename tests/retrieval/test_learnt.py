@@ -7,7 +7,8 @@ from typing import TypeAlias
 import numpy as np
 import pytest
 
-from palate.funnel.types import Matching, Query
+from palate.funnel.types import Query
+from palate.index.matching import Matching
 from palate.models.ials import IalsFacts
 from palate.releases.manifest import Manifest
 from palate.releases.release import Release

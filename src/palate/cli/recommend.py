@@ -15,7 +15,8 @@ from palate.cli.output import console, facts
 from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.clock import SystemClock
 from palate.errors import BadInput, NotFound
-from palate.funnel.types import Answer, Matching, Query
+from palate.funnel.types import Answer, Query
+from palate.index.matching import Matching
 from palate.rules.decode import from_file
 from palate.serving.allowed.conditions import Conditions
 from palate.serving.bodies import Ask

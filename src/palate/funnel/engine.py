@@ -22,7 +22,8 @@ from palate.funnel.reasons import reasons_for
 from palate.funnel.retrieve import Asked, retrieve
 from palate.funnel.stages import Filter, Generator, Ranker, Rule, name_of
 from palate.funnel.trace import Recorder
-from palate.funnel.types import NOTHING, Answer, Columns, Matching, Pool, Query, Slate, Step
+from palate.funnel.types import NOTHING, Answer, Columns, Pool, Query, Slate, Step
+from palate.index.matching import Matching
 from palate.index.slots import distinct, free, outside, slot
 from palate.jit import kernel
 from palate.stores import Stores

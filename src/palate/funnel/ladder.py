@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from palate.arrays import Rows
-from palate.funnel.types import NOTHING, Matching, Pool, Query, Slate, Step
+from palate.funnel.types import NOTHING, Pool, Query, Slate, Step
 from palate.funnel.worth import worth
+from palate.index.matching import Matching
 from palate.stores import Stores
 
 STEPS: tuple[Step, ...] = ("full", "retrieval", "last_slate", "popular", "static")

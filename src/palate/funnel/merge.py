@@ -82,7 +82,9 @@ def _by_lot(names: tuple[str, ...]) -> tuple[int, ...]:
 
 def by_lot(pool: Pool) -> Rows:
     """Rows of the pool that only chance brought."""
-    return pool.rows[_only(pool.ranks, np.array(_by_lot(pool.generators), np.int64))]
+    only = _only(pool.ranks, np.array(_by_lot(pool.generators), np.int64))
+    drawn: Rows = pool.rows[only]
+    return drawn
 
 
 @kernel

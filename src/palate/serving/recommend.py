@@ -12,7 +12,8 @@ import numpy as np
 from palate.arrays import Rows
 from palate.errors import NotFound
 from palate.funnel.engine import Funnel
-from palate.funnel.types import NOTHING, Answer, Matching, Query
+from palate.funnel.types import NOTHING, Answer, Query
+from palate.index.matching import Matching
 from palate.serving.accounting.sampling import Sample
 from palate.serving.allowed.conditions import QUICK
 from palate.serving.bodies import Ask, Entry, Recommendation, Timing

@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from palate.funnel.stages import Rule
-from palate.funnel.types import Matching, Pool, Query, Slate
+from palate.funnel.types import Pool, Query, Slate
+from palate.index.matching import Matching
 from palate.testing.tiny import SIZE, USERS, tiny_stores, tiny_world
 
 WORLD_SIZE = SIZE

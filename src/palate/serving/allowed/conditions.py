@@ -12,7 +12,7 @@ from palate.expressions.check import checked
 from palate.expressions.mask import MINUTE, Scope, mask
 from palate.expressions.tree import VISITOR, Condition, Now, fields, kind_of, parts
 from palate.funnel.standing import Standing
-from palate.funnel.types import Matching
+from palate.index.matching import Matching
 
 COMPILED, KEPT = 256, 16
 """Conditions, and answers, that are remembered."""

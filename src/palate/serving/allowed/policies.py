@@ -13,7 +13,7 @@ import numpy as np
 from palate.catalog.columns import ItemColumns
 from palate.expressions.mask import MINUTE
 from palate.funnel.standing import Standing
-from palate.funnel.types import Matching
+from palate.index.matching import Matching
 from palate.reranking.hide_policy import READS, lawful
 from palate.serving.allowed.conditions import QUICK
 

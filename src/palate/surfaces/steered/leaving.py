@@ -15,7 +15,8 @@ from palate.catalog.columns import ItemColumns
 from palate.expressions.mask import MINUTE
 from palate.expressions.tree import VISITOR, Now, fields, parts
 from palate.funnel.standing import Standing
-from palate.funnel.types import Matching, Query
+from palate.funnel.types import Query
+from palate.index.matching import Matching
 from palate.reranking.editorial.block import Block
 from palate.reranking.editorial.restrict import Restrict
 from palate.reranking.editorial.where import Where
