@@ -50,6 +50,7 @@ ONLY_IN = {
     "scipy": "training/",
     "onnx": "training/",
     "numba": "jit.py",
+    "opentelemetry": "serving/observing/otel.py",
 }
 """Clients of an extra are named after it (`online/redis.py`)."""
 CLIENTS = ("redis", "confluent_kafka", "psycopg", "pymilvus", "pyspark")

@@ -86,7 +86,7 @@ def cpu_seconds(pids: list[int]) -> float:
 
 
 def megabytes(pid: int) -> dict[str, float]:
-    """Memory of a process: resident, of that its own, and what it shares of mapped files."""
+    """Memory of a process: resident, of that its own, its part of what is shared, and files."""
     told = {}
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines()[1:]:
         name, _, rest = line.partition(":")
@@ -97,6 +97,7 @@ def megabytes(pid: int) -> dict[str, float]:
         "anonymous": round(told["Anonymous"], 1),
         "files": round(told["Rss"] - told["Anonymous"], 1),
         "private": round(own, 1),
+        "shared": round(told["Pss"], 1),
     }
 
 

@@ -16,11 +16,11 @@ from palate.settings_loop import (
     ExploreSettings,
     LedgerSettings,
     Part,
-    Port,
     Positive,
     Share,
     StreamingSettings,
 )
+from palate.settings_serving import ServingSettings as ServingSettings  # noqa: PLC0414  one tree
 
 FILE = "palate.toml"
 TUNED = "tuned.toml"
@@ -64,77 +64,6 @@ class StoreSettings(Part, frozen=True):
     """Folder of what training made."""
     online_gigabytes: Annotated[float, msgspec.Meta(gt=0)] = 16.0
     """Upper bound of the LMDB map (address space, not memory)."""
-
-
-class ServingSettings(Part, frozen=True):
-    """``[serving]``: the HTTP edge."""
-
-    host: str = "127.0.0.1"
-    """Address to listen on; anything but loopback needs an API key."""
-    port: Port = 8700
-    """TCP port; 0 takes a free one."""
-    workers: Positive = 1
-    """Processes that answer requests; one per core is a good number."""
-    api_keys: tuple[str, ...] = ()
-    """For ``Authorization: Bearer …`` or ``X-API-Key``; none is allowed on loopback only."""
-    max_body_bytes: Positive = 8_000_000
-    """Larger request bodies are refused."""
-    max_events: Positive = 10_000
-    """In one POST /v1/events."""
-    max_waiting_events: Positive = 50_000
-    """Events that wait for the disk in one worker; beyond them senders are told to come again."""
-    max_items: Positive = 10_000
-    """In one bulk POST /v1/items."""
-    max_limit: Positive = 100
-    """Largest ``limit`` of a slate."""
-    max_excluded: Count = 2_000
-    """How many items the pages of one session may hold back."""
-    last_slates: Count = 20_000
-    """Visitors of whom a worker keeps the last page of a surface, for when nothing else answers."""
-    names: Positive = 50_000
-    """Items whose id and title a worker keeps at hand, half a kilobyte each."""
-    budget_ms: Amount = 50.0
-    """Milliseconds that an answer may take, and that `?budget_ms=` of a request goes before; what
-    does not fit is left out by what it brings for its time. 0 is no budget."""
-    page_ms: Amount = 300.0
-    """The same for a whole page of rows: each row gets an even part of what is left. 0 is none."""
-    why_ms: Annotated[float, msgspec.Meta(gt=0)] = 10_000.0
-    """Milliseconds that `/v1/why` and a preview of rules wait for generators."""
-    most_at_once: Positive = 32
-    """Answers that a worker has under way at most; latency lowers it."""
-    most_waiting: Count = 512
-    """Requests that wait for their turn in a worker; who comes later is turned away."""
-    reads_per_second: Amount = 0.0
-    """Requests under /v1 that only read and that one caller (an API key; without keys an address)
-    may send a second, over all workers; beyond it they get 429 with `Retry-After`. 0: no limit."""
-    writes_per_second: Amount = 0.0
-    """The same of requests that write: a batch of events is one."""
-    rate_burst_seconds: Annotated[float, msgspec.Meta(gt=0)] = 2.0
-    """After a silence a caller may send what is allowed in so many seconds at once."""
-    rate_callers: Positive = 16_384
-    """Callers that are told apart at a time (16 bytes each): of more, those are forgotten whose
-    allowance is back the soonest."""
-    quality_step: Annotated[float, msgspec.Meta(gt=0, le=0.01)] = 0.001
-    """What the quality knob gains with each answer that was in time; a late one costs 99 times
-    that."""
-    traces: Count = 2_000
-    """How many of the newest traces are kept."""
-    trace_rate: Share = 1.0
-    """Share of requests whose trace is kept."""
-    traces_per_second: Amount = 20.0
-    """Traces that a worker keeps under load, once `traces` of them came in a burst: writing one
-    costs as much as a tenth of an answer."""
-    drain_seconds: Amount = 3.0
-    """A worker that is replaced (SIGHUP to `palate serve`) goes on for so long once the next one is
-    warm, with `Connection: close` in its answers, so that clients go over to the next one."""
-    stuck_seconds: Amount = 20.0
-    """A worker whose event loop stands still for so long is ended and started anew; 0 waits."""
-    log: Literal["text", "json"] = "text"
-    """How workers speak: lines for people, or a JSON object a line."""
-    release_poll_seconds: Annotated[float, msgspec.Meta(gt=0)] = 0.5
-    """How often a worker looks for a new release."""
-    fold_in_seconds: Annotated[float, msgspec.Meta(gt=0)] = 10.0
-    """How often a worker lets items that came after the release learn from their first events."""
 
 
 class CovisitSettings(Part, frozen=True):

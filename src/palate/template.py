@@ -7,7 +7,7 @@ from textwrap import wrap
 
 import msgspec
 
-from palate import settings, settings_loop
+from palate import settings, settings_loop, settings_serving
 from palate.settings import FILE, TUNED, Settings, SiteSettings
 from palate.settings_files import toml
 from palate.settings_loop import Part
@@ -27,7 +27,7 @@ def template(site: SiteSettings | None = None) -> str:
     ]
     classes = {
         node.name: node
-        for file in (settings.__file__, settings_loop.__file__)
+        for file in (settings.__file__, settings_loop.__file__, settings_serving.__file__)
         for node in ast.parse(Path(file).read_text("utf-8")).body
         if isinstance(node, ast.ClassDef)
     }

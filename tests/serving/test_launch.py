@@ -1,4 +1,6 @@
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,6 +55,13 @@ def test_no_workers_at_all_is_a_usage_error(command: object, tmp_path: Path) -> 
     result = CliRunner().invoke(command, ["--site", str(tmp_path), "--workers", "0"])
     assert result.exit_code == 2
     assert "workers" in result.output
+
+
+@pytest.mark.parametrize("command", ["serve", "up"])
+def test_the_server_leaves_metrics_to_its_workers(command: str) -> None:
+    """Prometheus' client looks for the shared folder once, when it is imported."""
+    check = f"import palate.cli.{command}, sys; sys.exit('prometheus_client' in sys.modules)"
+    assert subprocess.run((sys.executable, "-c", check), check=False).returncode == 0
 
 
 def test_a_site_with_keys_is_told_that_its_storefront_is_off() -> None:

@@ -1,7 +1,9 @@
 """An item that came after the release finds its people from its first events, not a day later."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
 from tests.training.conftest import START, board_events, board_items, quick_settings
@@ -69,6 +71,22 @@ def liking(live: Live, item_id: str, parity: int) -> float:
         assert theirs is not None
         scores.append(float(theirs @ vector))
     return float(np.mean(scores))
+
+
+def test_no_more_newcomers_are_remembered_than_the_settings_allow(
+    opened: tuple[Stores, StreamWorker],
+) -> None:
+    for name in ("one", "two", "three"):
+        arrived(opened, name, [0, 2, 4])
+    stores, _ = opened
+    serving = msgspec.structs.replace(stores.settings.serving, newcomers=2)
+    live = Live.on(
+        replace(stores, settings=msgspec.structs.replace(stores.settings, serving=serving))
+    )
+    while live.fold_in():
+        pass
+    assert live.arrivals is not None
+    assert len(live.arrivals._taken) == 2
 
 
 @pytest.mark.parametrize("parity", [0, 1])

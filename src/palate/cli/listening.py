@@ -6,6 +6,7 @@ import msgspec
 import typer
 
 from palate.serving.launch import check_binding, check_port
+from palate.serving.observing.installed import check
 from palate.settings import ServingSettings
 
 SETTINGS = "as palate.toml says"
@@ -24,11 +25,13 @@ def listening(
 ) -> ServingSettings:
     """The settings, with what the command line says over them.
 
-    Raises BadInput where an address that others reach has no API key, or the port is taken.
+    Raises BadInput where an address that others reach has no API key, or the port is taken, and
+    MissingExtra where a setting needs one.
     """
     named = {"host": host or None, "port": port, "workers": workers}
     given = {name: value for name, value in named.items() if value is not None}
     wanted = msgspec.structs.replace(serving, **given)
     check_binding(wanted)
+    check(wanted)
     check_port(wanted.host, wanted.port)
     return wanted

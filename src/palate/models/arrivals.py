@@ -25,8 +25,6 @@ READ = 5_000
 """Events read at a time."""
 ENOUGH = 200
 """Events of an item after which the next release knows better than a closed form."""
-MOST = 20_000
-"""Newcomers that are remembered; who comes later lives on content until the next release."""
 
 
 class _Taken:
@@ -42,8 +40,11 @@ class _Taken:
 class Arrivals:
     """Follows the log for one release's newcomers; one a process, not thread-safe."""
 
-    def __init__(self, tower: TwoTower, background: Background, after: int) -> None:
+    def __init__(
+        self, tower: TwoTower, background: Background, after: int, most: int = 20_000
+    ) -> None:
         self._tower, self._background, self._after = tower, background, after
+        self._most = most  # who comes later lives on content until the next release
         self._taken: dict[int, _Taken] = {}
         self._acts = 0
 
@@ -80,7 +81,7 @@ class Arrivals:
         moved = set()
         for at, vector in zip(which.tolist(), vectors, strict=True):
             row = int(batch.item[at])
-            if vector is None or (row not in self._taken and len(self._taken) >= MOST):
+            if vector is None or (row not in self._taken and len(self._taken) >= self._most):
                 continue
             known = self._taken.setdefault(row, _Taken(len(vector), int(before[at]) - 1))
             if known.count < ENOUGH:

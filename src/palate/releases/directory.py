@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from palate.errors import CorruptRelease, NotFound
-from palate.releases.manifest import Manifest, read, sync, write
+from palate.releases.manifest import Manifest, read, sync, verify, write
 from palate.releases.release import Release
 
 CURRENT = "current"
@@ -68,9 +68,14 @@ class ReleaseDirectory:
         """Read what a release says of itself, unverified."""
         return read(self.folder(name))
 
-    def load(self, name: str, *, ranked: bool = True) -> Release:
+    def verify(self, name: str) -> None:
+        """Compare each file with its checksum, which also has them read. Raises as `load` does."""
+        folder = self.folder(name)
+        verify(folder, read(folder))
+
+    def load(self, name: str, *, ranked: bool = True, verified: bool = False) -> Release:
         """Verify and load. Raises NotFound, or CorruptRelease with a sentence naming the file."""
-        return Release.load(self.folder(name), ranked=ranked)
+        return Release.load(self.folder(name), ranked=ranked, verified=verified)
 
     def promote(self, name: str) -> None:
         """Make a release the live one, once it loads. Raises NotFound or CorruptRelease."""

@@ -38,13 +38,15 @@ class Release:
     """How items are understood; None where their words are hashed."""
 
     @classmethod
-    def load(cls, folder: Path, *, ranked: bool = True) -> Self:
+    def load(cls, folder: Path, *, ranked: bool = True, verified: bool = False) -> Self:
         """Verify, then load. Raises CorruptRelease with a sentence that names the file.
 
-        Without `ranked` the ranker is left out, and with it what it would have to be fed.
+        Without `ranked` the ranker is left out, and with it what it would have to be fed. What was
+        just `verified` is not read once more for that.
         """
         manifest = read(folder)
-        verify(folder, manifest)
+        if not verified:
+            verify(folder, manifest)
         if ranked:
             _check_layout(folder, manifest)
         tower, ranker, linear, ials = (folder / n for n in (TOWER, RANKER, LINEAR, IALS))

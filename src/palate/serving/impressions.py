@@ -15,7 +15,6 @@ from palate.serving.bodies import Ask, Recommendation
 from palate.serving.meters import Meters
 from palate.serving.observing.faults import Faults
 
-MOST_WAITING = 10_000
 BATCH = 500
 ASKING = frozenset({"onboarding"})
 """Surfaces that ask instead of recommending: what is not picked there was not passed over."""
@@ -26,9 +25,9 @@ LINGER = 0.05
 class Impressions:
     """The queue between answers and the log."""
 
-    def __init__(self, commit: GroupCommit, meters: Meters) -> None:
+    def __init__(self, commit: GroupCommit, meters: Meters, most: int = 10_000) -> None:
         self._commit, self._meters = commit, meters
-        self._waiting: asyncio.Queue[Event] = asyncio.Queue(MOST_WAITING)
+        self._waiting: asyncio.Queue[Event] = asyncio.Queue(most)
         self._faults = Faults()
         self._noted = self._written = 0
         self._progress = asyncio.Condition()

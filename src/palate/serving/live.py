@@ -1,33 +1,26 @@
 """What is live: the stores, their release and the funnels built on it, swapped as one reference.
 
-A new release is loaded and warmed off the event loop; requests that run keep the old one until they
-are done. A release that does not verify is refused, said once, and the old one keeps serving.
+A new release is loaded and warmed off the event loop, by one worker after the other; requests that
+run keep the old one until they are done. A release that does not verify is refused, said once, and
+the old one keeps serving.
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from time import perf_counter
 
 from palate.clock import Clock
 from palate.errors import PalateError
-from palate.features.record import UserState
-from palate.funnel.budget import LATE, Plan
 from palate.funnel.engine import Funnel
 from palate.funnel.kept import KeptSlates
-from palate.funnel.types import Query
 from palate.models.arrivals import Arrivals
 from palate.releases.directory import ReleaseDirectory
 from palate.releases.release import Release
+from palate.serving.processes.warming import Asked, Busy, gently, give_way, in_turn, touch, warm
 from palate.stores import Stores, refresh, with_release
 from palate.surfaces import funnels
 
-WARM_SIZE, WARM_USERS = 20, 3
-WARM_SECONDS = 10.0
-"""A surface whose generators take longer is not waited for: one that hangs must not keep a worker
-from its work."""
 RETRY = 300.0
 """Seconds until a refused release is tried again; at once where it is promoted again."""
 log = logging.getLogger("palate.serving")
@@ -54,7 +47,7 @@ class Live:
         kept = kept or KeptSlates(stores.settings.serving.last_slates)
         built = {name: kept.behind(funnel) for name, funnel in funnels(stores).items()}
         name = release.name if release else "none"
-        return cls(name, stores, built, kept, _arrivals(release))
+        return cls(name, stores, built, kept, _arrivals(release, stores.settings.serving.newcomers))
 
     def fold_in(self) -> int:
         """Let the newest items learn from their first events; blocking. How many moved."""
@@ -64,25 +57,36 @@ class Live:
         return self.arrivals.follow(stores.log, stores.online, stores.items, stores.columns)
 
 
-def _arrivals(release: Release | None) -> Arrivals | None:
+def _arrivals(release: Release | None, most: int) -> Arrivals | None:
     tower = release.two_tower if release else None
     if release is None or tower is None or tower.background is None:
         return None
-    return Arrivals(tower, tower.background, release.manifest.log_position)
+    return Arrivals(tower, tower.background, release.manifest.log_position, most)
 
 
 class ReleaseWatch:
-    """Follows the release pointer."""
+    """Follows the release pointer.
 
-    def __init__(self, live: Live, clock: Clock) -> None:
-        self.live = live
-        self._clock = clock
-        self._directory = ReleaseDirectory(
-            live.stores.settings.path(live.stores.settings.stores.releases)
-        )
+    `asked` tells what was asked of late, to be replayed; `busy` whether requests are under way.
+    """
+
+    def __init__(
+        self,
+        live: Live,
+        clock: Clock,
+        asked: Callable[[], Sequence[Asked]] = tuple,
+        busy: Busy = bool,
+    ) -> None:
+        self.live, self._old = live, list[Live]()
+        self._clock, self.asked, self._busy = clock, asked, busy
+        settings = live.stores.settings
+        self._folder = settings.path(settings.stores.releases)
+        self._mapped = (self._folder, settings.path(settings.stores.columns))
+        self._most = settings.serving.warm_megabytes << 20
+        self._directory = ReleaseDirectory(self._folder)
         self._refused: tuple[str, tuple[int, int]] | None = None
         self._retry = 0.0
-        self._unread = ""
+        self._unread = self._touched = ""
         self._cold = True
         self.remark = ""
         """What keeps the promoted release from serving; "" where nothing does."""
@@ -93,6 +97,7 @@ class ReleaseWatch:
         while not stop.is_set():
             await self.look()
             await self.warm_up()
+            await asyncio.to_thread(self._let_go)
             try:
                 await asyncio.wait_for(stop.wait(), pause)
             except TimeoutError:
@@ -109,12 +114,13 @@ class ReleaseWatch:
             return False
         try:
             refresh(self.live.stores)
-            self.live = await asyncio.to_thread(self._load, name)
+            fresh = await asyncio.to_thread(self._load, name)
         except PalateError as error:
             return self._refuse(asked, error.detail)
         except Exception as error:  # noqa: BLE001  whatever it is, the old release keeps serving
             return self._refuse(asked, f"it does not run: {type(error).__name__}: {error}")
-        self._refused, self.remark = None, ""
+        self._old.append(self.live)
+        self.live, self._refused, self.remark = fresh, None, ""
         log.info("release %s is live", name)
         return True
 
@@ -129,7 +135,7 @@ class ReleaseWatch:
         if self._cold:
             refresh(self.live.stores)
             try:
-                self._cold = not await asyncio.to_thread(_warmed, self.live, self._clock)
+                self._cold = not await asyncio.to_thread(self._warmed, self.live)
             except Exception:
                 self._cold = False
                 log.warning("warming up failed", exc_info=True)
@@ -147,34 +153,24 @@ class ReleaseWatch:
         return name
 
     def _load(self, name: str) -> Live:
-        stores = with_release(self.live.stores, self._directory.load(name))
-        fresh = Live.on(stores, self.live.kept)
-        _warmed(fresh, self._clock)
+        """Load and warm a release beside the requests: gently, and in turn with other workers."""
+        with in_turn(self._folder):
+            gently(lambda: self._directory.verify(name))
+            give_way(self._busy)
+            release = self._directory.load(name, verified=True)
+            give_way(self._busy)
+            fresh = Live.on(with_release(self.live.stores, release), self.live.kept)
+            self._warmed(fresh)
         return fresh
 
+    def _warmed(self, live: Live) -> bool:
+        """Warm in a thread; whether there were users to do it with."""
+        if self._touched != live.name:
+            gently(lambda: touch(self._mapped, self._most))
+            self._touched = live.name
+        asked = self.asked()
+        return asyncio.run(warm(live.stores, live.funnels, self._clock, asked, self._busy)) > 0
 
-def _warmed(live: Live, clock: Clock) -> bool:
-    """Warm in a thread; whether there were users to do it with."""
-    return asyncio.run(warm(live, clock)) > 0
-
-
-async def warm(live: Live, clock: Clock) -> int:
-    """Run each surface for somebody new and for a few users: no visitor pays for first calls.
-
-    Returns how many users there were.
-    """
-    users = _some_users(live.stores)
-    for surface, funnel in live.funnels.items():
-        for visitor in (UserState.nobody(), *users):
-            query = Query(surface, visitor, WARM_SIZE, clock.now(), clock.draw())
-            answer = await funnel.answer(query, Plan(ends=perf_counter() + WARM_SECONDS))
-            if LATE in answer.trace.skipped.values():
-                late = [name for name, why in answer.trace.skipped.items() if why == LATE]
-                log.warning("warming up %s was given up: %s took too long", surface, late[0])
-                break
-    return len(users)
-
-
-def _some_users(stores: Stores) -> list[UserState]:
-    found = islice(stores.online.scan("users"), WARM_USERS)
-    return [UserState.unpack(key, raw) for key, raw in found]
+    def _let_go(self) -> None:
+        """Free what served before, off the event loop, a while after the last request used it."""
+        self._old.clear()

@@ -5,6 +5,8 @@ counts into its own mapped file and any of them answers for all.
 """
 
 import os
+import threading
+from collections import deque
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
@@ -31,8 +33,9 @@ STAGE_SECONDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 
 CANDIDATES = (0, 1, 5, 10, 20, 50, 100, 200, 500, 1000)
 GENERATE = "generate."
 OUT = {LATE: "late", UNFIT: "unfit"}
-TOGETHER = 64
-"""Answers whose stages are counted together."""
+UNCOUNTED = 10_000
+"""Answers whose stages wait to be counted; of more the oldest are not."""
+BLOCKED_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 1)
 
 
 class Meters:
@@ -44,7 +47,8 @@ class Meters:
         self._live = ""
         if self._shared:
             forget_the_dead(Path(self._shared))
-        self._answered: list[list[StageTrace]] = []
+        self._answered: deque[list[StageTrace]] = deque(maxlen=UNCOUNTED)
+        self._counting = threading.Lock()
         self._count_answers(self._registry)
         self._count_events(self._registry)
         self._count_admission(self._registry)
@@ -54,20 +58,18 @@ class Meters:
         """One slate went out."""
         self._request(surface, answer.step).observe(seconds)
         self._answered.append(answer.trace.stages)
-        if len(self._answered) >= TOGETHER:
-            self.flush()
         for part, why in answer.trace.skipped.items():
             what = OUT.get(why, "failed")
             self._degrade(answer.step, f"{_kind(part)} {what}").inc()
 
     def flush(self) -> None:
-        """Count the stages of the answers that wait for it."""
-        answered, self._answered = self._answered, []
-        for stages in answered:
-            for stage in stages:
-                self._observe(stage)
-        self._stages.flush()
-        self._candidates.flush()
+        """Count the stages of the answers that wait for it; for a thread, it may take a while."""
+        with self._counting:
+            for _ in range(len(self._answered)):
+                for stage in self._answered.popleft():
+                    self._observe(stage)
+            self._stages.flush()
+            self._candidates.flush()
 
     def events(self, kinds: Iterable[str]) -> None:
         """Events were acknowledged."""
@@ -96,6 +98,10 @@ class Meters:
         """A request was turned away: even the static list would have come too late."""
         self._shed.inc()
 
+    def blocked(self, what: str, seconds: float) -> None:
+        """Something kept the event loop for so long."""
+        self._blocks(what).observe(seconds)
+
     def admission(self, quality: float, limit: float, flying: int) -> None:
         """Where the quality knob stands, how many may be answered at once, and how many are."""
         self._quality.set(quality)
@@ -120,7 +126,8 @@ class Meters:
             self._live = name
 
     def render(self) -> bytes:
-        """The exposition, of all workers where they share; `flush` first, it may be in a thread."""
+        """The exposition, of all workers where they share; for a thread."""
+        self.flush()
         if not self._shared:
             return generate_latest(self._registry)
         forget_the_dead(Path(self._shared))
@@ -153,6 +160,14 @@ class Meters:
             registry=registry,
         )
         self._request, self._degrade = cache(requests.labels), cache(degraded.labels)
+        blocks = Histogram(
+            "palate_loop_block_seconds",
+            "Stretches over 1 ms in which one thing kept a worker's event loop, by what it was.",
+            ("what",),
+            buckets=BLOCKED_SECONDS,
+            registry=registry,
+        )
+        self._blocks = cache(blocks.labels)
 
     def _watch_the_log(self, registry: CollectorRegistry) -> None:
         self._lag = Gauge(

@@ -21,6 +21,7 @@ from palate.serving.cursor import TAIL, Cursor
 from palate.serving.impressions import impression
 from palate.serving.live import Live
 from palate.serving.names import Named
+from palate.serving.observing.spans import PARENT, Answered
 from palate.serving.pacing.pacer import Turn
 from palate.serving.reasons import deeds, reason_body
 from palate.serving.runtime import Runtime
@@ -92,11 +93,15 @@ class Recommending:
         query, answer = found.query, found.answer
         if answer.step == "full" and not self._cursor.given:
             self._live.kept.note(query, answer)
-        names = await self._names(answer)
-        answer = _named(answer, names)
-        body = self._body(query, answer, names)
+        answer, body = await self.written(found)
         asyncio.get_running_loop().call_soon(self._note, found, answer, body)
         return body
+
+    async def written(self, found: Found) -> tuple[Answer, Recommendation]:
+        """How what was found would be told; nothing of it is noted."""
+        names = await self._names(found.answer)
+        answer = _named(found.answer, names)
+        return answer, self._body(found.query, answer, names)
 
     async def query(self, visitor: Visitor, draw: int) -> Query:
         """What the funnel is asked."""
@@ -214,6 +219,8 @@ class Recommending:
         if event is not None:
             runtime.impressions.note(event)
             runtime.features.note(self._id, self._funnel.ranker.reads, answer, draw / DRAWS)
+        if runtime.spans is not None and runtime.spans.wanted(draw / DRAWS):
+            runtime.spans.note(self._span(body, answer))
         share = runtime.settings.serving.trace_rate
         if draw / DRAWS < share and runtime.tracing.take(self._now):
             record = partial(
@@ -230,6 +237,19 @@ class Recommending:
                 reasons=[entry.reason for entry in body.items],
             )
             runtime.traces.note(self._id, record)
+
+    def _span(self, body: Recommendation, answer: Answer) -> Answered:
+        return Answered(
+            recommendation_id=self._id,
+            surface=body.surface,
+            step=body.step,
+            release=body.release,
+            items=len(body.items),
+            began=self._now,
+            milliseconds=body.timing.total_ms,
+            stages=answer.trace.stages,
+            parent=PARENT.get(),
+        )
 
 
 async def query_of(runtime: Runtime, ask: Ask) -> Query:

@@ -2,15 +2,20 @@
 
 import asyncio
 import logging
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
+import msgspec
 from litestar import Litestar, Request
 
 from palate.clock import Clock
+from palate.errors import PalateError
 from palate.events.ingest import GroupCommit
+from palate.events.protocol import EventLog
 from palate.serving.accounting.books import FILE as BOOKS
 from palate.serving.accounting.books import Books
 from palate.serving.accounting.sampling import Sampler
@@ -22,7 +27,9 @@ from palate.serving.meters import Meters
 from palate.serving.names import Names
 from palate.serving.observing.allowance import Allowance
 from palate.serving.observing.faults import Faults
+from palate.serving.observing.spans import Spans, opened
 from palate.serving.pacing.pacer import Pacer
+from palate.serving.processes.warming import Asked
 from palate.serving.steering.watch import RuleWatch
 from palate.serving.tracing.features import FeatureWriter
 from palate.serving.tracing.store import FILE, TraceStore, TraceWriter
@@ -31,10 +38,15 @@ from palate.serving.wording.wordings import Wordings
 from palate.settings import Settings
 from palate.stores import Stores, close, open_rules, open_stores, open_waiting
 from palate.streaming.aside import count
+from palate.surfaces.pages import HOME
 
 TICK = 0.5
 ACCOUNTS = 5.0
 """Seconds between two looks at sampled requests."""
+REPLAYED = 24
+"""Of the newest requests, so many are replayed to warm up."""
+LOOKED_AT = 200
+"""Events among which somebody is looked for, where no request is known."""
 SETTLE = 3.0
 """Seconds that the end waits for impressions and traces to be written."""
 log = logging.getLogger("palate.serving")
@@ -64,6 +76,8 @@ class Runtime:
     tracing: Allowance
     """Of traces."""
     sampler: Sampler
+    spans: Spans | None = None
+    """The way to an OpenTelemetry collector, where one is named."""
     background: set[asyncio.Task[Any]] = field(default_factory=set)
 
     @property
@@ -118,8 +132,9 @@ class Runtime:
             impressions=self.impressions.waiting,
             traces=self.traces.waiting,
             features=self.features.waiting,
+            spans=0 if self.spans is None else self.spans.waiting,
         )
-        self.meters.flush()
+        await asyncio.to_thread(self.meters.flush)
         self.meters.release(self.live.name)
         for cache, (hits, misses) in self._lookups():
             self.meters.looked_up(cache, hits, misses)
@@ -151,6 +166,8 @@ class Runtime:
         await self.impressions.settle()
         await self.traces.settle()
         await self.features.settle()
+        if self.spans is not None:
+            await self.spans.settle()
         await asyncio.gather(*self.background)  # last: it may wait for the stream worker
 
 
@@ -162,13 +179,13 @@ async def running(
 
     Stores that are handed over are left open.
     """
-    opened = stores if stores is not None else await asyncio.to_thread(open_stores, settings)
-    live = Live.on(opened)
-    live.kept.refresh(opened)
+    held = stores if stores is not None else await asyncio.to_thread(open_stores, settings)
+    live = Live.on(held)
+    live.kept.refresh(held)
     runtime = _assembled(settings, clock, live)
     await runtime.watch.warm_up()
-    await runtime.rules.look(opened)
-    await runtime.names.warm(opened.boards.rows(), opened.columns.size)
+    await runtime.rules.look(held)
+    await runtime.names.warm(held.boards.rows(), held.columns.size)
     stop = asyncio.Event()
     tasks = [
         asyncio.create_task(runtime.watch.follow(stop)),
@@ -180,6 +197,8 @@ async def running(
         asyncio.create_task(runtime.traces.run()),
         asyncio.create_task(runtime.features.run()),
     ]
+    if runtime.spans is not None:
+        tasks.append(asyncio.create_task(runtime.spans.run()))
     try:
         yield runtime
     finally:
@@ -190,12 +209,14 @@ async def running(
             task.cancel()
         await asyncio.gather(*tasks, *runtime.background, return_exceptions=True)
         await asyncio.to_thread(runtime.commit.close)
+        if runtime.spans is not None:
+            await asyncio.to_thread(runtime.spans.close)
         runtime.store.close()
         runtime.features.close()
         runtime.sampler.books.close()
         await asyncio.to_thread(runtime.rules.end)
         if stores is None:
-            close(opened)
+            close(held)
 
 
 def attach(app: Litestar, runtime: Runtime) -> None:
@@ -209,34 +230,55 @@ def runtime_of(request: Request[Any, Any, Any]) -> Runtime:
 
 
 def _assembled(settings: Settings, clock: Clock, live: Live) -> Runtime:
-    stores, meters = live.stores, Meters()
+    stores, meters, bounds = live.stores, Meters(), settings.serving
     commit = GroupCommit(stores.log, clock, settings.serving.max_waiting_events)
     store = TraceStore(settings.path(FILE), settings.serving.traces)
+    pacer = Pacer(settings.serving, meters)
+    asked = partial(_asked, store, stores.log)
     return Runtime(
         settings=settings,
         clock=clock,
-        watch=ReleaseWatch(live, clock),
+        watch=ReleaseWatch(live, clock, asked, lambda: pacer.gate.flying > 0),
         rules=RuleWatch(settings, open_rules(settings), clock),
         commit=commit,
         meters=meters,
         wordings=Wordings.of_site(settings.home, settings.site.language),
-        names=Names(stores.items, stores.columns.version, settings.serving.names),
-        visitors=Visitors(stores.users, stores.online, settings.features, clock),
-        policies=Policies(stores.columns.plain),
-        conditions=Conditions(stores.columns.plain),
-        impressions=Impressions(commit, meters),
+        names=Names(stores.items, stores.columns.version, bounds.names),
+        visitors=Visitors(stores.users, stores.online, settings.features, clock, bounds.profiles),
+        policies=Policies(stores.columns.plain, bounds.policies),
+        conditions=Conditions(stores.columns.plain, bounds.compiled_filters, bounds.filters),
+        impressions=Impressions(commit, meters, bounds.waiting_impressions),
         store=store,
-        traces=TraceWriter(store, meters),
+        traces=TraceWriter(store, meters, bounds.waiting_traces),
         faults=Faults(),
-        pacer=Pacer(settings.serving, meters),
+        pacer=pacer,
         sampler=Sampler(
             settings.ledger,
             settings.attribution.hours,
             Books(settings.path(BOOKS), settings.ledger.keep_days),
         ),
-        tracing=Allowance(settings.serving.traces_per_second, max(settings.serving.traces, 1)),
-        features=FeatureWriter(open_waiting(settings), meters, settings.attribution.features_share),
+        spans=opened(settings, meters),
+        tracing=Allowance(bounds.traces_per_second, max(bounds.traces, 1)),
+        features=FeatureWriter(
+            open_waiting(settings),
+            meters,
+            settings.attribution.features_share,
+            bounds.waiting_features,
+        ),
     )
+
+
+def _asked(store: TraceStore, events: EventLog) -> list[Asked]:
+    """What to warm up with: requests with a trace, else Home for who did something last."""
+    try:
+        found = store.asked(REPLAYED)
+    except (PalateError, msgspec.DecodeError, zlib.error):  # traces are no store: go without
+        found = []
+    if found:
+        return found
+    newest = events.read(max(events.end() - LOOKED_AT, 0), LOOKED_AT)
+    names = dict.fromkeys(each.event.user_id for each in reversed(newest) if each.event.user_id)
+    return [Asked(HOME, f"user:{name}") for name in list(names)[:REPLAYED]]
 
 
 async def _accounting(runtime: Runtime) -> None:

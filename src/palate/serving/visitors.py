@@ -28,7 +28,6 @@ log = logging.getLogger("palate.serving")
 
 OLDEST = 150
 """Years. An attribute that says more, or less than none, is no age."""
-REMEMBERED = 10_000
 SECONDS = 1.0
 """How long a profile is taken from memory: a new one counts within a second, on every worker."""
 
@@ -75,8 +74,14 @@ class Visitors:
     """Finds visitors: one read of the online store, now and then one of the users' catalogue."""
 
     def __init__(
-        self, users: UserCatalog, online: OnlineStore, settings: FeatureSettings, clock: Clock
+        self,
+        users: UserCatalog,
+        online: OnlineStore,
+        settings: FeatureSettings,
+        clock: Clock,
+        most: int = 10_000,
     ) -> None:
+        self._most = most
         self._users, self._online, self._settings, self._clock = users, online, settings, clock
         self._traits: OrderedDict[str, tuple[float, Traits]] = OrderedDict()
         self._hits = self._misses = 0
@@ -133,7 +138,7 @@ class Visitors:
         traits = self._traits_of(user, now) if user else NOBODY
         self._traits[user_id] = (now, traits)
         self._traits.move_to_end(user_id)
-        while len(self._traits) > REMEMBERED:
+        while len(self._traits) > self._most:
             self._traits.popitem(last=False)
         return traits
 

@@ -14,8 +14,6 @@ from palate.expressions.tree import VISITOR, Condition, Now, fields, kind_of, pa
 from palate.funnel.standing import Standing
 from palate.index.matching import Matching
 
-COMPILED, KEPT = 256, 16
-"""Conditions, and answers, that are remembered."""
 PATIENCE, REST = 2.0, 0.5
 """Seconds: in a large catalogue that changes all the time an answer serves at least for the one,
 and at most for the other while it is found anew."""
@@ -46,11 +44,11 @@ class Asked(NamedTuple):
 class Conditions:
     """The filters of one worker."""
 
-    def __init__(self, columns: ItemColumns) -> None:
+    def __init__(self, columns: ItemColumns, compiled: int = 256, kept: int = 16) -> None:
         self._columns, self._fields = columns, Filterable(columns)
-        self._compiled = lru_cache(COMPILED)(self._compile)
-        self._answered = lru_cache(KEPT)(self._answer)
-        self._standing = Standing[Matching](KEPT, PATIENCE, REST)
+        self._compiled = lru_cache(compiled)(self._compile)
+        self._answered = lru_cache(kept)(self._answer)
+        self._standing = Standing[Matching](kept, PATIENCE, REST)
 
     async def matching(self, text: str, now: float, visitor: Mapping[str, Any]) -> Matching:
         """What passes `text` for a visitor with these ``user.*`` and ``context.*`` values.

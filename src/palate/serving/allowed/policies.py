@@ -17,7 +17,6 @@ from palate.index.matching import Matching
 from palate.reranking.hide_policy import READS, lawful
 from palate.serving.allowed.conditions import QUICK
 
-KEPT = 16
 PATIENCE = 2 * MINUTE
 """An answer that is older is waited for; a younger one serves while it is found anew."""
 MUCH = 0.1
@@ -45,13 +44,13 @@ class Policies:
     and the filter decides.
     """
 
-    def __init__(self, columns: ItemColumns) -> None:
-        self._columns = columns
+    def __init__(self, columns: ItemColumns, kept: int = 16) -> None:
+        self._columns, self._kept = columns, kept
         self._limits: tuple[tuple[int, int, float], Limits] | None = None
         self._known: dict[Key, Matching | None] = {}
         self._looked, self._found = (
             Standing[Limits](1, PATIENCE),
-            Standing[Matching | None](KEPT, PATIENCE),
+            Standing[Matching | None](kept, PATIENCE),
         )
 
     async def matching(self, region: str, age: int | None, now: float) -> Matching | None:
@@ -76,7 +75,7 @@ class Policies:
             return None
         key = (*moment, *asked)
         if key not in self._known:
-            if len(self._known) >= KEPT:
+            if len(self._known) >= self._kept:
                 self._known.clear()
             self._known[key] = self._find(*asked, minute)
         return self._known[key]

@@ -62,6 +62,8 @@ class Pacer:
         self.gate = Gate(settings.most_at_once, settings.most_waiting, timer)
         self.quality = Quality(settings.quality_step)
         self.costs = Costs()
+        self.answers = 0
+        """How many turns ended."""
 
     @asynccontextmanager
     async def turn(self, surface: str, budget_ms: float | None = None) -> AsyncIterator[Turn]:
@@ -84,6 +86,7 @@ class Pacer:
             yield turn
         finally:
             ended = self.timer()
+            self.answers += 1
             self.gate.leave(ended - began)
             if turn.answer is not None:
                 if usual or turn.answer.step not in LOWER:

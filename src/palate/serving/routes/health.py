@@ -50,9 +50,7 @@ async def readyz(request: Request[Any, Any, Any]) -> Response[Readiness]:
 @get("/metrics", operation_id="metrics", media_type=CONTENT_TYPE, tags=["Operations"])
 async def metrics(request: Request[Any, Any, Any]) -> bytes:
     """Prometheus metrics of all workers."""
-    meters = runtime_of(request).meters
-    meters.flush()  # here, where the answers are noted, and not in a thread beside them
-    return await asyncio.to_thread(meters.render)
+    return await asyncio.to_thread(runtime_of(request).meters.render)
 
 
 def _readiness(runtime: Runtime) -> Readiness:

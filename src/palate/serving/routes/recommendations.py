@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from palate.errors import BadInput, Problem
 from palate.serving.bodies import DEFAULT_LIMIT, Ask, Recommendation
 from palate.serving.observing.logs import ABOUT
+from palate.serving.observing.spans import PARENT
 from palate.serving.recommend import Recommending, recommendation_id
 from palate.serving.routes.asking import asked, check
 from palate.serving.runtime import runtime_of
@@ -79,6 +80,7 @@ async def answered(request: Request[Any, Any, Any], ask: Ask, at: str = "") -> R
     name = recommendation_id(now, draw)
     request.scope["state"]["recommendation_id"] = name
     ABOUT.set(name)
+    PARENT.set(request.headers.get("traceparent", ""))
     async with runtime.pacer.turn(ask.surface, ask.budget_ms) as turn:
         return await Recommending(runtime, ask, name, now, turn).answer(draw)
 

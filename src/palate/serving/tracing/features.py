@@ -11,9 +11,9 @@ from palate.serving.tracing.batches import Batches
 class FeatureWriter:
     """The queue between answers and the table of what waits."""
 
-    def __init__(self, waiting: Waiting, meters: Meters, share: float) -> None:
+    def __init__(self, waiting: Waiting, meters: Meters, share: float, most: int = 1_000) -> None:
         self._table, self._share = waiting, share
-        self._pages = Batches("features", waiting.put, meters)
+        self._pages = Batches("features", waiting.put, meters, most)
 
     def note(
         self, recommendation_id: str, names: tuple[str, ...], answer: Answer, lot: float

@@ -13,6 +13,7 @@ from palate.catalog.database import Database
 from palate.funnel.types import Answer, Pool, Slate
 from palate.serving.bodies import ReasonBody
 from palate.serving.meters import Meters
+from palate.serving.processes.warming import Asked
 from palate.serving.tracing.batches import LINGER, Batches
 
 FILE = "traces.db"
@@ -112,6 +113,14 @@ class TraceStore:
             ).fetchall()
         return [unpacked(body) for (body,) in found]
 
+    def asked(self, most: int) -> list[Asked]:
+        """What was asked last, by visitors with a name; at most so many, newest first."""
+        with self._database.reading() as db:
+            found = db.execute(
+                "select body from trace where visitor != '' order by seq desc limit ?", [most]
+            ).fetchall()
+        return [Asked(each.surface, each.visitor) for each in (unpacked(b) for (b,) in found)]
+
     def forget(self, visitor: str) -> None:
         """Remove what was answered to a visitor."""
         with self._database.writing() as db:
@@ -125,9 +134,9 @@ class TraceStore:
 class TraceWriter:
     """The queue between answers and the trace store."""
 
-    def __init__(self, store: TraceStore, meters: Meters) -> None:
+    def __init__(self, store: TraceStore, meters: Meters, most: int = 1_000) -> None:
         self._store = store
-        self._records: Batches[tuple[str, Recording]] = Batches("trace", self._put, meters)
+        self._records: Batches[tuple[str, Recording]] = Batches("trace", self._put, meters, most)
         self._pending: dict[str, Recording] = {}
 
     def note(self, recommendation_id: str, record: Recording) -> None:
