@@ -15,7 +15,7 @@ from palate.funnel.facts import heard
 from palate.models.ranker import HEADS, RankerFacts
 from palate.releases.directory import ReleaseDirectory
 from palate.releases.manifest import Manifest
-from palate.stores import attributor, open_offline
+from palate.stores_offline import attributor, open_offline
 from palate.surfaces.home import generators
 from palate.testing.tiny import NOW
 from palate.training.dataset import current_columns, read_dataset

@@ -15,7 +15,7 @@ from palate.models.ranker import HEADS, RankerFacts, VectorsOf
 from palate.ranking.network import compared_vectors
 from palate.releases.manifest import Verdict
 from palate.settings import TrainingSettings
-from palate.stores import open_offline
+from palate.stores_offline import open_offline
 from palate.training.dataset import Dataset
 from palate.training.gate import by_visit, challenged, judge_ranker, refused
 from palate.training.ranking.calibration import reliability
