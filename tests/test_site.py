@@ -118,3 +118,14 @@ def test_a_folder_with_something_else_in_it_is_no_site(tmp_path: Path) -> None:
     with pytest.raises(palate.BadInput, match="is not a site"):
         palate.Site.open(tmp_path)
     assert [each.name for each in tmp_path.iterdir()] == ["letter.txt"]
+
+
+def test_a_budget_is_kept_where_one_is_given(site: palate.Site) -> None:
+    assert site.recommend("home", limit=3, budget_ms=60_000, **NAMED).step == "full"
+    tight = site.recommend("home", limit=3, budget_ms=1, **NAMED)
+    assert tight.items
+    assert tight.step != "full" or len(tight.timing.stages) < len(
+        site.recommend("home", limit=3, **NAMED).timing.stages
+    )
+    with pytest.raises(palate.BadInput, match="budget_ms"):
+        site.recommend("home", budget_ms=0, **NAMED)

@@ -51,6 +51,7 @@ class Asked(TypedDict, total=False):
     age: int
     context: dict[str, Any]
     exclude: Sequence[str]
+    budget_ms: int
 
 
 class Site:
@@ -86,14 +87,15 @@ class Site:
         return site
 
     def recommend(self, surface: str = "home", **asked: Unpack[Asked]) -> Recommendation:
-        """A slate for a visitor, as the API answers it. Raises BadInput or NotFound."""
+        """A slate for a visitor, as the API answers it. Raises BadInput or NotFound.
+
+        Nobody counts the time unless `budget_ms` is given: then parts that do not fit are left out.
+        """
         said = {**asked, "exclude": tuple(asked.get("exclude", ()))}
         ask = Ask(surface=surface, **said)  # type: ignore[arg-type]
         runtime = self._serving.runtime
         check(ask, self.settings.serving.max_limit)
-        now, draw = runtime.clock.now(), runtime.clock.draw()
-        recommending = Recommending(runtime, ask, recommendation_id(now, draw), now)
-        return self._serving.run(recommending.answer(draw))
+        return self._serving.run(_answered(runtime, ask))
 
     def close(self) -> None:
         """Write what is not written yet, and let another process have the site."""
@@ -217,6 +219,15 @@ class _Loop:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _answered(runtime: Runtime, ask: Ask) -> Recommendation:
+    now, draw = runtime.clock.now(), runtime.clock.draw()
+    name = recommendation_id(now, draw)
+    if ask.budget_ms is None:
+        return await Recommending(runtime, ask, name, now).answer(draw)
+    async with runtime.pacer.turn(ask.surface, ask.budget_ms) as turn:
+        return await Recommending(runtime, ask, name, now, turn).answer(draw)
 
 
 def _made(home: Path) -> Path:

@@ -1,6 +1,8 @@
 """The filter language: what it understands, what it refuses, and that columns agree with rows."""
 
 import operator
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -255,3 +257,17 @@ def value_of(value: Any, item: Mapping[str, Any]) -> Any:
 def test_the_fields_of_a_condition_are_told_in_order() -> None:
     condition = parse('a > b + 1 and not ("x" in c or has(d)) and e')
     assert [each.name for each in fields(condition)] == ["a", "b", "c", "d", "e"]
+
+
+def test_a_strange_filter_is_refused_without_a_word_to_the_log() -> None:
+    told = """
+from palate.errors import BadInput
+from palate.expressions.parse import parse
+try:
+    parse("year > 1if hd")
+except BadInput:
+    print("refused")
+"""
+    command = [sys.executable, "-W", "default", "-c", told]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("refused\n", "")

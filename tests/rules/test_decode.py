@@ -116,3 +116,10 @@ def test_a_time_without_a_zone_is_utc() -> None:
     document = {"kind": "block", "items": ["i"], "starts": "2026-01-01T10:00:00"}
     rule = decode.rule(document, "a")
     assert rule.starts == datetime(2026, 1, 1, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("kind", [["pin"], {"a": 1}, 7, None, True])
+def test_a_kind_that_is_no_text_is_refused_in_its_place(kind: object) -> None:
+    with pytest.raises(BadInput) as refused:
+        decode.rules([{"id": "a", "kind": kind}])
+    assert refused.value.problems[0].pointer == "/rules/0/kind"

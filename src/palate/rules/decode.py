@@ -82,8 +82,9 @@ def _read(document: object, at: str, found: list[Rule], problems: list[Problem])
     if not isinstance(document, dict):
         problems.append(Problem(at, f"a rule is an object, not {named(document)}"))
         return
-    if document.get("kind") not in KINDS:
-        problems.append(Problem(f"{at}/kind", _kinds(document.get("kind"))))
+    kind = document.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        problems.append(Problem(f"{at}/kind", _kinds(kind)))
         return
     unknown = [name for name in document if name not in _fields(document["kind"])]
     if unknown:
