@@ -33,6 +33,8 @@ from palate.models.covisit import layout_of as pairs_of
 from palate.settings import CovisitSettings, FeatureSettings
 
 PAGE = Path(__file__).parents[1] / "docs" / "capacity.md"
+SHARDS_BEGIN = "## What was checked"
+"""From here on the page is `bench/shards.py`'s."""
 BUSY = 0.5
 """Share of a core that requests may take at peak: at half load latency is still flat."""
 SPARE = 2
@@ -88,7 +90,8 @@ def main(arguments: Sequence[str]) -> None:
     told = page(wanted, measured(), " ".join(["bench/capacity.py", *arguments]))
     print(told)
     if given.write:
-        PAGE.write_text(told, "utf-8")
+        checked = PAGE.read_text("utf-8").partition(SHARDS_BEGIN)
+        PAGE.write_text(told + "\n" + checked[1] + checked[2], "utf-8")
 
 
 def measured() -> Measured:
