@@ -208,9 +208,17 @@ def site(items: int, folder: Path) -> tuple[Stores, Funnel]:
 
 
 def fill_columns(
-    columns: ItemColumns, items: int, dice: np.random.Generator, now: float, version: int = 0
+    columns: ItemColumns,
+    items: int,
+    dice: np.random.Generator,
+    now: float,
+    version: int = 0,
+    full: int | None = None,
 ) -> None:
-    """Give every item a date, two categories and content; `version` is what they show then."""
+    """Give every item a date and two categories, and (the first `full` of them) content.
+
+    `version` is what the columns show then.
+    """
     named = [
         ItemChange(version or n + 1, n, f"i{n}", Item(item_id=f"i{n}", categories=(f"genre {n}",)))
         for n in range(CATEGORIES)
@@ -223,7 +231,8 @@ def fill_columns(
     for part in parts(items):
         count = part.stop - part.start
         columns.categories[part, :2] = dice.integers(0, CATEGORIES, (count, 2))
-        columns.content[part] = unit_vectors(count, CONTENT_DIM, dice)
+    for part in parts(items if full is None else full):
+        columns.content[part] = unit_vectors(part.stop - part.start, CONTENT_DIM, dice)
 
 
 def parts(items: int) -> list[slice]:
@@ -251,12 +260,14 @@ def fill_states(states: ItemStates, items: int, dice: np.random.Generator, now: 
     states.stamp(newest=now, position=1)
 
 
-def fill_covisit(covisit: Covisit, items: int, dice: np.random.Generator) -> Covisit:
-    """As many neighbours as an item can have, whoever they are."""
+def fill_covisit(
+    covisit: Covisit, items: int, dice: np.random.Generator, most: int | None = None
+) -> Covisit:
+    """As many neighbours as an item can have, whoever of the first `most` they are."""
     held = covisit.table
     for part in parts(items):
         shape = (part.stop - part.start, held.rows.shape[1])
-        held.rows[part] = dice.integers(0, items, shape, np.int32)
+        held.rows[part] = dice.integers(0, most or items, shape, np.int32)
         held.weights[part] = dice.exponential(1.0, shape)
     held.counts[:items] = 1 + dice.exponential(50.0, items)
     held.sizes[:items] = held.rows.shape[1]

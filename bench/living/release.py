@@ -15,6 +15,6 @@ def add_release(home: Path, items: int) -> None:
     settings = Settings(home=home)
     stores = open_stores(settings)
     try:
-        _release(settings, stores, items, np.random.default_rng(2), time())
+        _release(settings, stores, (items, items), np.random.default_rng(2), time())
     finally:
         close(stores)

@@ -19,6 +19,7 @@ from funnel import (
     tower_parts,
     write_ranker,
 )
+from load.hollow import save_hollow
 from palate.catalog.item import Item
 from palate.catalog.user import user_key
 from palate.features.online.protocol import OnlineStore, StateChange
@@ -39,24 +40,31 @@ HISTORIES = 2_000
 """Different histories; a user has one of them under a key of their own."""
 
 
-def build(settings: Settings, items: int, users: int, now: float) -> None:
-    """Fill an empty site: catalogue, columns, counts, co-visitation, boards, users, a release."""
+def build(settings: Settings, items: int, users: int, now: float, full: int | None = None) -> None:
+    """Fill an empty site: catalogue, columns, counts, co-visitation, boards, users, a release.
+
+    Only the first `full` rows (all, unless said) get contents, counts, vectors and neighbours. The
+    rest is hollow: given, servable, dated and in categories, mapped like all others and empty. So a
+    site of ten million can be looked at on a machine that has no hour to fill it.
+    """
+    full = items if full is None else min(full, items)
     dice = np.random.default_rng(1)
     settings.path(FILE).write_text('[site]\nname = "synthetic"\n', "utf-8")
     stores = open_stores(settings, writer=True)
     try:
-        _catalogue(settings.path("catalog.db"), items)
-        fill_columns(stores.columns, items, dice, now, version=items)
+        _catalogue(settings.path("catalog.db"), full)
+        _given(settings.path("catalog.db"), full, items)
+        fill_columns(stores.columns, items, dice, now, version=items, full=full)
         stores.states.grow(items)
-        fill_states(stores.states, items, dice, now)
+        fill_states(stores.states, full, dice, now)
         stores.states.stamp(
             position=0
         )  # as the online store has it, or a stream worker would doubt it
         stores.covisit._grow(items)  # noqa: SLF001  a fold grows it by itself
-        fill_covisit(stores.covisit, items, dice)
+        fill_covisit(stores.covisit, full, dice, items)
         stores.boards.build(stores.states, stores.columns, now)
-        _people(stores.online, items, users, dice, now)
-        _release(settings, stores, items, dice, now)
+        _people(stores.online, full, users, dice, now)
+        _release(settings, stores, (items, full), dice, now)
     finally:
         close(stores)
 
@@ -75,6 +83,18 @@ def _catalogue(file: Path, items: int) -> None:
                 "insert into item (row, item_id, version, document) values (?, ?, ?, ?)", told
             )
             db.commit()
+
+
+def _given(file: Path, first: int, items: int) -> None:
+    """Rows that have an id and no document, as events give them."""
+    with closing(sqlite3.connect(file)) as db:
+        db.execute(
+            "with recursive n(x) as (select ? where ? < ? union all select x + 1 from n"
+            " where x + 1 < ?) insert into item (row, item_id, version) select x, 'i' || x, x + 1"
+            " from n",
+            (first, first, items, items),
+        )
+        db.commit()
 
 
 def _people(
@@ -100,15 +120,23 @@ def packed(user: UserState) -> bytes:
 
 
 def _release(
-    settings: Settings, stores: Stores, items: int, dice: np.random.Generator, now: float
+    settings: Settings,
+    stores: Stores,
+    items: tuple[int, int],
+    dice: np.random.Generator,
+    now: float,
 ) -> None:
     directory = ReleaseDirectory(settings.path(settings.stores.releases))
     staging = directory.begin()
     ranker = write_ranker(staging / "ranker", dice)
     tower = staging / "two_tower"
     tower.mkdir()
-    facts, table = tower_parts(items, stores.columns, dice)
-    save_table(tower, facts, table, Building(threads=os.cpu_count() or 1))
+    every, full = items
+    facts, table = tower_parts(full, stores.columns, dice)
+    if full == every:
+        save_table(tower, facts, table, Building(threads=os.cpu_count() or 1))
+    else:
+        save_hollow(tower, facts, table, every, dice)
     write_user(tower / "user.onnx", UserTower(DIM, HISTORY, 1, 0.0), DIM)
     manifest = Manifest(
         created=now,
