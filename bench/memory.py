@@ -5,9 +5,10 @@
 A synthetic site of the real shape (`load/site.py`) is built, or taken where `--site` names a folder
 that holds one (it is left there). With `--full` only so many items have contents, and the rest is
 mapped, found and empty: ten million fit into the minutes that a shared machine has. `palate serve`
-is started on it, asked so many times, and looked at through the kernel's own books (``smaps_rollup``). *Private* is what a process has for itself;
-*shared* is its part of pages that others have too, by their number; *mapped* is what it has touched
-of the site's files, which the kernel may take back at any time.
+is started on it, asked for some seconds, and looked at through the kernel's own books
+(``smaps_rollup``). *Private* is what a process has for itself; *shared* is its part of pages that
+others have too, by their number; *mapped* is what it has touched of files, which the kernel may
+take back at any time.
 """
 
 import argparse
