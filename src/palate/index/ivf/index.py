@@ -19,14 +19,12 @@ from palate.index.ivf.scan import (
     Lists,
     Question,
     coded,
-    falling,
-    products,
+    nearest,
     question_of,
     scan,
     scan_some,
 )
 from palate.index.protocol import Allowed
-from palate.keys import ROW
 from palate.tables import read_table, write_table
 
 FACTS = "ivf.json"
@@ -37,9 +35,9 @@ CLUSTERS, WIDEST = 4, 1 << 20
 what a question gains is less than what building costs."""
 SPARE = 2
 """So many times as many clusters are put in order at once as will be looked at."""
-FAR = 3
-"""What a vector that lies anywhere costs, in those that lie in a row; a look at the filter is one
-third of these."""
+FAR = 5
+"""What a vector that lies anywhere costs, in those that lie in a row; so much as one of these does
+a look at the filter cost, which lies anywhere too (ten million items)."""
 EVERYTHING: Mask = np.empty(0, np.bool_)
 
 
@@ -133,17 +131,15 @@ class IvfIndex:
     def _few(self, passing: int) -> bool:
         """Whether to compare all that pass costs less than to look for the near ones among all."""
         looked = self._enough * min(len(self) / max(passing, 1), self.clusters / self._probes)
-        return FAR * passing <= self._enough + looked / FAR
+        return FAR * passing <= self._enough + looked
 
     def _near(self, asked: Question, limit: int, mask: Mask) -> NDArray[np.int64]:
         """Keys of the best among the nearest clusters: more of them, until enough passed."""
         table, enough = self._table, max(self._enough, limit)
-        order = falling(products(table.centres, table.centre_scales, asked))
-        first = min(SPARE * self._probes, self.clusters)
-        if first < self.clusters and not len(mask):
-            some = np.sort(np.partition(order, first)[:first]) & ROW
-            keys, compared, _ = scan(self._lists, some, asked, mask, enough, limit)
-            if compared >= enough:
-                return keys
-        keys, _, _ = scan(self._lists, np.sort(order) & ROW, asked, mask, enough, limit)
+        first = self.clusters if len(mask) else min(SPARE * self._probes, self.clusters)
+        order = nearest(table.centres, table.centre_scales, asked, first)
+        keys, compared, _ = scan(self._lists, order, asked, mask, enough, limit)
+        if compared < enough and first < self.clusters:
+            order = nearest(table.centres, table.centre_scales, asked, self.clusters)
+            keys, _, _ = scan(self._lists, order, asked, mask, enough, limit)
         return keys

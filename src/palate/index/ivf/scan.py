@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats, Mask, Rows
-from palate.jit import Single, ahead, kernel
-from palate.keys import cut, key_of
+from palate.jit import ahead, kernel
+from palate.keys import ROW, cut, key_of
 
 BYTE, WORD = 127, 32_767
 SOON = 12
@@ -68,29 +68,30 @@ def coded(vectors: Floats, order: NDArray[np.int64]) -> tuple[NDArray[np.int8], 
 
 
 @kernel
-def products(codes: NDArray[np.int8], scales: Floats, asked: Question) -> Floats:
-    """(n,): the dot product of each vector with the question."""
-    found = np.empty(len(codes), np.float32)
-    for at in range(len(codes)):
-        found[at] = _product(codes, scales, at, asked)
-    return found
-
-
-@kernel
-def _product(codes: NDArray[np.int8], scales: Floats, at: Any, asked: Question) -> Single:
+def product(codes: NDArray[np.int8], at: Any, numbers: NDArray[np.int16]) -> Any:
+    """The dot product of one vector's whole numbers with a question's; exact."""
     total = np.int32(0)
-    for i in range(len(asked.numbers)):
-        total += np.int32(codes[at, i]) * np.int32(asked.numbers[i])
-    return np.float32(np.float32(total) * scales[at] * np.float32(asked.scale))
+    for i in range(len(numbers)):
+        # numba widens sums to 64 bits, which keeps the compiler from ``vpmaddwd``
+        total = np.int32(total + np.int32(np.int32(codes[at, i]) * np.int32(numbers[i])))
+    return total
 
 
 @kernel
-def falling(scores: Floats) -> NDArray[np.int64]:
-    """One number per place that rises from the largest score to the smallest."""
-    keys = np.empty(len(scores), np.int64)
-    for at in range(len(scores)):
-        keys[at] = key_of(scores[at], at)
-    return keys
+def nearest(
+    codes: NDArray[np.int8], scales: Floats, asked: Question, limit: int
+) -> NDArray[np.int64]:
+    """Places of the `limit` vectors with the largest dot products, best first."""
+    numbers, scale = asked.numbers, np.float32(asked.scale)
+    keys, kept, bar = np.empty(4 * limit, np.int64), 0, np.float32(-np.inf)
+    for at in range(len(codes)):
+        score = np.float32(product(codes, at, numbers)) * scales[at] * scale
+        if score > bar:
+            keys[kept] = key_of(score, at)
+            kept += 1
+            if kept == len(keys):
+                kept, bar = limit, cut(keys, limit)
+    return np.sort(keys[:kept])[:limit] & ROW
 
 
 @kernel
@@ -107,6 +108,8 @@ def scan(
     `allowed` tells the rows that count; empty, all of them. Returns the keys of the best, unsorted
     and a few too many, how many vectors were compared, and how many clusters were gone through.
     """
+    codes, scales, rows = held.codes, held.scales, held.rows
+    numbers, scale, narrow = asked.numbers, np.float32(asked.scale), len(allowed) > 0
     keys, kept, compared = np.empty(4 * limit, np.int64), 0, 0
     bar, gone = np.float32(-np.inf), 0
     for which in order:
@@ -114,13 +117,12 @@ def scan(
             break
         gone += 1
         for at in range(held.starts[which], held.starts[which + 1]):
-            row = held.rows[at]
-            if len(allowed) and not (row < len(allowed) and allowed[row]):
+            if narrow and not (rows[at] < len(allowed) and allowed[rows[at]]):
                 continue
             compared += 1
-            score = _product(held.codes, held.scales, at, asked)
+            score = np.float32(product(codes, at, numbers)) * scales[at] * scale
             if score > bar:
-                keys[kept] = key_of(score, row)
+                keys[kept] = key_of(score, rows[at])
                 kept += 1
                 if kept == len(keys):
                     kept, bar = limit, cut(keys, limit)
@@ -132,15 +134,18 @@ def scan_some(
     held: Lists, places: NDArray[np.int32], rows: Rows, asked: Question, limit: int
 ) -> NDArray[np.int64]:
     """The keys of the best among these rows alone; `places` says where each row lies, or -1."""
+    codes, scales = held.codes, held.scales
+    numbers, scale = asked.numbers, np.float32(asked.scale)
     keys, kept, bar = np.empty(4 * limit, np.int64), 0, np.float32(-np.inf)
     for n in range(len(rows)):
         soon = rows[min(n + SOON, len(rows) - 1)]
         if soon < len(places) and places[soon] >= 0:
-            ahead(held.codes, places[soon])
+            ahead(codes, places[soon])
+            ahead(scales, places[soon])
         at = places[rows[n]] if rows[n] < len(places) else np.int32(-1)
         if at < 0:
             continue
-        score = _product(held.codes, held.scales, at, asked)
+        score = np.float32(product(codes, at, numbers)) * scales[at] * scale
         if score > bar:
             keys[kept] = key_of(score, rows[n])
             kept += 1
