@@ -288,6 +288,13 @@ class Funnel:
         return tuple(name_of(each) for each in self.generators)
 
     @cached_property
+    def optional(self) -> tuple[str, ...]:
+        """What a plan may leave out, by its names in the trace."""
+        generators = (f"generate.{name}" for name in self.names)
+        rules = (f"rule.{name_of(each)}" for each in self.rules if not stays(each))
+        return (*generators, *rules)
+
+    @cached_property
     def _exploring(self) -> Mask:
         return np.array([getattr(each, "explores", False) for each in self.generators], np.bool_)
 

@@ -25,6 +25,8 @@ TAIL = 50
 """Last entries that are told in their order: windows of rules reach back over pages so far."""
 MOST_GIVEN = 32_767
 """Positions are told apart up to here."""
+MEMORY = (10, 2)
+"""Window and state of the compression: its usual ones take 50 µs to be laid out, for each page."""
 MOST_BYTES = 5
 """A varint of 32 bits."""
 
@@ -47,7 +49,8 @@ class Cursor:
         tail = self.tail.tolist()
         head = HEAD.pack(VERSION, _stamp(owner), self.given, self.seed_item, len(tail))
         gaps = [after - before for before, after in pairwise([0, *self.rows.tolist()])]
-        packed = zlib.compress(head + _varints(tail + gaps), 6)
+        small = zlib.compressobj(6, zlib.DEFLATED, *MEMORY)
+        packed = small.compress(head + _varints(tail + gaps)) + small.flush()
         return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 
     @classmethod

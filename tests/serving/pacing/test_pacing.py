@@ -23,7 +23,8 @@ from palate.settings import ServingSettings
 
 GENERATORS = {"near": (1.0, 0.6), "wide": (1.5, 0.1), "news": (0.5, 0.2)}
 """Milliseconds, and the share of the page that each one gives."""
-FUNNEL = cast("Funnel", SimpleNamespace(names=tuple(GENERATORS), rules=()))
+OPTIONAL = tuple(f"generate.{name}" for name in GENERATORS)
+FUNNEL = cast("Funnel", SimpleNamespace(optional=OPTIONAL))
 BESIDE, RANK, LEAST = 0.5, 1.5, 0.4
 
 

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from palate.funnel.budget import LATE, UNFIT, Plan
-from palate.funnel.engine import Funnel, stays
-from palate.funnel.stages import name_of
+from palate.funnel.engine import Funnel
 from palate.funnel.types import Answer, Step
 
 FADE = 0.05
@@ -114,9 +113,7 @@ class Costs:
             self._mean(self._worth, (surface, f"rule.{name}"), changed)
 
     def _parts(self, surface: str, funnel: Funnel) -> Iterator[Part]:
-        names = [f"generate.{name}" for name in funnel.names]
-        names += [f"rule.{name_of(each)}" for each in funnel.rules if not stays(each)]
-        for name in names:
+        for name in funnel.optional:
             place = (surface, name)
             yield Part(name, self._cost.get(place, 0.0), self._worth.get(place, 1.0))
 
