@@ -53,7 +53,7 @@ def test_no_acknowledged_event_is_lost_and_no_client_is_told_nonsense(
 def test_the_log_says_what_happened_and_what_was_done(found: dict[str, dict[str, Any]]) -> None:
     said = {
         "a wreck promoted": "release 20990101-000000-dead refused",
-        "disk read-only, a worker killed": "what was shown waits to be joined",
+        "disk read-only, a worker killed": "logging of impressions failed",
         "state (LMDB) damaged while it runs": "the whole log is folded again",
     }
     for name, words in said.items():
