@@ -8,6 +8,7 @@ import numpy as np
 
 from palate.evaluation.overhearing import Watched, grown
 from palate.funnel.types import Pool, Query
+from palate.models.ranker import RankerFacts
 from palate.models.trees import Trees
 from palate.ranking.fusion import Fusion
 from palate.ranking.network import Network
@@ -40,7 +41,7 @@ def test_the_trees_order_alone_what_the_ranker_orders_with_others() -> None:
     features = np.array([[0.1], [0.9]], np.float32)
     stores = cast("Any", SimpleNamespace(release=None))
     model: Any = Backwards()
-    model.facts = None
+    model.facts = RankerFacts(features=("one",), means=(0.0,), knots={})
     network = Network(model, np.ones(1, np.float32), stores)
     watched = Watched(network)
     query = cast("Query", SimpleNamespace(surface="home"))

@@ -40,7 +40,7 @@ ContextOption = Annotated[
     typer.Option(
         "--context",
         help="NAME=VALUE of the moment, as a request's `context`; may be given several times.",
-        show_default=False,
+        show_default="none",
     ),
 ]
 FilterOption = Annotated[
