@@ -44,7 +44,7 @@ def test_the_trees_order_alone_what_the_ranker_orders_with_others() -> None:
     model.facts = RankerFacts(features=("one",), means=(0.0,), knots={})
     network = Network(model, np.ones(1, np.float32), stores)
     watched = Watched(network)
-    query = cast("Query", SimpleNamespace(surface="home"))
+    query = cast("Query", SimpleNamespace(surface="home", known=3.0, idle=0.0))
     assert watched.score(query, pool, features).argmax() == 0
     rows, scores = grown(watched)
     assert rows[scores.argmax()] == 8
