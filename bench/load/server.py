@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from time import perf_counter, sleep
 from typing import NamedTuple
@@ -105,15 +105,23 @@ def tree(pid: int) -> list[int]:
     """A process and all that it started."""
     found = [pid]
     for each in found:
-        for task in Path(f"/proc/{each}/task").glob("*/children"):
-            found += [int(child) for child in task.read_text("ascii").split()]
+        found += _children(each)
     return found
+
+
+def _children(pid: int) -> list[int]:
+    """What a process started; nothing of one that ends while it is looked at."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        tasks = list(Path(f"/proc/{pid}/task").glob("*/children"))
+        return [int(child) for task in tasks for child in task.read_text("ascii").split()]
+    return []
 
 
 def _serves(pid: int) -> bool:
     """Whether it is a worker: those are the processes without children that listen to the site."""
-    children = [
-        c for t in Path(f"/proc/{pid}/task").glob("*/children") for c in t.read_text().split()
-    ]
-    line = Path(f"/proc/{pid}/cmdline").read_bytes()
-    return not children and b"resource_tracker" not in line
+    children = _children(pid)
+    try:
+        line = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return bool(line) and not children and b"resource_tracker" not in line

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ import pytest
 from load.client import Told, open_loop, wires
 from load.server import Server, serving
 from tests.e2e.test_up import wait_until
+
+from palate.serving.processes.agreed import mark
 
 RATE, ROUND = 40.0, 2.0
 
@@ -46,7 +49,14 @@ class Load:
 def server(tmp_path: Path) -> Iterator[Server]:
     (tmp_path / "palate.toml").write_text("[serving]\ndrain_seconds = 1.0\n", "utf-8")
     with serving(tmp_path, os.sched_getaffinity(0), workers=2) as running:
+        wait_until(lambda: len(alive(running)) == 2 and all(map(warm, alive(running))))
         yield running
+
+
+def warm(worker: int) -> bool:
+    """Whether this one serves: the first that does is enough for the site to be ready."""
+    places = (Path("/dev/shm"), Path(tempfile.gettempdir()))  # noqa: S108  where the server looks
+    return any(any(place.glob(f"palate-metrics-*/{mark(Path(), worker)}")) for place in places)
 
 
 def test_no_request_fails_while_every_worker_is_replaced(server: Server) -> None:
