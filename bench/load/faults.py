@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
+from palate.releases.directory import ReleaseDirectory
+
 Mend: TypeAlias = Callable[[], None]
 NOISE = bytes(range(256)) * 16
 
@@ -55,8 +57,8 @@ def traces(home: Path) -> Mend:
 
 def live_release(home: Path) -> Mend:
     """A file of the release that serves; who has it loaded goes on."""
-    [release] = [p for p in (home / "releases").iterdir() if p.is_dir() and p.name[0] != "."]
-    return overwritten(release / "two_tower" / "user.onnx")
+    live = ReleaseDirectory(home / "releases").current()
+    return overwritten(home / "releases" / str(live) / "two_tower" / "user.onnx")
 
 
 def pointer(home: Path) -> Mend:

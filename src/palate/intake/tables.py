@@ -129,7 +129,7 @@ def open_parquet(path: Path) -> Table:
         count = int(scan.select(pl.len()).collect().item())
         for start in range(0, count, BATCH):
             scan.slice(start, BATCH).collect()
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise BadInput(f"{path}: not a whole Parquet file ({reason})") from error
     if count == 0:

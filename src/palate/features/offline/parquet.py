@@ -105,7 +105,7 @@ class ParquetStore:
     def _named_errors(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, pl.exceptions.PolarsError) as error:
+        except (OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
             raise Unavailable(f"{self._folder}: {error}; nothing was changed, try again") from error
 
     def _recover(self) -> None:

@@ -86,7 +86,7 @@ class AsShown:
                 .select("log_position", "item_id", *wanted)
                 .collect()
             )
-        except (CorruptStore, OSError, pl.exceptions.PolarsError):
+        except (CorruptStore, OSError, pl.exceptions.PolarsError, pl.exceptions.PanicException):
             return cls()  # the join may be rewriting a part; replay knows next to the same
         if not kept or not len(table):
             return cls()
