@@ -154,11 +154,16 @@ def parsed(raw: bytes | bytearray) -> Any:
     A number beyond all bounds (1e999) is infinite: the field that takes it says what is wrong.
     """
     try:
-        return msgspec.json.decode(raw)
-    except msgspec.ValidationError:
-        return _UNBOUNDED.decode(raw)
+        return _read(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _refused("", f"the body is not JSON: {error}") from error
+
+
+def _read(raw: bytes | bytearray) -> Any:
+    try:
+        return msgspec.json.decode(raw)
+    except msgspec.ValidationError:  # what comes behind such a number may be no JSON at all
+        return _UNBOUNDED.decode(raw)
 
 
 def _refused(pointer: str, problem: str) -> BadInput:
