@@ -1,12 +1,12 @@
 """A client that brings users and items, lets them act and be shown, and deletes them again."""
 
-import threading
 from dataclasses import dataclass, field
 from time import perf_counter
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
+
+from living.beside import Beside
 
 GONE = (204, 404)
 """Deleted now, or by a try before whose answer was lost."""
@@ -16,7 +16,7 @@ OK = 200
 
 
 @dataclass(slots=True)
-class Deleter:
+class Deleter(Beside):
     """One after the other: a user with a session and an item of their own come, act, and go."""
 
     url: str
@@ -32,23 +32,6 @@ class Deleter:
     wrong: list[str] = field(default_factory=list)
     """Answers that no client should get."""
     _when: dict[str, float] = field(default_factory=dict)
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
 
     def _run(self) -> None:
         with httpx.Client(base_url=self.url, timeout=10.0, trust_env=False) as client:

@@ -1,12 +1,12 @@
 """Clients that repeat what was not acknowledged, and remember what was."""
 
-import threading
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import numpy as np
+
+from living.beside import Beside
 
 KINDS = ("click", "view", "like", "dislike", "save", "rating", "search")
 ACCEPTED = 202
@@ -16,7 +16,7 @@ REPEATED = 0.1
 
 
 @dataclass(slots=True)
-class Sender:
+class Sender(Beside):
     """One client: batches of events, one after the other, each until it is acknowledged."""
 
     url: str
@@ -28,23 +28,6 @@ class Sender:
     """Slates."""
     wrong: list[str] = field(default_factory=list)
     """Answers that no client should get."""
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
-
-    def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
 
     def _run(self) -> None:
         dice = np.random.default_rng(abs(hash(self.name)) % 2**32)
