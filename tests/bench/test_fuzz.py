@@ -4,9 +4,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 
 import pytest
 from fuzzed import parsers
+from fuzzed.mangled import mangled
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +19,8 @@ FEW = settings(
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
+FEWER = settings(FEW, max_examples=3)
+"""Of files that a process of its own reads, each time a new one."""
 
 
 def known(name: str) -> list[bytes]:
@@ -27,7 +31,7 @@ def known(name: str) -> list[bytes]:
 def test_a_parser_refuses_in_words_or_reads(name: str) -> None:
     seeds = known(name)
 
-    @FEW
+    @(FEWER if name == "parquet" else FEW)
     @given(st.sampled_from(seeds), st.integers(0, 400), st.binary(max_size=20), st.integers(0, 30))
     @example(b"", 0, b"", 0)
     @example(b"[" * 10_000, 0, b"", 0)
@@ -37,6 +41,25 @@ def test_a_parser_refuses_in_words_or_reads(name: str) -> None:
     for raw in seeds:
         parsers.tried(name, raw)
     changed()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_mangled_parquet_file_is_refused_in_words_or_read(seed: int) -> None:
+    chance = Random(seed)  # noqa: S311
+    [good] = parsers.SEEDS["parquet"]
+    changed = {mangled(good, chance) for _ in range(2)}
+    assert good not in changed
+    for raw in changed:
+        parsers.tried("parquet", raw)
+
+
+def test_mangling_keeps_the_end_of_a_file_in_order() -> None:
+    [good] = parsers.SEEDS["parquet"]
+    chances = (Random(n) for n in range(200))  # noqa: S311
+    whole = [raw for raw in (mangled(good, chance) for chance in chances) if len(raw) > 8]
+    ends = [raw for raw in whole if raw.endswith(b"PAR1")]
+    assert len(ends) > len(whole) * 0.8
+    assert all(int.from_bytes(raw[-8:-4], "little") <= len(raw) - 8 for raw in ends)
 
 
 def test_each_parser_reads_a_seed() -> None:

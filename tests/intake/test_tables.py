@@ -108,7 +108,7 @@ def test_parquet_rows_keep_their_types(tmp_path: Path) -> None:
 
 
 def test_parquet_is_read_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("palate.intake.tables.BATCH", 3)
+    monkeypatch.setattr("palate.intake.parquet.BATCH", 3)
     pl.DataFrame({"n": list(range(10))}).write_parquet(tmp_path / "a.parquet")
     rows = list(open_table(tmp_path / "a.parquet").read())
     assert [(row.line, row.values["n"]) for row in rows] == [(n + 1, n) for n in range(10)]

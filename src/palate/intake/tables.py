@@ -17,13 +17,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 import msgspec
-import polars as pl
 
 from palate.errors import BadInput
+from palate.intake import parquet
 
 FORMATS = ("csv", "jsonl", "parquet")
 SHEETS = {".xlsx", ".xls", ".xlsm", ".ods", ".numbers"}
-BATCH = 50_000
 FIELD_BYTES = 16_000_000
 GZIP = b"\x1f\x8b"
 UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -123,25 +122,15 @@ def open_jsonl(path: Path, *, encoding: str = "utf-8") -> Table:
 
 def open_parquet(path: Path) -> Table:
     """A Parquet file; `line` is the row's number from 1."""
-    try:
-        names = tuple(pl.read_parquet_schema(path))
-        scan = pl.scan_parquet(path)
-        count = int(scan.select(pl.len()).collect().item())
-        for start in range(0, count, BATCH):
-            scan.slice(start, BATCH).collect()
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        reason = str(error).partition("\n")[0]
-        raise BadInput(f"{path}: not a whole Parquet file ({reason})") from error
-    if count == 0:
+    found = parquet.look_through(path)
+    if found.count == 0:
         raise BadInput(f"{path}: the file has no rows")
 
     def read() -> Iterator[Row]:
-        for start in range(0, count, BATCH):
-            part = scan.slice(start, BATCH).collect()
-            for number, values in enumerate(part.iter_rows(named=True), start=start + 1):
-                yield Row(number, values)
+        for number, values in enumerate(parquet.rows(path), start=1):
+            yield Row(number, values)
 
-    return Table(path, names, count, read)
+    return Table(path, found.columns, found.count, read)
 
 
 def _guess(path: Path) -> str:
