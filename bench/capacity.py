@@ -113,12 +113,13 @@ def measured() -> Measured:
 
 
 def item_bytes(rows: int = 1 << 20) -> float:
-    """Bytes an item takes on every serving node, beside the index over its vector."""
+    """Bytes an item takes on every serving node, its vector's index among them."""
     features = FeatureSettings()
     layouts = (COLUMNS, counters_of(features.segments + features.regions))
     sizes = [layout.places(rows)[1] for layout in (*layouts, pairs_of(CovisitSettings()))]
-    vectors = DIM * 4 + DIM + 8  # float32 for features and the ranker, int8 and its id in the index
-    return sum(sizes) / rows + vectors
+    table = DIM + 4 + 1  # a byte a number, the scale, whether it is known
+    index = DIM + 4 + 4 + 4  # the same again by cluster, with its row and the row's place
+    return sum(sizes) / rows + table + index
 
 
 def appended(seconds: float = 3.0) -> float:

@@ -36,7 +36,7 @@ from palate.cli.output import console, facts, table_of
 from palate.events.kinds import Kind, Signal
 from palate.events.sqlite import SqliteLog
 from palate.features.boards import Leaderboards
-from palate.features.folds import ITEM_FOLDS
+from palate.features.folds import COUNTING
 from palate.features.items import ItemStates
 from palate.features.online.memory import MemoryOnline
 from palate.features.record import UserState
@@ -44,7 +44,7 @@ from palate.features.vector import offered
 from palate.funnel.engine import Funnel
 from palate.funnel.types import Query
 from palate.funnel.worth import SENSIBLE
-from palate.index.opening import build_index
+from palate.index.opening import EXACT_LIMIT, build_index
 from palate.models.covisit import Covisit
 from palate.models.ranker import HEADS, RankerFacts, RankerModel
 from palate.models.two_tower import ItemTable, TowerFacts, TwoTower
@@ -253,10 +253,9 @@ def fill_states(states: ItemStates, items: int, dice: np.random.Generator, now: 
     dice.shuffle(popularity)
     for part in parts(items):
         some = popularity[part, None]
-        states.counters[part, :, 0] = some * dice.random((len(some), len(ITEM_FOLDS)))
-        states.counters[part, :, 1] = now - dice.exponential(DAY, len(some))[:, None]
-        states.segments[part, :-1] = some / 16
-        states.segments[part, -1] = now
+        states.counts[part] = some * dice.random((len(some), COUNTING))
+        states.times[part] = now - dice.exponential(DAY, len(some))[:, None]
+        states.segments[part] = some / 16
     states.stamp(newest=now, position=1)
 
 
@@ -302,8 +301,9 @@ def write_ranker(folder: Path, dice: np.random.Generator) -> RankerFacts:
 def _tower(items: int, folder: Path, columns: ItemColumns, dice: np.random.Generator) -> TwoTower:
     write_user(folder / "user.onnx", UserTower(DIM, HISTORY, 1, 0.0), DIM)
     told, made = tower_parts(items, columns, dice)
-    index = build_index(np.arange(items, dtype=np.int32), made.vectors)
-    return TwoTower(told, made, folder / "user.onnx", index)
+    index = build_index(np.arange(items, dtype=np.int32), made.unpacked())
+    served = made.packed() if items > EXACT_LIMIT else made
+    return TwoTower(told, served, folder / "user.onnx", index)
 
 
 def tower_parts(

@@ -106,7 +106,8 @@ def held(stores: Stores) -> dict[str, object]:
         f"columns.{name}": getattr(stores.columns, name)[:size].tobytes() for name in COLUMNS
     }
     rows = min(size, stores.states.capacity)
-    told["counters"] = stores.states.counters[:rows].tobytes()
+    told["counts"] = stores.states.counts[:rows].tobytes()
+    told["times"] = stores.states.times[:rows].tobytes()
     told["segments"] = stores.states.segments[:rows].tobytes()
     tables = stores.covisit.table
     known = min(size, len(tables.counts))

@@ -19,11 +19,14 @@ def save_hollow(
     does, and means nothing.
     """
     (folder / "tower.json").write_bytes(msgspec.json.encode(facts))
-    write_table(folder, table._replace(known=np.ones(items, np.bool_)))
+    packed = table.packed()
+    scales = np.zeros(items, np.float32)
+    scales[: len(packed.scales)] = packed.scales
+    write_table(folder, packed._replace(known=np.ones(items, np.bool_), scales=scales))
     (folder / "vectors.npy").unlink()
     shape = (items, facts.dim)
-    made = np.lib.format.open_memmap(folder / "vectors.npy", "w+", np.float32, shape)
-    made[: len(table.vectors)] = table.vectors
+    made = np.lib.format.open_memmap(folder / "vectors.npy", "w+", np.int8, shape)
+    made[: len(packed.vectors)] = packed.vectors
     made.flush()
     IvfIndex(_table(items, facts.dim, dice), PROBES).save(folder)
 

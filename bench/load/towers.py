@@ -17,7 +17,7 @@ def of_folder(folder: Path, users: int) -> tuple[Floats, Floats]:
         raise SystemExit(f"{folder} is of a release that brings no vectors of people")
     held = tower.background.users
     some = held[np.linspace(0, len(held) - 1, users).astype(np.intp)]
-    return np.ascontiguousarray(tower.table.vectors[tower.table.known]), some.astype(np.float32)
+    return np.ascontiguousarray(tower.table.unpacked()[tower.table.known]), some.astype(np.float32)
 
 
 def multiplied(seeds: Floats, items: int, dice: np.random.Generator) -> Floats:

@@ -9,10 +9,18 @@ T = TypeVar("T")
 
 
 def read_table(folder: Path, kind: type[T]) -> T:
-    """Map the arrays of a named tuple, as `write_table` wrote them. Raises OSError, ValueError."""
+    """Map the arrays of a named tuple, as `write_table` wrote them. Raises OSError, ValueError.
+
+    One that has a default may be missing: an older release did not bring it.
+    """
     named: Any = kind
-    arrays = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in named._fields)
-    table: T = named(*map(np.asarray, arrays))
+    files = {name: folder / f"{name}.npy" for name in named._fields}
+    found = {
+        name: np.asarray(np.load(file, mmap_mode="r"))
+        for name, file in files.items()
+        if name not in named._field_defaults or file.exists()
+    }
+    table: T = named(**found)
     return table
 
 

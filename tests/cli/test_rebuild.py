@@ -57,7 +57,7 @@ def test_a_rebuild_reaches_the_shared_columns_of_readers(tmp_path: Path) -> None
     reader.states.refresh()
     reader.covisit.refresh()
     assert reader.states.position == reader.covisit.position == 80
-    assert reader.states.counters.any()
+    assert reader.states.counts.any()
 
 
 def test_a_rebuild_beside_a_worker_of_other_settings_changes_nothing(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from palate.catalog.item import Item
 from palate.catalog.protocol import ItemChange
 from palate.features import boards as boards_module
 from palate.features.boards import DEPTH, Leaderboards
-from palate.features.folds import DAY, ITEM_SLOT
+from palate.features.folds import DAY, FIRST_AT, ITEM_SLOT
 from palate.features.items import ItemStates
 
 NOW = 1_000 * DAY
@@ -29,7 +29,8 @@ def counted(capacity: int, at: float = NOW, **counts: dict[int, float]) -> ItemS
     states = ItemStates.in_memory(capacity)
     for name, values in counts.items():
         for row, value in values.items():
-            states.counters[row, ITEM_SLOT[name]] = (value, at)
+            states.counts[row, ITEM_SLOT[name]] = value
+            states.times[row, :FIRST_AT] = at
     states.stamp(newest=at, position=5)
     return states
 
@@ -83,8 +84,8 @@ def test_fresh_goes_by_publication_then_first_event_then_row() -> None:
     items[0] = Item(item_id="i0", published_at=NOW - 9 * DAY)
     items[1] = Item(item_id="i1", published_at=NOW - 2 * DAY)
     items[2] = Item(item_id="i2", published_at=NOW + DAY)
-    states = counted(8, at=NOW - 5 * DAY, first_time={3: NOW - 5 * DAY})
-    states.counters[3, ITEM_SLOT["first_time"]] = NOW - 5 * DAY
+    states = counted(8, at=NOW - 5 * DAY)
+    states.times[3, FIRST_AT] = NOW - 5 * DAY
     rows, scores = built(states, columns_of(items)).top("fresh", 9)
     assert rows.tolist() == [5, 4, 1, 3, 0]
     assert (np.diff(scores) <= 0).all()
@@ -104,7 +105,7 @@ def test_what_is_hidden_or_deleted_is_on_no_board() -> None:
 def test_categories_and_segments_have_boards_of_their_own() -> None:
     items = [Item(item_id=f"i{n}", categories=("even" if n % 2 == 0 else "odd",)) for n in range(6)]
     states = counted(8, engaged_total={1: 5.0, 2: 4.0, 3: 9.0, 4: 8.0})
-    states.segments[:, -1] = NOW
+    states.times[:] = NOW
     states.segments[2, 7] = 3.0
     states.segments[1, 7] = 200.0
     columns = columns_of(items)
@@ -137,7 +138,7 @@ def test_a_reader_sees_whole_boards_and_new_categories(tmp_path: Path) -> None:
     assert reader.refresh()
     assert reader.category(columns.category_code("c699"), 5)[0].tolist() == [699]
     assert reader.position == 5
-    states.counters[:] = 0
+    states.counts[:] = 0
     writer.build(states, columns, NOW)
     assert reader.category(columns.category_code("c699"), 5)[0].tolist() == []
 
@@ -171,9 +172,9 @@ def test_heads_are_those_of_sorting_everything() -> None:
     columns.servable[:size] = dice.random(size) < 0.8
     states = ItemStates.in_memory(size)
     for name in ("engaged_7d", "engaged_total", "engaged_30d", "engaged_1d"):
-        states.counters[:size, ITEM_SLOT[name], 0] = dice.exponential(10.0, size)
-        states.counters[:size, ITEM_SLOT[name], 1] = NOW - dice.exponential(DAY, size)
-    states.segments[:size, 7], states.segments[:size, -1] = dice.exponential(2.0, size), NOW - DAY
+        states.counts[:size, ITEM_SLOT[name]] = dice.exponential(10.0, size)
+    states.times[:size] = NOW - dice.exponential(DAY, size)[:, None]
+    states.segments[:size, 7] = dice.exponential(2.0, size)
     states.stamp(newest=NOW, position=5)
     boards, rows = built(states, columns), np.flatnonzero(columns.servable[:size])
     recent, ever = (states.decayed(f"engaged_{n}", NOW, rows) for n in ("7d", "total"))

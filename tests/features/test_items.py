@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from palate.errors import CorruptStore
-from palate.features.folds import DAY, ITEM_SLOT
+from palate.features.folds import DAY, ENGAGED_AT, ITEM_SLOT
 from palate.features.items import ItemStates
 
 WEEK = ITEM_SLOT["engaged_7d"]
@@ -12,18 +12,18 @@ WEEK = ITEM_SLOT["engaged_7d"]
 
 def test_counters_fade_with_their_half_life_and_never_grow_by_waiting() -> None:
     states = ItemStates.in_memory(8)
-    states.counters[1, WEEK] = (4.0, 10 * DAY)
+    states.counts[1, WEEK], states.times[1, ENGAGED_AT] = 4.0, 10 * DAY
     rows = np.array([1, 0], np.int32)
     assert states.decayed("engaged_7d", 17 * DAY, rows).tolist() == [2.0, 0.0]
     assert states.decayed("engaged_7d", 3 * DAY, rows).tolist() == [4.0, 0.0]
     assert states.decayed("engaged_7d", 17 * DAY).shape == (8,)
-    states.counters[1, ITEM_SLOT["engaged_total"]] = (5.0, 0.0)
+    states.counts[1, ITEM_SLOT["engaged_total"]] = 5.0
     assert states.decayed("engaged_total", 1e9, rows).tolist() == [5.0, 0.0]
 
 
 def test_segments_fade_together() -> None:
     states = ItemStates.in_memory(8, segments=3, regions=0)
-    states.segments[2] = (1.0, 2.0, 4.0, 30 * DAY)
+    states.segments[2], states.times[2, ENGAGED_AT] = (1.0, 2.0, 4.0), 30 * DAY
     rows = np.array([2], np.int32)
     assert states.by_segment(60 * DAY, rows).tolist() == [[0.5, 1.0, 2.0]]
     assert states.by_segment(0.0, rows).tolist() == [[1.0, 2.0, 4.0]]
@@ -31,8 +31,7 @@ def test_segments_fade_together() -> None:
 
 def test_a_packed_item_reads_back_beyond_the_capacity_too() -> None:
     states, other = ItemStates.in_memory(8), ItemStates.in_memory(8)
-    states.counters[3] = 7.0
-    states.segments[3] = 2.0
+    states.counts[3], states.times[3], states.segments[3] = 7.0, 3.0, 2.0
     other.load(20, states.pack(3))
     assert other.capacity == 32
     assert other.pack(20) == states.pack(3)
@@ -49,7 +48,7 @@ def test_a_record_of_another_layout_is_refused() -> None:
 def test_a_reader_follows_the_writer(tmp_path: Path) -> None:
     reader, writer = ItemStates.open(tmp_path), ItemStates.open(tmp_path, write=True)
     writer.grow(5_000)
-    writer.counters[4_999, WEEK] = (1.0, 5.0)
+    writer.counts[4_999, WEEK], writer.times[4_999, ENGAGED_AT] = 1.0, 5.0
     writer.stamp(newest=5.0, position=3, beat=6.0, dirty=1)
     assert reader.refresh()
     assert reader.decayed("engaged_7d", 5.0, np.array([4_999], np.int32)).tolist() == [1.0]

@@ -39,11 +39,12 @@ def test_a_pick_is_the_pickers_history() -> None:
     assert ((state.seen_signals & Signal.TAKEN) != 0).all(), "what one knows is not recommended"
 
 
-@pytest.mark.parametrize("of", ["engaged_total", "clicked_30d", "positive_7d", "first_time"])
+@pytest.mark.parametrize("of", ["engaged_total", "clicked_30d", "positive_7d"])
 def test_no_count_of_the_item_grows(of: str) -> None:
     states = _replay(("u", Kind.PICK, "i1"), ("v", Kind.CLICK, "i1"), ("w", Kind.PICK, "i1")).states
     alone = _replay(("x", Kind.SEARCH, ""), ("v", Kind.CLICK, "i1")).states
-    assert (states.counters[1, ITEM_SLOT[of]] == alone.counters[1, ITEM_SLOT[of]]).all()
+    assert states.counts[1, ITEM_SLOT[of]] == alone.counts[1, ITEM_SLOT[of]]
+    assert states.times[1].tolist() == alone.times[1].tolist()
     assert states.segments[1].sum() == alone.segments[1].sum()
 
 
@@ -52,7 +53,7 @@ def test_nothing_is_taken_together_with_a_pick_but_the_real_act_later_counts() -
     assert not len(picked.covisit.neighbours(2, 5)[0])
     later = _replay(("u", Kind.PICK, "i1"), ("u", Kind.VIEW, "i2"), ("u", Kind.VIEW, "i1"))
     assert later.covisit.neighbours(1, 5)[0].tolist() == [2]
-    assert later.states.counters[1, ITEM_SLOT["engaged_total"], 0] == 1.0
+    assert later.states.counts[1, ITEM_SLOT["engaged_total"]] == 1.0
 
 
 def test_training_reads_picks_and_predicts_none() -> None:

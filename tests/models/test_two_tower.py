@@ -186,3 +186,28 @@ def test_time_is_told_in_powers_of_two_and_late_events_count_as_now() -> None:
 def test_a_dislike_outweighs_engagement() -> None:
     signals = np.array([4, 12, 20, 16], np.uint8)
     assert outcome_codes(signals).tolist() == [0, 1, 2, 2]
+
+
+def test_many_items_take_a_byte_a_number_and_mean_the_same(
+    towers: Towers, columns: ItemColumns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("palate.models.two_tower", "palate.index.opening"):
+        monkeypatch.setattr(f"{module}.EXACT_LIMIT", KNOWN - 1)
+    export_tower(tmp_path, towers, tuple(columns.category_names()), Building(1))
+    packed, rows = TwoTower.load(tmp_path), np.arange(KNOWN, dtype=np.int32)
+    truth = towers.items.eval()().detach().numpy()
+    assert packed.table.vectors.dtype == np.int8
+    half = np.abs(truth).max(axis=1, keepdims=True) / 254
+    assert (np.abs(packed.vectors(rows, columns) - truth) <= half * 1.001).all()
+    assert (packed.table.unpacked() == packed.vectors(rows, columns)).all()
+    found, _ = packed.candidates(visitor([1]), 1_000.0, columns, np.array([1], np.int32), 5)
+    vector = packed.user_vector(visitor([1]), 1_000.0)
+    assert found[0] == next(row for row in np.argsort(-truth @ vector) if row != 1)
+
+
+def test_a_release_that_brings_no_scales_is_read_as_before(model: TwoTower, tmp_path: Path) -> None:
+    (tmp_path / "scales.npy").unlink()
+    again = TwoTower.load(tmp_path)
+    assert (
+        again.user_vector(visitor([1, 2]), 9.0) == model.user_vector(visitor([1, 2]), 9.0)
+    ).all()

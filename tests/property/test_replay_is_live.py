@@ -136,7 +136,7 @@ def test_a_worker_that_fails_around_a_commit_mends_it_or_is_followed_by_one_that
     replay = Replay(TIGHT, ItemColumns.in_memory())
     replay.fold(entries, rows_of)
     assert whole(online) == replay.record()
-    assert np.array_equal(worker.states.counters[:8], replay.states.counters[:8])
+    assert np.array_equal(worker.states.counts[:8], replay.states.counts[:8])
     assert np.array_equal(worker.states.segments, replay.states.segments)
     assert worker.states.newest == replay.states.newest
     for mine, theirs in zip(worker.covisit.table, replay.covisit.table, strict=True):

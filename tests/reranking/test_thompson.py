@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palate.features.folds import ITEM_SLOT
+from palate.features.folds import FIRST_AT, ITEM_SLOT
 from palate.features.items import ItemStates
 from palate.funnel.types import Query, Slate
 from palate.reranking.explore import Explore, counts_of
@@ -24,7 +24,8 @@ def states(shown: dict[int, float], clicked: dict[int, float]) -> ItemStates:
     made = ItemStates.in_memory(SIZE)
     for name, told in (("shown_30d", shown), ("clicked_30d", clicked)):
         for row, value in told.items():
-            made.counters[row, ITEM_SLOT[name]] = value, NOW
+            made.counts[row, ITEM_SLOT[name]] = value
+            made.times[row, :FIRST_AT] = NOW
     return made
 
 
@@ -116,9 +117,9 @@ def test_without_a_date_an_item_is_new_until_long_after_the_first_act_on_it() ->
     whole = slate()
     whole.columns["published"][:] = np.nan
     met = states({}, {})
-    met.counters[:, ITEM_SLOT["first_time"], 0] = OLD
-    met.counters[45, ITEM_SLOT["first_time"], 0] = NOW - 86_400.0
-    met.counters[46, ITEM_SLOT["first_time"], 0] = 0.0
+    met.times[:, FIRST_AT] = OLD
+    met.times[45, FIRST_AT] = NOW - 86_400.0
+    met.times[46, FIRST_AT] = 0.0
     assert rule(counters=met).apply(query(1), whole).policy.endswith("trial=2")
 
 

@@ -63,7 +63,7 @@ def test_a_swap_makes_it_equal_again_and_the_worker_goes_on_from_there(tmp_path:
         assert not found.equal
         assert distrust(stores.settings)
         stores.online.replace(found.whole)
-    stores.states.counters[:] = stores.covisit.table.weights[:] = 7
+    stores.states.counts[:] = stores.covisit.table.weights[:] = 7
     assert {table: dict(stores.online.scan(table)) for table in TABLES} == before
     stores.log.append(some_events(40, start=150), NOW)
     assert worker.drain() == 40
@@ -92,18 +92,18 @@ def test_readers_keep_the_columns_they_see_until_the_new_ones_are_whole(
 ) -> None:
     worker, stores = filled(tmp_path)
     reader = open_stores(stores.settings)
-    seen, load = reader.states.counters.copy(), Covisit.load
+    seen, load = reader.states.counts.copy(), Covisit.load
 
     def looking(table: Covisit, row: int, raw: bytes) -> None:
         reader.states.refresh()
-        assert np.array_equal(reader.states.counters, seen)
+        assert np.array_equal(reader.states.counts, seen)
         load(table, row, raw)
 
     monkeypatch.setattr(Covisit, "load", looking)
     assert distrust(stores.settings)
     worker.step()
     assert reader.states.refresh()
-    assert np.array_equal(reader.states.counters, seen)
+    assert np.array_equal(reader.states.counts, seen)
     assert not reader.states.dirty
 
 

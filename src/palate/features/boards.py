@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from palate.arrays import Doubles, Floats, Rows
 from palate.catalog.columns import ItemColumns
-from palate.features.folds import DAY, ITEM_SLOT, SEGMENT_HALF_LIFE
+from palate.features.folds import DAY, FIRST_AT, ITEM_SLOT, SEGMENT_HALF_LIFE
 from palate.features.heads import Counted, Heads, Rules, head, rank, totals
 from palate.features.items import TABLE, ItemStates
 from palate.mapped import Column, Layout, MappedArrays
@@ -141,11 +141,12 @@ def _boards(
     at = min(states.newest, now) if states.newest else now
     held = Counted(
         columns.servable[:size],
-        states.counters[:size],
+        states.counts[:size],
+        states.times[:size],
         states.segments[:size],
         columns.categories[:size],
     )
-    codes, width = len(columns.category_names()), states.segments.shape[1] - 1
+    codes, width = len(columns.category_names()), states.segments.shape[1]
     rules, heads = _rules(at), Heads.none(2 + width + codes, DEPTH)
     rank(held, rules, totals(held, rules), heads, DEPTH)
     yield GLOBAL["popular"], *head(heads, 0, DEPTH)
@@ -190,7 +191,7 @@ def _fresh(states: ItemStates, columns: ItemColumns, now: float) -> tuple[Rows, 
 def _since(states: ItemStates, columns: ItemColumns, rows: Rows, now: float) -> Doubles:
     """When each item came: its publication, else its first event, else just now."""
     first, within = np.zeros(len(rows)), rows < states.capacity
-    first[within] = states.counters[rows[within], ITEM_SLOT["first_time"], 0]
+    first[within] = states.times[rows[within], FIRST_AT]
     published = columns.published[rows]
     return np.where(np.isnan(published), np.where(first > 0, first, now), published)
 

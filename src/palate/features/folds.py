@@ -1,9 +1,9 @@
 """How each number grows from events: one declaration a number, one table for the kernel.
 
-A counter is a pair (value, as_of). An event of weight w at time t ≥ as_of makes it
-(value · 2^-((t - as_of)/h) + w, t); a late one, t < as_of, adds w · 2^-((as_of - t)/h) and leaves
-as_of alone. So the order of arrival does not matter beyond rounding, and two counters of the same
-fold add up as exactly as two events do.
+A counter is a value and the moment as_of which it holds. An event of weight w at time t ≥ as_of
+makes it (value · 2^-((t - as_of)/h) + w, t); a late one, t < as_of, adds w · 2^-((as_of - t)/h) and
+leaves as_of alone. So the order of arrival does not matter beyond rounding, and two counters of the
+same fold add up as exactly as two events do.
 """
 
 from collections.abc import Sequence
@@ -84,6 +84,13 @@ ITEM_FOLDS = (
     Fold("last_time", ACTED, grows="last"),
 )
 USER_FOLDS = (*decayed({"1h": HOUR, "1d": DAY, "30d": 30 * DAY, "total": inf}), *RATINGS)
+
+COUNTING = len(ITEM_FOLDS) - 2
+"""Folds of items that count; `first_time` and `last_time` stand behind them."""
+ITEM_CLOCKS = np.array([list(SIGNALS.values()).index(f.of) for f in ITEM_FOLDS[:COUNTING]])
+"""Place of each count's moment among an item's times: all counts of a signal have the same."""
+FIRST_AT, LAST_AT = len(SIGNALS), len(SIGNALS) + 1
+ENGAGED_AT = list(SIGNALS).index("engaged")
 
 ITEM_SLOT = {fold.name: slot for slot, fold in enumerate(ITEM_FOLDS)}
 USER_SLOT = {fold.name: slot for slot, fold in enumerate(USER_FOLDS)}

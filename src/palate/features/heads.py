@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Doubles, Floats, Rows
+from palate.features.folds import ENGAGED_AT
 from palate.jit import kernel
 from palate.keys import ROW, cut, key_of, score_of
 
@@ -38,10 +39,10 @@ class Counted(NamedTuple):
     """What is known of the items."""
 
     servable: NDArray[np.uint8]
-    counters: Doubles
-    """(items, folds, 2): value, as_of."""
-    segments: Doubles
-    """(items, columns + 1): engagements; the last is as_of."""
+    counts: Floats
+    times: Doubles
+    segments: Floats
+    """(items, columns); this and the two above as in `ItemStates`."""
     categories: NDArray[np.int16]
     """(items, 8), -1 for none."""
 
@@ -52,7 +53,7 @@ class Rules(NamedTuple):
     at: float
     """The moment at which counts are compared."""
     slots: NDArray[np.int64]
-    """(4,): counters of all time, of 7 days, 30 days and 1 day."""
+    """(4,): counts of what was taken in, of all time, of 7 days, 30 days and 1 day."""
     rates: Doubles
     """(4,): how fast each fades, in halvings a second."""
     segment_rate: float
@@ -68,13 +69,13 @@ class Rules(NamedTuple):
 @kernel
 def totals(held: Counted, rules: Rules) -> Doubles:
     """What all servable items have together: of all time, of 7 days, and of each column."""
-    columns = held.segments.shape[1] - 1
+    columns = held.segments.shape[1]
     sums = np.zeros(2 + columns)
     for row in range(len(held.servable)):
         if held.servable[row]:
             for n in range(2):
-                sums[n] += _faded(held.counters, row, rules, n)
-            fade = _segment_fade(held.segments, row, rules)
+                sums[n] += _faded(held, row, rules, n)
+            fade = _segment_fade(held, row, rules)
             for column in range(columns):
                 sums[2 + column] += np.float32(held.segments[row, column] * fade)
     return sums
@@ -88,12 +89,12 @@ def rank(held: Counted, rules: Rules, sums: Doubles, heads: Heads, depth: int) -
     for row in range(len(held.servable)):
         if held.servable[row] == 0:
             continue
-        ever = _faded(held.counters, row, rules, 0) / max(sums[0], 1.0)
-        recent = _faded(held.counters, row, rules, 1) / max(sums[1], 1.0)
+        ever = _faded(held, row, rules, 0) / max(sums[0], 1.0)
+        recent = _faded(held, row, rules, 1) / max(sums[1], 1.0)
         popular = np.float32(weight * recent + (1.0 - weight) * ever)
         _offer(heads, 0, popular, row, depth)
-        _offer(heads, 1, _trend(held.counters, row, rules), row, depth)
-        fade = _segment_fade(held.segments, row, rules)
+        _offer(heads, 1, _trend(held, row, rules), row, depth)
+        fade = _segment_fade(held, row, rules)
         for at in range(len(blend[0])):
             column, own, others = blend[0][at], blend[1][at], blend[2][at]
             worth = np.float32(own * np.float32(held.segments[row, column] * fade))
@@ -140,25 +141,26 @@ def _offer(heads: Heads, board: int, worth: np.float32, row: int, depth: int) ->
 
 
 @kernel
-def _faded(counters: Doubles, row: int, rules: Rules, n: int) -> np.float32:
-    if row >= len(counters):
+def _faded(held: Counted, row: int, rules: Rules, n: int) -> np.float32:
+    if row >= len(held.counts):
         return np.float32(0.0)
-    value, as_of = counters[row, rules.slots[n]]
-    return np.float32(value * 2.0 ** (-max(rules.at - as_of, 0.0) * rules.rates[n]))
+    age = max(rules.at - held.times[row, ENGAGED_AT], 0.0)
+    return np.float32(held.counts[row, rules.slots[n]] * 2.0 ** (-age * rules.rates[n]))
 
 
 @kernel
-def _trend(counters: Doubles, row: int, rules: Rules) -> np.float32:
-    month, day = _faded(counters, row, rules, 2), _faded(counters, row, rules, 3)
+def _trend(held: Counted, row: int, rules: Rules) -> np.float32:
+    month, day = _faded(held, row, rules, 2), _faded(held, row, rules, 3)
     bound = max(day - rules.deviations * np.sqrt(day), 0.0)
     return np.float32(bound / (month / 30.0 + rules.trend_prior))
 
 
 @kernel
-def _segment_fade(segments: Doubles, row: int, rules: Rules) -> float:
-    if row >= len(segments):
+def _segment_fade(held: Counted, row: int, rules: Rules) -> float:
+    if row >= len(held.segments):
         return 0.0
-    return float(2.0 ** (-max(rules.at - segments[row, -1], 0.0) * rules.segment_rate))
+    age = max(rules.at - held.times[row, ENGAGED_AT], 0.0)
+    return float(2.0 ** (-age * rules.segment_rate))
 
 
 @kernel

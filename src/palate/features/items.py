@@ -5,25 +5,37 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from palate.arrays import Doubles, Floats, Rows
 from palate.errors import CorruptState
-from palate.features.folds import ITEM_FOLDS, ITEM_SLOT, SEGMENT_HALF_LIFE, layout_of, table_of
+from palate.features.folds import (
+    COUNTING,
+    ENGAGED_AT,
+    ITEM_CLOCKS,
+    ITEM_FOLDS,
+    ITEM_SLOT,
+    LAST_AT,
+    SEGMENT_HALF_LIFE,
+    layout_of,
+    table_of,
+)
 from palate.mapped import Column, Layout, MappedArrays
 
 CAPACITY = 1_024
 SEGMENTS, REGIONS = 16, 32
 TABLE = table_of(ITEM_FOLDS)
-LAYOUT = layout_of(ITEM_FOLDS)
+FORM = 2
+"""Raise it when a packed record is written in another way."""
+LAYOUT = layout_of(ITEM_FOLDS) ^ FORM
 """Told in each packed record, and in the name of the mapped file."""
 
 
 def _layout(columns: int) -> Layout:
     return Layout(
         {
-            "counters": Column("f8", (len(ITEM_FOLDS), 2)),
-            "segments": Column("f8", (columns + 1,)),
+            "counts": Column("f4", (COUNTING,)),
+            "times": Column("f8", (LAST_AT + 1,)),
+            "segments": Column("f4", (columns,)),
         },
         {"position": "i8", "newest": "f8", "beat": "f8", "dirty": "i8"},
         about=str(LAYOUT),
@@ -66,13 +78,21 @@ class ItemStates:
         return self._arrays.capacity
 
     @property
-    def counters(self) -> Doubles:
-        """(capacity, item folds, 2): value, as_of; see `features.folds.ITEM_FOLDS`."""
-        return self._arrays["counters"]
+    def counts(self) -> Floats:
+        """(capacity, counting folds): `ITEM_FOLDS` as of their signal's time."""
+        return self._arrays["counts"]
 
     @property
-    def segments(self) -> Doubles:
-        """(capacity, segments + regions + 1): engagements, 30-day half-life; the last is as_of."""
+    def times(self) -> Doubles:
+        """(capacity, signals + 2): the newest of each signal, then the first and the last act.
+
+        0 where there is none.
+        """
+        return self._arrays["times"]
+
+    @property
+    def segments(self) -> Floats:
+        """(capacity, segments + regions): engagements, 30-day half-life, as of the newest one."""
         return self._arrays["segments"]
 
     @property
@@ -120,10 +140,12 @@ class ItemStates:
     def decayed(self, fold_name: str, now: float, rows: Rows | None = None) -> Floats:
         """Values of one fold as of `now` (of all rows by default)."""
         slot = ITEM_SLOT[fold_name]
-        pair = self.counters[:, slot] if rows is None else self.counters[rows, slot]
-        age = np.maximum(now - pair[:, 1], 0.0)
-        values: Floats = (pair[:, 0] * np.exp2(-age * TABLE.rate[slot])).astype(np.float32)
-        return values
+        some = slice(None) if rows is None else rows
+        age = np.maximum(now - self.times[some, ITEM_CLOCKS[slot]], 0.0)
+        faded: Floats = (self.counts[some, slot] * np.exp2(-age * TABLE.rate[slot])).astype(
+            np.float32
+        )
+        return faded
 
     def by_segment(self, now: float, rows: Rows) -> Floats:
         """(n, segments): engagements of each segment's users as of `now`, 30-day half-life."""
@@ -139,16 +161,28 @@ class ItemStates:
         return self._segments
 
     def _by_column(self, now: float, rows: Rows) -> Floats:
+        age = np.maximum(now - self.times[rows, ENGAGED_AT, None], 0.0)
         held = np.take(self.segments, rows, axis=0)
-        age = np.maximum(now - held[:, -1:], 0.0)
-        values: Floats = (held[:, :-1] * np.exp2(-age / SEGMENT_HALF_LIFE)).astype(np.float32)
-        return values
+        faded: Floats = (held * np.exp2(-age / SEGMENT_HALF_LIFE)).astype(np.float32)
+        return faded
 
     def pack(self, row: int) -> bytes:
         """One item's record, as the online store keeps it."""
-        parts = ([LAYOUT], self.counters[row].ravel(), self.segments[row])
-        record: Doubles = np.concatenate(parts)
-        return record.tobytes()
+        told = np.int64(LAYOUT), self.times[row], self.counts[row], self.segments[row]
+        return b"".join(part.tobytes() for part in told)
+
+    def readable(self, raw: bytes) -> bool:
+        """Whether a record is of today's layout."""
+        whole = len(raw) == self._record.itemsize
+        return whole and int(np.frombuffer(raw, np.int64, 1)[0]) == LAYOUT
+
+    @property
+    def _record(self) -> np.dtype[Any]:
+        """One item's record."""
+        named = (("times", self.times), ("counts", self.counts), ("segments", self.segments))
+        return np.dtype(
+            [("layout", "i8"), *((name, held.dtype, held.shape[1:]) for name, held in named)]
+        )
 
     def load(self, row: int, raw: bytes) -> None:
         """Take over one item's record.
@@ -156,11 +190,10 @@ class ItemStates:
         Raises CorruptState where it has another layout.
         """
         self.grow(row + 1)
-        numbers: NDArray[Any] = np.frombuffer(raw, np.float64)
-        split = 1 + len(ITEM_FOLDS) * 2
-        if len(numbers) != split + self.segments.shape[1] or numbers[0] != LAYOUT:
+        if not self.readable(raw):
             raise CorruptState(
                 f"the record of item row {row} is of another layout; run `palate rebuild`"
             )
-        self.counters[row] = numbers[1:split].reshape(-1, 2)
-        self.segments[row] = numbers[split:]
+        [record] = np.frombuffer(raw, self._record)
+        self.times[row], self.counts[row] = record["times"], record["counts"]
+        self.segments[row] = record["segments"]

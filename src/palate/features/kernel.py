@@ -11,20 +11,17 @@ from numpy.typing import NDArray
 
 from palate.arrays import Doubles, Floats, Rows, Times
 from palate.events.kinds import Kind, Signal
-from palate.features.folds import SEGMENT_HALF_LIFE, FoldTable
+from palate.features.counting import Items, credit
+from palate.features.folds import FoldTable
 from palate.jit import kernel
 
 PROFILE, FORGET = int(Kind.PROFILE), int(Kind.FORGET)
 FOLLOW, HIDE = int(Kind.FOLLOW), int(Kind.HIDE)
 SHOWN, ENGAGED, TOLD = int(Signal.SHOWN), int(Signal.ENGAGED), int(Signal.TOLD)
 BEYOND_SHOWN = 255 & ~SHOWN
-SEGMENT_RATE = 1.0 / SEGMENT_HALF_LIFE
-DECAY, FIRST = 0, 1
 MUTES = 2
 """Word on a creator of whom nothing is to be shown any more."""
 MOST_PROFILES = 65_536.0
-REGION_AT = 256
-"""See `features.segments.profile_code`."""
 
 Told: TypeAlias = tuple[int, int, float, float]
 """kind, signals, value, time of an event."""
@@ -67,13 +64,6 @@ class Users(NamedTuple):
     """Where a user's seen list begins in the arena."""
     seen: Rows
     seen_signals: NDArray[np.uint32]
-
-
-class Items(NamedTuple):
-    """Items' counters, by row."""
-
-    counters: Doubles
-    segments: Doubles
 
 
 class Rules(NamedTuple):
@@ -126,15 +116,7 @@ def fold(batch: Batch, users: Users, items: Items, rules: Rules, found: Found) -
             continue
         found.first[e] = _note(users, user, item, event, rules.seen_limit, found.window[e])
         if batch.signal[e] & TOLD == 0:
-            _credit(items, item, users.numbers[user, SEGMENT], event, rules.item_folds)
-
-
-@kernel
-def _credit(items: Items, item: int, profile: int, event: Told, folds: FoldTable) -> None:
-    """Let an item's counters grow by what somebody of a profile did with it."""
-    _count(items.counters[item], folds, event)
-    if event[1] & ENGAGED != 0:
-        _count_segment(items.segments[item], profile, event[3])
+            credit(items, item, users.numbers[user, SEGMENT], event, rules.item_folds)
 
 
 @kernel
@@ -150,19 +132,14 @@ def _count(counters: Doubles, folds: FoldTable, event: Told) -> None:
             weight = np.float64(value)
             if np.isnan(weight):
                 continue
-        _grow(counters[f], folds.grows[f], folds.rate[f], weight, time)
+        _grow(counters[f], folds.rate[f], weight, time)
 
 
 @kernel
-def _grow(pair: Doubles, grows: int, rate: float, weight: float, time: float) -> None:
+def _grow(pair: Doubles, rate: float, weight: float, time: float) -> None:
     """Add `weight` at `time` to one counter; see `features.folds`."""
     value, as_of = pair[0], pair[1]
-    if grows != DECAY:
-        better = time < value if grows == FIRST else time > value
-        if value == 0.0 or better:
-            pair[0] = time
-            pair[1] = time
-    elif value == 0.0:
+    if value == 0.0:
         pair[0] = weight
         pair[1] = time
     elif rate == 0.0:  # a total: nothing fades
@@ -173,25 +150,6 @@ def _grow(pair: Doubles, grows: int, rate: float, weight: float, time: float) ->
         pair[1] = time
     else:
         pair[0] = value + weight * np.exp2((time - as_of) * rate)
-
-
-@kernel
-def _count_segment(row: Doubles, profile: int, time: float) -> None:
-    """Count an engagement for its user's segment and region; the row's last place is its as_of."""
-    last = len(row) - 1
-    segment, region = profile % REGION_AT, profile // REGION_AT
-    code = segment if segment < last else 0
-    weight = 1.0
-    if time >= row[last]:
-        decay = np.exp2((row[last] - time) * SEGMENT_RATE)
-        for at in range(last):
-            row[at] *= decay
-        row[last] = time
-    else:
-        weight = np.exp2((time - row[last]) * SEGMENT_RATE)
-    row[code] += weight
-    if 0 < region < last:
-        row[region] += weight
 
 
 @kernel
@@ -348,7 +306,7 @@ def _merge(users: Users, user: int, session: int, rules: Rules) -> None:
     for f in range(len(folds.rate)):
         value, as_of = users.counters[session, f, 0], users.counters[session, f, 1]
         if value != 0.0:
-            _grow(users.counters[user, f], folds.grows[f], folds.rate[f], value, as_of)
+            _grow(users.counters[user, f], folds.rate[f], value, as_of)
     mine, theirs = users.sizes[user], users.sizes[session]
     for at in range(theirs[SHOWN_SIZE]):
         entry = users.shown[session, at]

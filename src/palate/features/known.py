@@ -52,7 +52,7 @@ class Vectors(Protocol):
     """Item vectors of a release; see `models.two_tower.ItemTable`."""
 
     @property
-    def vectors(self) -> Floats: ...
+    def vectors(self) -> Floats | NDArray[np.int8]: ...
     @property
     def known(self) -> Mask: ...
 
@@ -89,7 +89,8 @@ class Known:
             columns.creator,
             columns.tags,
             columns.content,
-            states.counters,
+            states.counts,
+            states.times,
             states.segments,
             pairs.rows,
             pairs.weights,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from palate.arrays import Floats, Mask, Rows
 from palate.index.exact import ExactIndex
@@ -60,7 +61,7 @@ def tuned(index: Index, rows: Rows, vectors: Floats, asked: Floats, wanted: floa
     return Tuned(reached, index.probes)
 
 
-def open_index(folder: Path, known: Mask, table: Floats) -> Index:
+def open_index(folder: Path, known: Mask, table: Floats | NDArray[np.int8]) -> Index:
     """Open the index that was saved in `folder`, or an exact one where none had to be.
 
     `table` (items, dim) holds a vector for every row; those that are `known` (items,) are copied
@@ -70,7 +71,7 @@ def open_index(folder: Path, known: Mask, table: Floats) -> Index:
         return IvfIndex.open(folder)
     if (folder / FILE).exists():
         return FaissIndex.open(folder)
-    return ExactIndex(*held(known, table))
+    return ExactIndex(*held(known, np.asarray(table, np.float32)))
 
 
 def held(known: Mask, table: Floats) -> tuple[Rows, Floats]:

@@ -24,7 +24,8 @@ from palate.events.kinds import Signal
 from palate.features.record import UserState
 from palate.index.exact import SOON, best
 from palate.index.growing import GrowingIndex
-from palate.index.opening import Building, Tuned, build_index, held, open_index, tuned
+from palate.index.ivf.scan import coded
+from palate.index.opening import EXACT_LIMIT, Building, Tuned, build_index, held, open_index, tuned
 from palate.index.protocol import Allowed, Index
 from palate.jit import ahead, kernel
 from palate.models.fold_in import Background
@@ -59,17 +60,37 @@ class TowerFacts(msgspec.Struct, frozen=True, kw_only=True):
     counts was better."""
 
 
+NO_SCALES: Floats = np.empty(0, np.float32)
+NO_SCALES.flags.writeable = False
+
+
 class ItemTable(NamedTuple):
     """What the item tower came to, as arrays."""
 
-    vectors: Floats
-    """(rows, dim): every item that was known when the tower was trained."""
+    vectors: Floats | NDArray[np.int8]
+    """(rows, dim): every item that was known when the tower was trained.
+
+    In a large catalogue whole numbers, a byte each, that mean a vector times its row's scale.
+    """
     known: Mask
     """(rows,): False where neither content nor events were known; such a row counts as fresh."""
     content: Floats
     """(64, dim): W."""
     categories: Floats
     """(categories, dim)."""
+    scales: Floats = NO_SCALES
+    """(rows,); nothing where the vectors are as they are."""
+
+    def packed(self) -> Self:
+        """The same with a byte a number."""
+        order = np.arange(len(self.vectors))
+        codes, scales = coded(np.asarray(self.vectors, np.float32), order)
+        return self._replace(vectors=codes, scales=scales)
+
+    def unpacked(self) -> Floats:
+        """(rows, dim): the vectors as they are."""
+        vectors = np.asarray(self.vectors, np.float32)
+        return vectors * self.scales[:, None] if len(self.scales) else vectors
 
 
 class Tune(NamedTuple):
@@ -215,7 +236,7 @@ class TwoTower:
 
     def _vectors(self, rows: Rows, columns: ItemColumns | None) -> tuple[Floats, Mask]:
         """Vectors by row, and which of them mean anything."""
-        vectors, usable = _gathered(self._table.vectors, self._table.known, rows)
+        vectors, usable = _gathered(self._table, rows)
         if columns is None or usable.all():
             return vectors, usable
         fresh = self._items.newcomers(columns)
@@ -243,8 +264,9 @@ class TwoTower:
 
 
 @kernel
-def _gathered(vectors: Floats, known: Mask, rows: Rows) -> tuple[Floats, Mask]:
+def _gathered(table: ItemTable, rows: Rows) -> tuple[Floats, Mask]:
     """Vectors by row (that of row 0 where nothing is known), and where something is."""
+    vectors, scales, known = table.vectors, table.scales, table.known
     found, usable = (
         np.empty((len(rows), vectors.shape[1]), np.float32),
         np.empty(len(rows), np.bool_),
@@ -255,8 +277,9 @@ def _gathered(vectors: Floats, known: Mask, rows: Rows) -> tuple[Floats, Mask]:
         row = rows[at]
         usable[at] = 0 <= row <= last and known[row]
         row = row if usable[at] else 0
+        scale = scales[row] if row < len(scales) else np.float32(1.0)
         for i in range(vectors.shape[1]):
-            found[at, i] = vectors[row, i] if last >= 0 else np.float32(0.0)
+            found[at, i] = np.float32(vectors[row, i]) * scale if last >= 0 else np.float32(0.0)
     return found, usable
 
 
@@ -278,10 +301,13 @@ def save_table(
     how: Building | None = None,
     tune: Tune | None = None,
 ) -> Tuned | None:
-    """Write everything but the user tower, and build the index; with `tune`, how well it does."""
+    """Write everything but the user tower, and build the index; with `tune`, how well it does.
+
+    `table` has vectors as they are; they are packed where the index is more than a look at each.
+    """
     (folder / "tower.json").write_bytes(msgspec.json.encode(facts))
-    write_table(folder, table)
-    rows, vectors = held(table.known, table.vectors)
+    rows, vectors = held(table.known, np.asarray(table.vectors, np.float32))
+    write_table(folder, table.packed() if len(rows) > EXACT_LIMIT else table)
     index = build_index(rows, vectors, how)
     done = tuned(index, rows, vectors, tune.asked, tune.wanted) if tune else None
     index.save(folder)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Doubles, Floats, Mask, Rows
-from palate.features.folds import ITEM_SLOT
+from palate.features.folds import FIRST_AT, ITEM_CLOCKS, ITEM_SLOT
 from palate.features.items import TABLE, ItemStates
 from palate.funnel.types import Query, Slate
 from palate.jit import kernel
@@ -18,7 +18,7 @@ from palate.stores import Stores
 Places: TypeAlias = NDArray[np.intp]
 
 SLOTS = np.array([ITEM_SLOT[n] for n in ("shown_30d", "clicked_30d", "engaged_30d")], np.int64)
-FIRST_TIME = ITEM_SLOT["first_time"]
+CLOCKS, RATES = ITEM_CLOCKS[SLOTS], TABLE.rate[SLOTS]
 DAY = 86_400.0
 
 
@@ -129,8 +129,8 @@ class Explore:
             return np.zeros(len(pool), np.bool_)
         rows, born = slate.rows[pool], slate.columns["published"][pool].astype(np.float64)
         met = np.zeros(len(rows))
-        inside = rows < len(self.states.counters)
-        met[inside] = self.states.counters[rows[inside], FIRST_TIME, 0]
+        inside = rows < len(self.states.times)
+        met[inside] = self.states.times[rows[inside], FIRST_AT]
         undated = np.isnan(born)
         born[undated] = met[undated]
         young = (born > query.now - self.young_days * DAY) | (undated & (met == 0.0))
@@ -154,21 +154,19 @@ class Explore:
 
 def counts_of(states: ItemStates, rows: Rows, now: float) -> Counts:
     """What the site has seen of each row, as of `now`."""
-    shown, clicked, engaged = _decayed(states.counters, rows, SLOTS, TABLE.rate[SLOTS], now)
+    shown, clicked, engaged = _decayed(states.counts, states.times, rows, now)
     return Counts(shown, np.minimum(clicked, shown), engaged)
 
 
 @kernel
-def _decayed(
-    counters: Doubles, rows: Rows, slots: NDArray[np.int64], rates: Doubles, now: float
-) -> Floats:
-    """(slots, rows): counters as of `now`; 0 for rows that have none yet."""
-    found = np.zeros((len(slots), len(rows)), np.float32)
+def _decayed(counts: Floats, times: Doubles, rows: Rows, now: float) -> Floats:
+    """(slots, rows): counts as of `now`; 0 for rows that have none yet."""
+    found = np.zeros((len(SLOTS), len(rows)), np.float32)
     for i in range(len(rows)):
-        if rows[i] < len(counters):
-            for s in range(len(slots)):
-                value, as_of = counters[rows[i], slots[s]]
-                found[s, i] = value * 2.0 ** (-max(now - as_of, 0.0) * rates[s])
+        if rows[i] < len(counts):
+            for s in range(len(SLOTS)):
+                age = max(now - times[rows[i], CLOCKS[s]], 0.0)
+                found[s, i] = counts[rows[i], SLOTS[s]] * 2.0 ** (-age * RATES[s])
     return found
 
 

@@ -90,7 +90,7 @@ class Replay:
     def record(self) -> StateChange:
         """Everything, as the online store would hold it."""
         packed = {key: self._state.users.pack(key) for key in self._state.users}
-        used = np.unique(np.nonzero(self.states.counters)[0]).tolist()
+        used = np.flatnonzero(self.states.times.any(axis=1)).tolist()
         counted = np.flatnonzero(self.covisit.table.counts).tolist()
         return StateChange(
             self.position,

@@ -12,9 +12,10 @@ from palate.errors import Problem
 from palate.events.batch import EventBatch, RowsOf
 from palate.events.kinds import Event, Kind, Signal
 from palate.events.protocol import Logged
+from palate.features.counting import Items
 from palate.features.folds import ACTED, ITEM_FOLDS, USER_FOLDS, table_of
 from palate.features.items import ItemStates
-from palate.features.kernel import Batch, Found, Items, Rules, fold
+from palate.features.kernel import Batch, Found, Rules, fold
 from palate.features.online.protocol import StateChange
 from palate.features.users import UserTable, slots_of
 from palate.models.covisit import Covisit
@@ -95,7 +96,7 @@ class LiveState:
             np.ascontiguousarray(batch.value),
             np.ascontiguousarray(batch.about),
         )
-        items = Items(self.states.counters, self.states.segments)
+        items = Items(self.states.counts, self.states.times, self.states.segments)
         fold(events, self.users.columns(), items, rules, found)
         return found
 

@@ -15,7 +15,7 @@ from palate.errors import CorruptState, CorruptStore, Unavailable
 from palate.events.batch import EventBatch
 from palate.events.protocol import EventLog, Logged
 from palate.features.boards import Leaderboards
-from palate.features.folds import ITEM_SLOT
+from palate.features.folds import LAST_AT
 from palate.features.items import ItemStates
 from palate.features.online.protocol import OnlineStore
 from palate.features.record import readable
@@ -122,9 +122,11 @@ class StreamWorker:
 
     def _counted_otherwise(self) -> bool:
         """Whether the online store holds what we would not have made; one record of each tells."""
-        _, raw = next(iter(self.online.scan("covisit")), (0, b""))
+        _, pairs = next(iter(self.online.scan("covisit")), (0, b""))
         _, user = next(iter(self.online.scan("users")), (0, b""))
-        return bool(raw and not self.covisit.counted(raw)) or bool(user and not readable(user))
+        _, item = next(iter(self.online.scan("items")), (0, b""))
+        read = ((pairs, self.covisit.counted), (user, readable), (item, self.states.readable))
+        return any(raw and not fits(raw) for raw, fits in read)
 
     def _reload(self) -> None:
         """Read the projections anew from the online store, beside those that are being read."""
@@ -135,7 +137,7 @@ class StreamWorker:
                 self.states.load(row, raw)
             for row, raw in self.online.scan("covisit"):
                 self.covisit.load(row, raw)
-            last = self.states.counters[:, ITEM_SLOT["last_time"], 0]
+            last = self.states.times[:, LAST_AT]
             self.states.stamp(newest=float(last.max()))
             self._mark(position=position)
         self._forget()

@@ -9,15 +9,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Doubles, Floats, Rows, Times
-from palate.features.folds import ITEM_FOLDS, ITEM_SLOT, SEGMENT_HALF_LIFE, table_of
+from palate.features.folds import (
+    COUNTING,
+    ENGAGED_AT,
+    FIRST_AT,
+    ITEM_CLOCKS,
+    ITEM_FOLDS,
+    ITEM_SLOT,
+    SEGMENT_HALF_LIFE,
+    table_of,
+)
 from palate.features.reading.near import faded
 from palate.features.reading.shapes import SOON, When, World
 from palate.features.sources import AT
 from palate.jit import ahead, exp2, kernel
 
-DECAYING = len(ITEM_FOLDS) - 2
-"""The folds but `first_time` and `last_time`, which stand at the end."""
-RATE = table_of(ITEM_FOLDS).rate[:DECAYING]
+RATE = table_of(ITEM_FOLDS).rate[:COUNTING]
 FIRST = ITEM_SLOT["first_time"]
 DAILY, MONTHLY = AT["engaged_1d"], AT["engaged_30d"]
 AGE, EXPIRES, MIN_AGE = AT["age"], AT["expires"], AT["min_age"]
@@ -32,15 +39,15 @@ EXPECTED = np.float32(4.0)
 @kernel
 def read_items(raw: Floats, rows: Rows, world: World, segment: int, when: When) -> None:
     """Fill the slots that hang on the item (and on the user's segment)."""
-    _counts(raw, rows, world.counters, when.at)
-    _times(raw, rows, world.counters, when.at)
+    _counts(raw, rows, world.counts, world.times, when.at)
+    _times(raw, rows, world.times, when.at)
     _dates(raw, rows, world.published, world.expires, when.at)
     _marks(raw, rows, world.min_age, world.tags, world.creator)
     _lists(raw, rows, world.categories, world.regions)
     _pairs(raw, rows, world.pair_counts, world.pair_sizes)
     if when.fading > 0.0:
         _fade(raw, rows, world.pair_last, when)
-    _segment(raw, rows, world.segments, segment, when)
+    _segment(raw, rows, world, segment, when)
     for j in range(len(rows)):
         day = raw[DAILY, j]
         bound = max(day - np.sqrt(day), np.float32(0))
@@ -48,28 +55,30 @@ def read_items(raw: Floats, rows: Rows, world: World, segment: int, when: When) 
 
 
 @kernel
-def _counts(raw: Floats, rows: Rows, counters: Doubles, at: float) -> None:
-    """Decay every counter to `at`."""
-    last, powers = len(counters) - 1, np.empty((DECAYING, len(rows)), np.float32)
+def _counts(raw: Floats, rows: Rows, counts: Floats, times: Doubles, at: float) -> None:
+    """Decay every count to `at`."""
+    last, powers = len(counts) - 1, np.empty((COUNTING, len(rows)), np.float32)
     for j in range(len(rows)):
-        ahead(counters, min(rows[min(j + SOON, len(rows) - 1)], last))
+        soon = min(rows[min(j + SOON, len(rows) - 1)], last)
+        ahead(counts, soon)
+        ahead(times, soon)
         row = min(rows[j], last)
-        within = 1.0 if row == rows[j] else 0.0
-        for f in range(DECAYING):
-            raw[f, j] = counters[row, f, 0] * within
-            powers[f, j] = (counters[row, f, 1] - at) * RATE[f]
-    for f in range(DECAYING):
+        within = np.float32(1.0 if row == rows[j] else 0.0)
+        for f in range(COUNTING):
+            raw[f, j] = counts[row, f] * within
+            powers[f, j] = (times[row, ITEM_CLOCKS[f]] - at) * RATE[f]
+    for f in range(COUNTING):
         for j in range(len(rows)):
             raw[f, j] *= exp2(min(powers[f, j], np.float32(0)))
 
 
 @kernel
-def _times(raw: Floats, rows: Rows, counters: Doubles, at: float) -> None:
+def _times(raw: Floats, rows: Rows, times: Doubles, at: float) -> None:
     """Seconds since the first and the last act; 0 for never."""
     for j in range(len(rows)):
-        for f in range(FIRST, FIRST + 2):
-            when = counters[rows[j], f, 0] if rows[j] < len(counters) else 0.0
-            raw[f, j] = max(at - when, 0.0) if when > 0 else 0.0
+        for n in range(2):
+            when = times[rows[j], FIRST_AT + n] if rows[j] < len(times) else 0.0
+            raw[FIRST + n, j] = max(at - when, 0.0) if when > 0 else 0.0
 
 
 @kernel
@@ -138,12 +147,12 @@ def _fade(raw: Floats, rows: Rows, last: Times, when: When) -> None:
 
 
 @kernel
-def _segment(raw: Floats, rows: Rows, segments: Doubles, segment: int, when: When) -> None:
+def _segment(raw: Floats, rows: Rows, world: World, segment: int, when: When) -> None:
     """Engagements of the user's own segment (none for segment 0)."""
-    last = segments.shape[1] - 1
+    segments, times = world.segments, world.times
     own = min(segment, when.segments - 1)
     for j in range(len(rows)):
         held = own > 0 and rows[j] < len(segments)
         row = rows[j] if held else 0
-        power = np.float32(min((segments[row, last] - when.at) / SEGMENT_HALF_LIFE, 0.0))
+        power = np.float32(min((times[row, ENGAGED_AT] - when.at) / SEGMENT_HALF_LIFE, 0.0))
         raw[MINE, j] = segments[row, own] * exp2(power) if held else 0.0

@@ -183,7 +183,8 @@ def _tower(person: Person, world: World, lately: NDArray[np.int64]) -> Floats:
     for k in range(count):
         row = person.history[lately[k]]
         if 0 <= row < size and world.known[row]:
-            _sum(table[k], world.vectors[row])
+            for d in range(world.vectors.shape[1]):
+                table[k, d] = np.float32(world.vectors[row, d])
             _straighten(table[k])
     return table
 
@@ -209,8 +210,8 @@ def _habits(person: Person, world: World, lately: NDArray[np.int64]) -> tuple[fl
             published += since
             known += 1
         row = person.history[place]
-        if 0 <= row < len(world.counters):
-            popularity += np.log1p(max(world.counters[row, TOTAL, 0], 0.0))
+        if 0 <= row < len(world.counts):
+            popularity += np.log1p(max(world.counts[row, TOTAL], 0.0))
     return (
         published / known if known else np.nan,
         popularity / len(lately) if len(lately) else np.nan,

@@ -58,7 +58,11 @@ def _content(raw: Floats, rows: Rows, vectors: Floats, mine: Floats, weights: Fl
 
 @swift
 def _tower(
-    raw: Floats, rows: Rows, items: tuple[Floats, Mask], mine: Floats, weights: Floats
+    raw: Floats,
+    rows: Rows,
+    items: tuple[Floats | NDArray[np.int8], Mask],
+    mine: Floats,
+    weights: Floats,
 ) -> None:
     """Cosines by the two-tower; 0 where it does not know the candidate."""
     vectors, known = items
@@ -67,14 +71,15 @@ def _tower(
         ahead(vectors, min(rows[min(j + SOON, len(rows) - 1)], last))
         row, square = min(rows[j], last), np.float32(0)
         for d in range(vectors.shape[1]):
-            square += vectors[row, d] * vectors[row, d]
+            own = np.float32(vectors[row, d])
+            square += own * own
         scale = np.float32(1) / max(np.sqrt(square), np.float32(1e-6))
         if row != rows[j] or not known[row]:
             scale = np.float32(0)
         for k in range(len(mine)):
             total = np.float32(0)
             for d in range(vectors.shape[1]):
-                total += vectors[row, d] * mine[k, d]
+                total += np.float32(vectors[row, d]) * mine[k, d]
             dots[j, k] = total * scale
     _digest(raw, TOWER, dots, weights)
 

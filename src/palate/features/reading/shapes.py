@@ -45,15 +45,16 @@ class World(NamedTuple):
     creator: Rows
     tags: NDArray[np.uint16]
     content: Floats
-    counters: Doubles
-    segments: Doubles
+    counts: Floats
+    times: Doubles
+    segments: Floats
     pair_rows: NDArray[np.int32]
     pair_weights: Floats
     pair_counts: Doubles
     pair_last: Times
     pair_sizes: NDArray[np.int32]
-    vectors: Floats
-    """(rows, dim): of the two-tower."""
+    vectors: Floats | NDArray[np.int8]
+    """(rows, dim): where the two-tower's point; their lengths mean nothing."""
     known: NDArray[np.bool_]
     """(rows,): which of them mean anything."""
 
