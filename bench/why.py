@@ -16,6 +16,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from time import perf_counter
 from typing import Any, Self
 
@@ -29,17 +30,20 @@ from palate.funnel.engine import Funnel
 from palate.funnel.facts import features_of
 from palate.funnel.types import Pool, Query
 from palate.funnel.whereabouts import Whereabouts, locate
-from palate.funnel.worth import FROM_EVERYBODY, FROM_HISTORY, PATIENCE, UNNAMED
+from palate.funnel.worth import BY_LOT, FROM_EVERYBODY, FROM_HISTORY, PATIENCE, UNNAMED
 from palate.index.matching import Matching
 from palate.rules.decode import rules as decoded
+from palate.settings import Settings
 from palate.stores import Stores
 from palate.surfaces import funnel
 from palate.surfaces.overrides import certain
 from palate.surfaces.steered.program import Program
-from palate.testing.tiny import GENRES, SIZE, USERS, tiny_names, tiny_stores, tiny_world
+from palate.testing.tiny import GENRES, SIZE, USERS, TinyWorld, tiny_names, tiny_world
 
 FEATURES = ("popular_rank", "covisit_score", "content_score", "item_shown_30d", "item_age_days")
 NEAR = 1e-4
+MORE = 3_000
+"""Items of the wide world beside those of the tiny one: more than any pool holds."""
 BY_OPERATORS = ("in_window:", "at_least:", "pin:")
 
 
@@ -99,17 +103,18 @@ def judged(pairs: int, seed: int) -> tuple[Counter[str], list[str]]:
 
 def asked(dice: np.random.Generator) -> tuple[Funnel, Query, int]:
     """A surface under rules, a visitor, and an item."""
-    stores = tiny_stores()
+    world = wide_world() if chance(dice, 0.3) else tiny_world()
+    stores, size = world.stores, world.stores.columns.size
     surface = str(dice.choice(["home", "home", "home", "more_like_this", "trending"]))
-    row = int(dice.integers(SIZE))
+    row = int(dice.integers(size))
     user = f"u{dice.integers(USERS)}" if chance(dice, 0.8) else ""
     mask = np.zeros(stores.columns.capacity, np.bool_)
-    mask[:SIZE] = dice.permutation(SIZE) < dice.integers(SIZE)
-    mask[:SIZE] &= stores.columns.servable[:SIZE] != 0
+    mask[:size] = dice.permutation(size) < dice.integers(size)
+    mask[:size] &= stores.columns.servable[:size] != 0
     left_out = int(dice.integers(9)) if chance(dice, 0.3) else 0
     excluded = np.sort(dice.permutation(SIZE)[:left_out])
     query = replace(
-        tiny_world().query(user, surface, int(dice.integers(1, 13))),
+        world.query(user, surface, int(dice.integers(1, 13))),
         seed_item=int(dice.integers(SIZE)) if surface == "more_like_this" else -1,
         draw=int(dice.integers(1 << 62)),
         region=str(dice.choice(["DE", "US", ""])),
@@ -129,6 +134,12 @@ def asked(dice: np.random.Generator) -> tuple[Funnel, Query, int]:
         built = replace(built, ranker=Weighed(FEATURES, weights))
     program = Program.checked(dict(enumerated(documents(dice))), stores)
     return certain(program.steer(built, query)), query, row
+
+
+@cache
+def wide_world() -> TinyWorld:
+    """The tiny world among thousands of items that nobody touched."""
+    return TinyWorld(Settings(), None, MORE)
 
 
 def chance(dice: np.random.Generator, part: float) -> bool:
@@ -179,6 +190,7 @@ async def compared(built: Funnel, query: Query, row: int) -> tuple[Whereabouts, 
         wrong.append(f"ranked {fate_.ranked}, recomputed {told.ranked.index(row) + 1}")
     if stage in {"generate", "pool"}:
         wrong += _near(built, query, row, told, found)
+        wrong += await _nearest(built, query, row, found)
     if found.gap is not None:
         wrong += _lacking(built, query, row, told, found)
     wrong += await _otherwise(built, query, row, found)
@@ -191,10 +203,36 @@ def _near(built: Funnel, query: Query, row: int, told: Retold, found: Whereabout
     if place != found.place:
         yield f"at place {found.place}, recomputed {place}"
     for which, vote in enumerate(found.votes):
+        if vote.generator in BY_LOT:
+            if vote.needed:
+                yield f"a rank of {vote.generator} would help"
+            continue
         for rank, wanted in ((vote.needed, True), (vote.needed + 1, False)):
             last = min(len(told.proposals[which]) + 1, built.pool)
             if 0 < rank <= last and _enters(built, query, row, told, (which, rank)) != wanted:
                 yield f"{vote.generator} at {rank}: {'not enough' if wanted else 'enough'}"
+
+
+async def _nearest(built: Funnel, query: Query, row: int, found: Whereabouts) -> list[str]:
+    """Who has it highest, of those that go by something, which is so with every other lot too."""
+    ranks = {}
+    for generator, name in zip(built.generators, built.names, strict=True):
+        said = (await generator.generate(query, built.stores.columns.size)).rows.tolist()
+        if row in said and name not in BY_LOT:
+            ranks[name] = said.index(row) + 1
+    votes = {vote.generator: vote for vote in found.votes}
+    off = {name: rank for name, rank in ranks.items() if votes[name].rank != rank}
+    wrong = [f"{name} has it at {votes[name].rank}, not {rank}" for name, rank in off.items()]
+    able = {name: rank for name, rank in ranks.items() if votes[name].needed} or ranks
+    if able and found.fate.stage == "generate":
+        near = min(able, key=lambda name: able[name])
+        if f"the nearest is {near}, at rank {able[near]}" not in found.fate.sentence:
+            wrong.append(f"{found.fate.sentence}, recomputed {near} at {able[near]}")
+    other = replace(query, user=replace(query.user, key=query.user.key ^ 1))
+    again = await locate(built, other, row)
+    if again.fate.stage == found.fate.stage == "generate" and again.fate != found.fate:
+        wrong.append(f"with another lot: {again.fate.sentence}")
+    return wrong
 
 
 def _enters(built: Funnel, query: Query, row: int, told: Retold, where: tuple[int, int]) -> bool:

@@ -18,6 +18,7 @@ def test_the_report_compares_a_served_site_with_popularity_and_checks_its_propen
     assert 0.05 < told["runs"][0]["explored"] < 0.2
     [chances] = told["propensities"]
     assert chances["certain"]
+    assert chances["steady"] > 0.9
     assert chances["explored"] > 0
     assert chances["worst"] < 5.0
 

@@ -1,4 +1,7 @@
-"""What was drawn by lot gets onto a full page by exploration alone, so the record is true."""
+"""What was drawn by lot gets onto a full page by exploration alone, so the record is true.
+
+A lot stands for an hour of a visitor: given who asks, and when, short pages are certain too.
+"""
 
 from collections import Counter
 from dataclasses import replace
@@ -9,7 +12,7 @@ from tests.funnel.parts import Says, Scores
 from palate.arrays import Floats
 from palate.funnel.engine import Funnel
 from palate.funnel.merge import merge
-from palate.funnel.types import Candidates, Pool, Query
+from palate.funnel.types import HOUR, Candidates, Pool, Query
 from palate.retrieval.anything import Anything
 from palate.surfaces import funnel
 from palate.surfaces.overrides import certain, overridden
@@ -34,8 +37,10 @@ def home(epsilon: float = 0.1) -> Funnel:
     return replace(overridden(whole, "home", changes), generators=knows, ranker=Unheard())
 
 
-def query(draw: int) -> Query:
-    return replace(tiny_world().query(size=PAGE), draw=draw)
+def query(draw: int, visitor: int = 0, hours: int = 0) -> Query:
+    asked = tiny_world().query(size=PAGE)
+    who = replace(asked.user, key=visitor)
+    return replace(asked, user=who, draw=draw, now=asked.now + hours * HOUR)
 
 
 def test_without_exploration_the_page_is_the_same_whatever_the_draw() -> None:
@@ -50,7 +55,7 @@ def test_what_is_logged_as_certain_stands_there_on_every_page() -> None:
     stood: Counter[tuple[int, int]] = Counter()
     lots, explored = set(), 0
     for draw in range(DRAWS):
-        slate = waited(home().answer(query(draw))).slate
+        slate = waited(home().answer(query(draw, visitor=draw % 10))).slate
         assert slate.propensity is not None
         assert slate.explore is not None
         stood.update(
@@ -64,10 +69,41 @@ def test_what_is_logged_as_certain_stands_there_on_every_page() -> None:
     assert len(lots) > 20, "whatever is in the catalogue gets its chance"
 
 
-def test_a_short_page_is_filled_by_lot() -> None:
-    short = replace(home(), generators=(Says((1, 2)), Anything.default(tiny_stores())))
-    slate = waited(short.answer(replace(query(1), size=4))).slate
-    assert len(slate) == 4
+def test_a_short_page_is_filled_by_a_lot_that_stands_for_an_hour_of_its_visitor() -> None:
+    lot = Anything(tiny_stores().columns, share=0.5)
+    short = replace(home(), generators=(Says((1, 2)), lot), rules=(), ranker=Scores())
+
+    def filled(asked: Query) -> tuple[int, ...]:
+        return tuple(waited(short.answer(replace(asked, size=6))).slate.rows.tolist())
+
+    pages = {filled(query(draw)) for draw in range(20)}
+    assert len(pages) == 1, "it is logged as certain, so it has to be"
+    assert {len(page) for page in pages} == {6}
+    others = {filled(query(1, visitor)) for visitor in range(20)}
+    later = {filled(query(1, hours=hours)) for hours in range(20)}
+    further = {filled(replace(query(1), given=given)) for given in range(20)}
+    assert min(len(others), len(later), len(further)) > 10, "everything gets its chance"
+
+
+def test_of_what_the_lot_brought_the_record_says_how_often_it_is_drawn() -> None:
+    rounds, epsilon = 600, 0.1
+    weights: dict[int, list[float]] = {}
+    for draw in range(rounds):
+        slate = waited(home(epsilon).answer(query(draw))).slate
+        assert slate.propensity is not None
+        assert slate.explore is not None
+        pool = int(slate.policy.partition("pool=")[2].split()[0])
+        for row, likely in zip(
+            slate.rows[slate.explore].tolist(),
+            slate.propensity[slate.explore].tolist(),
+            strict=True,
+        ):
+            assert likely >= epsilon / pool * 0.999
+            weights.setdefault(row, []).append(1.0 / likely)
+    assert len(weights.keys() - set(KNOWN)) > 5
+    for several in weights.values():
+        odds = float(np.mean(several)) - 1.0
+        assert abs(sum(several) / rounds - 1.0) < 4.5 * (odds / rounds) ** 0.5
 
 
 def test_the_lot_changes_nothing_of_what_others_propose() -> None:

@@ -6,19 +6,22 @@ from typing import Any
 import numpy as np
 from tests.funnel.parts import Rearranges, Rejects, Says, Scores
 
+from palate.features.record import UserState
 from palate.funnel.engine import Funnel
 from palate.funnel.fate import Fate
 from palate.funnel.whereabouts import Whereabouts, locate
+from palate.retrieval.anything import Anything
+from palate.settings import Settings
 from palate.surfaces import funnel as surface
 from palate.surfaces.overrides import certain
-from palate.testing.tiny import tiny_row, tiny_stores, tiny_world, waited
+from palate.testing.tiny import TinyWorld, tiny_row, tiny_stores, tiny_world, waited
 
 
 def lost(row: int, size: int = 2, **changes: Any) -> Fate:
     return followed(row, size, **changes).fate
 
 
-def followed(row: int, size: int = 2, **changes: Any) -> Whereabouts:
+def followed(row: int, size: int = 2, user: UserState | None = None, **changes: Any) -> Whereabouts:
     plain = Funnel(
         stores=tiny_stores(),
         generators=(Says((1, 2, 3, 4, 5, 6, 7, 8)),),
@@ -27,6 +30,7 @@ def followed(row: int, size: int = 2, **changes: Any) -> Whereabouts:
         rules=(),
     )
     query = replace(tiny_world().query("u1", size=size), excluded=np.array([8], np.int32))
+    query = replace(query, user=user or query.user)
     return waited(locate(replace(plain, **changes), query, row))
 
 
@@ -87,3 +91,30 @@ def test_what_somebody_watched_is_lost_to_hide_seen() -> None:
     row = int(world.user("u1").history[0])
     found = waited(locate(certain(surface("home", world.stores)), world.query("u1"), row)).fate
     assert (found.stage, found.part) == ("filter", "hide_seen")
+
+
+def test_what_goes_by_lot_is_nearest_to_nothing() -> None:
+    lot = Anything(tiny_stores().columns, share=0.1)
+    told = set()
+    for visitor in range(1, 12):
+        who = replace(tiny_world().user("u1"), key=visitor)
+        found = followed(45, generators=(lot, Says(tuple(range(10, 40)))), pool=20, user=who)
+        if found.fate.stage == "generate":
+            told.add(found.fate.sentence)
+            assert found.votes[0].needed == 0
+            assert "says" in found.cure, "what would let it in is not luck"
+    assert told == {"no generator knows it, however far down; only a lot may bring it"}
+
+
+def test_the_nearest_generator_is_the_same_with_every_lot() -> None:
+    world = TinyWorld(Settings(), None, 1_000)
+    home = replace(certain(surface("home", world.stores)), pool=100)
+    asked, row = world.query("u1"), world.stores.columns.size - 7
+    told = set()
+    for visitor in range(1, 5):
+        query = replace(asked, user=replace(asked.user, key=visitor))
+        found = waited(locate(home, query, row))
+        told |= {found.fate.sentence} if found.fate.stage == "generate" else set()
+    [one] = told
+    assert "the nearest is" in one
+    assert "anything" not in one

@@ -132,7 +132,7 @@ def test_anything_reaches_every_servable_item_of_a_small_catalogue() -> None:
 def test_anything_draws_a_share_of_a_large_catalogue_without_favourites() -> None:
     counts = np.zeros(60)
     for draw in range(600):
-        query = replace(NOBODY, draw=draw)
+        query = replace(NOBODY, given=draw)
         found = proposed(Anything.default(STORES), query, 50)
         assert len(found) <= 5
         counts[found.rows] += 1

@@ -215,14 +215,15 @@ def _compared(told: Outcome) -> Group:
         for g in told.goals
     ]
     chances = [
-        (c.asked, c.items, c.worst, c.chi, "yes" if c.true else "NO") for c in told.propensities
+        (c.asked, c.items, c.worst, c.chi, c.steady, "yes" if c.true else "NO")
+        for c in told.propensities
     ]
     return Group(
         _table(told.runs),
         table_of("Goals, over seeds and models", head, rows),
         table_of(
             "Propensities, logged and counted",
-            ("asked", "items", "worst z", "chi² / n", "true"),
+            ("asked", "items", "worst z", "chi² / n", "certain again", "true"),
             chances,
         ),
     )

@@ -101,6 +101,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     item_id: str
     position: int
     propensity: float = 1.0
+    """Given the visitor, the hour and the state then, so given the pool (docs/guide/explore.md)."""
     score: float = 0.0
     explore: bool = False
     viewable: bool | None = None

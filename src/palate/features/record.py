@@ -114,11 +114,11 @@ class UserState:
     """1 where the last word was to follow them."""
 
     @classmethod
-    def nobody(cls, segment: int = 0) -> Self:
-        """Somebody we know nothing of (but perhaps the segment)."""
+    def nobody(cls, segment: int = 0, key: int = 0) -> Self:
+        """Somebody we know nothing of (but perhaps the segment, and by which key they come)."""
         head = np.zeros(1, USER_DTYPE)
         head["segment"], head["layout"] = segment, LAYOUT
-        return cls.unpack(0, head.tobytes())
+        return cls.unpack(key, head.tobytes())
 
     @classmethod
     def unpack(cls, key: int, raw: bytes) -> Self:

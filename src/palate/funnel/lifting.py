@@ -8,6 +8,7 @@ from palate.arrays import Rows
 from palate.funnel.engine import Funnel
 from palate.funnel.merge import merge
 from palate.funnel.types import Candidates, Query
+from palate.funnel.worth import BY_LOT
 
 
 def place_of(funnel: Funnel, query: Query, proposals: Sequence[Candidates], row: int) -> int:
@@ -23,7 +24,7 @@ def needed(
     """By generator: the lowest rank there, from 1, at which `row` would be in the pool.
 
     All others say what they said; one rank lower it would not be. 0 where not even the first
-    rank would do.
+    rank would do, and where a lot decides, which nobody can better.
     """
 
     def enters(which: int, rank: int) -> bool:
@@ -35,7 +36,10 @@ def needed(
         return bool((pool.rows == row).any())
 
     found = []
-    for which, said in enumerate(proposals):
+    for which, (name, said) in enumerate(zip(funnel.names, proposals, strict=True)):
+        if name in BY_LOT:
+            found.append(0)
+            continue
         good, bad = 0, min(len(said) + 1, funnel.pool) + 1
         while bad - good > 1:
             rank = (good + bad) // 2

@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 NOTHING: Rows = np.empty(0, np.int32)
 NOTHING.flags.writeable = False
+HOUR = 3_600.0
+"""Seconds for which a lot stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,15 @@ class Query:
 
     def dice(self, name: str) -> np.random.Generator:
         """This request's own random stream for the component `name`: same query, same numbers."""
-        salt = int.from_bytes(name.encode()[:8].ljust(8, b"\0"), "little")
-        return np.random.Generator(np.random.PCG64(np.random.SeedSequence((self.draw, salt))))
+        return _dice(self.draw, _salt(name))
+
+    def lots(self, name: str) -> np.random.Generator:
+        """A random stream that is the same for an hour of a visitor, surface and place in the list.
+
+        For what chance decides without a propensity on record: it is a function of what is logged.
+        """
+        hour, seed = int(max(self.now, 0.0) // HOUR), self.seed_item + 1
+        return _dice(self.user.key, hour, _salt(self.surface), seed, self.given, _salt(name))
 
     def about(self, limit: int) -> Rows:
         """What the slate is about: the seed item, else what the visitor took in, newest first."""
@@ -102,6 +111,14 @@ class Query:
     def servable(self, columns: ItemColumns) -> NDArray[np.uint8]:
         """(columns.capacity,): not 0 where an item may be proposed to this request."""
         return columns.servable if self.matching is None else self.matching.mask.view(np.uint8)
+
+
+def _salt(name: str) -> int:
+    return int.from_bytes(name.encode()[:8].ljust(8, b"\0"), "little")
+
+
+def _dice(*seed: int) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from palate.funnel.retrieve import Asked, retrieve
 from palate.funnel.trace import Recorder
 from palate.funnel.types import NOTHING, Answer, Candidates, Query, Reason
 from palate.funnel.without import without
+from palate.funnel.worth import BY_LOT
 
 CURES = {
     "catalogue": "an item of that id in the catalogue, with hidden = false",
@@ -34,14 +35,15 @@ class Vote:
 
     generator: str
     rank: int
-    """From 1, however far down; 0 where it does not propose the item at all."""
+    """From 1, however far down; 0 where it does not propose the item at all. Of a generator that
+    goes by lot: `heard`."""
     score: float
     """NaN where it does not."""
     heard: int = 0
     """Its rank in what the generator proposed for this request; 0 where it is not in it."""
     needed: int = 0
     """The lowest rank there at which the item would be a candidate, all else as it is; 0 where
-    none would do. Told of items that are no candidates."""
+    none would do, or a lot decides. Told of items that are no candidates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +105,16 @@ def _outside(
         told = f"no generator reached it; the nearest is {near.generator}, at rank {near.rank}"
     else:
         told = "no generator knows it, however far down"
+        told += "; only a lot may bring it" if BY_LOT & set(funnel.names) else ""
     return replace(found, fate=replace(fate, sentence=told), votes=votes, place=place)
 
 
 def nearest(votes: Sequence[Vote]) -> Vote | None:
-    """The generator that has the item highest, of those whose word would let it in."""
-    known = [vote for vote in votes if vote.rank]
+    """The generator that has the item highest, of those whose word would let it in.
+
+    What goes by lot has no word on it: its next order is another one.
+    """
+    known = [vote for vote in votes if vote.rank and vote.generator not in BY_LOT]
     return min(known, key=lambda vote: (not vote.needed, vote.rank), default=None)
 
 
@@ -176,14 +182,18 @@ def _nearer(votes: Sequence[Vote], surface: str) -> str:
 async def _votes(
     funnel: Funnel, query: Query, row: int, answer: Answer, plan: Plan
 ) -> tuple[Vote, ...]:
-    """Every generator's word, however far down its list, and what was heard of it."""
+    """Every generator's word, however far down its list, and what was heard of it.
+
+    Of those that go by lot only what they said: further down is no rank of theirs.
+    """
     size = max(funnel.stores.columns.size, 1)
     asked = Asked(size, size, funnel.budget)
-    deep = await retrieve(funnel.generators, query, asked, Recorder(plan))
-    said = answer.trace.proposals
+    meant = {n: g for n, g in zip(funnel.names, funnel.generators, strict=True) if n not in BY_LOT}
+    found = await retrieve(tuple(meant.values()), query, asked, Recorder(plan))
+    deep, none = dict(zip(meant, found, strict=True)), Candidates.none()
     return tuple(
-        _vote(name, found, heard, row)
-        for name, found, heard in zip(funnel.names, deep, said, strict=True)
+        _vote(name, deep.get(name, none), heard, row)
+        for name, heard in zip(funnel.names, answer.trace.proposals, strict=True)
     )
 
 

@@ -27,6 +27,7 @@ SENSIBLE: Mapping[str, float] = {
     "trending": 0.3,
     "fresh": 0.1,
     "anything": 0.0,
+    "eligible": 0.0,
 }
 """Before any training: what people did together first, then what everyone does."""
 
@@ -53,7 +54,7 @@ FROM_EVERYBODY = frozenset(
 """What goes by everybody, or by everybody who took one of the same: right where little is known."""
 
 
-BY_LOT = frozenset(("anything",))
+BY_LOT = frozenset(("anything", "eligible"))
 """What chance brings: nobody's word, so it neither fills the page nor moves what others propose."""
 
 

@@ -20,7 +20,8 @@ class Anything:
 
     It fills the page of a site without events and that of a narrow filter, and gives Explore what
     no other generator knows: what only the lot brought stands behind everything else
-    (`funnel.worth.BY_LOT`), so that no place is given away by a draw that is not on record.
+    (`funnel.worth.BY_LOT`). A lot stands for an hour of a visitor (`Query.lots`), so what it fills
+    is certain given what is logged, and the probabilities on record are those of what came after.
     """
 
     explores: ClassVar[bool] = True
@@ -34,7 +35,7 @@ class Anything:
         return cls(stores.columns)
 
     async def generate(self, query: Query, limit: int) -> Candidates:
-        size, dice = self.columns.size, query.dice("anything")
+        size, dice = self.columns.size, query.lots("anything")
         passing = query.matching.rows if query.matching else None
         if passing is not None:
             wanted, rows = limit, passing

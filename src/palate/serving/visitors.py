@@ -93,7 +93,8 @@ class Visitors:
         traits = traits or NOBODY
         age = traits.age if ask.age is None else ask.age
         region = ask.region or traits.region
-        state = self._known(ask, self._state, ask, traits) or UserState.nobody(traits.profile)
+        state = self._known(ask, self._state, ask, traits)
+        state = state or UserState.nobody(traits.profile, key_of(ask))
         return Visitor(who(ask), state, region, age, traits.values, traits.follows)
 
     def _known(self, ask: Ask, read: Callable[P, T], *of: P.args, **more: P.kwargs) -> T | None:
@@ -120,11 +121,9 @@ class Visitors:
         self._traits.pop(user_id, None)
 
     def _state(self, ask: Ask, traits: Traits) -> UserState:
-        if not ask.user_id and not ask.session_id:
-            return UserState.nobody()
-        key = user_key(ask.user_id) if ask.user_id else session_key(ask.session_id)
-        raw = self._online.user(key)
-        return UserState.nobody(traits.profile) if raw is None else UserState.unpack(key, raw)
+        key = key_of(ask)
+        raw = self._online.user(key) if key else None
+        return UserState.nobody(traits.profile, key) if raw is None else UserState.unpack(key, raw)
 
     def _of(self, user_id: str) -> Traits:
         now = self._clock.now()

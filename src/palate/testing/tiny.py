@@ -119,18 +119,19 @@ def tiny_names(rows: "np.typing.NDArray[np.int32] | list[int]") -> list[str]:
 
 
 class TinyWorld:
-    """The stores, and the states of their users."""
+    """The stores, and the states of their users; with so many more items that nobody touched."""
 
-    def __init__(self, settings: Settings, home: Path | None) -> None:
+    def __init__(self, settings: Settings, home: Path | None, more: int = 0) -> None:
         place = home or Path(":memory:")
         catalog, events = (place / "catalog.db", place / "events.db") if home else (place, place)
         items, users, log = SqliteItems(catalog), SqliteUsers(catalog), SqliteLog(events)
         items.rows([f"{g}-{n}" for g in GENRES for n in range(EACH)], create=True)
         items.put(tiny_items())
+        items.put([_another(n) for n in range(more)])
         users.put(tiny_users())
         log.append(tiny_events(), NOW)
         columns = ItemColumns.in_memory()
-        columns.write(items.changes(0, 1000))
+        columns.write(items.changes(0, SIZE + more))
         self.replay = Replay(settings, columns)
         self.apply(log.read(0, 10_000), items)
         self.stores = Stores(
@@ -190,6 +191,12 @@ def waited(coroutine: Coroutine[Any, Any, T]) -> T:
         return loop.run_until_complete(coroutine)
     finally:
         loop.close()
+
+
+def _another(n: int) -> Item:
+    genre = GENRES[n % len(GENRES)]
+    item = _item(genre, EACH - 2)
+    return changed(item, item_id=f"more-{n}", creator_id="", published_at=NOW - (n + 200) * DAY)
 
 
 def _item(genre: str, n: int) -> Item:

@@ -27,6 +27,8 @@ APPEAL, GOOD = 0.8, 1.5
 OWN = "sim-item-"
 """How items that are made up are called."""
 SHELVES = 20
+SHORT = 8
+"""Items of a shelf that are fewer than a page has places."""
 """Parts of the catalogue by lot (attribute `shelf`), so that a filter can ask for one."""
 FEW = 200
 """People whose wishes tell what an item is worth on average."""
@@ -90,10 +92,16 @@ class World:
         found: Floats = _share(logits).mean(axis=0)
         return found
 
-    def narrow(self) -> str:
-        """A filter that some hundred items pass; "" where nothing divides them so."""
+    def filters(self) -> tuple[str, ...]:
+        """None, one that some hundred items pass, and one that makes a page short, as far as known.
+
+        Of a fitted world only its categories are known, and what is rare there may be gone.
+        """
         if self.items[0].startswith(OWN):
-            return "shelf == 1"
+            return "", "shelf == 1", f"shelf == 1 and place < {SHORT}"
+        return tuple(dict.fromkeys(("", self._narrow())))
+
+    def _narrow(self) -> str:
         counts = Counter(name for names in self.categories[: self.there] for name in names)
         fit = {name: n for name, n in counts.items() if 30 <= n <= 200 and '"' not in name}  # noqa: PLR2004
         return f'"{min(fit, key=lambda name: abs(fit[name] - 100))}" in categories' if fit else ""
@@ -105,7 +113,7 @@ class World:
                 "item_id": self.items[row],
                 "title": f"{' '.join(self.categories[row])} {self.items[row]}",
                 "categories": list(self.categories[row]),
-                "attributes": {"shelf": row % SHELVES},
+                "attributes": {"shelf": row % SHELVES, "place": row // SHELVES},
             }
             for row in rows
         ]

@@ -114,10 +114,9 @@ class Comparison:
             self.runs.append(measures(run, world, plan, (policy.name, model)))
         if not run.whole:
             raise KeyboardInterrupt
-        among = world.narrow()
-        if isinstance(policy, Served) and policy.name == "palate" and among:
-            checking = f"seed {seed}, {model}, propensities"
-            chances = propensities(policy.api, among, lambda n, of: self.tell(checking, n, of))
+        if isinstance(policy, Served) and policy.name == "palate":
+            checking, asked = f"seed {seed}, {model}, propensities", world.filters()
+            chances = propensities(policy.api, asked, lambda n, of: self.tell(checking, n, of))
             self.chances.append(chances)
 
     def _base(self, seed: int, world: World, acts: Sequence[Act]) -> Path:
