@@ -1,6 +1,5 @@
 """The event log in one SQLite file: acknowledged means synced to the disk."""
 
-import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import msgspec
 from palate.catalog.database import Database
 from palate.events.kinds import Event, Kind, Shown
 from palate.events.protocol import Appended, Logged, Renamed, Then
+from palate.events.renaming import Renaming
 
 ONLY_FORGETS, NO_FORGETS = (f"kind {sign} {int(Kind.FORGET)}" for sign in ("=", "<>"))
 SCHEMA = f"""
@@ -81,15 +81,12 @@ class SqliteLog:
         self, user_id: str, pseudonym: str, *, forgets: bool = False, then: Then | None = None
     ) -> Renamed:
         which = ONLY_FORGETS if forgets else NO_FORGETS
+        renaming = Renaming(user_id, pseudonym, which, _without_context)
+        with self._database.reading() as db:
+            renaming.begin(db)
         with self._database.writing() as db:
-            named = f"select position, rest from event where user_id = ? and {which}"
-            found = db.execute(named, (user_id,)).fetchall()
-            sessions = _rename_sessions(db, user_id, pseudonym, which)
-            db.executemany(
-                "update event set user_id = ?, rest = ? where position = ?",
-                [(pseudonym, _without_context(rest), position) for position, rest in found],
-            )
-            renamed = Renamed(len(found), sessions)
+            renaming.look(db)
+            renamed = Renamed(*renaming.change(db))
             follow = then(renamed) if then else ()
             db.executemany(INSERT, [_row(event, event.time) for event in follow])
         return renamed
@@ -144,26 +141,8 @@ def _logged(row: tuple[Any, ...]) -> Logged:
 _NO_REST = _Rest()
 
 
-def _rename_sessions(
-    db: sqlite3.Connection, user_id: str, pseudonym: str, which: str
-) -> dict[str, str]:
-    """A session that the user claimed names their device: it goes too, the grouping stays."""
-    claimed = db.execute(
-        f"select distinct session_id from event where user_id = ? and session_id <> '' and {which}",
-        (user_id,),
-    ).fetchall()
-    names = {session: f"{pseudonym}/{n}" for n, (session,) in enumerate(claimed)}
-    db.executemany(
-        f"update event set session_id = ? where session_id = ? and {which}",
-        [(new, old) for old, new in names.items()],
-    )
-    return names
-
-
-def _without_context(rest: bytes | None) -> bytes | None:
+def _without_context(rest: bytes) -> bytes | None:
     """Keep what counting needs (the items shown, the creator followed), drop the free words."""
-    if rest is None:
-        return None
     try:
         held = _unpack(rest)
     except msgspec.DecodeError:
