@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Group
 
+from palate import __version__
 from palate.cli.output import console, facts, progress_bar, table_of
 from palate.cli.site import JsonOption, settings_of
 from palate.clock import SystemClock
@@ -53,6 +54,14 @@ ArrivalsOption = Annotated[int, typer.Option(min=0, help="New items on the secon
 PoliciesOption = Annotated[str, typer.Option(help="With --report: only these of all policies.")]
 TrainOption = Annotated[
     bool, typer.Option("--train/--no-train", help="With --report: train a release first.")
+]
+KeepOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="With --report: a file of what is done; what is in it is not run again.",
+        show_default="none",
+        dir_okay=False,
+    ),
 ]
 RateOption = Annotated[
     float, typer.Option(min=0, max=MOST_RATE, help="Load: so many pages a second; 0 is none.")
@@ -99,6 +108,7 @@ def main(  # noqa: PLR0913, PLR0917  the command's options
     arrivals: ArrivalsOption = 40,
     policies: PoliciesOption = "palate,greedy,popularity,ials,oracle",
     train: TrainOption = True,  # noqa: FBT002
+    keep: KeepOption = None,
     rate: RateOption = 0.0,
     seconds: SecondsOption = 30.0,
     key: KeyOption = "",
@@ -118,7 +128,8 @@ def main(  # noqa: PLR0913, PLR0917  the command's options
         if report:
             chosen = _listed(policies, list(POLICIES), "--policies")
             several = range(seed, seed + seeds)
-            wish = Wish(read, several, plan, train, where.world, fit, chosen)
+            asked = f"{size} {days=} {chosen} {fit} {train=} palate {__version__}"
+            wish = Wish(read, several, plan, train, where.world, fit, chosen, asked, keep)
             told = Comparison(wish, Path(folder), tell).run()
             facts(told, as_json=as_json, table=_compared(told))
             if told.broke:
@@ -201,12 +212,12 @@ def _short(value: object) -> object:
 
 
 def _compared(told: Outcome) -> Group:
-    head = ("goal", "value", "error", "least", "most", "target", "held")
+    head = ("goal", "value", "95 %", "least", "most", "target", "held")
     rows = [
         (
             g.name,
             f"{g.value:.2f}",
-            f"{g.error:.2f}",
+            "" if g.low is None else f"{g.low:.2f} to {g.high:.2f}",
             f"{g.least:.2f}",
             f"{g.most:.2f}",
             g.target,

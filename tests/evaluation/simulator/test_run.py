@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -104,3 +105,20 @@ def test_goals_are_judged_over_pairs_and_only_where_both_ran() -> None:
     assert goal.name == "clicks per visit / popularity"
     assert goal.value == pytest.approx(one.clicks_per_visit / other.clicks_per_visit)
     assert goals([one]) == []
+    assert (goal.seeds, goal.low, goal.high) == (1, None, None)
+
+
+def test_an_interval_is_over_seeds_whatever_the_number_of_user_models() -> None:
+    """Student's t by hand: ratios of 2, 3 and 4 have the mean 3 ± 4.303 · 1 / √3."""
+    some = measures(run_of(Popular(WORLD, PAST)), WORLD, PLAN, ("popularity", "position"))
+    runs = []
+    for seed, ratio in enumerate((2.0, 3.0, 4.0)):
+        for model, off in (("position", -0.5), ("cascade", 0.5)):
+            for name, clicks in (("popularity", 1.0), ("palate", ratio + off)):
+                told = {"policy": name, "model": model, "seed": seed, "clicks_per_visit": clicks}
+                runs.append(msgspec.structs.replace(some, **told))
+    [goal] = goals(runs)
+    assert (goal.seeds, goal.value) == (3, 3.0)
+    assert goal.low == pytest.approx(3.0 - 4.303 / 3**0.5)
+    assert goal.high == pytest.approx(3.0 + 4.303 / 3**0.5)
+    assert goal.by_model == {"position": 2.5, "cascade": 3.5}

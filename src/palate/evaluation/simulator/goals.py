@@ -1,7 +1,7 @@
 """What the living loop promises, judged on paired runs: the same people under every policy."""
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import msgspec
 import numpy as np
@@ -9,6 +9,10 @@ import numpy as np
 from palate.evaluation.simulator.measures import Measures
 
 Pair: TypeAlias = tuple[Measures, Measures]
+STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
+"""Student's t at 97.5 %, by degrees of freedom from 1."""
+NORMAL, BEYOND = 1.960, 2.65
+"""And for more of these: within .01 of it."""
 
 
 class Goal(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +26,11 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
     """Over single seeds and user models."""
     error: float
     """Standard error over them."""
+    low: float | None
+    high: float | None
+    """Of the mean over seeds, at 95 % by Student's t, each seed being the mean of its user models
+    (the world is the same for all of them); None for a single seed."""
+    seeds: int
     target: str
     ok: bool
     by_model: dict[str, float]
@@ -71,24 +80,46 @@ def _goal(
     """Palate against `other`; a negative bound is an upper one."""
     # a NaN is a pair in which nobody came so far: it says nothing
     held = {(each.policy, each.model, each.seed): each for each in found if each.whole}
-    values: dict[str, list[float]] = {}
-    for (policy, model, seed), theirs in held.items():
-        ours = held.get(("palate", model, seed))
-        if policy == other and ours is not None:
-            values.setdefault(model, []).append(ratio((ours, theirs)))
-    values = {model: [v for v in several if v == v] for model, several in values.items()}  # noqa: PLR0124
-    values = {model: several for model, several in values.items() if several}
-    every = np.array([value for several in values.values() for value in several])
-    if not len(every):
+    pairs = {
+        (model, seed): ratio((held["palate", model, seed], theirs))
+        for (policy, model, seed), theirs in held.items()
+        if policy == other and ("palate", model, seed) in held
+    }
+    pairs = {at: value for at, value in pairs.items() if np.isfinite(value)}
+    if not pairs:
         return None
-    value = float(every.mean())
+    every = np.array(list(pairs.values()))
+    value, by_seed = float(every.mean()), _means(pairs, 1)
+    low, high = _interval(list(by_seed.values()))
     return Goal(
         name=name,
         value=value,
         least=float(every.min()),
         most=float(every.max()),
         error=float(every.std(ddof=1) / np.sqrt(len(every))) if len(every) > 1 else 0.0,
+        low=low,
+        high=high,
+        seeds=len(by_seed),
         target=f"{'≥' if bound > 0 else '≤'} {abs(bound):g}",
         ok=value >= bound if bound > 0 else value <= -bound,
-        by_model={model: float(np.mean(several)) for model, several in values.items()},
+        by_model=_means(pairs, 0),
     )
+
+
+def _means(pairs: Mapping[tuple[str, int], float], part: int) -> dict[Any, float]:
+    """Mean by one part of the key."""
+    found: dict[Any, list[float]] = {}
+    for at, value in pairs.items():
+        found.setdefault(at[part], []).append(value)
+    return {name: float(np.mean(several)) for name, several in found.items()}
+
+
+def _interval(values: Sequence[float]) -> tuple[float, float] | tuple[None, None]:
+    """Of their mean."""
+    free = len(values) - 1
+    if free < 1:
+        return None, None
+    wide = STUDENT[free - 1] if free <= len(STUDENT) else NORMAL + BEYOND / free
+    half = wide * float(np.std(values, ddof=1)) / len(values) ** 0.5
+    middle = float(np.mean(values))
+    return middle - half, middle + half

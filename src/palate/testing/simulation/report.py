@@ -19,6 +19,7 @@ from palate.evaluation.simulator.run import Plan, simulate
 from palate.evaluation.simulator.served import Api, Served
 from palate.evaluation.simulator.world import Act, World
 from palate.testing.simulation.host import copied, hosted, site, train
+from palate.testing.simulation.kept import Kept
 from palate.testing.simulation.nightly import Nightly
 
 POLICIES = ("palate", "greedy", "popularity", "ials", "oracle")
@@ -58,6 +59,10 @@ class Wish:
     base: Path | None = None
     """A site whose copies are visited, past and release included; None makes one per seed."""
     policies: Sequence[str] = POLICIES
+    asked: str = ""
+    """What tells this comparison from others in the file that keeps its parts."""
+    keep: Path | None = None
+    """A file of what is done; what it holds already is not run again."""
 
 
 @dataclass(slots=True)
@@ -71,11 +76,12 @@ class Comparison:
     chances: list[Chances] = field(default_factory=list)
 
     def run(self) -> Outcome:
-        """Everything, or as much as there is when Ctrl-C comes."""
+        """Everything, or as much as there is when Ctrl-C comes. Raises BadInput for `keep`."""
         started, whole, broke = perf_counter(), True, ""
+        kept = Kept(self.wish.keep, self.wish.asked)
         try:
             for seed in self.wish.seeds:
-                self._seed(seed)
+                self._seed(seed, kept)
         except KeyboardInterrupt:
             whole = False
         except PalateError as error:
@@ -92,14 +98,25 @@ class Comparison:
             broke=broke,
         )
 
-    def _seed(self, seed: int) -> None:
+    def _seed(self, seed: int, kept: Kept) -> None:
+        for part in (kept.find(seed, model) for model in self.wish.models):
+            if part is not None:
+                self.runs += part.runs
+                self.chances += part.propensities
+        left = [model for model in self.wish.models if kept.find(seed, model) is None]
+        if not left:
+            return
         world, acts = self.wish.world(seed)
-        base = self._base(seed, world, acts)
-        for model in self.wish.models:
+        served = any(name in SERVED for name in self.wish.policies)
+        base = self._base(seed, world, acts) if served else self.folder
+        for model in left:
+            runs, chances = len(self.runs), len(self.chances)
             for name in self.wish.policies:
                 with self._policy(name, world, acts, base) as policy:
                     self._one(policy, world, acts, (model, seed))
-        shutil.rmtree(base, ignore_errors=True)
+            kept.add(seed, model, self.runs[runs:], self.chances[chances:])
+        if served:
+            shutil.rmtree(base, ignore_errors=True)
 
     def _one(
         self, policy: Policy, world: World, acts: Sequence[Act], which: tuple[str, int]
