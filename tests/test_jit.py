@@ -1,5 +1,7 @@
 """The door to numba: its arithmetic, and what a kernel kept on disk hangs on."""
 
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -50,3 +52,15 @@ def test_a_kernel_on_disk_is_made_anew_when_a_constant_in_it_changes(
 ) -> None:
     assert stamp_with(tmp_path, "1") == stamp_with(tmp_path, "1")
     assert stamp_with(tmp_path, "1") != stamp_with(tmp_path, other)
+
+
+def test_loading_a_kernel_does_not_load_linear_algebra() -> None:
+    program = (
+        "import sys, numpy as np\nfrom palate.index.slots import distinct\n"
+        "distinct(np.array([3, 1, 3], np.int32))\n"
+        "assert 'numba.np.arraymath' in sys.modules\nassert 'scipy.linalg' not in sys.modules\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -13,6 +13,7 @@ import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
+from numba.np import linalg
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,6 +26,15 @@ LINE = 64
 """Bytes of a line of the processor's cache."""
 ROOT_HALF = 0x3F3504F3
 """Bits of sqrt(1/2): from there to sqrt(2) a mantissa lies around 1."""
+
+
+def _no_algebra() -> None:
+    raise ImportError("kernels have no linear algebra: it would need SciPy, which serving has not")
+
+
+# Where SciPy is installed (to train, to develop) numba imports all of its linear algebra with the
+# first kernel that is loaded: .2 s of every process' start, for calls that no kernel makes.
+linalg.ensure_blas = _no_algebra
 
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:

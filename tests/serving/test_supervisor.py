@@ -7,11 +7,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from palate.serving.supervisor import Role, Supervisor
+from palate.serving.supervisor import Role, Supervisor, ready
 
 PATIENCE = 20.0
 SLEEPER = "import time; print('here', flush=True); time.sleep(600)"
@@ -55,6 +56,45 @@ class Heard:
                 self._news.clear()
                 await self._news.wait()
         return self.lines
+
+
+def test_a_role_that_waits_begins_when_the_site_answers() -> None:
+    async def run(patience: float, *, answers: bool) -> tuple[float, list[str]]:
+        heard, started = Heard(), time.monotonic()
+        late = replace(role(SLEEPER, "late"), after=patience)
+        async with Supervisor([role(SLEEPER, "first"), late], heard) as running:
+            await heard.until(lambda lines: "first: here" in lines)
+            before = list(heard.lines)
+            if answers:
+                running.opened()
+            await heard.until(lambda lines: len(lines) == 2)
+        return time.monotonic() - started, before
+
+    took, before = asyncio.run(run(600.0, answers=True))
+    assert before == ["first: here"]
+    assert took < PATIENCE
+    took, _ = asyncio.run(run(1.0, answers=False))
+    assert took >= 1.0, "where nobody says so, after its patience"
+
+
+def test_it_asks_until_the_site_is_ready_and_no_longer_than_it_may() -> None:
+    async def run() -> tuple[bool, bool, list[bytes]]:
+        asked: list[bytes] = []
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.append(await reader.readuntil(b"\r\n\r\n"))
+            status = b"200 OK" if len(asked) > 2 else b"503 Service Unavailable"
+            writer.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\n\r\n")
+            writer.close()
+
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            found = await ready("127.0.0.1", port, PATIENCE)
+        return found, await ready("127.0.0.1", port, 0.3), asked
+
+    found, gone, asked = asyncio.run(run())
+    assert (found, gone, len(asked)) == (True, False, 3)
+    assert asked[0].startswith(b"GET /readyz HTTP/1.1\r\n")
 
 
 def test_output_is_told_with_the_role_that_said_it() -> None:

@@ -148,19 +148,20 @@ class Demo:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop.set)
-        async with Supervisor(self._roles, _say):
-            telling = asyncio.create_task(self._tell())
+        async with Supervisor(self._roles, _say) as running:
+            telling = asyncio.create_task(self._tell(running))
             await self._stop.wait()
             telling.cancel()
             await asyncio.gather(telling, return_exceptions=True)
             console.print("ending …")
         console.print("everything has ended; run it again to go on where it stopped")
 
-    async def _tell(self) -> None:
+    async def _tell(self, running: Supervisor) -> None:
         async with httpx.AsyncClient(base_url=self._url, trust_env=False, timeout=5.0) as client:
             with _bar() as progress:
                 waiting = progress.add_task("waiting for the first page", total=None)
                 release = await self._first_slate(client)
+                running.opened()
                 progress.remove_task(waiting)
                 self._announce(release)
                 await self._learning(client, progress, release)

@@ -48,16 +48,17 @@ async def _run(settings: Settings, *, api_only: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with Supervisor(site_roles(settings, api_only=api_only), _say):
-        announcing = asyncio.create_task(_announce(settings))
+    async with Supervisor(site_roles(settings, api_only=api_only), _say) as running:
+        announcing = asyncio.create_task(_announce(settings, running))
         await stop.wait()
         announcing.cancel()
         console.print("ending …")
 
 
-async def _announce(settings: Settings) -> None:
+async def _announce(settings: Settings, running: Supervisor) -> None:
     url = f"http://{settings.serving.host}:{settings.serving.port}"
-    if await ready(url, READY_SECONDS):
+    if await ready(settings.serving.host, settings.serving.port, READY_SECONDS):
+        running.opened()
         console.print(f"{settings.site.name} is up: {url}", style="bold green")
     else:
         console.print(f"{url} does not answer yet; the lines above say why", style="bold red")

@@ -17,8 +17,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Self, TypeAlias
 
-import httpx
-
 from palate.serving import tether
 from palate.serving.environment import DIED, over, serving_environment, training_environment
 from palate.settings import Settings
@@ -30,13 +28,15 @@ FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
 """Seconds before a role that died is started again; doubled each time, up to the longest."""
 HEALTHY_AFTER = 30.0
 """A role that lived so long starts over with the first wait."""
-LATER = 3.0
-"""Seconds after which the roles begin that nobody waits for."""
+LATER = 15.0
+"""Seconds after which the roles begin that nobody waits for, where the site does not answer yet."""
 GRACE = 5.0
 """Seconds a role has to end by itself."""
 LAST_WORDS = 0.5
 """Seconds to read what an ended role still had to say."""
-OK = 200
+ANSWER, LOOK = 2.0, 0.1
+"""Seconds that the site has to say whether it is ready, and between two questions."""
+OK = b"200"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Role:
     niceness: int = 0
     environment: Mapping[str, str] = field(default_factory=dict)
     after: float = 0.0
-    """Seconds that its first start waits for those that visitors wait for."""
+    """Seconds that its first start waits at most for the site to answer (`Supervisor.opened`)."""
 
 
 def site_roles(settings: Settings, *, api_only: bool = False) -> tuple[Role, ...]:
@@ -76,6 +76,7 @@ class Supervisor:
         self._processes: dict[str, Process] = {}
         self._keepers: list[asyncio.Task[None]] = []
         self._ending = False
+        self._open = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._keepers = [asyncio.create_task(self._keep(role)) for role in self._roles]
@@ -88,6 +89,10 @@ class Supervisor:
         """The role's process, while it lives."""
         process = self._processes.get(role)
         return None if process is None or process.returncode is not None else process.pid
+
+    def opened(self) -> None:
+        """The site answers: the roles begin that waited for it."""
+        self._open.set()
 
     async def stop(self) -> None:
         """End all: ask, wait a few seconds, then insist."""
@@ -107,7 +112,9 @@ class Supervisor:
 
     async def _keep(self, role: Role) -> None:
         wait, code = FIRST_WAIT, 0
-        await asyncio.sleep(role.after)
+        if role.after:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._open.wait(), role.after)
         while not self._ending:
             started = perf_counter()
             code = await self._run(role, code)
@@ -155,16 +162,25 @@ class Supervisor:
             transport.close()
 
 
-async def ready(url: str, seconds: float) -> bool:
+async def ready(host: str, port: int, seconds: float) -> bool:
     """Wait until ``/readyz`` answers; False where it did not in time."""
     until = perf_counter() + seconds
-    async with httpx.AsyncClient(base_url=url, timeout=2.0, trust_env=False) as client:
-        while perf_counter() < until:
-            with contextlib.suppress(httpx.HTTPError):
-                if (await client.get("/readyz")).status_code == OK:
-                    return True
-            await asyncio.sleep(0.1)
+    while perf_counter() < until:
+        with contextlib.suppress(OSError, TimeoutError):
+            if await asyncio.wait_for(_answers(host, port), ANSWER):
+                return True
+        await asyncio.sleep(LOOK)
     return False
+
+
+async def _answers(host: str, port: int) -> bool:
+    """One question over a socket: an HTTP client would take longer to load than all of the rest."""
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        writer.write(b"GET /readyz HTTP/1.1\r\nHost: palate\r\nConnection: close\r\n\r\n")
+        return (await reader.readline()).split()[1:2] == [OK]
+    finally:
+        writer.close()
 
 
 async def _lines(reader: asyncio.StreamReader) -> AsyncIterator[str]:
