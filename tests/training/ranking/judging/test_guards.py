@@ -55,6 +55,8 @@ def test_a_ranker_that_shows_everybody_the_same_is_held_back_in_plain_words() ->
     assert not narrow.shipped
     assert "coverage 20 of at least 50" in narrow.sentence
     assert "weighted fusion" in narrow.sentence
+    stale = guarded(PASSED, (Breadth(90.0, 0.8, 0.0), fusion), {}, limits)
+    assert "fresh 0 of at least 0.06" in stale.sentence
     boastful = guarded(PASSED, (fusion, fusion), {"ranker/view/ece": 0.2}, limits)
     assert not boastful.shipped
     assert "ranker/view/ece 0.200" in boastful.sentence
@@ -97,3 +99,9 @@ def test_the_live_release_is_not_judged_by_what_it_learnt_from() -> None:
     assert compared(PASSED, window, live(RIGHT), stores) == (PASSED, True)
     few = World(users=5).window(new="wrong")
     assert compared(PASSED, few, live(RIGHT), stores) == (PASSED, True)
+
+
+def test_where_fusion_shows_next_to_nothing_new_nothing_new_is_given_up() -> None:
+    limits, own = GateSettings(), Breadth(90.0, 0.8, 0.0)
+    assert guarded(PASSED, (own, Breadth(100.0, 0.8, 0.0004)), {}, limits).shipped
+    assert not guarded(PASSED, (own, Breadth(100.0, 0.8, 0.004)), {}, limits).shipped
