@@ -47,7 +47,7 @@ def model(network: Fitted, rows: Floats, tmp_path: Path) -> RankerModel:
 def raw_of(network: Fitted, rows: Floats) -> Floats:
     with torch.no_grad():
         feed = feed_of(network.network, rows, network.gauss)
-        raw: Floats = Served(network.network)(*map(torch.from_numpy, feed.values())).numpy()
+        raw: Floats = Served(network.network)(*map(torch.from_numpy, feed.values()))[0].numpy()
     return raw
 
 

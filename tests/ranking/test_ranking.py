@@ -9,7 +9,7 @@ import pytest
 from palate.arrays import Floats
 from palate.errors import BadInput
 from palate.funnel.types import Pool
-from palate.models.ranker import HEADS, RankerFacts, RankerModel, Taste
+from palate.models.ranker import HEADS, RankerFacts, RankerModel, Said, Taste
 from palate.ranking.fusion import SENSIBLE, Fusion
 from palate.ranking.network import Network, best_ranker
 from palate.ranking.value import weights_of
@@ -42,9 +42,9 @@ FACTS = RankerFacts(
 )
 
 
-def told(features: Floats, _: Taste | None) -> Floats:
+def told(features: Floats, _: Taste | None) -> Said:
     """A ranker that answers what it is told to."""
-    return np.tile(np.array([[0.5, 0.2, 0.1]], np.float32), (len(features), 1))
+    return Said(np.tile(np.array([[0.5, 0.2, 0.1]], np.float32), (len(features), 1)))
 
 
 def test_fusion_weighs_a_vote_by_who_gives_it_and_at_which_rank() -> None:

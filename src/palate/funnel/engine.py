@@ -20,7 +20,7 @@ from palate.funnel.ladder import POOLED, STEPS, by_rank, nothing, popular, unlim
 from palate.funnel.merge import by_lot, merge
 from palate.funnel.reasons import reasons_for
 from palate.funnel.retrieve import Asked, retrieve
-from palate.funnel.stages import Filter, Generator, Ranker, Rule, name_of
+from palate.funnel.stages import Filter, Generator, Ranker, Rule, name_of, weighed
 from palate.funnel.trace import Recorder
 from palate.funnel.types import NOTHING, Answer, Columns, Pool, Query, Slate, Step
 from palate.index.matching import Matching
@@ -182,12 +182,12 @@ class Funnel:
             features = features_of(self.stores, query, pool, reads) if reads else _no_features(pool)
             part.left = len(pool)
         with log.part("rank", len(pool)) as part:
-            scores = self.ranker.score(query, pool, features)
+            scores, expected = weighed(self.ranker, query, pool, features)
             if scores.shape != (len(pool),) or not np.isfinite(scores).all():
                 raise ValueError("the ranker gave something else than one number for each item")
             order = np.argsort(-scores, kind="stable")
             part.left = len(pool)
-        ranked = Slate(pool.rows[order], scores[order].astype(np.float32))
+        ranked = Slate(pool.rows[order], scores[order].astype(np.float32), expected=expected)
         log.ranked(ranked, pool.rows, features)
         lifted = self._applied(self.lifts, query, ranked, log)
         return self._shortlisted(query, pool, lifted, _unmarked(lots, lifted))

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Protocol, Self
 
 from palate.arrays import Floats, Mask, Rows
-from palate.funnel.types import Candidates, Columns, Pool, Query, Reason, Slate
+from palate.funnel.types import Candidates, Columns, Expected, Pool, Query, Reason, Slate
 from palate.stores import Stores
 
 
@@ -53,7 +53,11 @@ class Filter(Protocol):
 
 
 class Ranker(Protocol):
-    """Scores what was retrieved; the same row of features always gets the same score."""
+    """Scores what was retrieved; the same row of features always gets the same score.
+
+    One that knows how sure it is may add ``weigh``, with the arguments of `score`, which gives the
+    scores and an `Expected` (or None): Explore draws by it.
+    """
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -86,6 +90,17 @@ class Rule(Protocol):
     def default(cls, stores: Stores) -> Self: ...
 
     def apply(self, query: Query, slate: Slate) -> Slate: ...
+
+
+def weighed(
+    ranker: Ranker, query: Query, pool: Pool, features: Floats
+) -> tuple[Floats, Expected | None]:
+    """The scores, and what the ranker expects where it says so."""
+    weigh = getattr(ranker, "weigh", None)
+    if weigh is None:
+        return ranker.score(query, pool, features), None
+    told: tuple[Floats, Expected | None] = weigh(query, pool, features)
+    return told
 
 
 def name_of(component: object) -> str:

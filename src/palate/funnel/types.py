@@ -193,6 +193,20 @@ class Pool:
         return len(self.rows)
 
 
+class Expected(NamedTuple):
+    """What the ranker expects of its candidates, for a rule that asks how sure it is."""
+
+    rows: Rows
+    click: Floats
+    """(n,): probability of a click."""
+    layer: Floats
+    """(n, dim): what that probability was read from."""
+    doubt: Floats
+    """(dim, dim): the variance of a click's logit is |doubt · layer|² …"""
+    stray: float
+    """… and the square of this, for what no feature tells of an item."""
+
+
 @dataclass(frozen=True, slots=True)
 class Slate:
     """A ranked list, best first, with the columns its rules asked to read."""
@@ -213,6 +227,8 @@ class Slate:
     """By row: what operators' rules did to it, each by its name."""
     relaxed: Mapping[str, int] = field(default_factory=dict)
     """Rules that could not be kept, in the order in which they gave way, and at how many places."""
+    expected: Expected | None = None
+    """Of everything that was ranked, in no order; None where the ranker does not know."""
 
     @classmethod
     def none(cls) -> Self:
@@ -231,6 +247,7 @@ class Slate:
             self.marks,
             self.notes,
             self.relaxed,
+            self.expected,
         )
 
     def followed(self, other: "Slate") -> "Slate":
@@ -245,6 +262,7 @@ class Slate:
             marks={**other.marks, **self.marks},
             notes={**other.notes, **self.notes},
             relaxed=self.relaxed,
+            expected=self.expected,
         )
 
     def top(self, size: int) -> "Slate":
@@ -266,7 +284,7 @@ class Slate:
     ) -> "Slate":
         """As `replace` would make it, which takes three times as long."""
         columns, marks = self.columns, self.marks
-        kept = (marks, self.notes, self.relaxed)
+        kept = (marks, self.notes, self.relaxed, self.expected)
         return Slate(self.rows, scores, columns, explore, propensity, policy, *kept)
 
     def __len__(self) -> int:

@@ -12,6 +12,7 @@ from palate.arrays import Doubles, Floats, Rows
 from palate.jit import kernel, swift
 from palate.models.everybody import Everybody
 from palate.models.gauss import Gauss
+from palate.models.laplace import Laplace
 from palate.models.onnx import session
 from palate.models.trees import FILE as TREES
 from palate.models.trees import Trees
@@ -93,6 +94,9 @@ class RankerFacts(msgspec.Struct, frozen=True, kw_only=True):
     """By kind of visit (`models.visits`): how much of the order is weighted fusion's; none is 0."""
     height: float = 0.0
     """What brings fusion's worth to the height of the values, see `ranking.value.shared`."""
+    stray: float = 1.0
+    """Standard deviation, in the click's logit, by which items were taken more or less on what came
+    later than the ranker had expected: what no feature tells of an item."""
     mix: Mix | None = None
     """How the trees beside a network are heard; None where only one of them is there."""
 
@@ -148,8 +152,17 @@ def _bend(raw: Floats, head: int, x: Doubles, y: Doubles, out: Floats) -> None:
         out[at, head] = (1.0 - SLOPE) * bent + SLOPE * told
 
 
-Scorer: TypeAlias = Callable[[Floats, Taste | None], Floats]
-"""Raw probabilities (n, heads)."""
+class Said(NamedTuple):
+    """What a ranker says of some rows."""
+
+    heads: Floats
+    """(n, heads): probabilities."""
+    layer: Floats | None = None
+    """(n, dim): the network's shared layer, from which every head is read; None without one."""
+
+
+Scorer: TypeAlias = Callable[[Floats, Taste | None], Said]
+"""Raw probabilities, and where they come from."""
 
 
 class RankerModel:
@@ -161,6 +174,8 @@ class RankerModel:
         self.everybody = everybody
         self.trees: Trees | None = None
         """Those that speak with the network, or alone."""
+        self.doubt: Floats | None = None
+        """(dim, dim): how unsure the click head is of a layer, see `models.laplace`."""
         self.facts, self.features, self.heads = facts, facts.features, facts.heads
         self._means = np.array(facts.means, np.float32)
         self._scorer = scorer
@@ -176,6 +191,8 @@ class RankerModel:
         facts = msgspec.json.decode((folder / "ranker.json").read_bytes(), type=RankerFacts)
         made = cls(facts, _scorer(folder, facts), Everybody.load(folder))
         made.trees = Trees.load(folder) if (folder / TREES).is_file() else None
+        laplace = Laplace.load(folder)
+        made.doubt = laplace.root() if laplace else None
         return made
 
     def predict(self, features: Floats, taste: Taste | None = None, surface: str = "") -> Floats:
@@ -183,10 +200,14 @@ class RankerModel:
 
         Without `taste` the visitor counts as one without a history.
         """
+        return self.said(features, taste, surface).heads
+
+    def said(self, features: Floats, taste: Taste | None = None, surface: str = "") -> Said:
+        """The same, with the layer that they are read from."""
         if not len(features):
-            return np.empty((0, len(self.heads)), np.float32)
-        raw = self._scorer(np.ascontiguousarray(features, np.float32), taste)
-        return _bent(raw, self._curves.get(surface, self._curves[""]))
+            return Said(np.empty((0, len(self.heads)), np.float32))
+        raw, layer = self._scorer(np.ascontiguousarray(features, np.float32), taste)
+        return Said(_bent(raw, self._curves.get(surface, self._curves[""])), layer)
 
     def personal(self, rows: Rows, values: Floats) -> Floats:
         """(n,): values of these rows, less where everybody would be shown them."""
@@ -223,16 +244,18 @@ class _Network:
         asked = {each.name: each.shape for each in self._session.get_inputs()}
         self._asked = frozenset(asked)
         self._dim = int(asked["candidates"][1]) if "candidates" in asked else 0
+        self._layered = len(self._session.get_outputs()) > 1
+        """A release of an older version has the probabilities alone."""
 
-    def __call__(self, features: Floats, taste: Taste | None) -> Floats:
+    def __call__(self, features: Floats, taste: Taste | None) -> Said:
         feed = {"features": features, "close": features.take(self._close, axis=1)}
         if self._scaled is not None:
             feed["scaled"] = self._scaled(features)
         if self._dim:
             feed |= (taste or _nobody(len(features), self._dim))._asdict()
         asked = {name: array for name, array in feed.items() if name in self._asked}
-        raw: Floats = self._session.run(None, asked)[0]
-        return raw
+        told: list[Floats] = self._session.run(None, asked)
+        return Said(told[0], told[1] if self._layered else None)
 
 
 def _scorer(folder: Path, facts: RankerFacts) -> Scorer:
@@ -246,9 +269,9 @@ def _scorer(folder: Path, facts: RankerFacts) -> Scorer:
 def _mixed(network: "_Network", trees: Trees, mix: Mix) -> Scorer:
     """Both are asked; the network reads the first columns, the trees any."""
 
-    def score(features: Floats, taste: Taste | None) -> Floats:
-        own = np.ascontiguousarray(features[:, : network.width])
-        return mix(network(own, taste), trees(features))
+    def score(features: Floats, taste: Taste | None) -> Said:
+        own = network(np.ascontiguousarray(features[:, : network.width]), taste)
+        return Said(mix(own.heads, trees(features)), own.layer)
 
     return score
 
@@ -261,8 +284,8 @@ def _nobody(n: int, dim: int) -> Taste:
 def _grown(trees: Trees, heads: int) -> Scorer:
     """Trees order; every head's calibration makes its probability of the same score."""
 
-    def score(features: Floats, _: Taste | None) -> Floats:
+    def score(features: Floats, _: Taste | None) -> Said:
         raw = 1.0 / (1.0 + np.exp(-trees(features)))
-        return np.repeat(raw[:, None], heads, axis=1)
+        return Said(np.repeat(raw[:, None], heads, axis=1))
 
     return score

@@ -8,7 +8,7 @@ import numpy as np
 from palate.arrays import Floats, Rows
 from palate.catalog.columns import ItemColumns
 from palate.funnel.stages import Ranker
-from palate.funnel.types import Pool, Query
+from palate.funnel.types import Expected, Pool, Query
 from palate.models.ranker import HEADS, RankerModel, Taste, unit
 from palate.models.two_tower import TwoTower, outcome_codes
 from palate.models.visits import visit_of
@@ -40,15 +40,22 @@ class Network:
         return cls(model, weights_of(told, heads), stores, Fusion.default(stores))
 
     def score(self, query: Query, pool: Pool, features: Floats) -> Floats:
+        return self.weigh(query, pool, features)[0]
+
+    def weigh(self, query: Query, pool: Pool, features: Floats) -> tuple[Floats, Expected | None]:
+        """The scores, and what they were read from, where a release can tell how sure it is."""
         if self.model is None:
-            return np.zeros(len(pool), np.float32)
-        heads = self.model.predict(features, self._taste(query, pool), query.surface)
-        own = self.model.personal(pool.rows, heads @ self.value)
-        facts = self.model.facts
+            return np.zeros(len(pool), np.float32), None
+        model, facts = self.model, self.model.facts
+        heads, layer = model.said(features, self._taste(query, pool), query.surface)
+        own, expected = model.personal(pool.rows, heads @ self.value), None
         share = facts.shares.get(visit_of(query.known, query.idle), 0.0)
+        if layer is not None and model.doubt is not None and share < 1.0:
+            expected = Expected(pool.rows, heads[:, 0], layer, model.doubt, facts.stray)
         if not share:
-            return own
-        return shared(own, self.fusion.score(query, pool, features), share, facts.height)
+            return own, expected
+        fused = self.fusion.score(query, pool, features)
+        return shared(own, fused, share, facts.height), expected
 
     def _taste(self, query: Query, pool: Pool) -> Taste | None:
         """What the network compares: candidates and last items, as unit vectors."""

@@ -12,7 +12,7 @@ from palate.features.items import TABLE, ItemStates
 from palate.funnel.types import Query, Slate
 from palate.jit import kernel
 from palate.reranking.editorial.constraint import Constraint
-from palate.reranking.thompson import Counts, Posterior, decided, policy, posterior
+from palate.reranking.thompson import Counts, Head, Posterior, decided, head_of, policy, posterior
 from palate.stores import Stores
 
 Places: TypeAlias = NDArray[np.intp]
@@ -20,6 +20,8 @@ Places: TypeAlias = NDArray[np.intp]
 SLOTS = np.array([ITEM_SLOT[n] for n in ("shown_30d", "clicked_30d", "engaged_30d")], np.int64)
 CLOCKS, RATES = ITEM_CLOCKS[SLOTS], TABLE.rate[SLOTS]
 DAY = 86_400.0
+NEW, NOTHING = np.float32(1.0), np.float32(0.0)
+"""Variance of the logit of a click that an item on trial has at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,9 @@ class Explore:
     """Showings that a new item is owed."""
     young_days: float = 14.0
     """An item is new for so long, from its publication, or from the first act on it."""
+    head: bool = True
+    """Whether the prior leans on the ranker's probability of a click and weighs as much as that is
+    sure, where the release can tell."""
     states: ItemStates | None = None
     """How often each item was shown and taken."""
     within: tuple[Constraint, ...] = ()
@@ -104,14 +109,16 @@ class Explore:
     ) -> Slate:
         places = np.append(np.arange(min(query.size, len(slate))), pool)
         counts = counts_of(states, slate.rows[places], query.now)
-        found = posterior(counts, slate.columns["content"][places], slate.scores[places])
+        trial = self._on_trial(query, slate, places, counts)
+        head = self._head(slate, places, trial)
+        found = posterior(counts, slate.columns["content"][places], slate.scores[places], head)
         page = len(places) - len(pool)
         open_ = np.flatnonzero(~decided(found, counts, float(found.mean[page - 1]))[page:])
         slots = slots[: len(open_)]
         if not len(slots):
             return slate
-        pool, some = pool[open_], Posterior(found.a[page:][open_], found.b[page:][open_])
-        trial = self._on_trial(query, slate, pool, Counts(*(each[page:][open_] for each in counts)))
+        pool, open_ = pool[open_], page + open_
+        some, trial = Posterior(found.a[open_], found.b[open_]), trial[open_]
         chosen = policy(slate.rows[pool], some, len(slots), trial, self.newcomers)
         drawn = chosen.draw(self.epsilon, query.dice("explore"))
         propensity = np.ones(len(slate), np.float32)
@@ -122,6 +129,15 @@ class Explore:
         )
         placed = _swapped if self.within else _inserted
         return _explored(placed(slate, slots, pool[drawn]), slots, propensity, told)
+
+    def _head(self, slate: Slate, places: Places, trial: Mask) -> Head | None:
+        """What the ranker says of these; it is sure of nothing that is on trial."""
+        if not self.head or slate.expected is None:
+            return None
+        head = head_of(slate.expected, slate.rows[places])
+        return head._replace(
+            variance=np.where(trial, np.maximum(head.variance, NEW), head.variance)
+        )
 
     def _on_trial(self, query: Query, slate: Slate, pool: Places, counts: Counts) -> Mask:
         """Where an item is new and was not shown often enough to be judged."""

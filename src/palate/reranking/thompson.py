@@ -1,9 +1,11 @@
 """Thompson sampling whose every probability is known: a fixed ensemble of plausible worlds.
 
 Each item's click rate is a Beta posterior: a prior from the content path (what the items most like
-it have earned, leaning towards what the ranker expects) and its own counts. Of these posteriors
-`WORLDS` joint draws are made once and for all, by a hash of item and world, so that they move with
-the evidence and not with the request (ensemble sampling, Lu and Van Roy 2017, arXiv:1705.07347).
+it have earned, leaning towards what the ranker expects) and its own counts. Where a release can
+tell how sure its ranker is (`models.laplace`), the prior is worth as many showings as that. Of
+these posteriors `WORLDS` joint draws are made once and for all, by a hash of item and world, so
+that they move with the evidence and not with the request (ensemble sampling, Lu and Van Roy 2017,
+arXiv:1705.07347).
 A request draws a world and takes its best items: how often an item is the s-th best is counted
 over the worlds, and is its probability to stand in the s-th slot. With ε the slots go to a uniform
 draw instead, so no probability is below ε / pool.
@@ -15,11 +17,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats, Mask, Rows
+from palate.funnel.types import Expected
+from palate.index.slots import free, slot
 from palate.jit import kernel, swift
 
 WORLDS = 64
 PRIOR = 20.0
-"""Times shown that the prior is worth."""
+"""Times shown that the prior is worth, where nobody says how sure it is, …"""
+LEAST_PRIOR, MOST_PRIOR = 4.0, 200.0
+"""… and within which it is where the ranker does."""
+MOST_LEAN, LEAST_CLICK = 10.0, 1e-6
+"""How far the prior leans at most on the ranker's probability of a click."""
 START, STARTING = 0.05, 100.0
 """Click rate that a site begins with, and how many showings that is worth."""
 SURE = 2.0
@@ -38,6 +46,15 @@ class Counts(NamedTuple):
     taken: Floats
     """Clicks; never more than it was shown."""
     engaged: Floats
+
+
+class Head(NamedTuple):
+    """What the ranker says of some candidates."""
+
+    click: Floats
+    """(n,): probability of a click."""
+    variance: Floats
+    """(n,): of its logit."""
 
 
 class Posterior(NamedTuple):
@@ -79,11 +96,67 @@ class Policy(NamedTuple):
         return found
 
 
-def posterior(counts: Counts, content: Floats, scores: Floats) -> Posterior:
-    """From the counts, content vectors and ranks of the candidates, best first."""
+def head_of(expected: Expected, rows: Rows) -> Head:
+    """What the ranker says of these rows, which it has ranked."""
+    at = _places(expected.rows, rows)
+    variance = _variances(expected.layer, expected.doubt, at, np.float32(expected.stray**2))
+    return Head(expected.click[at], variance)
+
+
+@kernel
+def _places(pool: Rows, rows: Rows) -> NDArray[np.int64]:
+    table = free(len(pool))
+    for at in range(len(pool)):
+        table[slot(table, pool, pool[at])] = at
+    found = np.empty(len(rows), np.int64)
+    for i in range(len(rows)):
+        found[i] = table[slot(table, pool, rows[i])]
+    return found
+
+
+@swift
+def _variances(layer: Floats, doubt: Floats, at: NDArray[np.int64], own: np.float32) -> Floats:
+    """(n,): |doubt · layer|² and an item's own."""
+    found = np.empty(len(at), np.float32)
+    for i in range(len(at)):
+        total = own
+        for r in range(len(doubt)):
+            off = np.float32(0.0)
+            for c in range(doubt.shape[1]):
+                off += doubt[r, c] * layer[at[i], c]
+            total += off * off
+        found[i] = total
+    return found
+
+
+def posterior(
+    counts: Counts, content: Floats, scores: Floats, head: Head | None = None
+) -> Posterior:
+    """From the counts, content vectors and ranks of the candidates, best first.
+
+    With `head` the prior leans on the ranker's probability of a click and is worth the more the
+    surer that is; without it leans on the scores, and is worth `PRIOR` showings.
+    """
     a, b = np.empty((2, len(scores)), np.float32)
-    _expected(counts, _told(content, counts.taken, counts.shown), scores, a, b)
+    lean = _by_order(scores) if head is None else _by_click(head.click)
+    variance = np.zeros_like(scores) if head is None else head.variance
+    alike = _told(content, counts.taken, counts.shown * lean)
+    _expected(counts, alike, lean, variance, a, b)
     return Posterior(a, b)
+
+
+def _by_order(scores: Floats) -> Floats:
+    """From 1.5 for the best down to 0.5."""
+    low, span = scores.min(), scores.max() - scores.min()
+    found: Floats = np.float32(0.5) + (scores - low) / (span if span > 0.0 else np.float32(1.0))
+    return found
+
+
+def _by_click(click: Floats) -> Floats:
+    """How much likelier to be clicked than the mean candidate."""
+    share = click / np.float32(max(float(click.mean()), LEAST_CLICK))
+    found: Floats = np.clip(share, np.float32(1.0 / MOST_LEAN), np.float32(MOST_LEAN))
+    return found
 
 
 @swift
@@ -110,17 +183,26 @@ def _told(content: Floats, taken: Floats, shown: Floats) -> Floats:
 
 
 @kernel
-def _expected(counts: Counts, alike: Floats, scores: Floats, a: Floats, b: Floats) -> None:
-    """Parameters: the prior from what is alike and from the ranker's order, and the own counts."""
+def _expected(
+    counts: Counts, alike: Floats, lean: Floats, variance: Floats, a: Floats, b: Floats
+) -> None:
+    """Parameters: the prior from what is alike and from the ranker, and the own counts.
+
+    What was shown counts by how much was expected of it, here and in `alike`: the site's rate would
+    else rise with every good item that is found, and with it that of all others.
+    """
     taken, shown = counts.taken, counts.shown
-    site = (taken.sum() + START * STARTING) / (shown.sum() + STARTING)
-    low, span = scores.min(), scores.max() - scores.min()
-    span = span if span > 0.0 else np.float32(1.0)
-    for i in range(len(scores)):
+    site = (taken.sum() + START * STARTING) / ((shown * lean).sum() + STARTING)
+    for i in range(len(lean)):
         earned = (alike[0, i] + site * PRIOR) / (alike[1, i] + PRIOR)
-        mean = min(max(earned * (0.5 + (scores[i] - low) / span), 1e-3), 0.9)
-        a[i] = mean * PRIOR + taken[i]
-        b[i] = (1.0 - mean) * PRIOR + shown[i] - taken[i]
+        mean = min(max(earned * lean[i], 1e-3), 0.9)
+        worth = PRIOR
+        if variance[i] > 0.0:
+            # the logit of a Beta of n showings has a variance of about 1 / (n·m·(1 - m))
+            worth = 1.0 / (mean * (1.0 - mean) * variance[i])
+            worth = min(max(worth, LEAST_PRIOR), MOST_PRIOR)
+        a[i] = mean * worth + taken[i]
+        b[i] = (1.0 - mean) * worth + shown[i] - taken[i]
 
 
 @kernel
@@ -158,8 +240,8 @@ def _shares(best: NDArray[np.int64], pool: int) -> Floats:
     """(slots, pool): in how many worlds each is the s-th best."""
     share = np.zeros((best.shape[1], pool), np.float32)
     for world in range(len(best)):
-        for slot in range(best.shape[1]):
-            share[slot, best[world, slot]] += np.float32(1.0 / WORLDS)
+        for place in range(best.shape[1]):
+            share[place, best[world, place]] += np.float32(1.0 / WORLDS)
     return share
 
 

@@ -76,8 +76,12 @@ def write_network(
     network: nn.Module,
     example: tuple[Tensor, ...],
     axes: dict[str, dict[int, str]],
+    answers: tuple[str, ...] = ("answer",),
 ) -> None:
-    """Export a network whose inputs are named as `axes` says, with the axes that vary."""
+    """Export a network whose inputs are named as `axes` says, with the axes that vary.
+
+    `answers` are the names of what it gives.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the tracing exporter is old, tested, and needs no more
         torch.onnx.export(
@@ -85,7 +89,7 @@ def write_network(
             example,
             str(file),
             input_names=list(axes),
-            output_names=["answer"],
+            output_names=list(answers),
             dynamic_axes=axes,
             opset_version=OPSET,
             dynamo=False,

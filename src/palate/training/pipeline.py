@@ -41,6 +41,7 @@ from palate.training.progress import Timed
 from palate.training.ranking.blend import Blend
 from palate.training.ranking.export import export_ranker
 from palate.training.ranking.fitting import Fitted
+from palate.training.ranking.laplace import fit_laplace
 from palate.training.ranking.quantise import Reading, quantise
 from palate.training.ranking.rows import GeneratorsOf, RowSource
 from palate.training.ranking.stage import RankerOutcome, learn_ranker
@@ -205,6 +206,9 @@ class _Run:
             facts = export_ranker(staging / RANKER, ranker.learnt, ranker.facts)
             if ranker.everybody is not None:
                 ranker.everybody.save(staging / RANKER)
+            laplace = fit_laplace(ranker.learnt, facts, ranker.judge)
+            if laplace is not None:
+                laplace.save(staging / RANKER)
             columns = [ranker.facts.features.index(name) for name in facts.features]
             ranker = replace(ranker, facts=facts)
         write_measured(staging, ranker.measured)

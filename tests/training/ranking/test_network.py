@@ -75,7 +75,7 @@ def test_before_it_has_learnt_anything_it_orders_as_fusion_does() -> None:
     torch.nn.init.zeros_(network.heads.weight)
     with torch.inference_mode():
         feed = feed_of(network, features, spread_of(features))
-        scores = Served(network)(*map(torch.from_numpy, feed.values())).numpy()
+        scores = Served(network)(*map(torch.from_numpy, feed.values()))[0].numpy()
     pool = Pool(np.arange(len(ranks), dtype=np.int32), np.zeros_like(features), ranks, GENERATORS)
     fused = worth(pool, SENSIBLE).sum(axis=1)
     for head in map(HEADS.index, ("click", "view", "positive")):

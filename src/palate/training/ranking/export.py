@@ -21,7 +21,8 @@ def export_ranker(folder: Path, learnt: Learnt, facts: RankerFacts) -> RankerFac
         facts, trees = _read(facts, network, trees)
         network.gauss.save(folder)
         example, axes = example_of(network.network)
-        write_network(folder / "ranker.onnx", Served(network.network), example, axes)
+        served = Served(network.network)
+        write_network(folder / "ranker.onnx", served, example, axes, ("answer", "layer"))
     if trees is not None:
         trees.save(folder)
     facts = msgspec.structs.replace(facts, mix=mix)

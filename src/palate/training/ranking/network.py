@@ -178,17 +178,23 @@ class RankerNetwork(nn.Module):
         with torch.no_grad():
             self.straight.bias[[0, -1]] = RARE
 
-    def logits(self, seen: Seen) -> Tensor:
-        """(…, K, heads): click, view and positive given a click, negative."""
+    def layer(self, seen: Seen) -> Tensor:
+        """(…, K, SHARED): what every head reads beside the features themselves."""
         x = seen.scaled
         if self.attention is not None:
             x = torch.cat([x, self.attention(seen)], dim=-1)
-        heads: Tensor = self.straight(seen.scaled) + self.heads(self.body(x))
+        shared: Tensor = self.body(x)
+        return shared
+
+    def logits(self, seen: Seen, layer: Tensor | None = None) -> Tensor:
+        """(…, K, heads): click, view and positive given a click, negative."""
+        shared = self.layer(seen) if layer is None else layer
+        heads: Tensor = self.straight(seen.scaled) + self.heads(shared)
         return heads
 
-    def probabilities(self, seen: Seen) -> Tensor:
-        """(…, K, heads): raw probabilities."""
-        own = self.logits(seen)
+    def probabilities(self, seen: Seen, layer: Tensor | None = None) -> Tensor:
+        """(…, K, heads): raw probabilities; `layer` is that of `seen`, where it is known."""
+        own = self.logits(seen, layer)
         click = own[..., :1]
         if self.learnt < 1.0:
             fused = self.fused(seen.close) + self.get_buffer("anchor")
@@ -216,12 +222,17 @@ class Served(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, scaled: Tensor, *more: Tensor) -> Tensor:
-        """(n, features); where fusion votes (n, votes); with attention (n, dim), (m, dim), (m,)."""
+    def forward(self, scaled: Tensor, *more: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, features); where fusion votes (n, votes); with attention (n, dim), (m, dim), (m,).
+
+        Gives probabilities (n, heads) and the shared layer (n, SHARED).
+        """
         votes = int(bool(self.network.close))
         close = more[0] if votes else torch.zeros(len(scaled), 0)
         taste = more[votes:] or nothing(len(scaled))
-        return self.network.probabilities(Seen(scaled, close, *taste))
+        seen = Seen(scaled, close, *taste)
+        layer = self.network.layer(seen)
+        return self.network.probabilities(seen, layer), layer
 
 
 def nothing(n: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -37,6 +37,7 @@ from palate.training.ranking.judging.guards import Breadth, Items, breadth, guar
 from palate.training.ranking.judging.live import Window, compared
 from palate.training.ranking.judging.personal import personal
 from palate.training.ranking.judging.shares import shares
+from palate.training.ranking.laplace import stray_of
 from palate.training.ranking.lists import RankedList
 from palate.training.ranking.logged import AsShown
 from palate.training.ranking.rows import (
@@ -255,6 +256,7 @@ def _facts(
         means=tuple(map(float, means)),
         knots=knots,
         heads=HEADS,
+        stray=stray_of(folds, kind),
         surfaces=of_surfaces(kind, layout, folds, knots),
     )
 
