@@ -2,9 +2,9 @@
 
     python bench/funnel.py --items 10000 --items 1000000 [--requests 300] [--json]
 
-The site is synthetic: random content, categories, counts, co-visitation, item vectors (FAISS above
-20,000 items) and a user tower and a ranker of the real shape with random weights. What it
-measures is the time that the work takes; it says nothing about quality.
+The site is synthetic: random content, categories, counts, co-visitation, item vectors (an index
+above 20,000 items), and a user tower and a ranker (network and trees) of the real shape with random
+weights. What it measures is the time that the work takes; it says nothing about quality.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 from load.towers import mixture
+from load.trees import forest
 
 import palate
 from palate.arrays import Floats
@@ -46,7 +47,7 @@ from palate.funnel.types import Query
 from palate.funnel.worth import SENSIBLE
 from palate.index.opening import EXACT_LIMIT, build_index
 from palate.models.covisit import Covisit
-from palate.models.ranker import HEADS, RankerFacts, RankerModel
+from palate.models.ranker import HEADS, Mix, RankerFacts, RankerModel
 from palate.models.two_tower import ItemTable, TowerFacts, TwoTower
 from palate.releases.manifest import Manifest
 from palate.releases.release import Release
@@ -54,6 +55,7 @@ from palate.settings import Settings
 from palate.stores import Stores, close, open_stores
 from palate.surfaces import funnel
 from palate.training.export import write_user
+from palate.training.ranking.blend import Blend
 from palate.training.ranking.export import export_ranker
 from palate.training.ranking.fitting import Fitted
 from palate.training.ranking.network import RankerNetwork, Shape, spread_of
@@ -68,6 +70,8 @@ SEEN = 300
 USERS = 64
 WARM = 30
 CHUNK = 1 << 18
+EVEN = Mix(share=0.5, scale=1.0, shift=0.0)
+"""Network and trees as the default ranker hears them."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -281,7 +285,7 @@ def _release(items: int, folder: Path, columns: ItemColumns, dice: np.random.Gen
 
 
 def write_ranker(folder: Path, dice: np.random.Generator) -> RankerFacts:
-    """A network of the real shape, with weights by chance."""
+    """A network and trees of the real shape, with weights by chance."""
     names = offered(name for name, weight in SENSIBLE.items() if weight > 0)
     rows = dice.standard_normal((256, len(names))).astype(np.float32)
     ranker = RankerFacts(
@@ -295,7 +299,8 @@ def write_ranker(folder: Path, dice: np.random.Generator) -> RankerFacts:
     nothing = np.zeros((0, 0), np.float32)
     network = RankerNetwork(Shape(len(names), DIM))
     learnt = Fitted(network, spread_of(rows), nothing, np.arange(len(names)))
-    return export_ranker(folder, learnt, ranker)
+    trees = forest(len(names), dice)
+    return export_ranker(folder, Blend(learnt, trees, EVEN), ranker)
 
 
 def _tower(items: int, folder: Path, columns: ItemColumns, dice: np.random.Generator) -> TwoTower:

@@ -1,5 +1,6 @@
 """Network and trees together: one mean, the same in training and as it is served."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def test_columns_that_only_the_trees_read_come_behind_the_networks(tmp_path: Pat
     assert only not in blend.network.reads
     feature = blend.trees.feature.copy()
     feature[np.flatnonzero(feature >= 0)[0]] = only
-    turned = Blend(blend.network, blend.trees._replace(feature=feature), blend.mix)
+    turned = Blend(blend.network, replace(blend.trees, feature=feature), blend.mix)
     facts = export_ranker(tmp_path, turned, FACTS)
     width = len(blend.network.reads)
     assert facts.features[:width] == tuple(NAMES[at] for at in blend.network.reads)

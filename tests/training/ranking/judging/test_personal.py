@@ -10,7 +10,7 @@ from palate.training.ranking.folds import Answer, Fold
 from palate.training.ranking.judging.personal import personal
 from palate.training.ranking.lists import RankedList, firsts, ndcg
 
-NO_TREES = Trees(*(np.zeros(0, np.int32) for _ in Trees._fields))
+NO_TREES = Trees(*[np.zeros(0, np.int32)] * 5)
 
 
 def fold(judge: list[RankedList], served: Floats) -> Fold:

@@ -14,7 +14,7 @@ from palate.training.ranking.folds import Answer, Fold
 from palate.training.ranking.judging.shares import Shares, shares
 from palate.training.ranking.lists import RankedList, ndcg
 
-NO_TREES = Trees(*(np.zeros(0, np.int32) for _ in Trees._fields))
+NO_TREES = Trees(*[np.zeros(0, np.int32)] * 5)
 SIZE, NAMES = 20, ("only",)
 DAY = 86_400.0
 
