@@ -75,6 +75,7 @@ class Costs:
             self._mean(self._cost, (surface, "least"), whole)
             self._forget(surface, ("base", *RANKED))
             return
+        self._bound((surface, "least"), whole)
         self._answers += 1
         if self._answers % EACH and not answer.trace.skipped:
             return
@@ -98,6 +99,11 @@ class Costs:
         for name in names:
             if (surface, name) in self._cost:
                 self._cost[surface, name] *= AGAIN
+
+    def _bound(self, place: tuple[str, str], whole: float) -> None:
+        """An answer from memory is never dearer than this one, which did more."""
+        if self._cost.get(place, 0.0) > whole:
+            self._cost[place] = whole
 
     def _credit(self, surface: str, answer: Answer) -> None:
         page = len(answer.slate)

@@ -27,7 +27,15 @@ class Turn:
     """When the request came, by the pacer's timer."""
     seconds: float
     """How long it may take from there; infinite without a budget."""
+    usual: bool = True
+    """Whether it has at least the site's budget, so that it says something of the others."""
     answer: Answer | None = None
+
+    def wish(self, budget_ms: float | None) -> None:
+        """What a caller asks for in a body, which was not known when the request was let in."""
+        if budget_ms is not None:
+            self.seconds = budget_ms / 1e3 if budget_ms else inf
+            self.usual = self.pacer.usual(self.seconds)
 
     def part(self, surface: str, share: float) -> "Turn":
         """This `share` of what is left, for the answer of one of several surfaces; starts now."""
@@ -42,11 +50,11 @@ class Turn:
             self.pacer.costs.learn(self.surface, self.answer, spent)
 
     def plan(self, funnel: Funnel) -> Plan:
-        """How much of the funnel fits into what is left."""
+        """How much of the funnel fits into what is left, of which all who wait get a share."""
         if self.seconds == inf:
             return WHOLE
         pacer, ends = self.pacer, self.came + self.seconds
-        left = 1e3 * (ends - pacer.timer())
+        left = 1e3 * min(ends - pacer.timer(), pacer.gate.share())
         made = pacer.costs.plan(self.surface, funnel, left, pacer.quality.now)
         spared = pacer.costs.reserve(self.surface) / 1e3 if made.first == "full" else 0.0
         return replace(made, ends=ends - spared, timer=pacer.timer)
@@ -73,7 +81,7 @@ class Pacer:
         """
         wanted = self._budget if budget_ms is None else budget_ms
         came, seconds = self.timer(), wanted / 1e3 if wanted else inf
-        usual = seconds >= (self._budget / 1e3 if self._budget else inf)  # else a caller's wish
+        usual = self.usual(seconds)
         try:
             await self.gate.enter(seconds, self.costs.least(surface) / 1e3)
         except Unavailable:
@@ -81,7 +89,7 @@ class Pacer:
             if usual:
                 self.quality.told(in_time=False)
             raise
-        turn, began = Turn(self, surface, came, seconds), self.timer()
+        turn, began = Turn(self, surface, came, seconds, usual), self.timer()
         try:
             yield turn
         finally:
@@ -89,10 +97,14 @@ class Pacer:
             self.answers += 1
             self.gate.leave(ended - began)
             if turn.answer is not None:
-                if usual or turn.answer.step not in LOWER:
+                if turn.usual or turn.answer.step not in LOWER:
                     self.costs.learn(surface, turn.answer, 1e3 * (ended - began))
-                if usual:
-                    self.quality.told(in_time=ended - came <= seconds)
+                if turn.usual:
+                    self.quality.told(in_time=ended - came <= turn.seconds)
+
+    def usual(self, seconds: float) -> bool:
+        """Whether so long a budget is the site's own, or longer: else it is a caller's wish."""
+        return seconds >= (self._budget / 1e3 if self._budget else inf)
 
     def show(self) -> None:
         """Put knob and gate into the metrics."""

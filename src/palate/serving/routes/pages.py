@@ -9,6 +9,7 @@ from litestar.router import Router
 from palate.serving.bodies import DEFAULT_LIMIT, Ask, PageBody
 from palate.serving.composing import Composing
 from palate.serving.observing.spans import PARENT
+from palate.serving.pacing.door import Door, turn_of
 from palate.serving.routes.asking import check
 from palate.serving.runtime import runtime_of
 
@@ -41,9 +42,9 @@ async def compose_page(  # noqa: PLR0913, PLR0917  the query string's parameters
     runtime = runtime_of(request)
     check(ask, runtime.settings.serving.max_limit)
     PARENT.set(request.headers.get("traceparent", ""))
-    composing = Composing(runtime, ask)
-    async with runtime.pacer.turn(f"page {page}", runtime.settings.serving.page_ms) as turn:
-        return await composing.answer(turn)
+    return await Composing(runtime, ask).answer(turn_of(request))
 
 
-router = Router("/pages", route_handlers=[compose_page], tags=["Recommendations"])
+router = Router(
+    "/pages", route_handlers=[compose_page], middleware=[Door(pages=True)], tags=["Recommendations"]
+)

@@ -11,11 +11,10 @@ from palate.errors import BadInput, Problem
 from palate.serving.bodies import DEFAULT_LIMIT, Ask, Recommendation
 from palate.serving.observing.logs import ABOUT
 from palate.serving.observing.spans import PARENT
+from palate.serving.pacing.door import HOME, Door, turn_of
 from palate.serving.recommend import Recommending, recommendation_id
 from palate.serving.routes.asking import asked, check
 from palate.serving.runtime import runtime_of
-
-HOME = "home"
 
 
 @get("/{surface:str}", operation_id="recommend")
@@ -81,12 +80,14 @@ async def answered(request: Request[Any, Any, Any], ask: Ask, at: str = "") -> R
     request.scope["state"]["recommendation_id"] = name
     ABOUT.set(name)
     PARENT.set(request.headers.get("traceparent", ""))
-    async with runtime.pacer.turn(ask.surface, ask.budget_ms) as turn:
-        return await Recommending(runtime, ask, name, now, turn).answer(draw)
+    turn = turn_of(request)
+    turn.wish(ask.budget_ms)
+    return await Recommending(runtime, ask, name, now, turn).answer(draw)
 
 
 router = Router(
     "/recommendations",
     route_handlers=[recommend, recommend_with_context, recommend_on_surface],
+    middleware=[Door()],
     tags=["Recommendations"],
 )
