@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from threading import Event
 
 import pytest
 from tests.serving.conftest import SmallSite
 
+from palate.errors import CorruptStore
 from palate.funnel.types import Candidates, Query, Reason
 
 
@@ -49,3 +51,43 @@ def test_why_and_preview_are_answered(hung: tuple[SmallSite, Hangs]) -> None:
     [slate] = site.client.post("/v1/rules/preview", json=body).json()["slates"]
     assert slate["before"]
     assert hangs.waited == []
+
+
+def test_an_unreadable_catalogue_costs_no_answer(
+    site_of: Callable[..., SmallSite], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = site_of()
+    names = site.app.state["runtime"].names
+
+    def fails(*_: object, **__: object) -> None:
+        raise CorruptStore("the catalogue cannot be read")
+
+    monkeypatch.setattr(names._items, "rows", fails)
+    monkeypatch.setattr(names._items, "ids", fails)
+    names._rows.clear()
+    names._named.clear()
+    page = site.client.get("/v1/recommendations/more_like_this", params={"item_id": "comedy-8"})
+    assert page.status_code == 200
+    body = {"user_id": "u1", "exclude": ["comedy-8"]}
+    assert site.client.post("/v1/recommendations/home", json=body).status_code == 200
+
+
+def test_names_that_do_not_come_give_way_to_items_whose_names_are_there(
+    site_of: Callable[..., SmallSite], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = site_of(budget_ms=200.0)
+    runtime = site.app.state["runtime"]
+    likely = set(runtime.live.stores.boards.rows().tolist())
+    full = [entry["item_id"] for entry in site.slate(user_id="u1", limit=3)["items"]]
+    names, let_go = runtime.names, Event()
+    popular = {row: each for row, each in names._named.items() if row in likely}
+    unnamed = {each.item_id for each in names._named.values()} - set(full)
+    assert unnamed
+    names._named.clear()
+    names._named.update({r: n for r, n in popular.items() if n.item_id not in full})
+    monkeypatch.setattr(names, "_read", lambda _: let_go.wait(20.0) and {})
+    try:
+        page = site.slate(user_id="u1", limit=3)
+    finally:
+        let_go.set()
+    assert page["step"] == "popular"

@@ -1,13 +1,20 @@
 """Names at hand: those that boards show first, never more than the bound, each right."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
+from threading import Event
+from typing import cast
 
 import numpy as np
+import pytest
 
+from palate.arrays import Rows
 from palate.catalog.item import Item
+from palate.catalog.protocol import ItemCatalog
 from palate.catalog.sqlite import SqliteItems
-from palate.serving.names import Names
+from palate.errors import CorruptStore
+from palate.serving.names import UNDER_WAY, UNREAD, Names
 
 
 def test_what_boards_show_is_at_hand_first_and_the_bound_holds(tmp_path: Path) -> None:
@@ -21,3 +28,69 @@ def test_what_boards_show_is_at_hand_first_and_the_bound_holds(tmp_path: Path) -
     found = asyncio.run(names.of(range(100, 200)))
     assert [each.item_id for each in found.values()] == [f"i{n}" for n in range(100, 200)]
     assert len(names._named) == 50
+
+
+class Slow:
+    """A catalogue on a disk that stands still until it is let go, or that cannot be read at all."""
+
+    def __init__(self, items: SqliteItems) -> None:
+        self._items, self.go, self.broken = items, Event(), False
+
+    def _wait(self) -> None:
+        assert self.go.wait(20.0)
+        if self.broken:
+            raise CorruptStore("the catalogue cannot be read")
+
+    def ids(self, rows: Rows) -> list[str]:
+        self._wait()
+        return self._items.ids(rows)
+
+    def find(self, ids: Sequence[str]) -> list[Item | None]:
+        return self._items.find(ids)
+
+    def rows(self, ids: Sequence[str], *, create: bool) -> Rows:
+        self._wait()
+        return self._items.rows(ids, create=create)
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Slow:
+    items = SqliteItems(tmp_path / "catalog.db")
+    items.put([Item(item_id=f"i{n}", title=f"Number {n}") for n in range(300)])
+    return Slow(items)
+
+
+def test_a_name_that_does_not_come_in_time_is_left_out_and_there_for_the_next(slow: Slow) -> None:
+    names = Names(cast("ItemCatalog", slow), 1, 50)
+
+    async def scene() -> None:
+        assert await names.of([3], 0.001) == {}
+        assert await names.rows_within(["i4"], 0.001) == [UNREAD]
+        slow.go.set()
+        assert await names.rows_within(["i4", "nobody"], 5.0) == [4, -1]
+        assert (await names.of([3], 5.0))[3].title == "Number 3"
+
+    asyncio.run(scene())
+
+
+def test_reads_that_nobody_waits_for_do_not_pile_up(slow: Slow) -> None:
+    names = Names(cast("ItemCatalog", slow), 1, 50)
+
+    async def scene() -> None:
+        given_up = await asyncio.gather(*(names.of([n], 0.001) for n in range(200)))
+        assert given_up == [{}] * 200
+        assert len(names._under_way) <= UNDER_WAY
+        slow.go.set()
+        assert (await names.of([250]))[250].title == "Number 250"
+
+    asyncio.run(scene())
+
+
+def test_what_was_warmed_is_known_by_id_where_the_catalogue_cannot_be_read(slow: Slow) -> None:
+    names = Names(cast("ItemCatalog", slow), 1, 50)
+    slow.go.set()
+    asyncio.run(names.warm(np.array([299, 250], np.int32), 300))
+    slow.broken = True
+    assert asyncio.run(names.rows_within(["i299", "i120"], 5.0)) == [299, UNREAD]
+    with pytest.raises(CorruptStore):
+        asyncio.run(names.rows(["i120"]))

@@ -79,7 +79,7 @@ class Composing:
         asking = Recommending(self._runtime, ask, name, self._now, turn)
         found = await asking.found(draw, anchor)
         turn.learn()
-        return Row(asking, found)
+        return Row(asking, found._replace(alone=False))
 
     def _anchored(self, ask: Ask) -> list[tuple[Ask, int]]:
         """A row about each of the last things the visitor liked, else took in."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
+from math import inf
 from time import perf_counter
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from palate.arrays import Rows
 from palate.errors import NotFound
+from palate.funnel.budget import Plan
 from palate.funnel.engine import Funnel
 from palate.funnel.types import NOTHING, Answer, Query
 from palate.index.matching import Matching
@@ -30,6 +32,9 @@ from palate.serving.visitors import Visitor, key_of, who
 from palate.stores import refresh
 
 DRAWS = float(1 << 63)
+UNKNOWN = -1
+FROM_MEMORY = Plan(first="popular")
+"""What is asked for where names do not come: those on boards are at hand."""
 
 
 class Found(NamedTuple):
@@ -38,6 +43,8 @@ class Found(NamedTuple):
     visitor: Visitor
     query: Query
     answer: Answer
+    alone: bool = True
+    """No row of a page, where other rows have to do without what it shows."""
 
 
 class Recommending:
@@ -90,12 +97,22 @@ class Recommending:
 
     async def told(self, found: Found) -> Recommendation:
         """The body of what was found (all of it, or what a page left); what it shows is noted."""
+        if found.alone:
+            found = await self._named_in_time(found)
         query, answer = found.query, found.answer
         if answer.step == "full" and not self._cursor.given:
             self._live.kept.note(query, answer)
         answer, body = await self.written(found)
         asyncio.get_running_loop().call_soon(self._note, found, answer, body)
         return body
+
+    async def _named_in_time(self, found: Found) -> Found:
+        """From memory, where the catalogue is too slow to say what most of the items are called."""
+        rows = found.answer.slate.rows.tolist()
+        names = await self._names(found.answer)
+        if self._turn is None or 2 * len(names.keys() & set(rows)) >= len(rows):
+            return found
+        return found._replace(answer=await self._funnel.answer(found.query, FROM_MEMORY))
 
     async def written(self, found: Found) -> tuple[Answer, Recommendation]:
         """How what was found would be told; nothing of it is noted."""
@@ -108,12 +125,11 @@ class Recommending:
         ask = self._ask
         seed = self._cursor.seed_item
         if ask.item_id:
-            [seed] = await self._runtime.names.rows([ask.item_id])
-            if seed < 0:
-                raise NotFound(f"there is no item {ask.item_id!r}")
+            seed = await self._seed(ask.item_id)
         excluded = self._cursor.rows
         if ask.exclude:
-            excluded = _joined(excluded, await self._runtime.names.rows(ask.exclude))
+            rows = await self._runtime.names.rows_within(ask.exclude, self._left)
+            excluded = _joined(excluded, rows)
         return Query(
             surface=ask.surface,
             user=visitor.state,
@@ -132,6 +148,18 @@ class Recommending:
             tail=self._cursor.tail,
             values=self._values(visitor),
         )
+
+    async def _seed(self, item_id: str) -> int:
+        """Its row; -1 where the catalogue cannot tell now: then the page is about nothing."""
+        [row] = await self._runtime.names.rows_within([item_id], self._left)
+        if row == UNKNOWN:
+            raise NotFound(f"there is no item {item_id!r}")
+        return max(row, UNKNOWN)
+
+    @property
+    def _left(self) -> float:
+        """Seconds until the answer has to be out."""
+        return inf if self._turn is None else self._turn.left
 
     async def _matching(self, visitor: Visitor) -> Matching | None:
         """What generators may propose; None where that is (nearly) everything."""
@@ -153,7 +181,8 @@ class Recommending:
         """Of everything that the answer speaks of."""
         about = {row for reason in answer.reasons for row in reason.rows}
         seed = [answer.seed_item] if answer.seed_item >= 0 else []
-        return await self._runtime.names.of(about.union(answer.slate.rows.tolist(), seed))
+        rows = about.union(answer.slate.rows.tolist(), seed)
+        return await self._runtime.names.of(rows, self._left)
 
     def _body(self, query: Query, answer: Answer, names: dict[int, Named]) -> Recommendation:
         about = {row for reason in answer.reasons for row in reason.rows}

@@ -31,6 +31,11 @@ class Turn:
     """Whether it has at least the site's budget, so that it says something of the others."""
     answer: Answer | None = None
 
+    @property
+    def left(self) -> float:
+        """Seconds that remain; infinite without a budget."""
+        return max(self.came + self.seconds - self.pacer.timer(), 0.0)
+
     def wish(self, budget_ms: float | None) -> None:
         """What a caller asks for in a body, which was not known when the request was let in."""
         if budget_ms is not None:
