@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from palate.arrays import Doubles
 from palate.errors import BadInput
-from palate.expressions.check import checked
+from palate.expressions.check import MOST, checked
 from palate.expressions.mask import Codes, Scope, mask
 from palate.expressions.parse import DEEPEST, LONGEST, parse
 from palate.expressions.tree import Kind, fields
@@ -144,6 +144,7 @@ def test_a_condition_chooses_items(text: str, rows: list[int] | str) -> None:
         ("(" * 300, 201, "not understood"),
         ("not " * (DEEPEST + 2) + "hot", 4 * DEEPEST + 5, "parts within parts"),
         ("x" * (LONGEST + 1), LONGEST + 1, "more than"),
+        (" or ".join(["hot"] * (MOST + 1)), 7 * MOST + 1, "more than 100"),
         ("year in [" + "1," * 1_001 + "]", 9, "more than"),
     ],
 )

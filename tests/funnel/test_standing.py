@@ -55,3 +55,22 @@ def test_an_answer_that_is_too_old_is_waited_for_and_a_young_one_is_not_sought_a
         assert await held.of("q", 2, 16.0, lambda: "new") == "new"
 
     asyncio.run(story())
+
+
+def test_many_who_ask_first_at_once_are_told_what_one_found() -> None:
+    async def story() -> None:
+        held, go, found = Standing[str](4, 60.0), threading.Event(), []
+
+        def slow() -> str:
+            go.wait(10)
+            found.append("once")
+            return "found"
+
+        crowd = [asyncio.ensure_future(held.of("q", 1, 10.0, slow)) for _ in range(20)]
+        await asyncio.sleep(0)
+        crowd[0].cancel()
+        go.set()
+        assert await asyncio.gather(*crowd[1:]) == ["found"] * 19
+        assert found == ["once"]
+
+    asyncio.run(story())

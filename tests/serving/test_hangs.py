@@ -91,3 +91,20 @@ def test_names_that_do_not_come_give_way_to_items_whose_names_are_there(
     finally:
         let_go.set()
     assert page["step"] == "popular"
+
+
+def test_long_questions_beyond_a_few_at_once_are_told_to_come_again(
+    site_of: Callable[..., SmallSite],
+) -> None:
+    site = site_of()
+    aside = site.app.state["runtime"].aside
+    asked = {"item_id": "comedy-8", "user_id": "u1"}
+    with aside.place(), aside.place():
+        for answer in (
+            site.client.get("/v1/why/home", params=asked),
+            site.client.post("/v1/rules/preview", json={"rules": []}),
+        ):
+            assert answer.status_code == 503
+            assert answer.headers["retry-after"] == "1"
+        assert site.slate(user_id="u1")["items"]
+    assert site.client.get("/v1/why/home", params=asked).status_code == 200

@@ -22,8 +22,11 @@ from palate.expressions.tree import (
     Some,
     Truth,
     Value,
+    tests,
 )
 
+MOST = 100
+"""Comparisons in one condition: each is a look at every item."""
 ORDERED = frozenset({"number", "time", "any"})
 
 
@@ -32,7 +35,12 @@ def checked(text: str, schema: Mapping[str, Kind], pointer: str = "/filter") -> 
 
     Raises BadInput that points at the character.
     """
-    return _Checker(schema, pointer).condition(parse(text, pointer))
+    found = parse(text, pointer)
+    asked = tests(found)
+    if len(asked) > MOST:
+        what = f"{len(asked)} comparisons are more than {MOST}; ask with in [ ] for one of several"
+        raise refused(what, asked[MOST].at, pointer)
+    return _Checker(schema, pointer).condition(found)
 
 
 class _Checker:

@@ -138,6 +138,11 @@ def parts(part: Part) -> Iterator[Part]:
             return
 
 
+def tests(part: Part) -> list[Compare | Among | Has | Truth]:
+    """What is asked of every item, in the order of the text: so much does the condition cost."""
+    return [each for each in parts(part) if isinstance(each, Compare | Among | Has | Truth)]
+
+
 def fields(part: Part) -> Iterator[Field]:
     """Every field that is read, in the order of the text."""
     return (each for each in parts(part) if isinstance(each, Field))

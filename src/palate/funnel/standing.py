@@ -6,6 +6,10 @@ from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
+QUICK = 10_000
+"""Up to so many items, looked at once each, are looked through on the event loop: it takes less
+than a millisecond, and a thread would be asked for less than it costs."""
+
 
 class Held(NamedTuple, Generic[T]):
     """An answer."""
@@ -29,6 +33,7 @@ class Standing(Generic[T]):
         self._most, self._patience, self._rest = most, patience, rest
         self._held: dict[Hashable, Held[T]] = {}
         self._sought: set[Hashable] = set()
+        self._first: dict[Hashable, asyncio.Future[T]] = {}
 
     async def of(
         self, question: Hashable, moment: Hashable, now: float, find: Callable[[], T]
@@ -36,12 +41,24 @@ class Standing(Generic[T]):
         """The answer to a question, if need be the last moment's. Raises what `find` raises."""
         held, asked = self._held.get(question), (question, moment, now, find)
         if held is None or (held.moment != moment and abs(now - held.at) > self._patience):
-            return await asyncio.to_thread(self._seek, *asked)
+            return await self._together(*asked)
         due = held.moment != moment and abs(now - held.at) >= self._rest
         if due and question not in self._sought:
             self._sought.add(question)
             asyncio.get_running_loop().run_in_executor(None, self._seek, *asked)
         return held.answer
+
+    async def _together(
+        self, question: Hashable, moment: Hashable, now: float, find: Callable[[], T]
+    ) -> T:
+        """Find it once for all who ask for it meanwhile (on this loop: others cannot be told)."""
+        key = asyncio.get_running_loop(), question, moment
+        finding = self._first.get(key)
+        if finding is None:
+            seeking = asyncio.to_thread(self._seek, question, moment, now, find)
+            finding = self._first[key] = asyncio.ensure_future(seeking)
+            finding.add_done_callback(lambda _: self._first.pop(key, None))
+        return await asyncio.shield(finding)
 
     def _seek(self, question: Hashable, moment: Hashable, now: float, find: Callable[[], T]) -> T:
         try:

@@ -14,10 +14,10 @@ from palate.arrays import Rows
 from palate.errors import NotFound
 from palate.funnel.budget import Plan
 from palate.funnel.engine import Funnel
+from palate.funnel.standing import QUICK
 from palate.funnel.types import NOTHING, Answer, Query
 from palate.index.matching import Matching
 from palate.serving.accounting.sampling import Sample
-from palate.serving.allowed.conditions import QUICK
 from palate.serving.bodies import Ask, Entry, Recommendation, Timing
 from palate.serving.cursor import TAIL, Cursor
 from palate.serving.impressions import impression

@@ -28,6 +28,7 @@ from palate.serving.names import Names
 from palate.serving.observing.allowance import Allowance
 from palate.serving.observing.faults import Faults
 from palate.serving.observing.spans import Spans, opened
+from palate.serving.pacing.aside import Aside
 from palate.serving.pacing.pacer import Pacer
 from palate.serving.processes.warming import Asked
 from palate.serving.steering.watch import RuleWatch
@@ -73,6 +74,7 @@ class Runtime:
     features: FeatureWriter
     faults: Faults
     pacer: Pacer
+    aside: Aside
     tracing: Allowance
     """Of traces."""
     sampler: Sampler
@@ -252,6 +254,7 @@ def _assembled(settings: Settings, clock: Clock, live: Live) -> Runtime:
         traces=TraceWriter(store, meters, bounds.waiting_traces),
         faults=Faults(),
         pacer=pacer,
+        aside=Aside(),
         sampler=Sampler(
             settings.ledger,
             settings.attribution.hours,

@@ -10,15 +10,13 @@ from palate.catalog.columns import ItemColumns
 from palate.catalog.filterable import Filterable
 from palate.expressions.check import checked
 from palate.expressions.mask import MINUTE, Scope, mask
-from palate.expressions.tree import VISITOR, Condition, Now, fields, kind_of, parts
-from palate.funnel.standing import Standing
+from palate.expressions.tree import VISITOR, Condition, Now, fields, kind_of, parts, tests
+from palate.funnel.standing import QUICK, Standing
 from palate.index.matching import Matching
 
 PATIENCE, REST = 2.0, 0.5
 """Seconds: in a large catalogue that changes all the time an answer serves at least for the one,
 and at most for the other while it is found anew."""
-QUICK = 100_000
-"""Up to so many items are looked through on the event loop: it takes less than a thread does."""
 
 
 class Compiled(NamedTuple):
@@ -53,11 +51,11 @@ class Conditions:
     async def matching(self, text: str, now: float, visitor: Mapping[str, Any]) -> Matching:
         """What passes `text` for a visitor with these ``user.*`` and ``context.*`` values.
 
-        Beyond `QUICK` items it may be as of a second ago. Raises BadInput that points at the
+        Where it takes a while it may be as of a second ago. Raises BadInput that points at the
         character.
         """
         asked = self._asked(text, now, visitor)
-        if self._columns.size <= QUICK:
+        if self._columns.size * len(tests(asked.condition)) <= QUICK:
             return self._answered(asked)
         question = (asked.condition, asked.values, self._columns.capacity)
         moment = (asked.version, asked.size, asked.minute)

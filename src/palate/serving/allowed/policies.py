@@ -12,10 +12,9 @@ import numpy as np
 
 from palate.catalog.columns import ItemColumns
 from palate.expressions.mask import MINUTE
-from palate.funnel.standing import Standing
+from palate.funnel.standing import QUICK, Standing
 from palate.index.matching import Matching
 from palate.reranking.hide_policy import READS, lawful
-from palate.serving.allowed.conditions import QUICK
 
 PATIENCE = 2 * MINUTE
 """An answer that is older is waited for; a younger one serves while it is found anew."""

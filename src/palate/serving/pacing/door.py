@@ -32,10 +32,11 @@ class Door(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Let it in. Raises Unavailable where it would be late whatever it got."""
-        if scope["method"] == WITH_BODY:  # all of it: a slow sender is not to keep others waiting
+        asks = cast("HTTPScope", scope)
+        if asks["method"] == WITH_BODY:  # all of it: a slow sender is not to keep others waiting
             await Request[Any, Any, Any](scope, receive, send).body()
         runtime = cast("Runtime", scope["litestar_app"].state["runtime"])
-        async with runtime.pacer.turn(*self._asked(cast("HTTPScope", scope), runtime)) as turn:
+        async with runtime.pacer.turn(*self._asked(asks, runtime)) as turn:
             scope["state"][TURN] = turn
             await next_app(scope, receive, send)
 

@@ -75,8 +75,9 @@ async def told(runtime: Runtime, wonder: Wonder, at: str = "") -> WhyBody:
     row = await _row(runtime, wonder.item_id, at)
     query = await query_of(runtime, ask)
     steered = certain(runtime.rules.program.steer(funnel, query))
-    plan = Plan(ends=perf_counter() + runtime.settings.serving.why_ms / 1e3)
-    found = await asyncio.to_thread(_followed, steered, query, row, plan)
+    with runtime.aside.place():
+        plan = Plan(ends=perf_counter() + runtime.settings.serving.why_ms / 1e3)
+        found = await runtime.aside.run(_followed, steered, query, row, plan)
     about = found.reason.rows if found.reason else ()
     names = await runtime.names.of([row, *about])
     words = runtime.wordings.of(str(query.values.get("user.language", "")))

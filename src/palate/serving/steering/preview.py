@@ -36,10 +36,15 @@ LIFTS, BLOCKS = ("lift:",), ("block:", "restrict:")
 
 
 async def preview(runtime: Runtime, document: PreviewDocument) -> PreviewBody:
-    """Try the drafts. Raises BadInput that points at the field."""
+    """Try the drafts. Raises BadInput that points at the field, Unavailable where others do."""
+    with runtime.aside.place():
+        return await _previewed(runtime, document)
+
+
+async def _previewed(runtime: Runtime, document: PreviewDocument) -> PreviewBody:
     rules = _drafted(runtime, document)
     stores = runtime.stores
-    after = await asyncio.to_thread(_program, runtime, rules)
+    after = await runtime.aside.run(_program, runtime, rules)
     asks = [_ask(each) for each in document.requests] or await _newest(runtime, document.sample)
     if len(asks) > MOST:
         what = f"{len(asks)} requests; at most {MOST} are tried at once"
@@ -53,8 +58,8 @@ async def preview(runtime: Runtime, document: PreviewDocument) -> PreviewBody:
         if funnel is None:
             raise NotFound(f"there is no surface {ask.surface!r}")
         before = runtime.rules.program
-        was = await asyncio.to_thread(_answer, before, funnel, query, plan)
-        now = await asyncio.to_thread(_answer, after, funnel, query, plan)
+        was = await runtime.aside.run(_answer, before, funnel, query, plan)
+        now = await runtime.aside.run(_answer, after, funnel, query, plan)
         acting = tuple(after.made[i].rule.id for i in after.acting(query, stores))
         slates.append(await _compared(runtime, ask, acting, was, now))
     return PreviewBody(slates=tuple(slates))
@@ -84,7 +89,7 @@ def _program(runtime: Runtime, rules: Sequence[Rule]) -> Program:
 async def _newest(runtime: Runtime, most: int) -> list[Ask]:
     """The newest requests of which enough is known to ask them again."""
     await runtime.traces.settle()
-    found = await asyncio.to_thread(runtime.store.newest, min(most, MOST))
+    found = await runtime.aside.run(runtime.store.newest, min(most, MOST))
     told = [each for each in found if each.surface not in SEEDED]
     return [_ask(_sample(each.surface, each.visitor)) for each in told]
 
