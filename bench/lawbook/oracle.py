@@ -23,6 +23,8 @@ KEPT = 20_000
 """Simple conditions whose answers are remembered."""
 ASKED = ("user.country", "user.plan", "user.age", "context.device")
 """What personal conditions ask of a visitor."""
+COUNTED = 8
+"""Categories of an item that count where a rule is of categories."""
 FEW = 300
 """So many eligible items are all candidates on Home: what a page can keep to is known."""
 
@@ -171,7 +173,7 @@ def _groups(oracle: Oracle, law: Law, wish: Wish, item: int) -> list[str]:
         return ["it"] if item in oracle.matching(law.where, oracle.who(wish)) else []
     told = oracle.world.items[item]
     of = law.document["of"]
-    found = told["categories"] if of == "categories" else [told["creator_id"]]
+    found = told["categories"][:COUNTED] if of == "categories" else [told["creator_id"]]
     return [each for each in found if each]
 
 

@@ -97,3 +97,53 @@ def test_fields_beyond_the_bound_cannot_be_filtered_by(columns: ItemColumns) -> 
     with pytest.raises(BadInput, match="there is no field f068"):
         chosen(columns, "f068 == 68")
     assert chosen(columns, "f010 == 10") == [0]
+
+
+LONG = [
+    Item(item_id="t", tags=(*(f"t{n}" for n in range(20)), "adult")),
+    Item(item_id="c", categories=(*(f"c{n}" for n in range(9)), "adult")),
+    Item(item_id="a", attributes={"langs": [f"l{n}" for n in range(30)]}),
+    Item(item_id="q", tags=(*(f"t{n}" for n in range(20)), 'x", "adult", "y', "c\nadult\nd")),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ('"adult" in tags', [0]),
+        ('"adult" in categories', [1]),
+        ('tags in ["nothing", "adult"] or categories in ["c8"]', [0, 1]),
+        ('"l29" in langs', [2]),
+        ('"l0" in attributes.langs', [2]),
+        ('"t19" in tags and not "adult" in tags', [3]),
+        ('"c\\nadult\\nd" in tags', [3]),
+        ("has(categories)", [1]),
+    ],
+)
+def test_a_long_list_is_found_by_its_last_text_too(
+    columns: ItemColumns, text: str, rows: list[int]
+) -> None:
+    columns.write(changes(LONG))
+    assert chosen(columns, text) == rows
+
+
+def test_a_shorter_list_takes_the_place_of_a_long_one(columns: ItemColumns) -> None:
+    columns.write(changes(LONG))
+    columns.write([ItemChange(5, 0, "t", Item(item_id="t", tags=("t0",)))])
+    assert chosen(columns, '"adult" in tags') == []
+    assert chosen(columns, '"t0" in tags') == [0, 3]
+
+
+def test_tags_are_a_field_however_many_attributes_there_are(columns: ItemColumns) -> None:
+    wide = Item(item_id="w", attributes={f"f{n:03d}": n for n in range(MOST + 5)})
+    columns.write(changes([wide]))
+    columns.write(changes(LONG, 1))
+    assert chosen(columns, '"adult" in tags or "adult" in categories') == [1, 2]
+
+
+def test_a_category_that_found_no_code_is_found_all_the_same(
+    columns: ItemColumns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("palate.catalog.columns.MOST_CATEGORIES", 2)
+    columns.write(changes([Item(item_id="c", categories=("one", "two", "adult"))]))
+    assert chosen(columns, '"adult" in categories') == [0]

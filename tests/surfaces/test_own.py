@@ -53,6 +53,18 @@ def test_a_file_below_the_site_is_a_surface_with_numbers_of_its_own(tmp_path: Pa
     assert len(asked(stores, "late_night").slate) == 5
 
 
+def test_policy_acts_on_a_surface_that_lists_no_filter(tmp_path: Path) -> None:
+    bare = LATE_NIGHT.replace("HidePolicy(stores.columns),", "")
+    stores = site(tmp_path, "late_night", bare)
+    stores.columns.servable[0] = 0
+    stores.columns.min_age[1] = 18
+    shown = asked(stores, "late_night").slate.rows.tolist()
+    assert shown
+    assert not {0, 1} & set(shown)
+    kept = [type(each).__name__ for each in funnel("late_night", stores).filters]
+    assert kept == ["HideMuted", "HidePolicy"]
+
+
 def test_it_may_stand_in_the_place_of_one_of_ours(tmp_path: Path) -> None:
     stores = site(tmp_path, "trending", LATE_NIGHT.replace("late_night", "trending"))
     board = tiny_stores().boards.top("popular", 10)[0].tolist()

@@ -25,11 +25,11 @@ from palate.catalog.vocabulary import Vocabulary
 from palate.errors import Conflict
 from palate.mapped import Column, Layout, MappedArrays
 
-FORMAT = 2
+FORMAT = 3
 """Raise it whenever the meaning of a column changes: files of another format are made anew."""
 CAPACITY = 1024
 CATEGORIES = 8
-"""An item's first eight categories count."""
+"""Of an item's categories the first eight have a place here; conditions find the others too."""
 MOST_CATEGORIES = 32_767
 MOST_CREATORS = 2**31 - 1
 NOWHERE = 255
@@ -168,7 +168,10 @@ class ItemColumns:
         known = [(row, item) for row, item in latest.items() if item is not None]
         for row, item in known:
             self._fill(row, item)
-        self.attributes.write([change.row for change in changes], known, self.size)
+        wide = {
+            row for row, item in known if len(self._category_codes(item)) < len(item.categories)
+        }
+        self.attributes.write([change.row for change in changes], known, self.size, wide)
         rows = np.array([row for row, _ in known], np.intp)
         self.content[rows] = self.encoder.encode([item for _, item in known])
         # Last, so that no reader shows an item before its policy columns are in place.
@@ -279,6 +282,11 @@ class ItemColumns:
         )
         self._held.stamp(categories=categories, creators=creators, regions=regions)
 
+    def _category_codes(self, item: Item) -> list[int]:
+        """Codes of the categories that have a place here."""
+        codes = [self._category.code(name) for name in item.categories[:CATEGORIES]]
+        return [code for code in codes if code >= 0]
+
     def _clear(self, rows: list[int]) -> None:
         for name, column in COLUMNS.items():
             self._held[name][rows] = column.fill
@@ -290,7 +298,7 @@ class ItemColumns:
             self.expires[row] = item.expires_at
         self.min_age[row] = min(item.min_age, 255)
         self.tags[row] = min(len(item.tags), 65_535)
-        codes = [self._category.code(name) for name in item.categories[:CATEGORIES]]
+        codes = self._category_codes(item)
         self.categories[row, : len(codes)] = codes
         if item.creator_id:
             self.creator[row] = self._creator.code(item.creator_id)

@@ -1,12 +1,12 @@
 """The fields of items that a condition may name, on top of the item columns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Doubles, Rows
+from palate.arrays import Doubles, Mask, Rows
 from palate.catalog.columns import ItemColumns
 from palate.expressions.tree import Kind
 
@@ -62,10 +62,25 @@ class Filterable:
             return self._columns.creator_code(text)
         return self._columns.attributes.code(text)
 
+    def longer(self, name: str, texts: Sequence[str]) -> Mask:
+        attributes, size = self._columns.attributes, self._size()
+        held = attributes.kinds()
+        own = name if name in held else f"{FREE}{name}"
+        if held.get(own) != "texts":
+            return self._taken(np.zeros(size, np.bool_))
+        return attributes.longer(self._taken(attributes.column(own, size)), texts)
+
     def _size(self) -> int:
         return self._columns.size
 
+    def _taken(self, data: NDArray[Any]) -> NDArray[Any]:
+        """What of a column is looked at."""
+        return data
+
     def _data(self, name: str) -> NDArray[Any]:
+        return self._taken(self._column(name))
+
+    def _column(self, name: str) -> NDArray[Any]:
         size = self._size()
         if name in FIXED:
             return np.asarray(getattr(self._columns, FIXED[name][0])[:size])
@@ -88,5 +103,5 @@ class Chosen(Filterable):
         """Rows of items that the catalogue never heard of too: they have nothing."""
         return max(self._columns.size, int(self._rows.max(initial=-1)) + 1)
 
-    def _data(self, name: str) -> NDArray[Any]:
-        return super()._data(name)[self._rows]
+    def _taken(self, data: NDArray[Any]) -> NDArray[Any]:
+        return data[self._rows]

@@ -55,7 +55,11 @@ class Columns(Protocol):
         ...
 
     def codes(self, name: str) -> Codes:
-        """(n,) for a text, (n, w) for a list; -1 where missing."""
+        """(n,) for a text, (n, w) for a list; below 0 where missing."""
+        ...
+
+    def longer(self, name: str, texts: Sequence[str]) -> Mask:
+        """(n,): whether a list holds one of the texts beyond what `codes` gives of it."""
         ...
 
     def code(self, name: str, text: str) -> int:
@@ -191,7 +195,10 @@ class _Evaluator:
             held = {side.data} if side.kind == "text" else set(side.data)
             return not held.isdisjoint(texts)
         codes = [code for text in texts if (code := self._columns.code(side.column, text)) >= 0]
-        return _any(np.isin(side.data, codes)) if codes else False
+        found = _any(np.isin(side.data, codes)) if codes else False
+        if side.kind != "texts":
+            return found
+        return np.logical_or(found, self._columns.longer(side.column, texts)[: self._size])
 
 
 def _given(value: Any) -> _Side:
