@@ -34,7 +34,7 @@ from palate.arrays import Floats
 from palate.cli.output import console, facts, table_of
 from palate.clock import FixedClock
 from palate.funnel.engine import Funnel
-from palate.funnel.types import Answer, Candidates, Pool, Query, Reason
+from palate.funnel.types import Answer, Candidates, Pool, Query, Reason, Slate
 from palate.rules.decode import rules as decoded
 from palate.serving.bodies import Ask
 from palate.serving.composing import Composing
@@ -177,24 +177,46 @@ async def _tried(runtime: Runtime, oracle: Oracle, one: Case, tally: Tally) -> N
 async def _composed(
     runtime: Runtime, oracle: Oracle, program: Program, under: tuple[list[Law], Wish], tally: Tally
 ) -> None:
-    """A whole page: every row keeps to its own rules, and nothing stands on it twice."""
+    """A whole page: every row keeps to its own rules, and nothing stands on it twice.
+
+    What a pin holds for another row of the page is not there for this one.
+    """
     laws, wish = under
     runtime.rules._program = program  # noqa: SLF001  as if an operator had just written it
     async with runtime.pacer.turn("page home", 0.0) as turn:
-        body = await Composing(runtime, changed(_ask(wish), surface="home")).answer(turn)
+        rows = await Composing(runtime, changed(_ask(wish), surface="home")).rows(turn)
+        told = [await row.asking.told(row.found) for row in rows]
     await runtime.settle()
     tally.pages += 1
     above: set[int] = set()
-    for row in body.rows:
-        shown = [int(entry.item_id[1:]) for entry in row.items]
-        asked = replace(wish, surface=row.surface, seed=int((row.anchor or "i-1")[1:]))
+    for row, body in zip(rows, told, strict=True):
+        shown = [int(entry.item_id[1:]) for entry in body.items]
+        asked = replace(wish, surface=body.surface, seed=int((body.anchor or "i-1")[1:]))
         tally.items += len(shown)
-        tally.steps[row.step] += 1
+        tally.steps[body.step] += 1
         acting = oracle.acting(laws, asked)
-        for problem in row_problems(oracle.eligible(acting, asked), asked, shown, above):
-            told = f"page, row {row.surface}: {problem}"
-            tally.note(problem.partition(":")[0], _told(acting, asked, told))
+        eligible = oracle.eligible(acting, asked)
+        found = list(row_problems(eligible, asked, shown, above))
+        if body.step == "full":
+            elsewhere = {
+                int(each) for other in rows if other is not row for each in other.slate.rows
+            }
+            held = elsewhere if _placing(acting) else above
+            first = Page(shown, row.slate.relaxed, _lot(row.slate))
+            found += page_problems(oracle, acting, asked, first, eligible - held)
+        for problem in found:
+            text = f"page, row {body.surface}: {problem}; {shown}"
+            tally.note(f"page, {problem.partition(' ')[0].rstrip(':')}", _told(acting, asked, text))
         above.update(shown)
+
+
+def _placing(laws: Sequence[Law]) -> bool:
+    return any(law.document["kind"] in {"pin", "promote"} for law in laws)
+
+
+def _lot(slate: Slate) -> bool:
+    """Whether something on it was drawn by lot."""
+    return slate.explore is not None and bool(slate.explore.any())
 
 
 async def _asked(
@@ -221,8 +243,7 @@ async def _asked(
             tally.note(problem.partition(":")[0], _told(laws, wish, f"page {page + 1}: {problem}"))
         if not page and answer.step == "full":
             runtime.live.kept.note(query, answer)
-            lot = answer.slate.explore is not None and bool(answer.slate.explore.any())
-            first = Page(rows, answer.slate.relaxed, lot)
+            first = Page(rows, answer.slate.relaxed, _lot(answer.slate))
             for problem in page_problems(oracle, laws, wish, first, eligible):
                 tally.note(problem.partition(" ")[0], _told(laws, wish, f"{problem}; {rows}"))
         if page and answer.step == "full":

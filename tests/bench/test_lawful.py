@@ -1,10 +1,13 @@
 """Rules and filters against the oracle, sampled (all of it: bench/lawful.py)."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 from lawful import judged
 
 from palate.arrays import Mask, Rows
-from palate.funnel.types import Columns, Query
+from palate.funnel.types import Columns, Query, Reason
 from palate.reranking.editorial.block import Block
 from palate.reranking.editorial.in_window import InWindow
 from palate.serving import composing
@@ -41,8 +44,24 @@ def test_the_oracle_sees_a_page_that_is_short(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_oracle_sees_an_item_on_two_rows_of_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(composing, "_without", lambda row, above, size: row)  # noqa: ARG005
-    assert judged(200, seed=11).wrong["repeated"] > 0
+    async def whatever_stands_above(row: composing.Row, _: Rows, size: int) -> composing.Row:
+        return await beneath(row, np.empty(0, np.int32), size)
+
+    beneath = composing._beneath
+    monkeypatch.setattr(composing, "_beneath", whatever_stands_above)
+    assert judged(200, seed=11).wrong["page, repeated"] > 0
+
+
+def test_the_oracle_sees_a_row_whose_rules_acted_before_it_had_its_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def cut(row: composing.Row, above: Rows, size: int) -> composing.Row:
+        slate = row.slate.take(np.flatnonzero(~np.isin(row.slate.rows, above))[:size])
+        answer = replace(row.found.answer, slate=slate, reasons=(Reason("popular"),) * len(slate))
+        return row._replace(found=row.found._replace(answer=answer))
+
+    monkeypatch.setattr(composing, "_beneath", cut)
+    assert judged(400, seed=11).wrong["page, at_most"] > 0
 
 
 def test_the_oracle_sees_a_window_that_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,7 +116,7 @@ def test_a_wrong_question_is_told_what_is_wrong(
 
 @pytest.fixture
 def kids(tmp_path: Path) -> Iterator[TestClient[Any]]:
-    wanted = {"kids": PageSettings(rows=("trending", "home"), first=(), least=1)}
+    wanted = {"kids": PageSettings(rows=("trending", "home"), first=("trending",), least=1)}
     stores, _ = tiny_site(Settings(home=tmp_path, pages=wanted))
     app = create(stores.settings, clock=FixedClock(NOW), stores=stores)
     with TestClient(app) as client:
@@ -138,16 +138,47 @@ def test_a_page_of_a_surface_that_there_is_not_is_refused(tmp_path: Path) -> Non
     close(stores)
 
 
-def test_what_was_drawn_by_lot_stands_only_in_rows_that_nothing_was_taken_from(
-    site: SmallSite,
-) -> None:
+def test_a_row_below_others_explores_too(kids: TestClient[Any]) -> None:
+    explored = 0
     for _ in range(5):
-        rows = page(site, user_id="u1", limit=8)["rows"]
+        first, home = kids.get("/v1/pages/kids", params={"user_id": "u1", "limit": 8}).json()[
+            "rows"
+        ]
+        assert (first["surface"], home["surface"]) == ("trending", "home")
+        explored += any(entry["explore"] for entry in home["items"])
+    assert explored
+
+
+def test_what_is_certain_is_logged_as_certain(site: SmallSite) -> None:
+    rows = page(site, user_id="u1", limit=8)["rows"]
+    site.settle()
+    logged = {e.recommendation_id: e for e in site.logged(kind=Kind.IMPRESSION)}
+    told = [shown for row in rows for shown in logged[row["recommendation_id"]].items]
+    assert any(shown.explore and shown.propensity < 1 for shown in told)
+    assert all(shown.propensity == 1.0 or shown.explore for shown in told)
+
+
+def test_rules_hold_of_every_row_as_it_is_shown(site: SmallSite) -> None:
+    rules = [
+        {"id": "mix", "kind": "at_most", "of": "categories", "cap": 1, "window": 3},
+        {"id": "pick", "kind": "pin", "items": ["romance-5"], "slots": [6], "surfaces": ["home"]},
+        {"id": "wide", "kind": "at_least", "where": '"drama" in categories', "count": 2},
+    ]
+    assert site.client.put("/v1/rules", json={"rules": rules}).status_code == 200
+    below = pinned = 0
+    for n in range(6):
+        rows = page(site, user_id=f"u{n}", limit=8)["rows"]
         site.settle()
-        first, *others = rows
-        assert not any(entry["explore"] for row in others for entry in row["items"])
-        logged = {e.recommendation_id: e for e in site.logged(kind=Kind.IMPRESSION)}
-        for row in others:
-            assert {shown.propensity for shown in logged[row["recommendation_id"]].items} == {1.0}
-        told = logged[first["recommendation_id"]].items
-        assert all(shown.propensity == 1.0 or shown.explore for shown in told)
+        for at, row in enumerate(rows):
+            trace = site.client.get(f"/v1/traces/{row['recommendation_id']}").json()
+            genres = [item.partition("-")[0] for item in items(row)]
+            close = [k for k in range(len(genres)) if genres[k] in genres[max(0, k - 2) : k]]
+            assert len(close) <= trace["relaxed"].get("in_window:mix", 0), (row["surface"], genres)
+            dramas = genres.count("drama") + trace["relaxed"].get("at_least:wide", 0)
+            assert dramas >= 2, (row["surface"], genres)
+            if row["surface"] == "home" and "romance-5" in items(row):
+                assert items(row)[5] == "romance-5"
+                pinned += 1
+            below += at > 0
+    assert below >= 6
+    assert pinned >= 3

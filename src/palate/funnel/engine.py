@@ -69,7 +69,11 @@ class Funnel:
 
     async def answer(self, query: Query, plan: Plan = WHOLE) -> Answer:
         """The slate for `query`, its reasons, and what every stage did; within `plan`."""
-        log = Recorder(plan)
+        return await self.recorded(query, Recorder(plan))
+
+    async def recorded(self, query: Query, log: Recorder) -> Answer:
+        """The same, by the plan of `log`, which writes it down and is what `again` goes by."""
+        plan = log.plan
         query = await self._told(self._prepared(query, log), log)
         pool = Pool.none(self.names)
         if plan.first in POOLED:
@@ -85,6 +89,26 @@ class Funnel:
             if slate is not None and (len(slate) or (step == "full" and not log.trace.skipped)):
                 return self._answered(step, query, slate, log)
         return self._answered("static", query, Slate.none(), log)
+
+    async def again(self, query: Query, answer: Answer, log: Recorder) -> Answer:
+        """What `log` recorded, for a query that excludes more or wants less: the rules anew.
+
+        Nothing is retrieved or scored again. So a row of a page is composed when it is known what
+        stands above it, and what is drawn by lot has the probability that is on record.
+        """
+        query = replace(query, seed_item=answer.seed_item)
+        log.again()
+        ranked, pool = log.trace.ranked, log.trace.pool or Pool.none(self.names)
+        slate = Slate.none()
+        if answer.step != "full":
+            query = await self._told(self._prepared(query, log), log)
+        with log.part(f"step.{answer.step}", forgive=True) as part:
+            if answer.step == "full" and ranked is not None:
+                slate = self._composed(query, pool, ranked.take(query.welcomes(ranked.rows)), log)
+            else:
+                slate = self._compose(answer.step, query, pool, log)
+            part.left = len(slate)
+        return self._answered(answer.step, query, slate, log)
 
     def _prepared(self, query: Query, log: Recorder) -> Query:
         if self.anchor is not None and query.seed_item < 0:
@@ -129,9 +153,7 @@ class Funnel:
     def _compose(self, step: Step, query: Query, pool: Pool, log: Recorder) -> Slate:
         match step:
             case "full":
-                lots = np.sort(by_lot(pool))
-                slate = self._ranked(query, pool, lots, log)
-                return self._ruled(query, slate, log, lots=_unmarked(lots, slate))
+                return self._composed(query, pool, self._ranked(query, pool, log), log)
             case "retrieval":
                 pool = pool.take(self._lawful(query, pool.rows, log))
                 return self._ruled(query, by_rank(pool, self.credit), log, optional=False)
@@ -175,7 +197,14 @@ class Funnel:
                 part.left = int(kept.sum())
         return kept
 
-    def _ranked(self, query: Query, pool: Pool, lots: Rows, log: Recorder) -> Slate:
+    def _composed(self, query: Query, pool: Pool, ranked: Slate, log: Recorder) -> Slate:
+        """A page of what was ranked."""
+        lots = np.sort(by_lot(pool))
+        lifted = self._applied(self.lifts, query, ranked, log)
+        slate = self._shortlisted(query, pool, lifted, _unmarked(lots, lifted))
+        return self._ruled(query, slate, log, lots=_unmarked(lots, slate))
+
+    def _ranked(self, query: Query, pool: Pool, log: Recorder) -> Slate:
         pool = pool.take(self._lawful(query, pool.rows, log))
         reads = self.ranker.reads
         with log.part("features", len(pool)) as part:
@@ -189,8 +218,7 @@ class Funnel:
             part.left = len(pool)
         ranked = Slate(pool.rows[order], scores[order].astype(np.float32), expected=expected)
         log.ranked(ranked, pool.rows, features)
-        lifted = self._applied(self.lifts, query, ranked, log)
-        return self._shortlisted(query, pool, lifted, _unmarked(lots, lifted))
+        return ranked
 
     def _shortlisted(self, query: Query, pool: Pool, ranked: Slate, lots: Rows) -> Slate:
         """The best, and a few that are there to be learnt about; last what only chance brought."""

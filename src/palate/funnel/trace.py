@@ -1,6 +1,7 @@
 """Writes down what every part did: how many came in and went out, how long, what broke."""
 
 import logging
+from dataclasses import replace
 from time import perf_counter
 from types import TracebackType
 from typing import Self
@@ -43,6 +44,15 @@ class Recorder:
         self.trace.orders[name] = (before, after)
         if len(after) < len(before):
             self.trace.removed[name] = before[~np.isin(before, after)]
+
+    def again(self) -> None:
+        """Go on in a trace of its own, in which no rule has acted yet."""
+        told = self.trace
+        removed = {name: rows for name, rows in told.removed.items() if name not in told.orders}
+        stages, skipped = list(told.stages), dict(told.skipped)
+        self.trace = replace(
+            told, stages=stages, skipped=skipped, removed=removed, orders={}, notes={}, relaxed={}
+        )
 
     def shown(self, rows: Rows, *, ranked: bool) -> None:
         """Note the final slate and, where it was `ranked`, the features it was ranked by."""

@@ -3,18 +3,18 @@
 Every row is asked for a little more than it shows. Rows are placed one by one: next comes the row
 whose first items, of those not yet on the page, bring most by Home's own ranking, for it is the one
 measure that all rows share. What has been placed leaves the rows below, and a row that is left
-with too little is not shown.
+with too little is not shown. Once a row has its place its rules act anew, on what is left to it: so
+pins, windows and minimums hold of the row that is shown, or are said to have given way.
 """
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from palate.arrays import Rows
+from palate.arrays import Mask, Rows
 from palate.errors import NotFound
 from palate.funnel.types import Slate
 from palate.serving.bodies import Ask, PageBody
@@ -56,6 +56,11 @@ class Composing:
 
     async def answer(self, turn: Turn) -> PageBody:
         """Ask every surface, place the rows, tell and log what is shown. Raises BadInput."""
+        told = [await row.asking.told(row.found) for row in await self.rows(turn)]
+        return PageBody(page=self._ask.surface, rows=tuple(told))
+
+    async def rows(self, turn: Turn) -> "list[Row]":
+        """Ask every surface and place the rows; nothing is noted of them. Raises BadInput."""
         asks = [(self._row(surface), -1) for surface in self._page.rows if surface != ANCHORED]
         if ANCHORED in self._page.rows:
             asks += self._anchored(self._row(ANCHORED))
@@ -63,9 +68,7 @@ class Composing:
             await self._asked(ask, anchor, turn.part(ask.surface, 1 / left))
             for left, (ask, anchor) in zip(range(len(asks), 0, -1), asks, strict=True)
         ]
-        placed = placed_rows(rows, self._ask.limit, self._page)
-        told = [await row.asking.told(row.found) for row in placed]
-        return PageBody(page=self._ask.surface, rows=tuple(told))
+        return await placed_rows(rows, self._ask.limit, self._page)
 
     def _row(self, surface: str) -> Ask:
         """More than is shown: the rows above may have taken some of it."""
@@ -88,30 +91,36 @@ class Composing:
         return [(ask, anchor) for anchor in first[: self._page.anchors].tolist()]
 
 
-def placed_rows(rows: Sequence[Row], size: int, page: PageSettings) -> list[Row]:
-    """The rows in the order of the page, each without what stands above it.
+async def placed_rows(rows: Sequence[Row], size: int, page: PageSettings) -> list[Row]:
+    """The rows in the order of the page, each composed without what stands above it.
 
     What an operator's rule put into a row stays there, though another row has it too.
     """
-    value, lowest = _values(rows)
-    page = msgspec.structs.replace(page, least=min(page.least, size))
-    left, placed, above = list(range(len(rows))), [], np.empty(0, np.int32)
+    least = msgspec.structs.replace(page, least=min(page.least, size))
+    measure = _Measure(*_values(rows), least, size)
+    left, placed, above = list(range(len(rows))), list[Row](), np.empty(0, np.int32)
     keepers = _keepers(rows, size)
 
-    def cut_of(n: int) -> Row:
+    def taken(n: int) -> Rows:
         kept = [item for item, at in keepers.items() if at != n and at in left]
-        return _without(rows[n], np.concatenate([above, np.array(kept, np.int32)]), size)
+        return np.concatenate([above, np.array(kept, np.int32)])
 
     while left:
-        cut = [cut_of(n) for n in left]
-        worth = [_worth(row, value, lowest, page) for row in cut]
-        best = max(range(len(cut)), key=worth.__getitem__)
+        worth = [_worth(rows[n], taken(n), measure) for n in left]
+        best = max(range(len(left)), key=worth.__getitem__)
         if worth[best] is NOTHING:
             break
-        placed.append(cut[best])
-        above = np.concatenate([above, cut[best].slate.rows])
+        row, beside = rows[left[best]], taken(left[best])
         left.pop(best)
+        row = await _beneath(row, beside, size)
+        if len(row.slate):
+            placed.append(row)
+            above = np.concatenate([above, row.slate.rows])
     return placed
+
+
+async def _beneath(row: Row, above: Rows, size: int) -> Row:
+    return row._replace(found=await row.asking.beneath(row.found, above, size))
 
 
 def _keepers(rows: Sequence[Row], size: int) -> dict[int, int]:
@@ -119,9 +128,18 @@ def _keepers(rows: Sequence[Row], size: int) -> dict[int, int]:
     return {
         item: n
         for n, row in reversed(list(enumerate(rows)))
-        for item in row.slate.rows[:size].tolist()
+        for item in row.slate.rows[:size][_certain(row.slate)[:size]].tolist()
         if item in row.slate.marks
     }
+
+
+def _certain(slate: Slate) -> Mask:
+    """Where nothing was left to chance.
+
+    A row's place, and what it keeps from others, does not depend on its draw: else the probability
+    on record would not be that of what is shown.
+    """
+    return np.ones(len(slate), np.bool_) if slate.explore is None else ~slate.explore
 
 
 def _values(rows: Sequence[Row]) -> tuple[dict[int, float], float]:
@@ -134,28 +152,21 @@ def _values(rows: Sequence[Row]) -> tuple[dict[int, float], float]:
     return {}, 0.0
 
 
-def _worth(
-    row: Row, value: dict[int, float], lowest: float, page: PageSettings
-) -> tuple[bool, float]:
-    """What a row brings: those that `page` puts first, then by their first items."""
-    shown = row.slate.rows[:LOOKED_AT].tolist()
+class _Measure(NamedTuple):
+    """What rows are compared by."""
+
+    value: dict[int, float]
+    lowest: float
+    page: PageSettings
+    size: int
+
+
+def _worth(row: Row, above: Rows, by: _Measure) -> tuple[bool, float]:
+    """What a row brings: those that the page puts first, then by their first items."""
+    slate, page = row.slate, by.page
+    free = ~np.isin(slate.rows, above)
+    shown = slate.rows[free & _certain(slate)][:LOOKED_AT].tolist()
     foremost = row.found.query.surface in page.first
-    if len(row.slate) < (1 if foremost else page.least):
+    if not shown or min(int(free.sum()), by.size) < (1 if foremost else page.least):
         return NOTHING
-    return foremost, sum(value.get(item, lowest) for item in shown) / len(shown)
-
-
-def _without(row: Row, above: Rows, size: int) -> Row:
-    """The row's first items that do not stand above.
-
-    Where some do, what was drawn by lot leaves too: its probability was counted for the whole row.
-    """
-    slate, free = row.slate, ~np.isin(row.slate.rows, above)
-    if not free.all() and slate.explore is not None:
-        free &= ~slate.explore
-        slate = replace(slate, explore=None, propensity=None)
-    kept = np.flatnonzero(free)[:size]
-    answer = row.found.answer
-    reasons = tuple(answer.reasons[at] for at in kept.tolist())
-    cut = replace(answer, slate=slate.take(kept), reasons=reasons)
-    return row._replace(found=row.found._replace(answer=cut))
+    return foremost, sum(by.value.get(item, by.lowest) for item in shown) / len(shown)

@@ -12,9 +12,10 @@ import numpy as np
 
 from palate.arrays import Rows
 from palate.errors import NotFound
-from palate.funnel.budget import Plan
+from palate.funnel.budget import WHOLE, Plan
 from palate.funnel.engine import Funnel
 from palate.funnel.standing import QUICK
+from palate.funnel.trace import Recorder
 from palate.funnel.types import NOTHING, Answer, Query
 from palate.index.matching import Matching
 from palate.serving.accounting.sampling import Sample
@@ -43,6 +44,8 @@ class Found(NamedTuple):
     visitor: Visitor
     query: Query
     answer: Answer
+    log: Recorder
+    """What wrote the answer down."""
     alone: bool = True
     """No row of a page, where other rows have to do without what it shows."""
 
@@ -85,15 +88,18 @@ class Recommending:
         if anchor >= 0:
             query = replace(query, seed_item=anchor)
         self._funnel = self._runtime.rules.program.steer(self._funnel, query)
-        return Found(visitor, query, await self._answered(query))
+        # As much of the funnel as fits; all of it where nobody counts the time.
+        log = Recorder(WHOLE if self._turn is None else self._turn.plan(self._funnel))
+        answer = await self._funnel.recorded(query, log)
+        if self._turn is not None:
+            self._turn.answer = answer
+        return Found(visitor, query, answer, log)
 
-    async def _answered(self, query: Query) -> Answer:
-        """As much of the funnel as fits; all of it where nobody counts the time."""
-        if self._turn is None:
-            return await self._funnel.answer(query)
-        answer = await self._funnel.answer(query, self._turn.plan(self._funnel))
-        self._turn.answer = answer
-        return answer
+    async def beneath(self, found: Found, above: Rows, size: int) -> Found:
+        """What was found as a row of a page: so many, composed without what stands `above`."""
+        query = replace(found.query, excluded=_joined(found.query.excluded, above), size=size)
+        answer = await self._funnel.again(query, found.answer, found.log)
+        return found._replace(query=query, answer=answer)
 
     async def told(self, found: Found) -> Recommendation:
         """The body of what was found (all of it, or what a page left); what it shows is noted."""
@@ -313,5 +319,5 @@ def _named(answer: Answer, names: dict[int, Named]) -> Answer:
 
 
 def _joined(excluded: Rows, more: Iterable[int]) -> Rows:
-    rows = {row for row in more if row >= 0}.union(excluded.tolist())
+    rows = {int(row) for row in more if row >= 0}.union(excluded.tolist())
     return np.array(sorted(rows), np.int32) if rows else NOTHING
