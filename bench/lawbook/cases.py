@@ -126,18 +126,20 @@ def _audience(dice: Random) -> Said:
     plan, country = dice.choice(PLANS), dice.choice(COUNTRIES)
     return dice.choice(
         [
-            Said(f'user.plan == "{plan}"', lambda _, who: who.get("user.plan") == plan),
-            Said(
-                f'not user.country == "{country}"',
-                lambda _, who: who.get("user.country") != country,
-            ),
-            Said('context.device == "phone"', lambda _, who: who.get("context.device") == "phone"),
+            _is("user.plan", plan),
+            denied(_is("user.country", country)),
+            _is("context.device", "phone"),
             Said(
                 "user.age >= 30",
                 lambda _, who: who.get("user.age") is not None and who["user.age"] >= 30,  # noqa: PLR2004
+                asks="user.age",
             ),
         ]
     )
+
+
+def _is(name: str, given: str) -> Said:
+    return Said(f'{name} == "{given}"', lambda _, who: who.get(name) == given, asks=name)
 
 
 def _block(there: World, dice: Random) -> tuple[Json, Said]:

@@ -44,6 +44,20 @@ class Said:
     word: str = ""
     """`and`, `or` or `not`, where it is made of others."""
     parts: "tuple[Said, ...]" = ()
+    asks: str = ""
+    """What of the visitor it asks for, where it is one part."""
+
+
+def may_hold(said: Said, item: Json, who: Mapping[str, Any], *, holds: bool = True) -> bool:
+    """Whether it holds, or might were more known of the visitor: what hides acts then too."""
+    if said.word == "not":
+        return not may_hold(said.parts[0], item, who, holds=not holds)
+    if said.word:
+        join = all if said.word == "and" else any
+        return join(may_hold(each, item, who, holds=holds) for each in said.parts)
+    if said.asks and who.get(said.asks) is None:
+        return holds
+    return said.holds(item, who)
 
 
 def value_of(item: Json, name: str) -> Any:
@@ -188,7 +202,7 @@ def _visitors_text(dice: Random) -> Said:
         value = who.get(name)
         return value is not None and COMPARED[sign](value, given)
 
-    return Said(f'{name} {sign} "{given}"', holds, personal=True)
+    return Said(f'{name} {sign} "{given}"', holds, personal=True, asks=name)
 
 
 def _visitors_number(dice: Random) -> Said:  # noqa: ARG001
@@ -196,4 +210,4 @@ def _visitors_number(dice: Random) -> Said:  # noqa: ARG001
         age = who.get("user.age")
         return age is not None and age >= item["min_age"]
 
-    return Said("user.age >= min_age", holds, personal=True)
+    return Said("user.age >= min_age", holds, personal=True, asks="user.age")

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from lawbook.cases import Law, Wish
-from lawbook.conditions import Said
+from lawbook.conditions import Said, may_hold
 from lawbook.world import DAY, NOW, World
 
 Json: TypeAlias = dict[str, Any]
@@ -47,6 +47,8 @@ class Oracle:
         told |= {f"user.{n}": user[n] for n in ("country", "birth_year") if n in user}
         if "birth_year" in user:
             told["user.age"] = YEAR - user["birth_year"] - 1
+        told |= {"user.country": wish.region} if wish.region else {}
+        told |= {"user.age": wish.age} if wish.age is not None else {}
         return told | ({"context.device": wish.device} if wish.device else {})
 
     def acting(self, laws: Sequence[Law], wish: Wish) -> list[Law]:
@@ -68,11 +70,11 @@ class Oracle:
             told = law.document
             if told["kind"] == "block":
                 left -= {int(name[1:]) for name in told.get("items", ())}
-                left -= self.matching(law.where, who) if law.where else set()
+                left -= self.hidden(law.where, who) if law.where else set()
             if told["kind"] == "restrict":
                 here = not told.get("regions") or region in told["regions"]
                 if law.where and not (here and age >= told.get("min_age", 0)):
-                    left -= self.matching(law.where, who)
+                    left -= self.hidden(law.where, who)
         return left
 
     def policy(self, region: str, age: int) -> Items:
@@ -100,6 +102,13 @@ class Oracle:
             found = frozenset(n for n, item in items if said.holds(item, who))
             self._held[said.text, asked] = found
         return found
+
+    def hidden(self, said: Said, who: Mapping[str, Any]) -> Items:
+        """What a rule hides by this condition: all of which it might hold."""
+        if all(who.get(name) is not None for name in ASKED):
+            return self.matching(said, who)
+        items = enumerate(self.world.items)
+        return frozenset(n for n, item in items if may_hold(said, item, who))
 
     def _seen(self, laws: Sequence[Law], wish: Wish) -> set[int]:
         taken = self.world.taken.get(wish.user, {})
@@ -253,6 +262,8 @@ def _acts(law: Law, wish: Wish, who: Mapping[str, Any]) -> bool:
         return False
     if "ends" in told and _seconds(told["ends"]) <= NOW:
         return False
+    if law.audience is not None and told["kind"] in {"block", "restrict"}:
+        return may_hold(law.audience, {}, who)
     return law.audience is None or law.audience.holds({}, who)
 
 

@@ -1,6 +1,6 @@
 """Rules as documents: what is right passes whole, what is wrong is told with its place."""
 
-from datetime import UTC, datetime
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -51,7 +51,7 @@ def test_every_kind_is_read_and_written_back_as_it_was(kind: str) -> None:
         ({"id": "Über"}, "/rules/0/id", "matching regex"),
         ({"id": "audit"}, "/rules/0/id", "is taken"),
         ({"starts": "soon"}, "/rules/0/starts", "Invalid RFC3339"),
-        ({"starts": "2026-02-01", "ends": "2026-01-01"}, "/rules/0/", ""),
+        ({"starts": "2026-02-01"}, "/rules/0/starts", "say its zone"),
         (
             {"starts": "2026-02-01T00:00:00Z", "ends": "2026-01-01T00:00:00Z"},
             "/rules/0/ends",
@@ -77,6 +77,7 @@ def test_what_is_wrong_is_told_with_its_place(
         ({"kind": "at_least", "where": "year > 1", "share": 0.1, "count": 2}, "/count"),
         ({"kind": "seen", "policy": "hide_days"}, "/days"),
         ({"kind": "seen", "policy": "show", "days": 3}, "/days"),
+        ({"kind": "seen", "policy": "show", "of": "clicked"}, "/of"),
         ({"kind": "block"}, "/items"),
         ({"kind": "restrict", "where": "year > 1"}, "/regions"),
         ({"kind": "boost", "where": "year > 1"}, "/by"),
@@ -112,10 +113,23 @@ def test_a_file_names_its_rules_by_table() -> None:
         decode.from_file({"summer": {"kind": "boost", "where": "hot"}})
 
 
-def test_a_time_without_a_zone_is_utc() -> None:
-    document = {"kind": "block", "items": ["i"], "starts": "2026-01-01T10:00:00"}
-    rule = decode.rule(document, "a")
-    assert rule.starts == datetime(2026, 1, 1, 10, tzinfo=UTC)
+@pytest.mark.parametrize(
+    ("starts", "fix"),
+    [
+        ("2026-01-01T10:00:00", "2026-01-01T10:00:00Z"),
+        ("2026-01-01", "2026-01-01T00:00:00Z"),
+        (date(2026, 1, 1), "2026-01-01T00:00:00Z"),
+        (datetime(2026, 1, 1, 9), "2026-01-01T09:00:00Z"),  # noqa: DTZ001
+    ],
+)
+def test_a_time_without_a_zone_is_refused_with_one_to_choose(starts: object, fix: str) -> None:
+    document = {"kind": "block", "items": ["i"], "starts": starts}
+    with pytest.raises(BadInput) as refused:
+        decode.rule(document, "a")
+    [problem] = refused.value.problems
+    assert problem.pointer == "/starts"
+    assert f"say its zone: {fix}" in problem.problem
+    assert decode.rule(document | {"starts": fix}, "a").starts.tzinfo
 
 
 @pytest.mark.parametrize("kind", [["pin"], {"a": 1}, 7, None, True])

@@ -81,7 +81,7 @@ def test_the_context_of_the_request_counts_with_its_filter_seed_and_exclusions(
         "id": "tv",
         "kind": "block",
         "items": ["comedy-8"],
-        "audience": 'context.device == "tv"',
+        "audience": 'has(context.device) and context.device == "tv"',
     }
     assert site.client.post("/v1/rules", json=rule).status_code == 201
     ask = {"user_id": "u1", "item_id": "comedy-8", "limit": 20}

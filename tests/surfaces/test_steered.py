@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.funnel.parts import Breaks, Scores
+from tests.funnel.parts import Breaks, Says, Scores
 
 from palate.funnel.engine import Funnel
 from palate.funnel.types import Answer, Query
+from palate.reranking.editorial.where import Where
 from palate.rules.decode import rules
 from palate.surfaces import funnel, names
+from palate.surfaces.steered.best import KEPT, Best
 from palate.surfaces.steered.leaving import Leaves
 from palate.surfaces.steered.program import Program
 from palate.testing.tiny import GENRES, tiny_names, tiny_row, tiny_stores, tiny_world, waited
@@ -98,3 +100,44 @@ def test_whom_a_restriction_admits_is_told_nothing() -> None:
     assert isinstance(built.allowed, Leaves)
     assert waited(built.allowed(old)) is None
     assert len(waited(built.allowed(young)).rows) == 0
+
+
+HORROR = '"horror" in categories'
+
+
+@pytest.mark.parametrize(
+    ("rule", "wanted"),
+    [
+        ({"kind": "at_least", "where": HORROR, "count": 3}, 3),
+        ({"kind": "at_least", "where": f'{HORROR} and user.plan == "free"', "share": 0.5}, 3),
+        ({"kind": "promote", "where": f"{HORROR} and published_at < now", "slots": [1, 2]}, 2),
+        ({"kind": "promote", "where": f'{HORROR} or user.plan == "plus"', "slots": [1]}, 1),
+    ],
+)
+def test_what_nobody_proposes_is_brought_where_a_rule_wants_it(
+    rule: dict[str, Any], wanted: int
+) -> None:
+    query = replace(tiny_world().query("u1"), size=6, values={"user.plan": "free"})
+    few = replace(funnel("home", tiny_stores()), generators=(Says(tuple(range(8))),))
+    told = rules([{"id": "r", **rule}])
+    built = Program.checked({"/0": told[0]}, tiny_stores()).steer(few, query)
+    answer = shown(built, query)
+    horror = [name for name in tiny_names(answer.slate.rows) if name.startswith("horror")]
+    assert len(horror) == wanted
+    assert not answer.slate.relaxed
+    kinds = {r.kind for r, n in zip(answer.reasons, tiny_names(answer.slate.rows), strict=True)
+             if n.startswith("horror")}  # fmt: skip
+    assert "editorial" in kinds
+    assert kinds <= {"editorial", "explore"}, "no generator is named that did not propose it"
+
+
+def test_the_best_are_found_once_a_minute_for_each_set_of_values() -> None:
+    condition = Where.of(f"{HORROR} and user.age > min_age", tiny_stores().columns.plain)
+    best = Best.of(condition, tiny_stores(), 4)
+    assert {n.partition("-")[0] for n in tiny_names(best.rows)} == {"horror"}, "no others"
+    old, young = (replace(tiny_world().query("u1"), values={"user.age": n}) for n in (40, -1))
+    assert len(best(old)) == 4
+    assert len(best(young)) == 0
+    for n in range(3 * KEPT):
+        best(replace(old, values={"user.age": n}))
+    assert len(best._known) <= KEPT

@@ -49,6 +49,7 @@ RULES = {
 
 REMOVED = {
     "hide_seen": "that you have had already",
+    "hide_seen_for": "that you have had already",
     "hide_muted": "by somebody whom you have hidden",
     "hide_policy": "that may not be shown to you now",
     "hide_seed": "that the page is about",
@@ -67,13 +68,13 @@ def generator(name: str, *, beside: bool = False) -> Part:
 
 def rule(name: str) -> str:
     """What moved an item, at the beginning of a sentence."""
-    return RULES.get(name) or spaced(name).capitalize()
+    return RULES.get(name.partition(":")[0]) or spaced(name).capitalize()
 
 
 def removed(name: str) -> str:
     """Of what was taken out, by the name of the stage that did it."""
     last = name.rpartition(".")[2]
-    return REMOVED.get(last) or f"by {spaced(last)}"
+    return REMOVED.get(last.partition(":")[0]) or f"by {spaced(last)}"
 
 
 def head(name: str, viewed: str) -> str:

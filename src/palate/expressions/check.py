@@ -27,6 +27,8 @@ from palate.expressions.tree import (
 
 MOST = 100
 """Comparisons in one condition: each is a look at every item."""
+COUNTRY = "user.country"
+"""Its values are codes in capitals, however they were written."""
 ORDERED = frozenset({"number", "time", "any"})
 
 
@@ -105,7 +107,7 @@ class _Checker:
         return self.refuse(f"nothing {what} {self._said(value.left)} this way", value.at)
 
     def _compared(self, part: Compare) -> Compare:
-        left, right = self._timed(part.left, part.right), self._timed(part.right, part.left)
+        left, right = self._fitted(part.left, part.right), self._fitted(part.right, part.left)
         one, other = self.kind(left), self.kind(right)
         if "texts" in (one, other):
             field = left if one == "texts" else right
@@ -119,11 +121,16 @@ class _Checker:
             self.refuse("compare a text field with a text in quotes or a visitor's value", part.at)
         return Compare(part.operator, left, right, part.at)
 
-    def _timed(self, value: Value, beside: Value) -> Value:
-        """Take a text beside a time for a date."""
-        if not isinstance(value, Constant) or value.kind != "text" or self.kind(beside) != "time":
+    def _fitted(self, value: Value, beside: Value) -> Value:
+        return self._meant(value, beside) if isinstance(value, Constant) else value
+
+    def _meant(self, value: Constant, beside: Value) -> Constant:
+        """Take a text beside a time for a date, and one beside a country for its code."""
+        if value.kind != "text":
             return value
-        return self._date(value)
+        if self.kind(beside) == "time":
+            return self._date(value)
+        return _country(value) if _is_country(beside) else value
 
     def _date(self, value: Constant) -> Constant:
         try:
@@ -143,9 +150,7 @@ class _Checker:
                 self.refuse("a text in quotes or a visitor's value stands before `in`", part.at)
             return part
         wanted: Kind = "text" if left == "texts" else left
-        values = part.right.values
-        if left == "time":
-            values = tuple(self._date(v) if v.kind == "text" else v for v in values)
+        values = tuple(self._meant(each, part.left) for each in part.right.values)
         for each in values:
             if wanted not in {"any", each.kind}:
                 self.refuse(
@@ -165,6 +170,14 @@ _NAMES: dict[Kind, str] = {
     "texts": "a list of texts",
     "any": "a visitor's value",
 }
+
+
+def _is_country(value: Value) -> bool:
+    return isinstance(value, Field) and value.name == COUNTRY
+
+
+def _country(value: Constant) -> Constant:
+    return Constant(str(value.value).upper(), value.kind, value.at)
 
 
 def _told(value: Value) -> str:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from palate.arrays import Floats, Rows
 from palate.funnel.stages import Generator, name_of
-from palate.funnel.trace import log
+from palate.funnel.trace import PUT_HERE, log
 from palate.funnel.types import Pool, Query, Reason, Slate
 from palate.funnel.worth import PATIENCE, weights_of
 from palate.jit import kernel
@@ -35,17 +35,28 @@ def reasons_for(
     explored = slate.explore if slate.explore is not None else np.zeros(len(slate), np.bool_)
     told = {} if failed is None else failed
     return tuple(
-        slate.marks.get(row) or _reason(generators[giver], query, row, told, explored=lot)
+        slate.marks.get(row)
+        or (_brought(slate, row) if giver < 0 else None)
+        or _reason(generators[max(giver, 0)], query, row, told, explored=lot)
         for row, giver, lot in zip(slate.rows.tolist(), givers, explored.tolist(), strict=True)
     )
+
+
+def _brought(slate: Slate, row: int) -> Reason | None:
+    """Of what no generator proposed: the operator's rule that put it there."""
+    authors = [n.removesuffix(PUT_HERE) for n in slate.notes.get(row, ()) if n.endswith(PUT_HERE)]
+    return Reason("editorial", rule=authors[0].partition(":")[2]) if authors else None
 
 
 @kernel
 def _givers(
     rows: Rows, ranks: NDArray[np.int16], shown: Rows, weights: Floats
 ) -> NDArray[np.int64]:
-    """(len(shown),): who gave most to each; a page is short, so the pool is gone through for it."""
-    givers = np.zeros(len(shown), np.int64)
+    """(len(shown),): who gave most to each, -1 for nobody.
+
+    A page is short, so the pool is gone through for it.
+    """
+    givers = np.full(len(shown), -1, np.int64)
     for at in range(len(shown)):
         entry = 0
         while entry < len(rows) and rows[entry] != shown[at]:

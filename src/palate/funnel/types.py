@@ -324,6 +324,12 @@ class Reason:
     rule: str = ""
     """The operator's rule that put it there."""
 
+    def over(self, other: "Reason | None") -> "Reason":
+        """The same above another rule's: where somebody paid for that one, it still says so."""
+        if other is None or other.kind != "sponsored" or self.kind == "sponsored":
+            return self
+        return Reason("sponsored", trait=other.trait, rule=self.rule)
+
     def by(self, generator: str) -> "Reason":
         """The same, with the name of the generator that gave it, where it names none itself."""
         named = self.generator or generator

@@ -22,11 +22,16 @@ CURES = {
     "excluded": "a request that lets it in: without the cursor, `exclude` and `filter`",
     "seen": 'another idea of what counts as seen: "hide_seen.signals" under {surface}',
     "filter": "its dates, regions, age or visibility in the catalogue, or who asks",
-    "ruled": "the operator's rule {rule!r}: its items, condition, audience or dates",
+    "hide_muted": "a follow of its creator, whom the visitor sent away",
+    "hide_seed": "another item on screen: it is the one that this list is about",
+    "ruled": "the operator's rule {rule!r}: its items, condition, numbers, audience or dates",
     "rule": 'the numbers of "{part}" under {surface}',
     "ladder": "a full answer: {skipped}",
 }
-OF_OPERATORS = ("block:", "restrict:", "lift:", "in_window:", "at_least:", "pin:")
+OF_OPERATORS = (
+    *("block:", "restrict:", "lift:", "in_window:", "at_least:", "pin:"),
+    *("hide_seen:", "hide_seen_for:", "diversify:", "boost_fresh:"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +161,8 @@ def _cure(query: Query, found: Whereabouts, answer: Answer) -> str:
     if fate.part.startswith(OF_OPERATORS):
         return CURES["ruled"].format(rule=fate.part.partition(":")[2])
     skipped = "; ".join(f"{name}: {why}" for name, why in answer.trace.skipped.items())
-    told = CURES["seen" if fate.part.startswith("hide_seen") else fate.stage]
+    told = CURES["seen"] if fate.part.startswith("hide_seen") else CURES.get(fate.part)
+    told = told or CURES[fate.stage]
     return told.format(surface=surface, part=fate.part, skipped=skipped or "nothing was found")
 
 

@@ -24,6 +24,8 @@ class BoostFresh:
     """What a brand-new item gains, in units of the distance between the page's best and worst."""
     half_life_days: float = 7.0
     """The gain halves with every so many days since publication."""
+    id: str = ""
+    """Of the operator's rule that it does; "" where it is the surface's own."""
 
     @property
     def reads(self) -> tuple[str, ...]:

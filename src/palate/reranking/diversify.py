@@ -34,6 +34,8 @@ class Diversify:
     """How many items above an entry it is compared with."""
     category_share: float = 0.3
     """Part of the likeness that comes from categories; the rest comes from content."""
+    id: str = ""
+    """Of the operator's rule that it does; "" where it is the surface's own."""
 
     @property
     def reads(self) -> tuple[str, ...]:

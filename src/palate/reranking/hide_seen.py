@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from palate.arrays import Mask, Rows
 from palate.events.kinds import Signal
 from palate.funnel.types import Columns, Query
+from palate.index.slots import outside
 from palate.jit import kernel
 from palate.stores import Stores
 
@@ -23,6 +24,10 @@ class HideSeen:
 
     signals: int = int(Signal.TAKEN)
     """Bits of `Signal`, any of which hides an item."""
+    shown: bool = False
+    """Whether the last 96 items that were shown to the visitor count too."""
+    id: str = ""
+    """Of the operator's rule that it does; "" where it is the surface's own."""
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -33,11 +38,14 @@ class HideSeen:
         return cls()
 
     def keep(self, query: Query, rows: Rows, columns: Columns) -> Mask:
-        return _unseen(rows, query.user.seen, query.user.seen_signals, np.uint32(self.signals))
+        user = query.user
+        kept = _unseen(rows, user.seen, user.seen_signals, np.uint32(self.signals))
+        return kept & outside(rows, user.shown) if self.shown else kept
 
     def excludes(self, query: Query) -> Rows:
         counts = (query.user.seen_signals & np.uint32(self.signals)) != 0
-        return np.asarray(query.user.seen[counts], np.int32)
+        taken = np.asarray(query.user.seen[counts], np.int32)
+        return np.concatenate([taken, query.user.shown]) if self.shown else taken
 
 
 @kernel

@@ -1,7 +1,7 @@
 """From documents to rules: strict, and every rule that is wrong is told at once."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import date, datetime
 from difflib import get_close_matches
 from typing import Any
 
@@ -23,6 +23,7 @@ from palate.rules.documents import (
 
 MOST = 500
 """Rules of one site."""
+ZONELESS = "midnight or noon of which place? say its zone: {0}Z, or {0}+01:00"
 RESERVED = frozenset({"audit", "preview"})
 """Words that follow /v1/rules/ in an address."""
 
@@ -90,13 +91,16 @@ def _read(document: object, at: str, found: list[Rule], problems: list[Problem])
     if unknown:
         problems += [Problem(f"{at}/{escaped(n)}", _strange(n, document["kind"])) for n in unknown]
         return
+    unzoned = [Problem(f"{at}/{name}", ZONELESS.format(said)) for name, said in _unzoned(document)]
+    if unzoned:
+        problems += unzoned
+        return
     try:
         read: Rule = msgspec.convert(document, Rule)
     except msgspec.ValidationError as error:
         told = converted_problem(error)
         problems.append(Problem(f"{at}{told.pointer}", told.problem))
         return
-    read = _zoned(read)
     told_of = [Problem(f"{at}{p.pointer}", p.problem) for p in _sense(read)]
     problems += told_of
     if not told_of:
@@ -120,15 +124,19 @@ def _strange(name: str, kind: str) -> str:
     return f"a rule of kind {kind} has no such field; {hint}"
 
 
-def _zoned(read: Rule) -> Rule:
-    """Times without a zone are UTC."""
-    given = {"starts": read.starts, "ends": read.ends}
-    naive = {
-        name: at.replace(tzinfo=UTC)
-        for name, at in given.items()
-        if isinstance(at, datetime) and at.tzinfo is None
-    }
-    return msgspec.structs.replace(read, **naive) if naive else read
+def _unzoned(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Times of which nobody can say when they are, each with its field: no zone is given."""
+    found = []
+    for name in ("starts", "ends"):
+        at = document.get(name)
+        try:
+            at = datetime.fromisoformat(at) if isinstance(at, str) else at
+        except ValueError:  # the types will refuse it
+            continue
+        if isinstance(at, date) and getattr(at, "tzinfo", None) is None:
+            hour = at.isoformat() if isinstance(at, datetime) else f"{at.isoformat()}T00:00:00"
+            found.append((name, hour))
+    return found
 
 
 def _sense(read: Ruling) -> list[Problem]:
@@ -152,6 +160,8 @@ def _contradictions(read: Ruling) -> list[Problem]:
             what, told = "/count", "give `share` or `count`, not both"
         case SeenRule() if (read.policy == "hide_days") != (read.days is not None):
             what, told = "/days", "so many days go with the policy hide_days, and only with it"
+        case SeenRule(policy="show") if read.of != "taken":
+            what, told = "/of", "the policy show hides nothing of that; leave it out"
         case BlockRule(items=(), where=""):
             what, told = "/items", "block what? give `items` or `where`"
         case RestrictRule(regions=(), min_age=0):

@@ -30,9 +30,9 @@ class Ruling(
     surfaces: tuple[str, ...] = ()
     """Where it acts; empty is everywhere."""
     starts: datetime | None = None
-    """RFC 3339; absent: at once."""
+    """RFC 3339, with its zone; absent: at once."""
     ends: datetime | None = None
-    """RFC 3339; absent: for good."""
+    """RFC 3339, with its zone; absent: for good."""
     audience: str = ""
     """A condition on who asks: ``user.country == "DE" and context.device == "phone"``."""
     enabled: bool = True
@@ -133,6 +133,8 @@ class SeenRule(Ruling, frozen=True, kw_only=True, tag_field="kind", tag="seen"):
 
     policy: Literal["hide", "hide_days", "show"]
     """`show` lets them watch again; what they turned down stays hidden."""
+    of: Literal["taken", "clicked", "shown"] = "taken"
+    """What counts as had: taken in or judged; clicked too; of the last 96 shown too."""
     days: Days | None = None
     """With `hide_days`: they may come back after so many days."""
 

@@ -6,6 +6,7 @@ batches. A full queue drops the impression and counts it.
 
 import asyncio
 from time import perf_counter
+from typing import Any
 
 from palate.errors import PalateError
 from palate.events.ingest import GroupCommit
@@ -18,6 +19,8 @@ from palate.serving.observing.faults import Faults
 BATCH = 500
 ASKING = frozenset({"onboarding"})
 """Surfaces that ask instead of recommending: what is not picked there was not passed over."""
+OURS = frozenset({"release", "step", "policy"})
+"""Names in an impression's context that no caller can give."""
 LINGER = 0.05
 """Seconds that an impression waits for others: they share one sync of the log."""
 
@@ -107,10 +110,17 @@ def impression(ask: Ask, body: Recommendation, slate: Slate, now: float) -> Even
         ),
         surface=body.surface,
         recommendation_id=body.recommendation_id,
-        context={"release": body.release, "step": body.step, **_policy(slate)} | ask.context,
+        context=_context(ask, body, slate),
     )
 
 
-def _policy(slate: Slate) -> dict[str, str]:
-    """What was left to chance on this page: with the propensities, all that estimators need."""
-    return {"policy": slate.policy} if slate.policy else {}
+def _context(ask: Ask, body: Recommendation, slate: Slate) -> dict[str, Any]:
+    """The caller's, but for the names of what we say ourselves.
+
+    `policy` is what was left to chance on this page: with the propensities, all that estimators
+    need.
+    """
+    own = {"release": body.release, "step": body.step, "policy": slate.policy}
+    if not slate.policy:
+        del own["policy"]
+    return {n: each for n, each in ask.context.items() if n not in OURS} | own

@@ -57,7 +57,8 @@ class Visitor:
     region: str
     age: int | None
     values: Mapping[str, Any] = field(default_factory=dict)
-    """What filters may ask of the profile."""
+    """What conditions may ask of the profile; age and country as the request has them, where it
+    names them, the country in capitals."""
     follows: tuple[str, ...] = ()
     """Creators that the profile names, by id."""
 
@@ -92,10 +93,12 @@ class Visitors:
         traits = self._known(ask, self._of, ask.user_id) if ask.user_id else NOBODY
         traits = traits or NOBODY
         age = traits.age if ask.age is None else ask.age
-        region = ask.region or traits.region
+        region = (ask.region or traits.region).upper()
+        known = {"user.age": age, "user.country": region or None}
+        values = {**traits.values, **{name: it for name, it in known.items() if it is not None}}
         state = self._known(ask, self._state, ask, traits)
         state = state or UserState.nobody(traits.profile, key_of(ask))
-        return Visitor(who(ask), state, region, age, traits.values, traits.follows)
+        return Visitor(who(ask), state, region, age, values, traits.follows)
 
     def _known(self, ask: Ask, read: Callable[P, T], *of: P.args, **more: P.kwargs) -> T | None:
         """What a store says of a visitor; None, said once a minute, where it cannot be read.

@@ -52,7 +52,8 @@ def _simple(component: Any) -> dict[str, Any]:
     if not is_dataclass(component):
         return {}
     hints = get_type_hints(type(component))
-    return {f.name: SIMPLE[hints[f.name]] for f in fields(component) if hints[f.name] in SIMPLE}
+    numbers = [f.name for f in fields(component) if hints[f.name] in SIMPLE and f.name != "id"]
+    return {name: SIMPLE[hints[name]] for name in numbers}
 
 
 class _Where:

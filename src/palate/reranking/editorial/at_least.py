@@ -1,13 +1,14 @@
 """A part of the page is kept for some."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
 
-from palate.arrays import Mask
-from palate.funnel.types import Query, Slate
+from palate.arrays import Mask, Rows
+from palate.funnel.types import NOTHING, Query, Slate
 from palate.reranking.editorial.where import Where
 from palate.stores import Stores
 
@@ -25,6 +26,8 @@ class AtLeast:
     share: float = 0.0
     """Of the page, rounded up; or `count`."""
     count: int = 0
+    best: Callable[[Query], Rows] | None = None
+    """What of the catalogue there is to choose from; None where the candidates have to do."""
     demands: ClassVar[bool] = True
 
     @property
@@ -34,6 +37,12 @@ class AtLeast:
     @classmethod
     def default(cls, stores: Stores) -> Self:
         return cls("drama", Where.of('"drama" in categories', stores.columns.plain), 0.3)
+
+    def guests(self, query: Query) -> Rows:
+        """What it may want, so that it is there: twice as many, for filters take some away."""
+        if self.best is None:
+            return NOTHING
+        return self.best(query)[: 2 * self._wanted(query.size)]
 
     def watch(self, query: Query, slate: Slate, page: int) -> "_Owing":
         return _Owing(self.where.holds(query, slate.rows), self._wanted(page), page)

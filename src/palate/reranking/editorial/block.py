@@ -14,7 +14,10 @@ from palate.stores import Stores
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Hides the items that the operator named, and those that match a condition."""
+    """Hides the items that the operator named, and those that match a condition.
+
+    Where the condition asks for what is not known of the visitor it counts as holding.
+    """
 
     id: str
     rows: Rows
@@ -32,7 +35,7 @@ class Block:
 
     def keep(self, query: Query, rows: Rows, columns: Columns) -> Mask:
         kept = outside(rows, self.rows)
-        return kept if self.where is None else kept & ~self.where.holds(query, rows)
+        return kept if self.where is None else kept & ~self.where.may_hold(query, rows)
 
     def excludes(self, query: Query) -> Rows:
         return self.rows if len(self.rows) else NOTHING

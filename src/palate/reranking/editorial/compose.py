@@ -49,15 +49,14 @@ class Compose:
         for place in range(page):
             filling.fill(place, page)
         order = np.concatenate([filling.chosen, np.flatnonzero(filling.free)]).astype(np.intp)
-        marks = {
-            slate.rows[at]: reason
-            for each in reversed(self.constraints)
-            if isinstance(each, Pin) and (reason := each.reason) is not None
-            for at in filling.by.get(each.id, ())
-        }
+        marks = dict(slate.marks)
+        for each in reversed(self.constraints):
+            if isinstance(each, Pin) and each.reason is not None:
+                for row in slate.rows[filling.by.get(each.id, [])].tolist():
+                    marks[row] = each.reason.over(marks.get(row))
         return replace(
             slate.take(order),
-            marks={**slate.marks, **{int(row): reason for row, reason in marks.items()}},
+            marks=marks,
             notes={int(slate.rows[at]): tuple(told) for at, told in filling.notes.items()},
             relaxed=filling.relaxed(),
         )

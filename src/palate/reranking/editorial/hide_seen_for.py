@@ -8,7 +8,7 @@ import numpy as np
 from palate.arrays import Mask, Rows
 from palate.events.kinds import Signal
 from palate.features.record import HISTORY
-from palate.funnel.types import Columns, Query
+from palate.funnel.types import NOTHING, Columns, Query
 from palate.index.slots import outside
 from palate.stores import Stores
 
@@ -26,6 +26,10 @@ class HideSeenFor:
     days: float
     signals: int = int(Signal.TAKEN)
     """Bits of `Signal`, any of which hides an item."""
+    shown: bool = False
+    """Whether the last 96 items that were shown to the visitor count too."""
+    id: str = ""
+    """Of the operator's rule that it does; "" where it is the surface's own."""
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -48,4 +52,5 @@ class HideSeenFor:
         took = (user.signals & np.uint8(self.signals)) != 0
         lately = user.history[took & (user.times > since)]
         recent = taken if unsure else taken[np.isin(taken, lately)]
-        return np.unique(np.concatenate([recent, turned_down])).astype(np.int32)
+        shown = user.shown[user.shown_times > since] if self.shown else NOTHING
+        return np.unique(np.concatenate([recent, turned_down, shown])).astype(np.int32)

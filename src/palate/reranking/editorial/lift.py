@@ -43,5 +43,8 @@ class Lift:
         lifted = slate.scored(slate.scores + gain)
         if self.reason is None:
             return lifted
-        marks = dict.fromkeys(slate.rows[holds].tolist(), self.reason)
-        return replace(lifted, marks={**marks, **slate.marks})
+        marks = dict(slate.marks)
+        for row in slate.rows[holds].tolist():
+            first = marks.get(row)
+            marks[row] = first.over(self.reason) if first else self.reason
+        return replace(lifted, marks=marks)

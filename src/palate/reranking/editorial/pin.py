@@ -1,5 +1,6 @@
 """Given items stand in given places."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Self
 
@@ -32,6 +33,8 @@ class Pin:
     per_visitor: int = 0
     """Times that a visitor is shown an item here within `per_days`; 0 is no limit."""
     per_days: float = 1.0
+    best: Callable[[Query], Rows] | None = None
+    """With a condition: which of the items may become candidates for this request."""
     demands: ClassVar[bool] = True
 
     @property
@@ -49,7 +52,7 @@ class Pin:
 
     def guests(self, query: Query) -> Rows:
         """What it may place, so that it is there to be placed."""
-        rows = self.rows[query.allows(self.rows)]
+        rows = self.rows[query.allows(self.rows)] if self.best is None else self.best(query)
         return rows[~self._worn(query, rows)]
 
     def watch(self, query: Query, slate: Slate, page: int) -> "_Pinning":

@@ -18,7 +18,7 @@ class Restrict:
     id: str
     where: Where
     regions: frozenset[str] = frozenset()
-    """Empty is everywhere."""
+    """In capitals; empty is everywhere."""
     min_age: int = 0
 
     @property
@@ -32,13 +32,13 @@ class Restrict:
 
     def admits(self, query: Query) -> bool:
         """Whether the visitor is known to be of the region and the age."""
-        here = not self.regions or query.region in self.regions
+        here = not self.regions or query.region.upper() in self.regions
         return here and (query.age or 0) >= self.min_age
 
     def keep(self, query: Query, rows: Rows, columns: Columns) -> Mask:
         if self.admits(query):
             return np.ones(len(rows), np.bool_)
-        return ~self.where.holds(query, rows)
+        return ~self.where.may_hold(query, rows)
 
     def excludes(self, query: Query) -> Rows:
         return NOTHING

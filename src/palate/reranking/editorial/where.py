@@ -10,6 +10,7 @@ from palate.catalog.columns import ItemColumns
 from palate.catalog.filterable import Chosen, Filterable
 from palate.expressions.check import checked
 from palate.expressions.mask import MINUTE, Scope, mask
+from palate.expressions.presume import presumed
 from palate.expressions.tree import VISITOR, Condition, Now, fields, parts
 from palate.funnel.types import Query
 
@@ -46,7 +47,16 @@ class Where:
 
     def holds(self, query: Query, rows: Rows) -> Mask:
         """(len(rows),): True where it holds, for this visitor and now."""
+        return self._asked(self.condition, query, rows)
+
+    def may_hold(self, query: Query, rows: Rows) -> Mask:
+        """The same, true too where the visitor is not known well enough: for what hides."""
         if self.condition is None:
+            return self._asked(None, query, rows)
+        return self._asked(presumed(self.condition, query.values), query, rows)
+
+    def _asked(self, condition: Condition | None, query: Query, rows: Rows) -> Mask:
+        if condition is None:
             return np.ones(len(rows), np.bool_)
         scope = Scope(query.now // MINUTE * MINUTE, query.values)
-        return mask(self.condition, Chosen(self.catalogue, rows), scope, len(rows))
+        return mask(condition, Chosen(self.catalogue, rows), scope, len(rows))

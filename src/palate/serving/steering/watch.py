@@ -49,6 +49,8 @@ class RuleWatch:
         self.from_file = from_file(settings.rules)
         self._seen = _Seen(-1, 0, 0)
         self._catalogue_at = 0.0
+        self._stores: Stores | None = None
+        """What the program was made on: a release brings its own."""
         self._lock = threading.Lock()
         self.remark = ""
         """What keeps a change from acting; "" where nothing does."""
@@ -119,13 +121,13 @@ class RuleWatch:
         settled = now - self._catalogue_at < LOOK_AGAIN
         catalogue = self._seen.catalogue if settled else stores.columns.version
         seen = _Seen(version, self._written, catalogue)
-        if seen == self._seen:
+        if seen == self._seen and stores is self._stores:
             self.remark = ""
             return
         book = self.book.read()
         rules = together(self.from_file, book.rules)
         program = Program.standing(rules, stores, self.placements.spent)
-        self._program, self._catalogue_at = program, now
+        self._program, self._stores, self._catalogue_at = program, stores, now
         self._seen = _Seen(book.version, self._written, stores.columns.version)
         self.remark = ""
         for each in program.dormant:

@@ -187,6 +187,9 @@ def _deeds(query: Query, row: int) -> str:
     done = [deed for signal, deed in DEEDS.items() if bits & signal]
     last = user.times[user.history == row]
     when = f", last at {_moment(float(last.max()))}" if len(last) else ""
+    shown = user.shown_times[user.shown == row]
+    if not done and len(shown):
+        return f"shown to the visitor, last at {_moment(float(shown.max()))}"
     return f"{' and '.join(done)}{when}"
 
 

@@ -39,9 +39,19 @@ from palate.rules.documents import (
 )
 from palate.stores import Stores
 from palate.surfaces import names
+from palate.surfaces.steered.best import Best
 
 GUESTS = 50
 """The most popular items of a promotion are candidates whoever proposes them."""
+AT_HAND = 300
+"""Of a minimum's items; of these as many are candidates as it could want."""
+
+SEEN_AS: Mapping[str, Signal] = {
+    "taken": Signal.TAKEN,
+    "clicked": Signal.TAKEN | Signal.CLICKED,
+    "shown": Signal.TAKEN | Signal.CLICKED,
+}
+"""What of a visitor's acts counts as having had an item."""
 
 Constrains: TypeAlias = Pin | InWindow | AtLeast
 Hides: TypeAlias = Block | Restrict
@@ -139,7 +149,8 @@ def _pinned(rule: PinRule, stores: Stores) -> Pin:
 
 def _promoted(rule: PromoteRule, stores: Stores) -> Pin:
     where = _where(rule.where, stores)
-    return _placed(rule, Pin(rule.id, _best(where, stores), rule.slots, where, _said(rule)))
+    best = Best.of(where, stores, GUESTS)
+    return _placed(rule, Pin(rule.id, best.rows, rule.slots, where, _said(rule), best=best))
 
 
 def _placed(rule: PinRule | PromoteRule, pin: Pin) -> Pin:
@@ -161,21 +172,26 @@ def _at_most(rule: AtMostRule, stores: Stores) -> InWindow:
 
 
 def _at_least(rule: AtLeastRule, stores: Stores) -> AtLeast:
-    return AtLeast(rule.id, _where(rule.where, stores), rule.share or 0.0, rule.count or 0)
+    where = _where(rule.where, stores)
+    best = Best.of(where, stores, AT_HAND)
+    return AtLeast(rule.id, where, rule.share or 0.0, rule.count or 0, best)
 
 
 def _diverse(rule: DiversityRule, _: Stores) -> Diversify:
-    return Diversify(rule.strength, rule.window)
+    return Diversify(rule.strength, rule.window, id=rule.id)
 
 
 def _fresh(rule: FreshnessRule, _: Stores) -> BoostFresh:
-    return BoostFresh(rule.lift, rule.half_life_days)
+    return BoostFresh(rule.lift, rule.half_life_days, rule.id)
 
 
 def _seen(rule: SeenRule, _: Stores) -> HideSeen | HideSeenFor:
+    if rule.policy == "show":
+        return HideSeen(int(Signal.NEGATIVE), id=rule.id)
+    signals, shown = int(SEEN_AS[rule.of]), rule.of == "shown"
     if rule.policy == "hide_days":
-        return HideSeenFor(rule.days or 0.0)
-    return HideSeen() if rule.policy == "hide" else HideSeen(signals=int(Signal.NEGATIVE))
+        return HideSeenFor(rule.days or 0.0, signals, shown, rule.id)
+    return HideSeen(signals, shown, rule.id)
 
 
 def _barred(rule: BlockRule | RestrictRule, stores: Stores) -> Hides:
@@ -206,7 +222,8 @@ def _said(rule: PinRule | PromoteRule | BoostRule) -> Reason:
 def _hides(rule: BlockRule | RestrictRule, where: Where | None, stores: Stores) -> Hides:
     if isinstance(rule, RestrictRule):
         everything = Where(None, stores.columns.plain)
-        return Restrict(rule.id, where or everything, frozenset(rule.regions), rule.min_age)
+        regions = frozenset(each.upper() for each in rule.regions)
+        return Restrict(rule.id, where or everything, regions, rule.min_age)
     rows = _rows(rule.items, stores)
     return Block(rule.id, np.unique(rows[rows >= 0]).astype(np.int32), where)
 
@@ -221,15 +238,3 @@ def _where(text: str, stores: Stores) -> Where:
 
 def _rows(items: Sequence[str], stores: Stores) -> Rows:
     return stores.items.rows(items, create=False)
-
-
-def _best(where: Where, stores: Stores) -> Rows:
-    """The most popular items that match, where that is the same for everybody at all times."""
-    if not where.lasting:
-        return np.empty(0, np.int32)
-    rows = where.everywhere()
-    if len(rows) > GUESTS:
-        states = stores.states
-        taken = states.decayed("engaged_30d", states.newest, rows.clip(max=states.capacity - 1))
-        rows = rows[np.argsort(-taken, kind="stable")[:GUESTS]]
-    return rows

@@ -74,10 +74,11 @@ def _asked(hides: Hides, query: Query) -> Hashable:
     """What of a request decides what the rule hides from it."""
     if isinstance(hides, Restrict) and hides.admits(query):
         return None
-    return _of_condition(hides.where, query) if hides.where else ""
+    return of_condition(hides.where, query) if hides.where else ""
 
 
-def _of_condition(where: Where, query: Query) -> Hashable:
+def of_condition(where: Where, query: Query) -> Hashable:
+    """What of a request decides where the condition holds."""
     if where.condition is None:
         return ""
     names = {each.name for each in fields(where.condition) if each.name.startswith(VISITOR)}

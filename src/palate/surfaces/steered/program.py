@@ -10,11 +10,13 @@ from palate.arrays import Rows
 from palate.catalog.filterable import Filterable
 from palate.errors import BadInput, Problem
 from palate.expressions.mask import MINUTE, Scope, mask
+from palate.expressions.presume import presumed
 from palate.funnel.engine import Funnel
 from palate.funnel.stages import Filter, Rule
 from palate.funnel.types import NOTHING, Query
 from palate.reranking.boost_fresh import BoostFresh
 from palate.reranking.diversify import Diversify
+from palate.reranking.editorial.at_least import AtLeast
 from palate.reranking.editorial.block import Block
 from palate.reranking.editorial.compose import Compose
 from palate.reranking.editorial.hide_seen_for import HideSeenFor
@@ -23,7 +25,7 @@ from palate.reranking.editorial.pin import Pin
 from palate.reranking.editorial.restrict import Restrict
 from palate.reranking.explore import Explore
 from palate.reranking.hide_seen import HideSeen
-from palate.rules.documents import PinRule, PromoteRule
+from palate.rules.documents import BlockRule, PinRule, PromoteRule, RestrictRule
 from palate.rules.documents import Rule as Document
 from palate.stores import Stores
 from palate.surfaces.steered.compile import (
@@ -123,12 +125,12 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Guests:
-    """What pins bring along."""
+    """What pins and minimums bring along."""
 
-    pins: tuple[Pin, ...]
+    rules: tuple[Pin | AtLeast, ...]
 
     def __call__(self, query: Query) -> Rows:
-        found = [each.guests(query) for each in self.pins]
+        found = [each.guests(query) for each in self.rules]
         return np.unique(np.concatenate(found)).astype(np.int32) if found else NOTHING
 
 
@@ -137,6 +139,7 @@ def steered(funnel: Funnel, parts: Sequence[Part]) -> Funnel:
     pins = tuple(each for each in parts if isinstance(each, Pin))
     others = tuple(e for e in parts if isinstance(e, Constrains) and not isinstance(e, Pin))
     constraints = (*pins, *others)
+    bringing = tuple(each for each in constraints if isinstance(each, Pin | AtLeast))
     hides = tuple(each for each in parts if isinstance(each, Block | Restrict))
     return replace(
         funnel,
@@ -144,7 +147,7 @@ def steered(funnel: Funnel, parts: Sequence[Part]) -> Funnel:
         filters=_filters(funnel, parts),
         lifts=(*funnel.lifts, *(each for each in parts if isinstance(each, Lift))),
         rules=_composed(_rules(funnel, parts), constraints),
-        guests=Guests(pins) if pins else funnel.guests,
+        guests=Guests(bringing) if bringing else funnel.guests,
         deep=funnel.deep or bool(constraints),
     )
 
@@ -188,7 +191,10 @@ def _acts(made: Made, query: Query, known: Filterable) -> bool:
         return False
     if made.audience is None:
         return True
-    return bool(mask(made.audience, known, Scope(query.now // MINUTE * MINUTE, query.values), 1)[0])
+    audience = made.audience
+    if isinstance(rule, BlockRule | RestrictRule):  # closed where too little is known
+        audience = presumed(audience, query.values)
+    return bool(mask(audience, known, Scope(query.now // MINUTE * MINUTE, query.values), 1)[0])
 
 
 def together(file: Sequence[Document], book: Sequence[Document]) -> tuple[Document, ...]:
