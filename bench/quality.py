@@ -87,7 +87,7 @@ def _run(wanted: argparse.Namespace) -> None:
     if source is None:
         print("There are no data sets: name their folder with PALATE_DATA; nothing is measured.")
         return
-    done = {line["key"] for line in ledger.read(wanted.results)}
+    done = ledger.measured(ledger.read(wanted.results))
     for cell in _wanted(wanted, source):
         if wanted.again or cell.key() not in done:
             rows = _apart(cell, source, wanted.work)

@@ -58,6 +58,11 @@ def read(file: Path) -> list[Line]:
     return lines
 
 
+def measured(lines: Iterable[Line]) -> set[str]:
+    """The keys of the cells that were run; comparisons in pairs have none of their own."""
+    return {line["key"] for line in lines if "key" in line}
+
+
 def append(file: Path, rows: Iterable[Line]) -> None:
     """Add rows at once."""
     with file.open("ab") as out:

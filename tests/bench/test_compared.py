@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from compared.answers import keep, pairs
 from compared.chart import chart
-from compared.ledger import Place, append, compared, read, summaries
+from compared.ledger import Place, append, compared, measured, read, summaries
 from compared.lists import best_rows, searched
 from compared.newcomers import newcomers
 from compared.ours import COVISIT
@@ -151,6 +151,11 @@ def test_pairs_are_compared_user_by_user(tmp_path: Path) -> None:
     assert 0.0099 < low < high < 0.0101  # apart, either interval is ten times as wide
     found = summaries([*lines, *made])
     assert "+.0100 (+.0100 to +.0100)" in table("loo", "all", found.values(), compared(made))
+
+
+def test_what_was_measured_is_known_beside_comparisons_which_have_no_key() -> None:
+    line = {"data": "d", "protocol": "time", "slice": "warm", "model": "m", "seed": 1}
+    assert measured([line | {"key": "d/time/m/1/v"}, line | {"than": "x"}]) == {"d/time/m/1/v"}
 
 
 def test_newcomers_are_what_next_to_nobody_had_taken() -> None:
