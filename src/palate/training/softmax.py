@@ -24,7 +24,7 @@ HARD, ASKING = 128, 4
 FIRST_RANK, LAST_RANK = 100, 500
 """… between these ranks of the index of the pass before: nearer ones are often what is wanted."""
 NEVER = -1e9
-LOGITS = 1 << 21
+LOGITS = 1 << 20
 """Of the full softmax held at once: so many stay in the cache of a core."""
 FEWEST = 64
 """Steps in a chunk of it, at least."""
@@ -101,8 +101,9 @@ Past = tuple[NDArray[np.int64], NDArray[np.int64]]
 class _Full(torch.autograd.Function):
     """Mean cross-entropy over all items, its gradients made on the way forward.
 
-    A chunk of logits is overwritten by its softmax and that by its gradient, so that the whole
-    table is never in memory. In bfloat16 where the processor can.
+    A chunk of logits becomes its softmax and that is overwritten by its gradient, so that the whole
+    table is never in memory; all chunks share two arrays, for new ones cost page faults. In
+    bfloat16 where the processor can.
     """
 
     @staticmethod
@@ -117,12 +118,15 @@ class _Full(torch.autograd.Function):
         n, chunk = len(targets), max(FEWEST, LOGITS // len(table))
         users, items = hidden.detach().to(dtype), table.detach().to(dtype)
         to_users, to_items, loss = torch.empty_like(users), torch.zeros(table.shape), 0.0
+        room = torch.empty(2, min(chunk, n), len(table), dtype=dtype)
+        by_item = items.T.contiguous()
         for at in range(0, n, chunk):
             part, wanted = users[at : at + chunk], targets[at : at + chunk]
-            logits = part @ items.T
+            logits = torch.mm(part, by_item, out=room[0, : len(part)])
             if past is not None:
                 _hide(logits, past, at)
-            share, each = logits.softmax(1), torch.arange(len(wanted))
+            share = torch.softmax(logits, 1, out=room[1, : len(part)])
+            each = torch.arange(len(wanted))
             loss -= float(share[each, wanted].float().clamp(min=1e-30).log().sum())
             share[each, wanted] -= 1.0
             torch.mm(share, items, out=to_users[at : at + chunk])
