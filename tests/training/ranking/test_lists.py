@@ -53,6 +53,22 @@ def test_ties_are_broken_by_place_and_what_is_beyond_ten_counts_nothing() -> Non
     assert ndcg([level], np.zeros(11, np.float32)) == pytest.approx(1 / np.log2(11))
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_ndcg_is_that_of_sorting_everything(seed: int) -> None:
+    dice = np.random.default_rng(seed)
+    lists = [
+        listed(dice.integers(0, 2, n).tolist(), [(1, 0)] * n, relevant=n)
+        for n in dice.integers(1, 60, 8).tolist()
+    ]
+    scores = [dice.integers(0, 6, len(each.rows)).astype(np.float32) for each in lists]
+    wanted = []
+    for each, own in zip(lists, scores, strict=True):
+        gains = 1 / np.log2(np.arange(len(own)) + 2)
+        hits = each.labels[np.argsort(-own, kind="stable"), 0]
+        wanted.append((hits * gains)[:10].sum() / gains[: min(each.relevant, 10)].sum())
+    np.testing.assert_allclose(ndcg(lists, np.concatenate(scores)), wanted)
+
+
 def test_fusion_learns_which_generator_to_trust() -> None:
     dice = np.random.default_rng(0)
     lists = []

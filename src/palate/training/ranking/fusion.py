@@ -9,7 +9,7 @@ from palate.funnel.types import Pool
 from palate.funnel.worth import SENSIBLE, UNNAMED, worth
 from palate.models.visits import VISITS
 from palate.training.gate import paired
-from palate.training.ranking.lists import RankedList, ndcg
+from palate.training.ranking.lists import Hits, RankedList, ndcg
 
 CHOICES = (0.0, 0.1, 0.25, 0.5, 1.0, 2.0)
 ROUNDS = 2
@@ -92,16 +92,17 @@ def _searched(
     """The best NDCG@10 on `lists`, one weight after the other."""
     even = dict.fromkeys(names, 1.0)
     votes = np.concatenate([worth(_pool(each, names), even, each.known) for each in lists])
+    hits, votes = Hits.of(lists), np.ascontiguousarray(votes.T)
     found = np.array([weights[name] for name in names], np.float32)
-    best = float(ndcg(lists, votes @ found).mean())
+    best = float(hits.ndcg(found @ votes).mean())
     for _ in range(ROUNDS):
         for at in range(len(names)):
+            others = np.where(np.arange(len(names)) == at, np.float32(0), found)
+            without = others @ votes
             for choice in CHOICES:
-                tried = found.copy()
-                tried[at] = choice
-                reached = float(ndcg(lists, votes @ tried).mean())
-                if reached > best and tried.any():
-                    best, found = reached, tried
+                reached = float(hits.ndcg(without + np.float32(choice) * votes[at]).mean())
+                if reached > best and (choice or others.any()):
+                    best, found[at] = reached, choice
     return {name: round(float(w), 4) for name, w in zip(names, found, strict=True)}
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -108,21 +109,47 @@ def thinned(each: RankedList, most: int, dice: np.random.Generator) -> RankedLis
 
 @kernel
 def _gains(scores: Floats, hits: Floats, starts: NDArray[np.int64], ideal: Doubles) -> Doubles:
+    """Each list is gone through once, its best so far kept in order; equals by place."""
     out = np.zeros(len(starts) - 1)
+    best, place_of = np.empty(DEPTH, np.float32), np.empty(DEPTH, np.int64)
     for q in range(len(starts) - 1):
-        first, last = starts[q], starts[q + 1]
-        for at in range(first, last):
-            if hits[at] <= 0:
+        count = 0
+        for at in range(starts[q], starts[q + 1]):
+            own = scores[at]
+            if count == DEPTH and own <= best[DEPTH - 1]:
                 continue
-            above, own = 0, scores[at]
-            for other in range(first, at):
-                above += scores[other] >= own
-            for other in range(at + 1, last):
-                above += scores[other] > own
-            if above < DEPTH:
-                out[q] += 1.0 / np.log2(above + 2.0)
+            count = min(count + 1, DEPTH)
+            place = count - 1
+            while place > 0 and best[place - 1] < own:
+                best[place], place_of[place] = best[place - 1], place_of[place - 1]
+                place -= 1
+            best[place], place_of[place] = own, at
+        for place in range(count):
+            if hits[place_of[place]] > 0:
+                out[q] += 1.0 / np.log2(place + 2.0)
         out[q] /= ideal[q]
     return out
+
+
+class Hits(NamedTuple):
+    """What was taken of some lists' pools, end to end: to judge many orders of the same ones."""
+
+    labels: Floats
+    """(entries,): above 0 where it was taken."""
+    starts: NDArray[np.int64]
+    ideal: Doubles
+    """(lists,): gain of the best order."""
+
+    @classmethod
+    def of(cls, lists: Sequence[RankedList]) -> Self:
+        """Whatever was taken counts 1."""
+        starts = np.cumsum([0, *(len(each.rows) for each in lists)]).astype(np.int64)
+        labels = np.concatenate([each.labels[:, 0] for each in lists])
+        return cls(labels, starts, IDEAL[[min(each.relevant, DEPTH) for each in lists]])
+
+    def ndcg(self, scores: Floats) -> Doubles:
+        """NDCG@10 of each list, ordered by the `scores` of its entries."""
+        return _gains(scores.astype(np.float32, copy=False), self.labels, self.starts, self.ideal)
 
 
 def ndcg(lists: Sequence[RankedList], scores: Floats, given: Mask | None = None) -> Doubles:
@@ -130,12 +157,10 @@ def ndcg(lists: Sequence[RankedList], scores: Floats, given: Mask | None = None)
 
     Where not everything in a pool was `given`, the rest stands behind and hits nothing.
     """
-    starts = np.cumsum([0, *(len(each.rows) for each in lists)]).astype(np.int64)
-    hits = np.concatenate([each.labels[:, 0] for each in lists])
+    hits = Hits.of(lists)
     if given is not None:
-        hits = np.where(given, hits, np.float32(0.0))
-    ideal = IDEAL[[min(each.relevant, DEPTH) for each in lists]]
-    return _gains(scores.astype(np.float32), hits, starts, ideal)
+        hits = hits._replace(labels=np.where(given, hits.labels, np.float32(0.0)))
+    return hits.ndcg(scores)
 
 
 def firsts(lists: Sequence[RankedList], scores: Floats) -> list[Rows]:
