@@ -123,11 +123,15 @@ def ease(past: Past, settings: Settings) -> Scorer:
 
 
 def ease_and_recent(past: Past, settings: Settings) -> Scorer:
-    """EASE and the popularity of the last `days`, each standardised, the latter as its root."""
+    """EASE and recent popularity, each standardised, the latter as its root.
+
+    Recent is what came in the last `days`, or what counts half after every `half_life` days.
+    """
     by_taste = ease(past, settings)
 
     def score(histories: Sequence[Rows], how: Settings) -> Floats:
-        recent = np.sqrt(popularity(past, {"days": how["days"]})(histories[:1], {})[0])
+        counted = decayed_popularity if "half_life" in how else popularity
+        recent = np.sqrt(counted(past, how)(histories[:1], {})[0])
         scores = _standard(by_taste(histories, {"decay": 1.0}))
         scores += np.float32(how["weight"]) * _standard(recent[None])
         return scores
@@ -190,6 +194,10 @@ PEERS = {
         Peer(
             "EASE + popularity", ease_and_recent, _grid(penalty=(300.0, 1000.0)),
             _grid(days=(7, 30), weight=(0.1, 0.3, 1.0, 2.0, 4.0, 8.0)), timed=True,
+        ),
+        Peer(
+            "EASE + decayed popularity", ease_and_recent, _grid(penalty=(300.0, 1000.0)),
+            _grid(half_life=(2, 7, 30), weight=(0.3, 1.0, 2.0, 4.0)), timed=True,
         ),
         Peer(
             "iALS (implicit)", ials,

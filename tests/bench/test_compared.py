@@ -11,7 +11,7 @@ from compared.ledger import Place, append, compared, measured, read, summaries
 from compared.lists import best_rows, searched
 from compared.newcomers import newcomers
 from compared.ours import COVISIT
-from compared.peers import PEERS, Peer
+from compared.peers import PEERS, Peer, decayed_popularity, ease_and_recent
 from compared.questions import Asked, Past, Questions
 from compared.tables import marked, table, write
 
@@ -70,6 +70,13 @@ def test_whoever_learns_finds_the_crowds_shelf(name: str) -> None:
 @pytest.mark.parametrize("name", ["popularity", "popularity 7d", "popularity decayed"])
 def test_popularity_knows_no_crowds(name: str) -> None:
     assert reached(PEERS[name]) < 0.9
+
+
+def test_recent_popularity_may_fade_instead_of_ending() -> None:
+    past, weight = asked().test.past, {"half_life": 0.5, "weight": 1e6}
+    both = ease_and_recent(past, {"penalty": 300.0})(past.histories[:2], weight)
+    alone = decayed_popularity(past, weight)(past.histories[:2], {})
+    assert (best_rows(both[1], 8) == best_rows(alone[1], 8)).all()
 
 
 def test_budgets_are_equal() -> None:
