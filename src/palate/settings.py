@@ -193,9 +193,9 @@ class RankingSettings(Part, frozen=True):
         default_factory=lambda: {"click": 1.0, "view": 0.3, "positive": 0.3, "negative": -0.3}
     )
     """Value formula: the weight of each calibrated probability."""
-    personal: Share = 0.0
-    """Share of hits (NDCG@10) that training may give up to show less of what everybody is shown;
-    0.01 shows half as many different items more, and costs returning visitors more than that."""
+    personal: Share = 0.001
+    """Share of hits (NDCG@10) that training may give up to show those whom it knows less of what
+    everybody is shown; 0.01 shows still more different items, and costs more than that in life."""
 
 
 class GateSettings(Part, frozen=True):

@@ -32,7 +32,7 @@ class Backwards:
     def predict(self, features: Any, *_: Any) -> Any:
         return 1.0 - features
 
-    def personal(self, _: Any, values: Any) -> Any:
+    def personal(self, _: Any, values: Any, __: Any) -> Any:
         return values
 
 

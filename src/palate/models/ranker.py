@@ -16,6 +16,7 @@ from palate.models.laplace import Laplace
 from palate.models.onnx import session
 from palate.models.trees import FILE as TREES
 from palate.models.trees import Trees
+from palate.models.visits import NEWCOMER, Visit
 
 HEADS = ("click", "view", "positive", "negative")
 """What is predicted of a shown item, in this order: taken in; taken in for good (a long view, or
@@ -209,9 +210,14 @@ class RankerModel:
         raw, layer = self._scorer(np.ascontiguousarray(features, np.float32), taste)
         return Said(_bent(raw, self._curves.get(surface, self._curves[""])), layer)
 
-    def personal(self, rows: Rows, values: Floats) -> Floats:
-        """(n,): values of these rows, less where everybody would be shown them."""
-        return values if self.everybody is None else self.everybody(rows, values)
+    def personal(self, rows: Rows, values: Floats, visit: Visit) -> Floats:
+        """(n,): values of these rows, less where everybody would be shown them.
+
+        Of newcomers nothing is known but what everybody takes: theirs stay as they are.
+        """
+        if self.everybody is None or visit == NEWCOMER:
+            return values
+        return self.everybody(rows, values)
 
     def value(self, features: Floats, weights: Mapping[str, float], surface: str = "") -> Floats:
         """Apply the value formula to the heads: Σ weight·probability, (n,)."""

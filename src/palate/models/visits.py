@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 Visit: TypeAlias = Literal["newcomer", "returning", "within"]
 VISITS: tuple[Visit, ...] = ("newcomer", "returning", "within")
+NEWCOMER: Visit = "newcomer"
 FEW = 10.0
 """Acts below which somebody is a newcomer."""
 AWAY = 1_800.0
@@ -25,7 +26,7 @@ def visit_of(known: float, idle: float) -> Visit:
     ('newcomer', 'returning', 'within')
     """
     if known < FEW:
-        return "newcomer"
+        return NEWCOMER
     return "returning" if idle >= AWAY else "within"
 
 

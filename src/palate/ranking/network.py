@@ -48,8 +48,9 @@ class Network:
             return np.zeros(len(pool), np.float32), None
         model, facts = self.model, self.model.facts
         heads, layer = model.said(features, self._taste(query, pool), query.surface)
-        own, expected = model.personal(pool.rows, heads @ self.value), None
-        share = facts.shares.get(visit_of(query.known, query.idle), 0.0)
+        visit = visit_of(query.known, query.idle)
+        own, expected = model.personal(pool.rows, heads @ self.value, visit), None
+        share = facts.shares.get(visit, 0.0)
         if layer is not None and model.doubt is not None and share < 1.0:
             expected = Expected(pool.rows, heads[:, 0], layer, model.doubt, facts.stray)
         if not share:

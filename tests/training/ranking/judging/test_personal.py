@@ -1,5 +1,7 @@
 """Pages become people's own as far as hits allow."""
 
+from dataclasses import replace
+
 import numpy as np
 from tests.training.ranking.test_network import history
 
@@ -51,6 +53,19 @@ def test_hits_are_given_up_no_further_than_allowed() -> None:
     found = personal([plain], "blend", 0.01)
     assert found.folds[0].answers["blend"].ndcg.mean() >= 0.99 * plain.answers["blend"].ndcg.mean()
     assert found.power < 0.4
+
+
+def test_pages_of_newcomers_stay_as_they_are() -> None:
+    judge = [replace(each, known=3.0) if n % 2 else each for n, each in enumerate(history())]
+    for each in judge:
+        each.labels[:] = 0.0
+    plain = alike(judge)
+    found = personal([fold(judge, plain)], "blend", 0.01)
+    after = found.folds[0].answers["blend"].served
+    new = np.repeat([each.visit == "newcomer" for each in judge], [len(e.rows) for e in judge])
+    np.testing.assert_array_equal(after[new], plain[new])
+    assert (after[~new] != plain[~new]).any()
+    assert personal([fold(judge[1::2], alike(judge[1::2]))], "blend", 0.01).everybody is None
 
 
 def test_no_cost_allowed_changes_nothing() -> None:

@@ -84,7 +84,7 @@ def _scores(
         values = ranker.predict(each.features[:, which], tastes.of(each)) @ weights
         worth = fusion_scores([each], window.generators, live.fusion)
         share = ranker.facts.shares.get(each.visit, 0.0)
-        own = ranker.personal(each.rows, values)
+        own = ranker.personal(each.rows, values, each.visit)
         orders.append(shared(own, worth, share, ranker.facts.height))
     return np.concatenate(orders)
 

@@ -1,4 +1,7 @@
-"""How much less what everybody would be shown may count: as much as costs next to no hits."""
+"""How much less what everybody would be shown may count: as much as costs next to no hits.
+
+Newcomers' pages stay as they are: next to nothing is known of them but what everybody takes.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,8 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from palate.arrays import Doubles, Floats, Rows
+from palate.arrays import Doubles, Floats, Mask, Rows
 from palate.models.everybody import Everybody
+from palate.models.visits import NEWCOMER
 from palate.training.gate import level
 from palate.training.ranking.folds import Answer, Fold, Kind
 from palate.training.ranking.lists import RankedList, ndcg
@@ -27,14 +31,18 @@ class Personal(NamedTuple):
 def personal(folds: Sequence[Fold], kind: Kind, cost: float) -> Personal:
     """The largest power that costs no more than this share of NDCG@10; none where it may be 0.
 
-    On lists that nobody had learnt from.
+    On lists that nobody had learnt from, of people of whom something is known.
     """
     users = np.concatenate([fold.users for fold in folds])
-    plain = level(np.concatenate([fold.answers[kind].ndcg for fold in folds]), users)
+    known = np.array([each.visit != NEWCOMER for fold in folds for each in fold.judge])
+    plain = np.concatenate([fold.answers[kind].ndcg for fold in folds])
+    if not known.any():
+        return Personal(0.0, None, folds)
     for power in POWERS if cost > 0 else ():
         turned = [_turned(fold, kind, power) for fold in folds]
-        reached = level(np.concatenate([gains for _, gains in turned]), users)
-        if reached >= (1.0 - cost) * plain:
+        gained = np.concatenate([gains for _, gains in turned])
+        reached = level(gained[known], users[known])
+        if reached >= (1.0 - cost) * level(plain[known], users[known]):
             made = [
                 _with(fold, kind, fold.answers[kind]._replace(served=served, ndcg=gains))
                 for fold, (served, gains) in zip(folds, turned, strict=True)
@@ -48,7 +56,9 @@ def _with(fold: Fold, kind: Kind, answer: Answer) -> Fold:
 
 
 def _turned(fold: Fold, kind: Kind, power: float) -> tuple[Floats, Doubles]:
-    served = _counted([fold], kind, power)(_rows(fold.judge), fold.answers[kind].served)
+    plain = fold.answers[kind].served
+    turned = _counted([fold], kind, power)(_rows(fold.judge), plain)
+    served = np.where(_known(fold.judge), turned, plain)
     return served, ndcg(fold.judge, served)
 
 
@@ -57,6 +67,13 @@ def _counted(folds: Sequence[Fold], kind: Kind, power: float) -> Everybody:
     rows = np.concatenate([_rows(fold.judge) for fold in folds])
     clicks = np.concatenate([fold.answers[kind].predicted[:, 0] for fold in folds])
     return Everybody.of(rows, clicks, power)
+
+
+def _known(lists: Sequence[RankedList]) -> Mask:
+    """(entries,): True on the lists of those of whom something is known, end to end."""
+    return np.repeat(
+        [each.visit != NEWCOMER for each in lists], [len(each.rows) for each in lists]
+    )
 
 
 def _rows(lists: Sequence[RankedList]) -> Rows:
