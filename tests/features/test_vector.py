@@ -27,7 +27,7 @@ NAMES = offered(GENERATORS)
 
 
 SILENT = {
-    *("tower_last", "tower_best_3", "tower_best_10", "tower_close_10"),  # there is no release
+    *("tower_last", "tower_best_10"),  # there is no release
 }
 
 
@@ -55,6 +55,8 @@ def act(kind: Kind, row: int, ago: float, **more: object) -> Event:
     return Event(event_id="", kind=kind, time=NOW - ago, **facts)
 
 
+CODES = [(n % 2, n // 2, 0) for n in range(7)] + [(-1, -1, -1)] * 4
+"""Two topics, every item a part of its own; the last three say nothing, and a blank row follows."""
 EVENTS = (
     act(Kind.PROFILE, 0, 90 * HOUR, value=4.0),
     act(Kind.RATING, 0, 30 * HOUR, value=5.0),
@@ -77,6 +79,7 @@ EVENTS = (
 def replay() -> Replay:
     columns = ItemColumns.in_memory()
     columns.write([ItemChange(n + 1, n, item.item_id, item) for n, item in enumerate(items())])
+    columns.codes = np.array(CODES, np.int16)
     replay = Replay(Settings(), columns)
     logged = [Logged(n + 1, 0.0, event) for n, event in enumerate(EVENTS)]
     replay.fold(logged, lambda ids: np.array([int(name[1:]) for name in ids], np.int32))
@@ -234,6 +237,17 @@ def test_categories_are_liked_as_the_history_says(replay: Replay) -> None:
     assert column(replay, "category_disliked")[at] == pytest.approx([0, 1, 0])
     assert column(replay, "category_rated")[at] == pytest.approx([1.5 / 4, -1.5 / 4, 0])
     assert column(replay, "category_known")[at] == pytest.approx([1, 1, 0])
+
+
+def test_topics_are_liked_as_the_history_says_and_so_are_their_parts(replay: Replay) -> None:
+    west, space, part, none = 6, 5, 2, 9
+    at = [west, space, part, none]
+    assert column(replay, "topic_recent")[at] == pytest.approx([0.75, 0.25, 0.75, 0])
+    assert column(replay, "topic_ever")[at] == pytest.approx([0.75, 0.25, 0.75, 0])
+    assert column(replay, "topic_liked")[at] == pytest.approx([1, 0, 1, 0])
+    assert column(replay, "topic_disliked")[at] == pytest.approx([0, 1, 0, 0])
+    assert column(replay, "subtopic_ever")[at] == pytest.approx([0, 0, 0.25, 0])
+    assert column(replay, "subtopic_liked")[at] == pytest.approx([0, 0, 0.5, 0])
 
 
 def test_creators_count_by_the_engagements_with_them(replay: Replay) -> None:

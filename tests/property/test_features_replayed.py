@@ -56,6 +56,7 @@ def columns_of() -> ItemColumns:
         for n, name in enumerate(ITEMS[:-1])
     ]
     columns.write([ItemChange(n + 1, n, item.item_id, item) for n, item in enumerate(told)])
+    columns.codes = np.array([(n % 2, n % 3, 0) for n in range(4)] + [(-1, -1, -1)], np.int16)
     return columns
 
 

@@ -52,6 +52,20 @@ def test_diversify_forgets_what_has_left_its_window() -> None:
     assert genres(page.top(4)).count(0) > genres(wide.top(4)).count(0)
 
 
+def test_diversify_goes_by_the_code_of_the_content_where_there_are_no_categories() -> None:
+    slate = Slate(np.arange(4, dtype=np.int32), np.linspace(1, 0.5, 4, dtype=np.float32))
+    columns = {
+        "content": np.zeros((4, 64), np.float32),
+        "categories": np.full((4, 8), -1, np.int16),
+        "code": np.array([7, 7, 9, -1], np.int16),
+    }
+    page = Diversify(strength=2.0).apply(query(4), replace(slate, columns=columns))
+    assert page.rows.tolist() == [0, 2, 3, 1]
+    columns["categories"][1, 0] = 0
+    page = Diversify(strength=2.0).apply(query(4), replace(slate, columns=columns))
+    assert page.rows.tolist() == [0, 1, 2, 3], "a category says more than a code"
+
+
 @shared
 @given(slate=slates(), size=st.integers(1, 30), strength=st.sampled_from([0.05, 0.3, 2.0]))
 def test_every_choice_is_the_best_that_looking_at_everything_finds(

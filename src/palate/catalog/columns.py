@@ -47,8 +47,8 @@ COLUMNS = {
     "tags": Column("u2"),
     "content": Column("f4", (CONTENT_DIM,)),
 }
-UNCODED = np.full(1, -1, np.int16)
-"""What is read as any item's `code`, which only a release gives: see `EncodedColumns`."""
+UNCODED = np.full((1, 3), -1, np.int16)
+"""What is read as any item's `codes`, which only a release gives: see `EncodedColumns`."""
 NAMES = ("categories", "creators", "regions")
 HEADER = dict.fromkeys(("format", "size", "version", "boot", "epoch", *NAMES), "i8") | FIELDS
 """`boot`: the boot of the machine that wrote last, 0 once synced. `epoch`: names the vocabularies'
@@ -80,6 +80,9 @@ class ItemColumns:
 
     encoder: ContentEncoder = Hashed()
     """Fills `content`."""
+    codes: NDArray[np.int16] = UNCODED
+    """(rows, 3): what an item is about, see `models.codes`; shorter where nothing told. `read`
+    gives the first of them as ``code``."""
     alike: Alike = UNKNOWN
     """What a release found to be described alike."""
 
@@ -222,7 +225,7 @@ class ItemColumns:
             self._lock = None
 
     def _array(self, name: str) -> NDArray[Any]:
-        return UNCODED if name == "code" else self._held[name]
+        return self.codes[:, 0] if name == "code" else self._held[name]
 
     def _bind(self) -> None:
         """Take up the arrays (and vocabularies) of the generation now mapped."""

@@ -59,8 +59,6 @@ class EncodedColumns(ItemColumns):
     """
 
     content: Floats
-    codes: NDArray[np.int16]
-    """(rows, 3): what an item is about; `read` gives the first of them as ``code``."""
 
     def __init__(self, plain: ItemColumns, brought: Content) -> None:
         self._plain, self._guard = plain, threading.Lock()
@@ -120,8 +118,6 @@ class EncodedColumns(ItemColumns):
             self._codes = self.codes = np.pad(self._codes, spare, constant_values=-1)
 
     def _array(self, name: str) -> NDArray[Any]:
-        if name == "code":
-            return self.codes[:, 0]
         return self.content if name == "content" else super()._array(name)
 
     def _bind(self) -> None:

@@ -89,6 +89,7 @@ class Known:
             columns.creator,
             columns.tags,
             columns.content,
+            columns.codes,
             states.counts,
             states.times,
             states.segments,

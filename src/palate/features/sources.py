@@ -84,6 +84,7 @@ ITEM: dict[str, Source] = {
 """Numbers of a candidate, whoever asks."""
 
 TOGETHER = f"{RECORD}, covisit"
+TOPICS = f"{RECORD}, codes of content"
 PAIR, TOWER = f"{RECORD}, {CATALOGUE}", f"{RECORD}, two-tower"
 CLOSENESS = {
     "1": "last item taken in",
@@ -117,6 +118,14 @@ CROSS: dict[str, Source] = {
     "creator_recent": Source(PAIR, "last 20 items taken in"),
     "creator_ever": Source(PAIR, PAST),
     "creator_liked": Source(PAIR, PAST),
+    "topic_recent": Source(TOPICS, "last 20 items taken in"),
+    "topic_ever": Source(TOPICS, PAST),
+    "topic_liked": Source(TOPICS, PAST),
+    "topic_disliked": Source(TOPICS, PAST),
+    "subtopic_recent": Source(TOPICS, "last 20 items taken in"),
+    "subtopic_ever": Source(TOPICS, PAST),
+    "subtopic_liked": Source(TOPICS, PAST),
+    "subtopic_disliked": Source(TOPICS, PAST),
     "shown": Source(RECORD, "last 96 shown"),
     "shown_in_vain": Source(RECORD, "last 96 shown"),
     "shown_since": Source(RECORD, "last 96 shown"),

@@ -33,13 +33,14 @@ class Diversify:
     window: int = 10
     """How many items above an entry it is compared with."""
     category_share: float = 0.3
-    """Part of the likeness that comes from categories; the rest comes from content."""
+    """Part of the likeness that comes from categories, or from the first code of the content where
+    an item has none; the rest comes from content."""
     id: str = ""
     """Of the operator's rule that it does; "" where it is the surface's own."""
 
     @property
     def reads(self) -> tuple[str, ...]:
-        return ("content", "categories")
+        return ("content", "categories", "code")
 
     @property
     def required(self) -> bool:
@@ -57,10 +58,19 @@ class Diversify:
         # From the best down: scores that are all alike would else drown what an item adds.
         below = slate.scores - slate.scores.max()
         merit = (below / np.float32(spread)).astype(np.float32)
-        vectors = _vectors(
-            slate.columns["content"], slate.columns["categories"], np.float32(self.category_share)
-        )
+        named = _named(slate.columns["categories"], slate.columns["code"])
+        vectors = _vectors(slate.columns["content"], named, np.float32(self.category_share))
         return slate.take(_greedy(merit, vectors, page, self.window, np.float32(self.strength)))
+
+
+def _named(categories: NDArray[np.int16], code: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Categories (n, 8); the code of what is said, in the first place, where there are none."""
+    bare = (categories < 0).all(axis=1) & (code >= 0)
+    if not bare.any():
+        return categories
+    named = categories.copy()
+    named[bare, 0] = code[bare]
+    return named
 
 
 @swift

@@ -82,11 +82,18 @@ def learn_encoder(
     return TermEncoder(terms.names, table, sentences)
 
 
-def model_of(name: str, encoder: TermEncoder, columns: ItemColumns, seed: int) -> ContentModel:
-    """What goes into the release: the encoder, what it made for `columns`, and codes of that."""
-    facts = ContentFacts(encoder=name, version=columns.version, terms=encoder.terms.names)
+def coded(columns: ItemColumns, seed: int) -> Floats:
+    """Give `columns` the codes of their content, and return the centres that tell them."""
     vectors = columns.content[: columns.size]
     books = fit_codebooks(vectors, seed)
+    columns.codes = np.pad(codes_of(vectors, books), ((0, 1), (0, 0)), constant_values=-1)
+    return books
+
+
+def model_of(name: str, encoder: TermEncoder, columns: ItemColumns, books: Floats) -> ContentModel:
+    """What goes into the release: the encoder, and what it and the centres made for `columns`."""
+    facts = ContentFacts(encoder=name, version=columns.version, terms=encoder.terms.names)
+    vectors = columns.content[: columns.size]
     codes = codes_of(vectors, books)
     return ContentModel(facts, encoder, (vectors, codes), books, columns.alike)
 

@@ -33,7 +33,7 @@ from palate.releases.manifest import Manifest
 from palate.releases.release import CONTENT, RANKER, TOWER, Release
 from palate.stores import Stores, current_release, index_kind
 from palate.training.checkpoint import Checkpoints, begun
-from palate.training.content import encoder_of, model_of, nearest
+from palate.training.content import coded, encoder_of, model_of, nearest
 from palate.training.dataset import Dataset, current_columns, read_dataset
 from palate.training.export import export_tower
 from palate.training.lock import training_lock
@@ -139,8 +139,13 @@ class _Run:
         return encoder_of(self.stores)
 
     def _columns(self) -> ItemColumns:
-        """The catalogue as it is now, with what is alike where co-visitation is to know it."""
+        """The catalogue as it is now, with codes of its content where that is learnt.
+
+        And with what is alike where co-visitation is to know it.
+        """
         columns = current_columns(self.stores, self.content)
+        if self.content is not None:
+            self.books = coded(columns, self.settings.seed)
         if self.content is not None and self.stores.settings.covisit.content_weight > 0.0:
             self.progress("content", 0.5, "looking for what is described alike")
             columns.alike = nearest(columns.content[: columns.size], self.settings.seed)
@@ -175,7 +180,7 @@ class _Run:
             columns = self.stores.columns
             if self.content is not None:
                 chosen = self.stores.settings.content.encoder
-                made = model_of(chosen, self.content, columns, self.settings.seed)
+                made = model_of(chosen, self.content, columns, self.books)
                 made.save(staging / CONTENT)
             refit_solved(solved, data, columns, self.how, self.progress).save(staging)
             ranker = self._write(staging, data, tower, ranker)

@@ -37,10 +37,23 @@ def remember(person: Person, world: World, when: When) -> Memory:
             weights[k] = LIKED
     tastes = _tastes(person, world, when.now)
     keys, creators = _creators(person, world)
+    topic_keys, topics = _topics(person, world)
     content = _content(person, world, lately)
     tower = _tower(person, world, lately)
     published, popularity = _habits(person, world, lately)
-    return Memory(lately, weights, tastes, keys, creators, content, tower, published, popularity)
+    return Memory(
+        lately,
+        weights,
+        tastes,
+        keys,
+        creators,
+        topic_keys,
+        topics,
+        content,
+        tower,
+        published,
+        popularity,
+    )
 
 
 @kernel
@@ -151,6 +164,37 @@ def _creators(person: Person, world: World) -> tuple[NDArray[np.int32], Floats]:
             table[slot, 0] += recent <= RECENT
             table[slot, 1] += 1
         table[slot, 2] += signal & POSITIVE != 0
+    return keys, table
+
+
+@swift
+def topic_key(codes: NDArray[np.int16], row: int, parts: int) -> int:
+    """One number for the topic of an item, or for the part of one: its first codes, 1 or 2."""
+    second = np.int64(codes[row, 1]) + 1 if parts > 1 else np.int64(0)
+    return int(np.int64(codes[row, 0]) * 1024 + second)
+
+
+@kernel
+def _topics(person: Person, world: World) -> tuple[NDArray[np.int32], Floats]:
+    """Shares of acts that fell on each topic and each part of one, as of categories."""
+    size, places = len(world.codes), 16
+    while places < 4 * len(person.history):
+        places *= 2
+    keys, table = np.full(places, FREE, np.int32), np.zeros((places, 4), np.float32)
+    totals = np.zeros(4, np.float32)
+    for back in range(len(person.history)):
+        at = len(person.history) - 1 - back
+        falls = _falls(person.signals[at], totals)
+        row = _row(person.history, at, size)
+        for parts in range(1, 3):
+            if world.codes[row, 0] >= 0:
+                key = topic_key(world.codes, row, parts)
+                slot = slot_of(keys, key)
+                keys[slot] = key
+                for column in range(4):
+                    table[slot, column] += falls[column]
+    for column in range(4):
+        table[:, column] /= max(totals[column], np.float32(1))
     return keys, table
 
 

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from palate.arrays import Floats, Mask, Rows, Times
 from palate.events.kinds import Signal
 from palate.features.folds import DAY, ITEM_SLOT
-from palate.features.reading.past import EVER_AT, LONG_AGO, SINCE_AT, slot_of
+from palate.features.reading.past import EVER_AT, LONG_AGO, SINCE_AT, slot_of, topic_key
 from palate.features.reading.shapes import LATELY, SOON, Memory, Met, Proposed, World
 from palate.features.sources import AT, CANDIDATE
 from palate.jit import ahead, kernel, ln, swift
@@ -22,6 +22,7 @@ COVISIT, CONTENT, TOWER = AT["covisit_1"], AT["content_1"], AT["tower_1"]
 """Where the seven slots of `sources.CLOSENESS` begin."""
 SAYS, LIKED, DISLIKED = AT["content_known"], AT["content_liked"], AT["content_disliked"]
 CATEGORY, CREATOR = AT["category_recent"], AT["creator_recent"]
+TOPIC = AT["topic_recent"]
 SHOWN, TAKEN = AT["shown"], AT["taken"]
 ERA, POPULARITY = AT["era_gap"], AT["popularity_gap"]
 
@@ -35,6 +36,7 @@ def read_pairs(raw: Floats, rows: Rows, world: World, memory: Memory, met: Met) 
     _digest(raw, COVISIT, met.together, memory.weights)
     _tastes(raw, rows, world.categories, memory.tastes)
     _creators(raw, rows, world.creator, memory.creator_keys, memory.creators)
+    _topics(raw, rows, world.codes, memory.topic_keys, memory.topics)
     _exposure(raw, met.shown, met.since, met.signals)
     _gaps(raw, rows, world.published, memory.published, memory.popularity)
 
@@ -148,6 +150,27 @@ def _creators(
         known = who >= 0 and keys[slot] == who
         for part in range(3):
             raw[CREATOR + part, j] = table[slot, part] if known else np.float32(0)
+
+
+@kernel
+def _topics(
+    raw: Floats,
+    rows: Rows,
+    codes: NDArray[np.int16],
+    keys: NDArray[np.int32],
+    table: Floats,
+) -> None:
+    """What was done with items of a candidate's topic, and of the same part of it."""
+    last = len(codes) - 1
+    for j in range(len(rows)):
+        row = min(rows[j], last)
+        for parts in range(1, 3):
+            key = topic_key(codes, row, parts)
+            slot = slot_of(keys, key) if codes[row, 0] >= 0 else 0
+            known = codes[row, 0] >= 0 and keys[slot] == key
+            for column in range(4):
+                share = table[slot, column] if known else np.float32(0)
+                raw[TOPIC + 4 * (parts - 1) + column, j] = share
 
 
 @kernel

@@ -45,6 +45,8 @@ class World(NamedTuple):
     creator: Rows
     tags: NDArray[np.uint16]
     content: Floats
+    codes: NDArray[np.int16]
+    """(rows, 3): what an item is about; -1 where nothing is said."""
     counts: Floats
     times: Doubles
     segments: Floats
@@ -120,6 +122,10 @@ class Memory(NamedTuple):
     """An open-addressing table, -1 is free."""
     creators: Floats
     """(len(creator_keys), 3): recent and all engagements, likes."""
+    topic_keys: NDArray[np.int32]
+    """As `creator_keys`, of `past.topic_key`."""
+    topics: Floats
+    """(len(topic_keys), 4): the first four of `past.TASTES`."""
     content: Floats
     """(lately + 2, 64): the last items, then directions of the liked and disliked."""
     tower: Floats

@@ -71,9 +71,7 @@ def _counted(folds: Sequence[Fold], kind: Kind, power: float) -> Everybody:
 
 def _known(lists: Sequence[RankedList]) -> Mask:
     """(entries,): True on the lists of those of whom something is known, end to end."""
-    return np.repeat(
-        [each.visit != NEWCOMER for each in lists], [len(each.rows) for each in lists]
-    )
+    return np.repeat([each.visit != NEWCOMER for each in lists], [len(each.rows) for each in lists])
 
 
 def _rows(lists: Sequence[RankedList]) -> Rows:
