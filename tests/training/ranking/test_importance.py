@@ -10,7 +10,7 @@ from palate.features.vector import defaults, offered
 from palate.models.ranker import HEADS
 from palate.settings import Settings, TrainingSettings
 from palate.training.ranking.fitting import Recipe, fit_ranker
-from palate.training.ranking.importance import LISTS, _network, measure
+from palate.training.ranking.importance import ITEMS, LISTS, _cut, _network, measure
 from palate.training.ranking.lambdamart import fit_trees
 from palate.training.ranking.lists import RankedList
 
@@ -44,6 +44,15 @@ def test_what_decides_is_worth_most_and_what_never_varies_nothing() -> None:
     assert worth["shown_before"] == 0.0
     assert found["shown_before"].missing == 1.0
     assert found["content_last"].missing == 0.0
+
+
+def test_who_took_much_is_asked_about_as_few_candidates_as_anybody() -> None:
+    [each] = lists(1, 120)
+    each.labels[:100, 0] = 1.0
+    cut = _cut(each, np.random.default_rng(1))
+    assert len(cut.rows) == len(cut.features) == len(cut.kept) == ITEMS
+    assert cut.relevant == cut.labels[:, 0].sum() == ITEMS // 2
+    np.testing.assert_array_equal(cut.features, each.features[cut.rows])
 
 
 def test_a_network_reads_a_shuffled_column_as_if_the_lists_had_it_so() -> None:

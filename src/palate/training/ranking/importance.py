@@ -17,15 +17,16 @@ from palate.ranking.value import weights_of
 from palate.settings import Settings
 from palate.training.ranking.fitting import Fitted, lay_out
 from palate.training.ranking.folds import Learnt
-from palate.training.ranking.lists import RankedList, ndcg, thinned
+from palate.training.ranking.lists import RankedList, ndcg
 
 Order: TypeAlias = NDArray[np.int64]
 Scored: TypeAlias = Callable[[int, Order], Floats]
 """(rows,) what orders, with one feature's column in another order."""
 
 LISTS, ITEMS = 150, 30
-"""How many moments are ordered anew for each feature, and candidates of each: two seconds for all
-of them together. Many moments of few candidates tell more than the reverse."""
+"""How many moments are ordered anew for each feature, and candidates of each, of which at most half
+were taken: two seconds for all of them together. Many moments of few candidates tell more than the
+reverse."""
 
 
 def measure(
@@ -41,7 +42,7 @@ def measure(
         return {}
     dice = np.random.Generator(np.random.PCG64(settings.training.seed))
     spread = np.unique(np.linspace(0, len(right) - 1, LISTS).astype(int))
-    small = [_cut(thinned(right[at], ITEMS, dice)) for at in spread.tolist()]
+    small = [_cut(right[at], dice) for at in spread.tolist()]
     rows = np.concatenate([each.features for each in small])
     scored = _scored(learnt, small, rows, settings)
     whole = ndcg(small, scored(0, np.arange(len(rows)))).mean()
@@ -67,15 +68,22 @@ def _scored(
     return lambda at, order: mix(network(at, order), grown(at, order)) @ value
 
 
-def _cut(each: RankedList) -> RankedList:
-    """The list as if nothing but its kept rows had been proposed."""
-    kept = each.kept
+def _cut(each: RankedList, dice: np.random.Generator) -> RankedList:
+    """The list as if nothing but some `ITEMS` of its kept rows had been proposed, and wanted."""
+    taken = each.labels[each.kept].any(axis=1)
+    hits = dice.permutation(np.flatnonzero(taken))[: ITEMS // 2]
+    rest = dice.permutation(np.flatnonzero(~taken))[: ITEMS - len(hits)]
+    which = np.sort(np.concatenate([hits, rest]))
+    kept = each.kept[which]
+    labels = each.labels[kept]
     return replace(
         each,
         rows=each.rows[kept],
         ranks=each.ranks[kept],
-        labels=each.labels[kept],
+        labels=labels,
+        relevant=int(labels[:, 0].sum()),
         kept=np.arange(len(kept)),
+        features=each.features[which],
         place=None if each.place is None else each.place[kept],
     )
 
