@@ -47,6 +47,7 @@ from load.scene import (
     quiet,
     read_only_disk,
     slow_disk,
+    stands_still,
     stop_supervisor,
     stop_worker,
     stopped,
@@ -75,8 +76,10 @@ name = "chaos"
 min_events = 1000000000
 [attribution]
 every_seconds = 2.0
+[serving]
+stuck_seconds = 4.0
 """
-"""The trainer waits; the join is at work all the time."""
+"""The trainer waits; the join is at work all the time; who stands still is ended soon."""
 OK, WORKERS = 200, 2
 HEAD = (
     "fault",
@@ -150,6 +153,8 @@ def _breaks() -> dict[str, Break]:
         "ten times the traffic": ten_times,
         "ten times the events": ten_times_the_events,
         "poisoned events": poisoned,
+        "a generator that never awaits": stands_still("stops"),
+        "a ranker that never comes back": stands_still("ranks_stops"),
         "a worker killed": kill_worker,
         "a worker stopped (SIGSTOP)": stop_worker,
         **{f"{role} killed": killed(role) for role in roles},

@@ -4,7 +4,9 @@ from pathlib import Path
 
 HEAD = '''
 import asyncio
+import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -14,6 +16,13 @@ from palate.ranking.fusion import Fusion
 from palate.reranking.hide_policy import HidePolicy
 from palate.reranking.hide_seen import HideSeen
 from palate.retrieval.popular import Popular
+
+
+def stop():
+    """Hold the thread for ever, while the bench says so."""
+    while Path("{mark}").exists():
+        time.sleep(0.1)
+    return True
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,12 @@ WRONG = {
     "ranks_nan": (FINE, "scores * np.float32(np.nan)"),
     "ranks_short": (FINE, "scores[:1]"),
 }
+STOPS = {
+    "stops": ("stop(); return Candidates.none()", SCORE),
+    "ranks_stops": (FINE, "scores if stop() else scores"),
+}
+"""Of those that stand still without an await, as long as there is a file `MARK` in the site."""
+MARK = "stop"
 """What the generator does, and what the ranker gives."""
 
 
@@ -77,7 +92,8 @@ def write_surfaces(home: Path) -> list[str]:
     """Put them into a site; their names."""
     folder = home / "surfaces"
     folder.mkdir(exist_ok=True)
-    for name, (generate, score) in WRONG.items():
+    for name, (generate, score) in (WRONG | STOPS).items():
         text = HEAD.replace("{generate}", generate).replace("{score}", score)
+        text = text.replace("{mark}", str(home / MARK))
         (folder / f"{name}.py").write_text(text.replace("{name}", name), "utf-8")
     return list(WRONG)

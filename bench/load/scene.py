@@ -5,15 +5,17 @@ import os
 import signal
 import sqlite3
 from collections.abc import Awaitable, Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from math import nan
 from pathlib import Path
 from time import time
 from typing import TypeAlias
 
+import httpx
 from living.up import Up
 
+from load.broken import MARK
 from load.disturbed import FULL, READ_ONLY, Disturbed
 from load.faults import Mend
 from load.lawful import Judged, crowd
@@ -142,6 +144,24 @@ def stopped(role: str) -> Break:
 
     async def happens(scene: Scene) -> None:
         await _stopped(scene.up.role(role), scene.seconds / 2)
+
+    return happens
+
+
+def stands_still(surface: str) -> Break:
+    """Somebody asks for a surface that never comes back; it does not in the next worker either."""
+
+    async def happens(scene: Scene) -> None:
+        mark, before = scene.home / MARK, set(scene.workers())
+        mark.touch()
+        try:
+            async with httpx.AsyncClient(base_url=scene.up.url, trust_env=False) as client:
+                with suppress(httpx.HTTPError):
+                    await client.get(f"/v1/recommendations/{surface}", timeout=120.0)
+            while before <= set(scene.workers()) or scene.listening() < len(before):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        finally:
+            mark.unlink()
 
     return happens
 

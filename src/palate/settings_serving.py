@@ -16,6 +16,9 @@ class ServingSettings(Part, frozen=True):
     """TCP port; 0 takes a free one."""
     workers: Positive = 1
     """Processes that answer requests; one per core is a good number."""
+    most_connections: Positive = 1_024
+    """Open connections of one worker, idle ones too; of more the next ones wait in the kernel until
+    one closes."""
     api_keys: tuple[str, ...] = ()
     """For ``Authorization: Bearer …`` or ``X-API-Key``; none is allowed on loopback only."""
     max_body_bytes: Positive = 8_000_000

@@ -7,9 +7,12 @@ import tempfile
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from time import sleep
 from typing import Self
 
+import httpx
 import pytest
 from load.client import Told, open_loop, wires
 from load.server import Server, serving
@@ -96,3 +99,33 @@ def test_a_worker_that_dies_again_and_again_takes_nobody_with_it(server: Server)
         assert other in alive(server), dies
         [first] = alive(server) - {other}
     assert server.process.poll() is None
+
+
+def test_one_that_dies_while_another_is_replaced_is_started_anew(server: Server) -> None:
+    before = alive(server)
+    for dies in before:  # whichever comes first, one of them is not the one being replaced
+        server.process.send_signal(signal.SIGHUP)
+        sleep(0.5)
+        if dies in alive(server):
+            os.kill(dies, signal.SIGKILL)
+        sleep(1.0)
+        wait_until(lambda gone=dies: gone not in alive(server) and answered(server) == TRIED)
+    wait_until(lambda: not before & alive(server) and len(alive(server)) == 2)
+    wait_until(lambda: all(map(warm, alive(server))))
+    assert answered(server) == TRIED
+    assert server.process.poll() is None
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(20) == 0
+
+
+TRIED = 12
+
+
+def answered(server: Server) -> int:
+    """Of so many new connections."""
+    good = 0
+    for _ in range(TRIED):
+        with suppress(httpx.HTTPError):
+            url = f"http://127.0.0.1:{server.port}/livez"
+            good += httpx.get(url, timeout=2.0, trust_env=False).is_success
+    return good

@@ -1,11 +1,13 @@
-"""The application under Uvicorn (under Granian it runs in tests/e2e/test_up.py)."""
+"""The application under Uvicorn, and the connections that Granian takes (tests/e2e has more)."""
 
+import os
 import socket
 import threading
 from pathlib import Path
 
 import httpx
 import uvicorn
+from load.server import serving
 
 from palate.serving.app import create
 from palate.settings import Settings
@@ -29,3 +31,30 @@ def test_the_application_runs_under_uvicorn(tmp_path: Path) -> None:
         finally:
             server.should_exit = True
             thread.join()
+
+
+def test_a_worker_takes_so_many_connections_and_the_next_waits(tmp_path: Path) -> None:
+    (tmp_path / "palate.toml").write_text("[serving]\nmost_connections = 2\n", "utf-8")
+    with serving(tmp_path, os.sched_getaffinity(0), workers=1) as server:
+        held = [asked(server.port) for _ in range(3)]
+        assert [answered(each, 20.0) for each in held[:2]] == [True, True]
+        assert not answered(held[2], 1.0)
+        held[0].close()
+        assert answered(held[2], 20.0)
+        for each in held[1:]:
+            each.close()
+
+
+def asked(port: int) -> socket.socket:
+    """A connection that stays, with a request sent."""
+    made = socket.create_connection(("127.0.0.1", port))
+    made.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+    return made
+
+
+def answered(connection: socket.socket, seconds: float) -> bool:
+    connection.settimeout(seconds)
+    try:
+        return connection.recv(64).startswith(b"HTTP/1.1 200")
+    except TimeoutError:
+        return False

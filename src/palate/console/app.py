@@ -89,6 +89,7 @@ def storefront(api: ASGIApp, settings: Settings, clock: Clock) -> Litestar:
         exception_handlers={PalateError: _sorry, HTTPException: _sorry, Exception: _fault},
         state=State({"window": window}),
         openapi_config=None,
+        logging_config=None,
     )
 
 

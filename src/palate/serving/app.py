@@ -7,7 +7,7 @@ with `create_from_environment`, from the site's folder in ``PALATE_SITE``.
 import gc
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -32,6 +32,7 @@ from palate.serving.pacing.rates import LimitRates
 from palate.serving.pacing.watchdog import watched
 from palate.serving.problems import fault, http_problem, known_parameters, palate_problem
 from palate.serving.processes.handover import on_duty
+from palate.serving.processes.hanging import Hanging
 from palate.serving.processes.rehearsal import rehearse
 from palate.serving.routes import (
     events,
@@ -54,6 +55,8 @@ from palate.settings import ServingSettings, Settings
 from palate.settings_files import load
 from palate.stores import Stores
 
+STARTING = 2
+"""So many times longer may a worker stand still that starts: it loads and compiles."""
 SWITCH_SECONDS = 0.0005
 """How long a background thread may keep the event loop waiting for the interpreter."""
 
@@ -78,12 +81,16 @@ def create(
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         _prepare_worker(settings)
-        async with running(settings, clock or SystemClock(), stores) as runtime:
+        hanging, stuck = Hanging.of_worker(), settings.serving.stuck_seconds
+        async with (
+            _watched(stuck * STARTING, hanging.blame),
+            running(settings, clock or SystemClock(), stores, hanging) as runtime,
+        ):
             attach(app, runtime)
             resume(runtime)
             await rehearse(runtime)
             _settle()
-            async with _watched(settings.serving.stuck_seconds):
+            async with _watched(stuck):
                 with on_duty(app), _observed(runtime):
                     yield
 
@@ -127,9 +134,11 @@ def _prepare_worker(settings: Settings) -> None:
         speak(settings.serving.log)
 
 
-def _watched(seconds: float) -> AbstractAsyncContextManager[None]:
+def _watched(
+    seconds: float, last: Callable[[], object] = bool
+) -> AbstractAsyncContextManager[None]:
     """In a worker process: one that stands still is ended, and started anew."""
-    return watched(seconds) if os.environ.get(SERVER) and seconds else nullcontext()
+    return watched(seconds, last) if os.environ.get(SERVER) and seconds else nullcontext()
 
 
 def _observed(runtime: Runtime) -> AbstractContextManager[None]:

@@ -20,6 +20,7 @@ from palate.settings import ServingSettings
 API_ONLY = "palate.serving.app:create_from_environment"
 KILL_SECONDS = 4
 BACKLOG = 1024
+"""Connections that wait for a worker in the kernel."""
 MEMORY = "/dev/shm"  # noqa: S108  made by mkdtemp, for this user alone
 
 
@@ -47,6 +48,7 @@ def serve(home: Path, settings: ServingSettings, target: str = API_ONLY) -> None
             workers=settings.workers,
             factory=True,
             backlog=BACKLOG,
+            backpressure=settings.most_connections,
             log_level=LogLevels.warning,
             respawn_failed_workers=True,
             workers_kill_timeout=KILL_SECONDS,

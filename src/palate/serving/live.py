@@ -17,6 +17,7 @@ from palate.funnel.kept import KeptSlates
 from palate.models.arrivals import Arrivals
 from palate.releases.directory import ReleaseDirectory
 from palate.releases.release import Release
+from palate.serving.processes.hanging import Hanging
 from palate.serving.processes.warming import Asked, Busy, gently, give_way, in_turn, touch, warm
 from palate.stores import Stores, refresh, with_release
 from palate.surfaces import funnels
@@ -79,6 +80,7 @@ class ReleaseWatch:
     ) -> None:
         self.live, self._old = live, list[Live]()
         self._clock, self.asked, self._busy = clock, asked, busy
+        self.hanging = Hanging()
         settings = live.stores.settings
         self._folder = settings.path(settings.stores.releases)
         self._mapped = (self._folder, settings.path(settings.stores.columns))
@@ -169,7 +171,8 @@ class ReleaseWatch:
             gently(lambda: touch(self._mapped, self._most))
             self._touched = live.name
         asked = self.asked()
-        return asyncio.run(warm(live.stores, live.funnels, self._clock, asked, self._busy)) > 0
+        parts = live.stores, live.funnels, self._clock, asked, self._busy, self.hanging
+        return warm(*parts) > 0
 
     def _let_go(self) -> None:
         """Free what served before, off the event loop, a while after the last request used it."""

@@ -30,6 +30,7 @@ from palate.serving.observing.faults import Faults
 from palate.serving.observing.spans import Spans, opened
 from palate.serving.pacing.aside import Aside
 from palate.serving.pacing.pacer import Pacer
+from palate.serving.processes.hanging import Hanging
 from palate.serving.processes.warming import Asked
 from palate.serving.steering.watch import RuleWatch
 from palate.serving.tracing.features import FeatureWriter
@@ -175,16 +176,20 @@ class Runtime:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, clock: Clock, stores: Stores | None = None
+    settings: Settings,
+    clock: Clock,
+    stores: Stores | None = None,
+    hanging: Hanging | None = None,
 ) -> AsyncIterator[Runtime]:
     """Open the site, serve, and close it again with nothing left unwritten.
 
-    Stores that are handed over are left open.
+    Stores that are handed over are left open; surfaces that are `hanging` are not warmed up.
     """
     held = stores if stores is not None else await asyncio.to_thread(open_stores, settings)
     live = Live.on(held)
     live.kept.refresh(held)
     runtime = _assembled(settings, clock, live)
+    runtime.watch.hanging = hanging or runtime.watch.hanging
     await runtime.watch.warm_up()
     await runtime.rules.look(held)
     await runtime.names.warm(held.boards.rows(), held.columns.size)

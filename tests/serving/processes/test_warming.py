@@ -1,6 +1,5 @@
 """What is loaded beside requests is loaded gently, and nobody pays for first calls."""
 
-import asyncio
 import fcntl
 import os
 import subprocess
@@ -17,6 +16,7 @@ from tests.serving.conftest import SmallSite
 from palate.errors import CorruptRelease
 from palate.funnel.engine import Funnel
 from palate.serving.processes import warming
+from palate.serving.processes.hanging import Hanging
 from palate.serving.processes.warming import Asked, gently, give_way, in_turn, touch, warm
 
 
@@ -44,7 +44,7 @@ def warmed(
 
     monkeypatch.setattr(Funnel, "answer", told)
     live = site.app.state["runtime"].live
-    known = asyncio.run(warm(live.stores, live.funnels, site.clock, asked, bool))
+    known = warm(live.stores, live.funnels, site.clock, asked, bool, Hanging())
     return known, ran
 
 

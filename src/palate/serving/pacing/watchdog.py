@@ -45,14 +45,19 @@ class Watchdog:
 
 
 @contextlib.asynccontextmanager
-async def watched(seconds: float, end: Callable[[int], object] = os._exit) -> AsyncIterator[None]:
-    """Watch the running loop; `end` is called where it stands still for so many seconds."""
+async def watched(
+    seconds: float,
+    last: Callable[[], object] = bool,
+    end: Callable[[int], object] = os._exit,
+) -> AsyncIterator[None]:
+    """Watch the running loop; `last`, then `end` is called where it stands still for so long."""
     dog, over = Watchdog(seconds), threading.Event()
 
     def look() -> None:
         while not over.wait(EVERY):
             if dog.stuck():
-                log.critical("a request stood still for %.0f s: this worker ends", seconds)
+                log.critical("the event loop stood still for %.0f s: this worker ends", seconds)
+                last()
                 end(SOFTWARE)
 
     async def beats() -> None:

@@ -23,10 +23,16 @@ async def rehearse(runtime: Runtime) -> None:
     """Ask each surface as a stranger, and what was asked of late as who asked it."""
     strangers = [Ask(surface=surface) for surface in runtime.live.funnels]
     known = [_again(each) for each in runtime.watch.asked()[:MOST]]
+    hanging = runtime.watch.hanging
     for ask in [*strangers, *known]:
+        if ask.surface in hanging:
+            continue
         now, draw = runtime.clock.now(), runtime.clock.draw()
         turn = Turn(runtime.pacer, ask.surface, runtime.pacer.timer(), SECONDS)
-        with suppress(PalateError):  # a visitor will be told; a surface may be gone by now
+        with (
+            suppress(PalateError),
+            hanging.trying(ask.surface),
+        ):  # a visitor will be told; a surface may be gone by now
             name = recommendation_id(now, draw)
             asking = Recommending(runtime, ask, name, now, turn)
             await asking.written(await asking.found(draw))

@@ -5,6 +5,7 @@ interpreter and at low priority where that is possible (checksums, pages), and i
 that let requests go first.
 """
 
+import asyncio
 import ctypes
 import fcntl
 import logging
@@ -12,6 +13,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from time import perf_counter, sleep
@@ -23,6 +25,7 @@ from palate.features.record import UserState
 from palate.funnel.budget import LATE, Plan
 from palate.funnel.engine import Funnel
 from palate.funnel.types import Query
+from palate.serving.processes.hanging import Hanging, in_time
 from palate.stores import Stores
 
 SIZE, SOMEBODY = 20, 3
@@ -30,6 +33,8 @@ SIZE, SOMEBODY = 20, 3
 SECONDS = 10.0
 """A surface whose generators take longer is not waited for: one that hangs must not keep a worker
 from its work."""
+BEYOND = 10.0
+"""Seconds more until a surface is left behind that does not even say that it is late."""
 PATIENCE, LOOK = 0.1, 0.002
 """Seconds that a step waits for requests under way, and between two looks."""
 TURN = 30.0
@@ -54,26 +59,41 @@ Busy: TypeAlias = Callable[[], bool]
 Funnels: TypeAlias = Mapping[str, Funnel]
 
 
-async def warm(
-    stores: Stores, funnels: Funnels, clock: Clock, asked: Sequence[Asked], busy: Busy
+def warm(
+    stores: Stores,
+    funnels: Funnels,
+    clock: Clock,
+    asked: Sequence[Asked],
+    busy: Busy,
+    hanging: Hanging,
 ) -> int:
-    """Run each surface for somebody new, and what was asked of late again; blocks between awaits.
+    """Run each surface for somebody new, and what was asked of late again; blocks.
 
     Where nothing was asked, each surface is run for a few users. Returns how many were known.
+    A surface that does not come back is left behind in its thread, and added to `hanging`.
     """
     known = list(_known(stores, asked)) or list(_somebody(stores, funnels))
-    hanging = set[str]()
+    slow = set[str]()
     for surface, visitor in [*((name, UserState.nobody()) for name in funnels), *known]:
-        if surface in hanging or surface not in funnels:
+        if surface in slow or surface in hanging or surface not in funnels:
             continue
         give_way(busy)
         query = Query(surface, visitor, SIZE, clock.now(), clock.draw())
-        answer = await funnels[surface].answer(query, Plan(ends=perf_counter() + SECONDS))
-        late = [name for name, why in answer.trace.skipped.items() if why == LATE]
+        try:
+            late = in_time(partial(_late, funnels[surface], query), SECONDS + BEYOND)
+        except TimeoutError:
+            hanging.note(surface)
+            continue
         if late:
-            hanging.add(surface)
+            slow.add(surface)
             log.warning("warming up %s was given up: %s took too long", surface, late[0])
     return len(known)
+
+
+def _late(funnel: Funnel, query: Query) -> list[str]:
+    """Answer, on a loop of its own; the parts that were not waited for."""
+    answer = asyncio.run(funnel.answer(query, Plan(ends=perf_counter() + SECONDS)))
+    return [name for name, why in answer.trace.skipped.items() if why == LATE]
 
 
 def _known(stores: Stores, asked: Sequence[Asked]) -> Iterator[tuple[str, UserState]]:

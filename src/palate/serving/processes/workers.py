@@ -9,7 +9,8 @@ once it says that it is warm is the old one told to leave, and then to end.
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from time import monotonic, sleep
@@ -25,13 +26,18 @@ STARTING = 120.0
 ENDING = 30.0
 """Seconds that a replaced worker has to finish what it has taken."""
 LOOK = 0.02
+AGAIN = 1.0
+"""Seconds between two looks at workers, where nothing tells that one died."""
+CRASHING = 5.5
+"""Where nobody serves, a worker that was started anew and dies within so many seconds is the end:
+whoever supervises the server starts it again, and more slowly each time."""
 log = logging.getLogger("palate.serving")
 
 
 class Workers(MPServer):
     """Granian's server of processes, with sockets that stay and an orderly change of shifts.
 
-    It overrides what Granian keeps for itself (three methods of 2.8), for there is no other door;
+    It overrides what Granian keeps for itself (four methods of 2.8), for there is no other door;
     `tests/e2e/test_rolling.py` restarts real workers under load.
     """
 
@@ -71,58 +77,98 @@ class Workers(MPServer):
         for each in self._places:
             each.close()
 
-    def _respawn_workers(
-        self,
-        workers: Iterable[int],
-        spawn_target: Callable[..., None],
-        target_loader: Callable[..., Any],
-        delay: float = 0.0,
+    def _serve_loop(
+        self, spawn_target: Callable[..., None], target_loader: Callable[..., Any]
     ) -> None:
-        """Start those anew that died (no `delay`), or replace those that serve, one by one."""
-        for idx in workers:
-            if delay:
-                self._replace(idx, spawn_target, target_loader)
-                continue
-            self._mark(self.wrks[idx]).unlink(missing_ok=True)
-            if self.workers > 1:  # the others take the connections meanwhile
-                before, self._places[idx] = self._places[idx], self._bound()
-                before.close()
-            super()._respawn_workers([idx], spawn_target, target_loader)
-            if self._somebody_serves():
-                # Granian ends all where one dies twice in 5.5 s; it is tried again instead.
-                self.respawned_wrks.pop(idx, None)
+        """Look after the workers until told to end, or until none can be kept alive."""
+        self._made = partial(self._spawn_worker, target=spawn_target, callback_loader=target_loader)
+        while not self.interrupt_signal:
+            self.main_loop_interrupt.wait(AGAIN)
+            self.main_loop_interrupt.clear()  # before looking: who dies from here on sets it again
+            if self._hopeless():
+                log.error("workers die as soon as they start: the server ends")
+                return  # with `interrupt_children`, of which Granian makes an exit code
+            self._look_after()
+            self.interrupt_children.clear()
+            if self.reload_signal:
+                self.reload_signal = False
+                self._replace_all()
 
-    def _replace(
-        self, idx: int, spawn_target: Callable[..., None], target_loader: Callable[..., Any]
-    ) -> None:
-        old = self.wrks[idx]
-        new = self._spawn_worker(idx, spawn_target, target_loader)
+    def _hopeless(self) -> bool:
+        """Whether one died at once though it was started anew, and no other serves."""
+        now = monotonic()
+        return not self._somebody_serves() and any(
+            now - self.respawned_wrks.get(each.idx, -CRASHING) < CRASHING
+            for each in self.wrks
+            if not each.inner.is_alive()
+        )
+
+    def _look_after(self, leaving_out: int = -1) -> None:
+        """Start those anew that died."""
+        for idx, worker in enumerate(self.wrks):
+            if idx == leaving_out or worker.inner.is_alive():
+                continue
+            try:
+                self._revive(idx)
+            except Exception:  # no process or file to be had: the others must not be left alone
+                log.exception("worker %d died and cannot be started; tried again", idx + 1)
+                sleep(AGAIN)
+
+    def _revive(self, idx: int) -> None:
+        self._mark(self.wrks[idx]).unlink(missing_ok=True)
+        if self.workers > 1:  # the others take the connections meanwhile
+            before, self._places[idx] = self._places[idx], self._bound()
+            before.close()
+        self.wrks[idx] = self._made(idx)
+        self.wrks[idx].start()  # type: ignore[no-untyped-call]
+        self.respawned_wrks.pop(idx, None)
+        if not self._somebody_serves():  # else it is tried again and again
+            self.respawned_wrks[idx] = monotonic()
+
+    def _replace_all(self) -> None:
+        """Replace those that serve, one by one; where one is not, the others are."""
+        for idx in range(self.workers):
+            if self.interrupt_signal:
+                return
+            try:
+                self._replace(idx)
+            except Exception:
+                log.exception("worker %d is not replaced", idx + 1)
+
+    def _replace(self, idx: int) -> None:
+        old, new = self.wrks[idx], self._made(idx)
         new.inner.start()
-        if not self._warm(new):
+        if not self._warm(new, old):
             new.inner.kill()
             new.inner.join()
-            if not self.interrupt_signal:
+            if not self.interrupt_signal and old.inner.is_alive():
                 log.error("worker %d is not replaced: the new one did not get ready", idx + 1)
-            return
+            return  # and an old one that died meanwhile is started anew at the next look
         new._watch()  # type: ignore[no-untyped-call]  # noqa: SLF001  whoever dies is replaced
         old.interrupt_by_parent = True
-        self.interrupt_children[:] = [each for each in self.interrupt_children if each != idx]
         self.wrks[idx] = new
         self._dismiss(old)
 
     def _somebody_serves(self) -> bool:
         return any(each.inner.is_alive() and self._mark(each).exists() for each in self.wrks)
 
-    def _warm(self, worker: WorkerProcess) -> bool:
-        return self._wait(self._mark(worker).exists, STARTING, worker)
+    def _warm(self, new: WorkerProcess, old: WorkerProcess) -> bool:
+        """Whether the new one gets ready in time.
+
+        Where the old one dies first, its connections would wait for that: with others to take them
+        the new one is given up for one at a socket of its own.
+        """
+        needed = (new, old) if self.workers > 1 else (new,)
+        return self._wait(self._mark(new).exists, STARTING, needed, leaving_out=old.idx)
 
     def _dismiss(self, worker: WorkerProcess) -> None:
         """Let it send its clients on, finish what it has, and end."""
-        if self._mark(worker).exists():  # else it would not understand
-            os.kill(worker.inner.pid, LEAVE)
-            self._wait(lambda: False, self._leaving, worker)
+        if worker.inner.is_alive() and self._mark(worker).exists():  # else it cannot understand
+            with suppress(ProcessLookupError):  # it died just now, and its mark is still there
+                os.kill(worker.inner.pid, LEAVE)
+            self._wait(lambda: False, self._leaving, (worker,))
         worker.inner.terminate()
-        ended = self._wait(lambda: not worker.inner.is_alive(), ENDING, worker)
+        ended = self._wait(lambda: not worker.inner.is_alive(), ENDING, (worker,))
         if self.interrupt_signal:  # all end now, and this one as the others
             return
         if not ended:
@@ -130,12 +176,24 @@ class Workers(MPServer):
         worker.inner.join()
         self._mark(worker).unlink(missing_ok=True)
 
-    def _wait(self, done: Callable[[], bool], seconds: float, worker: WorkerProcess) -> bool:
-        """Whether it is done in time; no longer than the worker lives and the server goes on."""
+    def _wait(
+        self,
+        done: Callable[[], bool],
+        seconds: float,
+        needed: Sequence[WorkerProcess],
+        leaving_out: int = -1,
+    ) -> bool:
+        """Whether it is done in time; no longer than who is needed lives and the server goes on.
+
+        Whoever else dies meanwhile is started anew, but for one that is being replaced.
+        """
         until = monotonic() + seconds
-        while monotonic() < until and worker.inner.is_alive() and not self.interrupt_signal:
+        while monotonic() < until and not self.interrupt_signal:
             if done():
                 return True
+            if not all(each.inner.is_alive() for each in needed):
+                break
+            self._look_after(leaving_out)
             sleep(LOOK)
         return done()
 
