@@ -1,5 +1,7 @@
 """A whole page in one answer: rows for this visitor, no item twice, each explained and logged."""
 
+import asyncio
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from palate.clock import FixedClock
 from palate.errors import BadInput
 from palate.events.kinds import Kind
 from palate.serving.app import create
+from palate.serving.recommend import Recommending
 from palate.settings import PageSettings, Settings
 from palate.stores import close
 from palate.surfaces import funnels
@@ -182,3 +185,23 @@ def test_rules_hold_of_every_row_as_it_is_shown(site: SmallSite) -> None:
             below += at > 0
     assert below >= 6
     assert pinned >= 3
+
+
+def test_a_row_is_timed_without_the_rows_after_it(
+    site: SmallSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = Recommending.written
+
+    async def slowly(asking: Recommending, found: Any) -> Any:
+        await asyncio.sleep(0.3)  # what telling a row takes is the time of the page
+        return await written(asking, found)
+
+    monkeypatch.setattr(Recommending, "written", slowly)
+    rows = page(site, user_id="u1", limit=5)["rows"]
+    assert len(rows) > 2
+    assert max(row["timing"]["total_ms"] for row in rows) < 300.0
+    told = site.client.get("/metrics").text
+    of_rows = re.findall(r"palate_request_duration_seconds_sum{.*} (.*)", told)
+    assert sum(map(float, of_rows)) < 0.3 * len(rows)
+    [whole] = re.findall(r'palate_page_duration_seconds_sum{surface="home"} (.*)', told)
+    assert float(whole) >= 0.3 * len(rows)

@@ -57,6 +57,7 @@ class Composing:
     async def answer(self, turn: Turn) -> PageBody:
         """Ask every surface, place the rows, tell and log what is shown. Raises BadInput."""
         told = [await row.asking.told(row.found) for row in await self.rows(turn)]
+        self._runtime.meters.page(self._ask.surface, self._runtime.pacer.timer() - turn.came)
         return PageBody(page=self._ask.surface, rows=tuple(told))
 
     async def rows(self, turn: Turn) -> "list[Row]":
@@ -81,6 +82,7 @@ class Composing:
         name = recommendation_id(self._now, draw)
         asking = Recommending(self._runtime, ask, name, self._now, turn)
         found = await asking.found(draw, anchor)
+        asking.stop()
         turn.learn()
         return Row(asking, found._replace(alone=False))
 

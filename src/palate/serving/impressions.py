@@ -5,7 +5,6 @@ batches. A full queue drops the impression and counts it.
 """
 
 import asyncio
-from time import perf_counter
 from typing import Any
 
 from palate.errors import PalateError
@@ -76,7 +75,7 @@ class Impressions:
         try:
             await self._commit.append(batch)
         except PalateError as error:
-            self._faults.trouble("logging of impressions", error, perf_counter())
+            self._faults.trouble("logging of impressions", error)
             for _ in batch:
                 self._meters.dropped("impression")
         else:

@@ -2,18 +2,15 @@
 
 import ipaddress
 import os
-import shutil
 import socket
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from granian.constants import Interfaces
 from granian.log import LogLevels
 
-from palate.errors import BadInput, Unavailable
+from palate.errors import BadInput
 from palate.serving.environment import PROMETHEUS, READY, SERVER, SITE, over, serving_environment
+from palate.serving.processes.folder import shared_folder
 from palate.serving.processes.workers import Workers
 from palate.settings import ServingSettings
 
@@ -21,7 +18,6 @@ API_ONLY = "palate.serving.app:create_from_environment"
 KILL_SECONDS = 4
 BACKLOG = 1024
 """Connections that wait for a worker in the kernel."""
-MEMORY = "/dev/shm"  # noqa: S108  made by mkdtemp, for this user alone
 
 
 def serve(home: Path, settings: ServingSettings, target: str = API_ONLY) -> None:
@@ -33,7 +29,7 @@ def serve(home: Path, settings: ServingSettings, target: str = API_ONLY) -> None
     """
     check_binding(settings)
     check_port(settings.host, settings.port)
-    with _workers_folder() as folder:
+    with shared_folder() as folder:
         os.environ.update(over(os.environ, serving_environment()))
         os.environ[SITE] = str(home.resolve())
         os.environ[PROMETHEUS] = os.environ[READY] = folder
@@ -87,18 +83,3 @@ def check_port(host: str, port: int) -> None:
             raise BadInput(
                 f"cannot listen on {host}:{port}: {what.lower()}; choose another with --port"
             ) from error
-
-
-@contextmanager
-def _workers_folder() -> Iterator[str]:
-    """Where workers count side by side and say that they are warm; gone at the end."""
-    try:
-        # In memory where there is such a folder: a full disk must not end a worker that counts.
-        shared = MEMORY if os.access(MEMORY, os.W_OK) else None
-        folder = tempfile.mkdtemp(prefix="palate-metrics-", dir=shared)
-    except OSError as error:
-        raise Unavailable(f"no temporary folder for metrics: {error}") from error
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

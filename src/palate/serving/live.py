@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 from palate.clock import Clock
 from palate.errors import PalateError
@@ -77,9 +78,11 @@ class ReleaseWatch:
         clock: Clock,
         asked: Callable[[], Sequence[Asked]] = tuple,
         busy: Busy = bool,
+        timer: Callable[[], float] = monotonic,
     ) -> None:
         self.live, self._old = live, list[Live]()
         self._clock, self.asked, self._busy = clock, asked, busy
+        self._timer = timer
         self.hanging = Hanging()
         settings = live.stores.settings
         self._folder = settings.path(settings.stores.releases)
@@ -112,7 +115,7 @@ class ReleaseWatch:
         if not name or name == self.live.name:
             self.remark = self._unread
             return False
-        if asked == self._refused and self._clock.now() < self._retry:
+        if asked == self._refused and self._timer() < self._retry:
             return False
         try:
             refresh(self.live.stores)
@@ -127,7 +130,7 @@ class ReleaseWatch:
         return True
 
     def _refuse(self, asked: tuple[str, tuple[int, int]], why: str) -> bool:
-        self._refused, self._retry = asked, self._clock.now() + RETRY
+        self._refused, self._retry = asked, self._timer() + RETRY
         self.remark = f"release {asked[0]} refused, {self.live.name} keeps serving: {why}"
         log.error("%s", self.remark)
         return False

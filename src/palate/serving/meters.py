@@ -8,7 +8,6 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterable
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -26,6 +25,7 @@ from palate.funnel.budget import LATE, UNFIT
 from palate.funnel.types import Answer, StageTrace
 from palate.serving.environment import PROMETHEUS
 from palate.serving.observing.bulk import BulkHistogram
+from palate.serving.observing.departed import add_up, undisturbed
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 REQUEST_SECONDS = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.05, 0.1, 0.25, 1, 5)
@@ -46,7 +46,8 @@ class Meters:
         self._shared = os.environ.get(PROMETHEUS)
         self._live = ""
         if self._shared:
-            forget_the_dead(Path(self._shared))
+            with undisturbed(Path(self._shared)):
+                add_up(Path(self._shared))
         self._answered: deque[list[StageTrace]] = deque(maxlen=UNCOUNTED)
         self._counting = threading.Lock()
         self._count_answers(self._registry)
@@ -61,6 +62,10 @@ class Meters:
         for part, why in answer.trace.skipped.items():
             what = OUT.get(why, "failed")
             self._degrade(answer.step, f"{_kind(part)} {what}").inc()
+
+    def page(self, name: str, seconds: float) -> None:
+        """One whole page went out."""
+        self._page(name).observe(seconds)
 
     def flush(self) -> None:
         """Count the stages of the answers that wait for it; for a thread, it may take a while."""
@@ -130,10 +135,11 @@ class Meters:
         self.flush()
         if not self._shared:
             return generate_latest(self._registry)
-        forget_the_dead(Path(self._shared))
         everybody = CollectorRegistry()
         multiprocess.MultiProcessCollector(everybody, self._shared)  # type: ignore[no-untyped-call]
-        return generate_latest(everybody)
+        with undisturbed(Path(self._shared)):
+            add_up(Path(self._shared))
+            return generate_latest(everybody)
 
     def _observe(self, stage: StageTrace) -> None:
         self._stages.note(_kind(stage.name), stage.milliseconds / 1e3)
@@ -149,6 +155,14 @@ class Meters:
             buckets=REQUEST_SECONDS,
             registry=registry,
         )
+        pages = Histogram(
+            "palate_page_duration_seconds",
+            "From the request to the answer of a whole page; its rows are counted as answers too.",
+            ("surface",),
+            buckets=REQUEST_SECONDS,
+            registry=registry,
+        )
+        self._page = cache(pages.labels)
         name, told = "palate_stage_duration_seconds", "One part of the funnel."
         self._stages = BulkHistogram(registry, name, told, "stage", STAGE_SECONDS)
         name, told = "palate_candidates", "Candidates a generator proposed for one request."
@@ -236,24 +250,6 @@ class Meters:
             "palate_admission_limit", "Answers that may be under way at once.", "livesum"
         )
         self._flying = gauge("palate_in_flight", "Answers under way.", "livesum")
-
-
-def forget_the_dead(folder: Path) -> None:
-    """Drop what workers that are gone said of the moment; what they counted stays."""
-    for pid in {path.stem.rpartition("_")[2] for path in folder.glob("gauge_live*.db")}:
-        if pid.isdecimal() and not _runs(int(pid)):
-            with suppress(FileNotFoundError):  # another worker was quicker
-                multiprocess.mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _kind(part: str) -> str:

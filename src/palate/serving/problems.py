@@ -114,13 +114,13 @@ def http_problem(request: Request[Any, Any, Any], error: HTTPException) -> Respo
 
 def fault(request: Request[Any, Any, Any], error: Exception) -> Response[ProblemBody]:
     """A fault of ours: logged with its trace, answered without internals."""
-    log.error(
-        "fault in %s %s (recommendation %s)",
-        request.method,
-        request.url.path,
-        request.scope["state"].get("recommendation_id", "none"),
-        exc_info=error,
-    )
+    about = request.scope["state"].get("recommendation_id", "none")
+    what = f"{request.method} {request.url.path} (recommendation {about})"
+    runtime = request.app.state.get("runtime")
+    if runtime is None:
+        log.error("fault in %s", what, exc_info=error)
+    else:
+        runtime.faults.fault(what, error)
     _count(request, INTERNAL)
     return problem(INTERNAL, "Internal error", "something went wrong here; the log knows what")
 

@@ -1,6 +1,7 @@
 """One request, from who asks to the body that answers."""
 
 import asyncio
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
@@ -63,7 +64,7 @@ class Recommending:
     ) -> None:
         self._started = perf_counter() if turn is None else turn.came
         self._runtime, self._ask, self._id, self._now = runtime, ask, recommendation_id, now
-        self._turn = turn
+        self._turn, self._took = turn, math.nan
         self._live, self._words = runtime.live, runtime.settings.site
         self._funnel = _funnel(self._live, ask)
         self._owner = f"{ask.surface}|{who(ask)}|{ask.item_id}|{ask.filter}".removesuffix("|")
@@ -100,6 +101,13 @@ class Recommending:
         query = replace(found.query, excluded=_joined(found.query.excluded, above), size=size)
         answer = await self._funnel.again(query, found.answer, found.log)
         return found._replace(query=query, answer=answer)
+
+    def stop(self) -> None:
+        """Its own time is over: what follows is the time of the page that it is a row of."""
+        self._took = perf_counter() - self._started
+
+    def _seconds(self) -> float:
+        return perf_counter() - self._started if math.isnan(self._took) else self._took
 
     async def told(self, found: Found) -> Recommendation:
         """The body of what was found (all of it, or what a page left); what it shows is noted."""
@@ -193,7 +201,7 @@ class Recommending:
     def _body(self, query: Query, answer: Answer, names: dict[int, Named]) -> Recommendation:
         about = {row for reason in answer.reasons for row in reason.rows}
         done = deeds(query.user, about, self._words.viewed)
-        total = (perf_counter() - self._started) * 1e3
+        total = self._seconds() * 1e3
         anchor = names.get(answer.seed_item)
         return Recommendation(
             recommendation_id=self._id,
@@ -242,10 +250,10 @@ class Recommending:
     def _note(self, found: Found, answer: Answer, body: Recommendation) -> None:
         runtime, draw = self._runtime, found.query.draw
         runtime.sampler.note(Sample(key_of(self._ask), self._funnel, found.query, answer))
-        runtime.meters.answered(self._ask.surface, answer, perf_counter() - self._started)
+        runtime.meters.answered(self._ask.surface, answer, self._seconds())
         if answer.trace.skipped:
             skipped = answer.trace.skipped
-            runtime.faults.note(self._ask.surface, answer.step, skipped, self._now)
+            runtime.faults.note(self._ask.surface, answer.step, skipped)
         capped = runtime.rules.program.capped
         if capped:
             named = [entry.reason.rule for entry in body.items if entry.reason.rule in capped]

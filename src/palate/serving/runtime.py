@@ -1,7 +1,6 @@
 """What one worker holds: the live release, the way into the log, names, visitors, traces."""
 
 import asyncio
-import logging
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -51,7 +50,6 @@ LOOKED_AT = 200
 """Events among which somebody is looked for, where no request is known."""
 SETTLE = 3.0
 """Seconds that the end waits for impressions and traces to be written."""
-log = logging.getLogger("palate.serving")
 
 
 @dataclass(frozen=True)
@@ -116,7 +114,7 @@ class Runtime:
             try:
                 await step()
             except Exception as error:  # noqa: BLE001  whatever it is: the others go on
-                self.faults.trouble(f"the upkeep of {name}", error, self.clock.now())
+                self.faults.trouble(f"the upkeep of {name}", error)
 
     def _steps(self) -> Iterator[tuple[str, Callable[[], Awaitable[None]]]]:
         """What a tick does; first what needs no store, for when one fails it is looked at."""
@@ -246,7 +244,7 @@ def _assembled(settings: Settings, clock: Clock, live: Live) -> Runtime:
         settings=settings,
         clock=clock,
         watch=ReleaseWatch(live, clock, asked, lambda: pacer.gate.flying > 0),
-        rules=RuleWatch(settings, open_rules(settings), clock),
+        rules=RuleWatch(settings, open_rules(settings)),
         commit=commit,
         meters=meters,
         wordings=Wordings.of_site(settings.home, settings.site.language),
@@ -294,8 +292,8 @@ async def _accounting(runtime: Runtime) -> None:
     while True:
         try:
             await runtime.sampler.settle(runtime.stores, runtime.clock.now())
-        except Exception:
-            log.warning("a sampled request was not accounted for", exc_info=True)
+        except Exception as error:  # noqa: BLE001  the next ones are
+            runtime.faults.fault("accounting for a sampled request", error)
         await asyncio.sleep(ACCOUNTS)
 
 
@@ -311,8 +309,8 @@ async def _folding_in(runtime: Runtime) -> None:
         await asyncio.sleep(runtime.settings.serving.fold_in_seconds)
         try:
             await asyncio.to_thread(runtime.live.fold_in)
-        except Exception:
-            log.warning("new items were not folded in", exc_info=True)
+        except Exception as error:  # noqa: BLE001  it is tried again
+            runtime.faults.fault("folding in new items", error)
 
 
 async def _steering(runtime: Runtime) -> None:
@@ -320,6 +318,6 @@ async def _steering(runtime: Runtime) -> None:
     while True:
         try:
             await runtime.rules.look(runtime.stores)
-        except Exception:
-            log.warning("the rules were not looked at", exc_info=True)
+        except Exception as error:  # noqa: BLE001  it is tried again
+            runtime.faults.fault("looking at the rules", error)
         await asyncio.sleep(runtime.settings.serving.release_poll_seconds)

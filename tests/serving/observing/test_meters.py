@@ -2,17 +2,20 @@
 
 import os
 import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
+from prometheus_client.mmap_dict import MmapedDict
 from tests.serving.conftest import SmallSite
 
 from palate.errors import CorruptStore
 from palate.funnel.types import NOTHING, Answer, Slate, StageTrace, Trace
 from palate.serving.environment import PROMETHEUS
 from palate.serving.meters import Meters
+from palate.serving.observing.departed import GONE, undisturbed
 
 
 def test_gauges_of_dead_workers_are_gone_when_one_starts(
@@ -22,10 +25,11 @@ def test_gauges_of_dead_workers_are_gone_when_one_starts(
         pass
     names = [f"gauge_livesum_{gone.pid}", f"counter_{gone.pid}", f"gauge_livesum_{os.getpid()}"]
     for name in (*names, f"gauge_livemin_{gone.pid}"):
-        (tmp_path / f"{name}.db").touch()
+        MmapedDict(str(tmp_path / f"{name}.db")).close()
     monkeypatch.setenv(PROMETHEUS, str(tmp_path))
     Meters()
-    assert {path.stem for path in tmp_path.iterdir()} == set(names[1:])
+    held = {f"gauge_livesum_{os.getpid()}", f"counter_{GONE}"}
+    assert {path.stem for path in tmp_path.glob("*.db")} == held
 
 
 def test_what_waits_is_counted_off_the_event_loop(
@@ -86,3 +90,50 @@ def test_a_store_that_fails_freezes_no_metrics_and_is_spoken_of_once_a_minute(
     assert "palate_events_refused 0.0" in told
     said = [each for each in caplog.records if "the catalogue is gone" in each.getMessage()]
     assert [each.levelname for each in said] == ["WARNING"]
+
+
+COUNTS = """
+import os, sys
+from palate.serving.meters import Meters
+meters = Meters()
+meters.events(["click"] * int(sys.argv[1]))
+meters.problem(404)
+meters.page("home", 0.01)
+if len(sys.argv) > 2:
+    os.abort()
+"""
+
+
+def test_what_the_dead_counted_is_kept_in_one_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for times in (("3",), ("4", "by force"), ("5",)):
+        subprocess.run(
+            (sys.executable, "-c", COUNTS, *times),
+            check=False,
+            env={PROMETHEUS: str(tmp_path), "PYTHONPATH": ":".join(sys.path)},
+        )
+    (tmp_path / "counter_1999999999.db").write_bytes(b"\xff" * 64)  # one that was just begun
+    monkeypatch.setenv(PROMETHEUS, str(tmp_path))
+    for _ in range(2):  # what was added up is not added again
+        told = Meters().render().decode()
+        assert 'palate_events_total{kind="click"} 12.0' in told
+        assert 'palate_problems_total{status="404"} 3.0' in told
+        assert 'palate_page_duration_seconds_bucket{le="0.015",surface="home"} 3.0' in told
+        assert 'palate_page_duration_seconds_count{surface="home"} 3.0' in told
+    own = [path for path in tmp_path.glob("*.db") if str(os.getpid()) in path.name]
+    gone = {path.stem for path in tmp_path.glob("*.db") if path not in own}
+    assert gone == {f"counter_{GONE}", f"histogram_{GONE}"}
+
+
+def test_files_are_added_up_while_nobody_reads_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PROMETHEUS, str(tmp_path))
+    meters, over = Meters(), threading.Event()
+    with undisturbed(tmp_path):
+        reading = threading.Thread(target=lambda: (meters.render(), over.set()))
+        reading.start()
+        assert not over.wait(0.3)
+    assert over.wait(30.0)
+    reading.join()

@@ -1,7 +1,10 @@
 """Says of a part that fails, once and clearly, what happened and what was done about it."""
 
 import logging
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
+from time import monotonic
+from traceback import extract_tb
 
 from palate.funnel.budget import LATE, UNFIT
 
@@ -14,38 +17,64 @@ MOST = 1_000
 
 
 class Faults:
-    """Parts of funnels, and of what a worker does beside, that failed lately."""
+    """Parts of funnels, and of what a worker does beside, that failed lately.
 
-    def __init__(self) -> None:
+    `timer` gives seconds that never go back.
+    """
+
+    def __init__(self, timer: Callable[[], float] = monotonic) -> None:
+        self._timer = timer
         self._told: dict[str, float] = {}
         self._since: dict[str, int] = {}
 
-    def note(self, surface: str, step: str, skipped: Mapping[str, str], now: float) -> None:
+    def note(self, surface: str, step: str, skipped: Mapping[str, str]) -> None:
         """An answer went out by this step, without these parts."""
         for part, why in skipped.items():
             if why in {LATE, UNFIT}:  # a plan, not a fault: the metrics tell of it
                 continue
-            self._since[part] = self._since.get(part, 0) + 1
-            if now - self._told.get(part, -AGAIN) < AGAIN:
-                continue
-            self._tell(part, f"{part} of {surface} was left out: {why}; answered by step {step}")
-            self._told[part] = now
+            told = f"{part} of {surface} was left out: {why}; answered by step {step}"
+            if self._due(part):
+                log.warning("%s%s", told, self._times(part))
         self._trim()
 
-    def trouble(self, what: str, error: Exception, now: float) -> None:
+    def trouble(self, what: str, error: Exception) -> None:
         """Something beside the answers failed."""
-        self._since[what] = self._since.get(what, 0) + 1
-        if now - self._told.get(what, -AGAIN) >= AGAIN:
-            self._tell(what, f"{what} failed: {type(error).__name__}: {error}")
-            self._told[what] = now
+        if self._due(what):
+            log.warning("%s failed: %s: %s%s", what, _kind(error), error, self._times(what))
         self._trim()
 
-    def _tell(self, part: str, told: str) -> None:
-        times = self._since.pop(part)
-        log.warning("%s%s", told, f" ({times} times since it was last said)" if times > 1 else "")
+    def fault(self, what: str, error: Exception) -> None:
+        """A fault of ours: with its trace, once a minute for each kind of error and line."""
+        place = f"{_kind(error)} at {_line(error)}"
+        if self._due(place):
+            log.error("fault in %s%s", what, self._times(place), exc_info=error)
+        self._trim()
+
+    def _due(self, what: str) -> bool:
+        """Count it; whether it is time to speak of it."""
+        self._since[what] = self._since.get(what, 0) + 1
+        now = self._timer()
+        if now - self._told.get(what, -math.inf) < AGAIN:
+            return False
+        self._told[what] = now
+        return True
+
+    def _times(self, what: str) -> str:
+        times = self._since.pop(what)
+        return f" ({times} times since it was last said)" if times > 1 else ""
 
     def _trim(self) -> None:
         while len(self._told) > MOST:
             self._told.pop(next(iter(self._told)))
         while len(self._since) > MOST:
             self._since.pop(next(iter(self._since)))
+
+
+def _kind(error: Exception) -> str:
+    return type(error).__name__
+
+
+def _line(error: Exception) -> str:
+    """Where it was raised."""
+    frames = extract_tb(error.__traceback__)
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else "a place unknown"

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from os import environ
+from time import monotonic
 from typing import NamedTuple
 
-from palate.clock import Clock
 from palate.errors import PalateError, Unavailable
 from palate.rules.decode import from_file
 from palate.rules.documents import Rule
@@ -39,16 +40,18 @@ class RuleWatch:
     read once there is no program, and so no recommendation: a block that is not known must hold.
     """
 
-    def __init__(self, settings: Settings, book: RuleBook, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, book: RuleBook, timer: Callable[[], float] = monotonic
+    ) -> None:
         self.book = book
         self._program: Program | None = None
         self.placements = Placements(book)
-        self._settings, self._clock = settings, clock
+        self._settings, self._timer = settings, timer
         self._file = settings.path(FILE)
         self._written = self._stamp()
         self.from_file = from_file(settings.rules)
         self._seen = _Seen(-1, 0, 0)
-        self._catalogue_at = 0.0
+        self._catalogue_at = -math.inf
         self._stores: Stores | None = None
         """What the program was made on: a release brings its own."""
         self._lock = threading.Lock()
@@ -117,7 +120,7 @@ class RuleWatch:
         if stamp != self._written:
             self.from_file = from_file(_tables(self._settings))
             self._written = stamp
-        now, version = self._clock.now(), self.book.version()
+        now, version = self._timer(), self.book.version()
         settled = now - self._catalogue_at < LOOK_AGAIN
         catalogue = self._seen.catalogue if settled else stores.columns.version
         seen = _Seen(version, self._written, catalogue)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from time import perf_counter
 from typing import Generic, TypeVar
 
 from palate.serving.meters import Meters
@@ -48,7 +47,7 @@ class Batches(Generic[T]):
             try:
                 await asyncio.to_thread(self._written, batch, spent)
             except Exception as error:  # noqa: BLE001  it must not end all that follow
-                self._faults.trouble(f"writing what waits ({self._what})", error, perf_counter())
+                self._faults.trouble(f"writing what waits ({self._what})", error)
                 for _ in batch:
                     self._meters.dropped(self._what)
             for entry in batch:
