@@ -194,6 +194,11 @@ def look_at_state(stores: Stores) -> None:
         online.set_aside()
 
 
+def online_filled(stores: Stores) -> float:
+    """Share of its bound that the user state takes, as far as it has one; blocks."""
+    return stores.online.filled() if isinstance(stores.online, LmdbStore) else 0.0
+
+
 def refresh(stores: Stores) -> None:
     """See what the stream worker has grown since the last request; cheap."""
     stores.columns.refresh()

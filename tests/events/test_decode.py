@@ -153,6 +153,9 @@ def test_an_impression_takes_ids_or_objects_and_numbers_them() -> None:
         ({"position": 1.5}, "/position", "a whole number is wanted, not 1.5"),
         ({"position": -1}, "/position", "from 0 to 32767"),
         ({"surface": 1}, "/surface", "a string is wanted"),
+        ({"surface": "s" * 1025}, "/surface", "at most 1024 bytes is wanted, this has 1,025"),
+        ({"context": {"page": "x" * 16_400}}, "/context", "at most 16,384 bytes of JSON"),
+        ({"properties": {"p": ["x"] * 5_000}}, "/properties", "send what tells one case from"),
         ({"context": []}, "/context", "an object is wanted, not a list"),
         ({"context": {"n": 2**63}}, "/context", "must fit 64 bits"),
         ({"userid": "u"}, "/userid", "did you mean 'user_id'?"),
@@ -274,3 +277,8 @@ def test_a_number_beyond_all_bounds_is_found_where_it_stands(body: str, pointer:
     decoded = events(raw, NOW, FixedClock())
     assert len(decoded.events) == 1
     assert f"/events/1/{pointer}" in [problem.pointer for problem in decoded.problems]
+
+
+def test_a_context_within_its_bound_is_taken() -> None:
+    context = {"a": "x" * 16_000}
+    assert told({"kind": "click", "user_id": "u", "item_id": "i", "context": context}) == {}

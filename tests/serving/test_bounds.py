@@ -161,3 +161,16 @@ def test_no_queue_and_no_cache_of_a_worker_is_without_a_bound() -> None:
                 if not bounded and file.relative_to(root).as_posix() not in OTHERWISE:
                     free.append(f"{file.name}: {ast.unparse(call)}")
     assert free == []
+
+
+@pytest.mark.parametrize("path", ["recommendations", "why/home"])
+def test_a_context_goes_into_the_log_and_so_is_small(site: SmallSite, path: str) -> None:
+    body = {"surface": "home", "user_id": "u1", "item_id": "drama-1"}
+    if path == "why/home":
+        body.pop("surface")
+    for size, status in ((16_000, 200), (17_000, 422), (3_000_000, 422)):
+        answer = site.client.post(f"/v1/{path}", json=body | {"context": {"page": "x" * size}})
+        assert answer.status_code == status, answer.text
+    [problem] = answer.json()["errors"]
+    assert problem["pointer"].removeprefix("/") == "context"
+    assert "at most 16,384 bytes of JSON are kept, this has 3,000,011" in problem["problem"]

@@ -1,10 +1,11 @@
 """`GET /v1/ledger/{surface}`: the books of live requests, against what people really took."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -177,3 +178,14 @@ def test_books_of_several_workers_and_days_add_up_and_old_ones_go(
 def test_settings_have_bounds() -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"share": 1.5}, LedgerSettings)
+
+
+def test_samples_do_not_keep_a_release_that_went(sampled: SmallSite) -> None:
+    sampled.slate(user_id="u1", limit=3)
+    sampled.settle()
+    assert settled(sampled, 1.0) == 0
+    assert sampler(sampled).waiting == 1
+    other = replace(sampled.stores, release=cast("Any", object()))
+    with sampled.client.portal() as portal:
+        assert portal.call(sampler(sampled).settle, other, NOW + 1.0) == 0
+    assert sampler(sampled).waiting == 0

@@ -1,3 +1,4 @@
+import math
 import os
 import shutil
 import sqlite3
@@ -28,6 +29,7 @@ from palate.streaming.aside import FILE, Aside, count
 from palate.streaming.rebuild import TABLES, compare
 from palate.streaming.replay import Replay
 from palate.streaming.state import Refused
+from palate.streaming.worker import StreamWorker
 
 
 def test_events_reach_users_counters_boards_and_covisit_of_a_reader(tmp_path: Path) -> None:
@@ -402,3 +404,48 @@ def test_mapped_files_that_were_written_over_are_made_anew(tmp_path: Path) -> No
     assert reader.columns.servable[:ITEMS].all()
     assert reader.columns.category_names() == ["c0", "c1", "c2"]
     assert reader.boards.top("popular", 3)[0].tolist()
+
+
+def test_what_cannot_be_set_aside_is_tried_again_and_no_event_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = settings_at(tmp_path)
+    bad = Event(event_id="bad", kind=Kind.LIKE, time=math.inf, user_id="u", item_id="i1")
+    fill(settings, [bad, *some_events(5)])
+    worker, _ = worker_at(settings)
+    worker.recover()
+    in_the_way = settings.path("columns") / FILE
+    in_the_way.mkdir()  # as little to be written to as a file on a full disk
+    with pytest.raises(Unavailable, match="cannot be written"):
+        worker.drain()
+    stop, waits = threading.Event(), []
+
+    def mended(seconds: float) -> None:
+        waits.append(seconds)
+        in_the_way.rmdir()
+
+    monkeypatch.setattr(stop, "wait", lambda seconds: mended(seconds) if not waits else stop.set())
+    worker.run(stop)
+    assert worker.position == 6
+    assert count(settings.path("columns")) == 1
+    assert "events wait in the log" in caplog.text
+
+
+def test_a_disk_that_takes_nothing_at_the_start_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_at(tmp_path)
+    fill(settings, some_events(5))
+    worker, _ = worker_at(settings)
+    tries, stop, recover = [], threading.Event(), type(worker).recover
+
+    def full(self: StreamWorker) -> bool:
+        tries.append(1)
+        if len(tries) == 1:
+            raise Unavailable("the disk is full")
+        return recover(self) or stop.set() is None
+
+    monkeypatch.setattr(StreamWorker, "recover", full)
+    monkeypatch.setattr(worker_module, "HELD_UP", 0.0)
+    worker.run(stop)
+    assert worker.position == 5

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any, TypeAlias
 
+import msgspec
+
 from palate.errors import Problem
 
 Reader: TypeAlias = Callable[[Any], Any]
@@ -13,6 +15,8 @@ Reader: TypeAlias = Callable[[Any], Any]
 
 ID_BYTES = 1024
 WORD_BYTES = 64
+BRIEF_BYTES = 16_384
+"""Of the JSON of a context or of properties."""
 EARLIEST, LATEST = -2_208_988_800.0, 7_258_118_400.0
 """1900 and 2200: a time outside is a mistake of units, not a time."""
 MILLISECONDS = 1000.0
@@ -118,6 +122,14 @@ def text(value: object) -> str:
     return value
 
 
+def label(value: object) -> str:
+    """The same, as short as an id."""
+    text_ = text(value)
+    if (size := len(_utf8(text_))) > ID_BYTES:
+        raise WrongValueError(f"a name of at most {ID_BYTES} bytes is wanted, this has {size:,}")
+    return text_
+
+
 def texts(value: object) -> tuple[str, ...]:
     """A list of non-empty strings; repeated ones count once."""
     if value is None:
@@ -181,6 +193,17 @@ def free(value: object) -> dict[str, Any]:
         raise WrongValueError(f"an object is wanted, not {named(value)}")
     _plain(value, 8)
     return value
+
+
+def brief(value: object) -> dict[str, Any]:
+    """The same, of at most 16 KB as JSON: what is kept with every event and impression."""
+    read = free(value)
+    if read and (size := len(msgspec.json.encode(read))) > BRIEF_BYTES:
+        raise WrongValueError(
+            f"at most {BRIEF_BYTES:,} bytes of JSON are kept, this has {size:,}; send what tells "
+            "one case from another, such as an id, and not what it stands for"
+        )
+    return read
 
 
 def vector(value: object) -> tuple[float, ...]:

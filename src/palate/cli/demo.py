@@ -14,6 +14,7 @@ import msgspec
 import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from palate.cli.listening import address
 from palate.cli.output import console, progress_bar
 from palate.cli.site import JsonOption, settings_of
 from palate.clock import SystemClock
@@ -85,7 +86,7 @@ def main(
 
 def crowd_of(settings: Settings) -> Role:
     """Simulated people as one more process beside the site's: a client like any other."""
-    url = f"http://{settings.serving.host}:{settings.serving.port}"
+    url = address(settings.serving)
     asked = ["--url", url, "--site", str(settings.home.resolve()), "--models", "varied"]
     asked += ["--rate", str(PAGES), "--seconds", str(DAY)]
     command = (sys.executable, "-m", "palate.cli", "simulate", *asked)

@@ -35,3 +35,9 @@ def listening(
     check(wanted)
     check_port(wanted.host, wanted.port)
     return wanted
+
+
+def address(serving: ServingSettings) -> str:
+    """The URL of a server that listens there; an IPv6 address stands in brackets."""
+    host = f"[{serving.host}]" if ":" in serving.host else serving.host
+    return f"http://{host}:{serving.port}"

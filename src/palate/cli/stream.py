@@ -12,6 +12,7 @@ import typer
 from palate.cli.output import console
 from palate.cli.site import SiteOption, settings_of
 from palate.clock import SystemClock
+from palate.errors import Unavailable
 from palate.features.online.sound import NATIVE
 from palate.serving.environment import DIED
 from palate.stores import close, look_at_state, open_stores, stream_worker
@@ -43,7 +44,12 @@ def main(
             look_at_state(stores)
         worker = stream_worker(stores, SystemClock())
         warm(settings)
-        _catch_up(worker, stop)
+        try:
+            _catch_up(worker, stop)
+        except Unavailable as error:
+            if once:
+                raise
+            console.print(f"events wait in the log: {error.detail}")
         if not once:
             worker.run(stop)
             console.print(f"stopped at log position {worker.position}")

@@ -1,16 +1,18 @@
 """Watch a running site: answers, latency, stages, lag, quality, queues, twice a second."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter, sleep
 from typing import Annotated
 
 import httpx
 import typer
-from rich.console import Group
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
-from palate.cli.listening import SETTINGS
+from palate.cli.listening import SETTINGS, address
 from palate.cli.output import facts, table_of
 from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.errors import Unavailable
@@ -36,24 +38,34 @@ def main(
 
     Numbers are of all workers, since the last look. `--once --json` is for programs.
     """
-    where = url or _address(site)
-    before, started = _look(where), perf_counter()
+    where = url or address(settings_of(site).serving)
     if once or as_json:
+        before, started = _look(where), perf_counter()
         sleep(seconds)
         found = summary(before, _look(where), perf_counter() - started)
         facts(found._asdict(), as_json=as_json, table="" if as_json else _screen(where, found))
         return
     with Live(auto_refresh=False, screen=True) as screen:
-        while True:
+        for shown in screens(where):
+            screen.update(shown, refresh=True)
             sleep(seconds)
+
+
+def screens(where: str) -> Iterator[RenderableType]:
+    """What is to be seen at each look, for ever: also while the server does not answer."""
+    before, started = None, 0.0
+    while True:
+        try:
             after, now = _look(where), perf_counter()
-            screen.update(_screen(where, summary(before, after, now - started)), refresh=True)
-            before, started = after, now
-
-
-def _address(site: Path) -> str:
-    http = settings_of(site).serving
-    return f"http://{http.host}:{http.port}"
+        except Unavailable as error:
+            before = None
+            yield Text(f"not answering (looking again): {error.detail}")
+            continue
+        if before is None:
+            yield Text(f"{where} answers; the next look has numbers")
+        else:
+            yield _screen(where, summary(before, after, now - started))
+        before, started = after, now
 
 
 def _look(where: str) -> Samples:

@@ -12,6 +12,7 @@ from palate.cli.listening import (
     HostOption,
     PortOption,
     WorkersOption,
+    address,
     listening,
 )
 from palate.cli.output import console
@@ -56,7 +57,7 @@ async def _run(settings: Settings, *, api_only: bool) -> None:
 
 
 async def _announce(settings: Settings, running: Supervisor) -> None:
-    url = f"http://{settings.serving.host}:{settings.serving.port}"
+    url = address(settings.serving)
     if await ready(settings.serving.host, settings.serving.port, READY_SECONDS):
         running.opened()
         console.print(f"{settings.site.name} is up: {url}", style="bold green")

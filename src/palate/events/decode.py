@@ -8,14 +8,14 @@ from palate.catalog.decode import listed
 from palate.catalog.fields import (
     Fields,
     WrongValueError,
+    brief,
     either,
     flag,
-    free,
     identifier,
+    label,
     moment,
     named,
     number,
-    text,
     whole,
 )
 from palate.clock import Clock
@@ -124,11 +124,11 @@ EVENT = Fields(
         "item_id": either(identifier, ""),
         "items": _items,
         "value": either(number, None),
-        "surface": text,
+        "surface": label,
         "position": either(whole(0, 32_767), 0),
         "recommendation_id": either(identifier, ""),
-        "context": free,
-        "properties": free,
+        "context": brief,
+        "properties": brief,
     },
     ("kind",),
 )

@@ -5,9 +5,9 @@ batches. A full queue drops the impression and counts it.
 """
 
 import asyncio
+import logging
 from typing import Any
 
-from palate.errors import PalateError
 from palate.events.ingest import GroupCommit
 from palate.events.kinds import Event, Kind, Shown
 from palate.funnel.types import Slate
@@ -22,6 +22,7 @@ OURS = frozenset({"release", "step", "policy"})
 """Names in an impression's context that no caller can give."""
 LINGER = 0.05
 """Seconds that an impression waits for others: they share one sync of the log."""
+log = logging.getLogger("palate.serving")
 
 
 class Impressions:
@@ -71,10 +72,19 @@ class Impressions:
         """Wait until all that was noted is written."""
         await self._waiting.join()
 
+    def give_up(self) -> int:
+        """Count those that the end of the worker leaves unwritten; returns how many."""
+        lost = self._noted - self._written
+        for _ in range(lost):
+            self._meters.dropped("impression")
+        if lost:
+            log.warning("%d impressions were not written before this worker ended", lost)
+        return lost
+
     async def _write(self, batch: list[Event]) -> None:
         try:
             await self._commit.append(batch)
-        except PalateError as error:
+        except Exception as error:  # noqa: BLE001  whatever it is: the next ones are written
             self._faults.trouble("logging of impressions", error)
             for _ in batch:
                 self._meters.dropped("impression")

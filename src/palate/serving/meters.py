@@ -113,10 +113,24 @@ class Meters:
         self._limit.set(limit)
         self._flying.set(flying)
 
+    def bounds(self, **most: int) -> None:
+        """How many each queue may hold."""
+        for name, size in most.items():
+            self._bound.labels(name).set(size)
+
     def lag(self, seconds: float, positions: int) -> None:
         """How far the state is behind the log."""
         self._lag.set(seconds)
         self._behind.set(positions)
+        self._lag_unknown.set(0)
+
+    def lag_unknown(self) -> None:
+        """The log or the state cannot be read: what was said of the lag last may be wrong."""
+        self._lag_unknown.set(1)
+
+    def online_used(self, share: float) -> None:
+        """How much of its bound the user state takes."""
+        self._online_used.set(share)
 
     def refused(self, events: int) -> None:
         """How many events were set aside."""
@@ -196,6 +210,18 @@ class Meters:
             registry=registry,
             multiprocess_mode="mostrecent",
         )
+        self._lag_unknown = Gauge(
+            "palate_event_lag_unknown",
+            "1 where a worker cannot read the log or the state: the lag is that of before.",
+            registry=registry,
+            multiprocess_mode="livemax",
+        )
+        self._online_used = Gauge(
+            "palate_online_used_ratio",
+            "Share of online_gigabytes that the user state has taken.",
+            registry=registry,
+            multiprocess_mode="mostrecent",
+        )
         self._refused = Gauge(
             "palate_events_refused",
             "Events that cannot be folded and were set aside with the reason (refused.jsonl).",
@@ -230,6 +256,13 @@ class Meters:
             registry=registry,
             multiprocess_mode="livesum",
         )
+        self._bound = Gauge(
+            "palate_queue_bound",
+            "What each queue may hold at most.",
+            ("queue",),
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
         self._release = Gauge(
             "palate_release_info",
             "1 for the release that serves.",
@@ -250,6 +283,7 @@ class Meters:
             "palate_admission_limit", "Answers that may be under way at once.", "livesum"
         )
         self._flying = gauge("palate_in_flight", "Answers under way.", "livesum")
+        gauge("palate_workers", "Processes that answer.", "livesum").set(1)
 
 
 def _kind(part: str) -> str:

@@ -36,8 +36,8 @@ from palate.serving.tracing.features import FeatureWriter
 from palate.serving.tracing.store import FILE, TraceStore, TraceWriter
 from palate.serving.visitors import Visitors
 from palate.serving.wording.wordings import Wordings
-from palate.settings import Settings
-from palate.stores import Stores, close, open_rules, open_stores, open_waiting
+from palate.settings import ServingSettings, Settings
+from palate.stores import Stores, close, online_filled, open_rules, open_stores, open_waiting
 from palate.streaming.aside import count
 from palate.surfaces.pages import HOME
 
@@ -124,6 +124,7 @@ class Runtime:
         yield "names", self._refresh_names
         yield "event lag", self._show_lag
         yield "refused events", self._show_refused
+        yield "the size of the user state", self._show_online
 
     async def _show(self) -> None:
         self.pacer.show()
@@ -152,7 +153,14 @@ class Runtime:
         await self.names.refresh(self.stores.columns.version)
 
     async def _show_lag(self) -> None:
-        self.meters.lag(await self.lag(), await asyncio.to_thread(self.behind))
+        try:
+            self.meters.lag(await self.lag(), await asyncio.to_thread(self.behind))
+        except Exception:
+            self.meters.lag_unknown()
+            raise
+
+    async def _show_online(self) -> None:
+        self.meters.online_used(await asyncio.to_thread(online_filled, self.stores))
 
     async def _show_refused(self) -> None:
         self.meters.refused(await asyncio.to_thread(self.refused))
@@ -213,6 +221,7 @@ async def running(
         for task in (*tasks, *runtime.background):
             task.cancel()
         await asyncio.gather(*tasks, *runtime.background, return_exceptions=True)
+        runtime.impressions.give_up()
         await asyncio.to_thread(runtime.commit.close)
         if runtime.spans is not None:
             await asyncio.to_thread(runtime.spans.close)
@@ -236,6 +245,7 @@ def runtime_of(request: Request[Any, Any, Any]) -> Runtime:
 
 def _assembled(settings: Settings, clock: Clock, live: Live) -> Runtime:
     stores, meters, bounds = live.stores, Meters(), settings.serving
+    meters.bounds(**_bounds(bounds))
     commit = GroupCommit(stores.log, clock, settings.serving.max_waiting_events)
     store = TraceStore(settings.path(FILE), settings.serving.traces)
     pacer = Pacer(settings.serving, meters)
@@ -272,6 +282,18 @@ def _assembled(settings: Settings, clock: Clock, live: Live) -> Runtime:
             bounds.waiting_features,
         ),
     )
+
+
+def _bounds(settings: ServingSettings) -> dict[str, int]:
+    """What the queues may hold."""
+    return {
+        "events": settings.max_waiting_events,
+        "requests": settings.most_waiting,
+        "impressions": settings.waiting_impressions,
+        "traces": settings.waiting_traces,
+        "features": settings.waiting_features,
+        "spans": settings.waiting_spans,
+    }
 
 
 def _asked(store: TraceStore, events: EventLog) -> list[Asked]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from palate.errors import Problem
+from palate.errors import Problem, Unavailable
 from palate.streaming.state import Refused
 
 FILE, OLDER = "refused.jsonl", "refused.older.jsonl"
@@ -29,7 +29,17 @@ class Aside:
         self._folder = folder
 
     def keep(self, refused: Sequence[Refused]) -> list[Refused]:
-        """Write down those that are not there yet; returns these."""
+        """Write down those that are not there yet; returns these.
+
+        Raises Unavailable where the disk is full or takes nothing.
+        """
+        try:
+            return self._kept(refused)
+        except OSError as error:
+            told = f"what cannot be folded cannot be written to {self._folder / FILE} ({error})"
+            raise Unavailable(told) from error
+
+    def _kept(self, refused: Sequence[Refused]) -> list[Refused]:
         file = self._folder / FILE
         file.parent.mkdir(parents=True, exist_ok=True)
         last = max(_last(file), _last(self._folder / OLDER))

@@ -186,9 +186,11 @@ class StreamWorker:
 
     def run(self, stop: threading.Event) -> None:
         """Step until `stop` is set; the batch in hand is finished first."""
-        self.recover()
+        recovered = False
         while not stop.is_set():
             try:
+                if not recovered:
+                    recovered = self.recover() or True
                 folded = self.step()
             except Unavailable as error:
                 self._wait_for(error, stop)

@@ -162,3 +162,20 @@ def test_every_reading_says_what_to_do_with_a_broken_store(tmp_path: Path) -> No
     for read in (lambda: store.user(1), store.position, lambda: list(store.scan("users"))):
         with pytest.raises(CorruptStore, match="palate rebuild"):
             read()
+
+
+def test_it_says_how_much_of_its_bound_is_taken_before_it_is_full(tmp_path: Path) -> None:
+    writer = LmdbStore(tmp_path, write=True, gigabytes=SMALL)
+    reader = LmdbStore(tmp_path, write=False, gigabytes=SMALL)
+    seen = [reader.filled()]
+
+    def fill() -> None:
+        for n in range(100):
+            writer.commit(StateChange(n, users={n: b"x" * 200_000}))
+            seen.append(reader.filled())
+
+    with pytest.raises(Unavailable, match="online_gigabytes"):
+        fill()
+    assert seen == sorted(seen)
+    assert seen[0] < 0.02
+    assert 0.9 < seen[-1] <= 1.0

@@ -1,6 +1,7 @@
 """Metrics of several workers: the dead say nothing of the moment, and counting holds up nobody."""
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -137,3 +138,23 @@ def test_files_are_added_up_while_nobody_reads_them(
         assert not over.wait(0.3)
     assert over.wait(30.0)
     reading.join()
+
+
+def test_a_lag_that_nobody_knows_is_said_to_be_unknown(
+    site: SmallSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.tick()
+    assert "palate_event_lag_unknown 0.0" in site.client.get("/metrics").text
+    with monkeypatch.context() as broken:
+
+        def fails(*_: object) -> None:
+            raise CorruptStore("the log is gone")
+
+        broken.setattr(type(site.stores.log), "read", fails)
+        site.tick()
+        assert "palate_event_lag_unknown 1.0" in site.client.get("/metrics").text
+    site.tick()
+    told = site.client.get("/metrics").text
+    assert "palate_event_lag_unknown 0.0" in told
+    assert 0.0 < float(re.findall(r"^palate_online_used_ratio (.*)", told, re.MULTILINE)[0]) < 0.01
+    assert 'palate_queue_bound{queue="impressions"} 10000.0' in told

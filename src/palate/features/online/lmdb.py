@@ -57,14 +57,14 @@ class _Environment:
         if stat.st_ino != self._inode:
             return False
         # To look at a page beyond the file's end is to die of SIGBUS.
-        if stat.st_size < self._size or stat.st_size < self._needed():
+        if stat.st_size < self._size or stat.st_size < self.taken() - LOOSE:
             raise CorruptState(f"{self._file} was cut short; the stream worker folds it anew")
         self._size = stat.st_size
         return True
 
-    def _needed(self) -> int:
+    def taken(self) -> int:
         """Bytes that the newest commit says there are."""
-        return int((self.env.info()["last_pgno"] + 1) * self._page) - LOOSE
+        return int((self.env.info()["last_pgno"] + 1) * self._page)
 
     def __del__(self) -> None:
         if hasattr(self, "env"):
@@ -147,6 +147,11 @@ class LmdbStore:
     def position(self) -> int:
         with self._reading(), self._shared.env.begin(self._shared.tables["meta"]) as view:
             return int.from_bytes(view.get(POSITION, b"\0"), "big")
+
+    def filled(self) -> float:
+        """Share of `online_gigabytes` that was ever taken; pages that came free count as taken."""
+        with self._reading():
+            return self._shared.taken() / self._bytes
 
     def set_aside(self) -> None:
         """Begin a new file; what lies there now stays as ``….damaged``, in the place of the last.

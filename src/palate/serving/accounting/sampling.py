@@ -66,10 +66,17 @@ class Sampler:
     async def settle(self, stores: Stores, now: float) -> int:
         """Account for those whose time is over; returns how many. A thread computes."""
         settled = 0
+        self._let_go(stores)
         for sample in self._due(stores, now):
             await asyncio.to_thread(self._account, sample, stores)
             settled += 1
         return settled
+
+    def _let_go(self, stores: Stores) -> None:
+        """Of samples of a release that went: they would hold all of it in memory."""
+        if any(each.funnel.stores.release is not stores.release for each in self._held):
+            live = (each for each in self._held if each.funnel.stores.release is stores.release)
+            self._held = deque(live)
 
     def _due(self, stores: Stores, now: float) -> Iterator[Sample]:
         last = now - self.settings.wait_minutes * MINUTE

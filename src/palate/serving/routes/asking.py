@@ -6,7 +6,7 @@ import msgspec
 
 from palate.catalog.converted import converted_problem
 from palate.catalog.decode import parsed
-from palate.catalog.fields import Reader, WrongValueError, either, free, identifier, word
+from palate.catalog.fields import Reader, WrongValueError, brief, either, identifier, word
 from palate.errors import BadInput, Problem
 from palate.serving.bodies import Ask
 from palate.serving.problems import described
@@ -22,7 +22,7 @@ READERS: dict[str, Reader] = {
     "session_id": either(identifier, ""),
     "item_id": either(identifier, ""),
     "region": word,
-    "context": free,
+    "context": brief,
 }
 
 
