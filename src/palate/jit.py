@@ -12,6 +12,7 @@ import numba
 import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.core.compiler_lock import global_compiler_lock
 from numba.extending import intrinsic
 from numba.np import linalg
 
@@ -52,6 +53,15 @@ def swift(function: Callable[P, R]) -> Callable[P, R]:
     flags = {"reassoc", "contract", "nsz"}
     made = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath=flags)(function)
     return cast("Callable[P, R]", _kept(made))
+
+
+def compiling() -> bool:
+    """Whether another thread of this process compiles: the library does so one at a time."""
+    lock = global_compiler_lock._lock  # noqa: SLF001  its own question is about this thread
+    if lock.acquire(blocking=False):
+        lock.release()
+        return False
+    return True
 
 
 def _kept(compiled: Any) -> Any:

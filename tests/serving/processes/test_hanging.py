@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from load.server import serving
+from numba.core.compiler_lock import global_compiler_lock
 from tests.e2e.test_up import wait_until
 from tests.serving.conftest import SmallSite
 
@@ -69,6 +70,8 @@ def test_warming_up_leaves_it_behind_and_the_next_does_not_try_it(
     assert "stops" in again
     assert time.perf_counter() - began < 0.3
     go.set()
+    wait_until(lambda: "stops" not in hanging)
+    assert "stops" not in Hanging(tmp_path)
 
 
 def test_who_ends_a_worker_is_told_what_it_was_trying(tmp_path: Path) -> None:
@@ -84,6 +87,22 @@ def test_what_takes_no_time_is_returned_and_raised() -> None:
     assert in_time(lambda: 3, 1.0) == 3
     with pytest.raises(ZeroDivisionError):
         in_time(lambda: 1 // 0, 1.0)
+
+
+def test_the_time_in_which_something_is_compiled_does_not_count() -> None:
+    released, late = threading.Event(), threading.Event()
+
+    def compiles() -> int:
+        with global_compiler_lock:
+            time.sleep(1.5)
+        return 5
+
+    assert in_time(compiles, 0.5) == 5
+    with pytest.raises(TimeoutError):
+        in_time(lambda: released.wait(30.0), 0.3, late.set)
+    assert not late.is_set()
+    released.set()
+    assert late.wait(10.0)
 
 
 def test_a_site_starts_though_a_surface_hangs(tmp_path: Path) -> None:

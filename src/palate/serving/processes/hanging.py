@@ -9,13 +9,17 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import monotonic
 from typing import TypeVar
 
+from palate.jit import compiling
 from palate.serving.environment import READY
 
 FILE = "hanging"
+LOOK = 0.1
+"""Seconds between two looks at work that takes long."""
 T = TypeVar("T")
 log = logging.getLogger("palate.serving")
 
@@ -67,6 +71,15 @@ class Hanging:
             except OSError as error:
                 log.warning("the next workers will try %s again: %s", surface, error)
 
+    def back(self, surface: str) -> None:
+        """It did come back, late: it is tried again next time."""
+        self._names.discard(surface)
+        log.warning("%s came back after all", surface)
+        if self._file is not None:
+            with suppress(OSError):
+                names = [each for each in self._read() if each != surface]
+                self._file.write_text("".join(f"{each}\n" for each in names), "utf-8")
+
     def _read(self) -> list[str]:
         try:
             return self._file.read_text("utf-8").split() if self._file else []
@@ -74,25 +87,36 @@ class Hanging:
             return []
 
 
-def in_time(work: Callable[[], T], seconds: float) -> T:
+def in_time(work: Callable[[], T], seconds: float, late: Callable[[], object] = lambda: None) -> T:
     """Do it in a thread, and raise TimeoutError where it takes longer; the thread is left behind.
 
-    Blocks. What the work raises is raised here.
+    Blocks. What the work raises is raised here. The time in which something is compiled does not
+    count: a first start on a busy machine may compile for minutes. `late` is called where the work
+    comes to an end after it was given up.
     """
     done: list[T] = []
     raised: list[BaseException] = []
+    given_up = threading.Event()
 
     def run() -> None:
         try:
             done.append(work())
         except BaseException as error:  # noqa: BLE001  it is raised where it was asked for
             raised.append(error)
+        if given_up.is_set():
+            late()
 
     thread = threading.Thread(target=run, name="in time", daemon=True)
     thread.start()
-    thread.join(seconds)
+    spent, looked = 0.0, monotonic()
+    thread.join(min(LOOK, seconds))
+    while thread.is_alive() and spent < seconds:
+        thread.join(LOOK)
+        now = monotonic()
+        spent, looked = spent + (now - looked) * (not compiling()), now
     if raised:
         raise raised[0]
     if not done:
+        given_up.set()
         raise TimeoutError
     return done[0]

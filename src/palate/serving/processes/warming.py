@@ -80,7 +80,8 @@ def warm(
         give_way(busy)
         query = Query(surface, visitor, SIZE, clock.now(), clock.draw())
         try:
-            late = in_time(partial(_late, funnels[surface], query), SECONDS + BEYOND)
+            back = partial(hanging.back, surface)
+            late = in_time(partial(_late, funnels[surface], query), SECONDS + BEYOND, back)
         except TimeoutError:
             hanging.note(surface)
             continue
