@@ -32,7 +32,7 @@ def test_a_fault_says_nothing_of_the_inside_and_is_logged(
         message = "secret detail"
         raise RuntimeError(message)
 
-    monkeypatch.setattr(Funnel, "answer", broken)
+    monkeypatch.setattr(Funnel, "recorded", broken)
     answer = site.client.get("/v1/recommendations/home")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "application/problem+json"
