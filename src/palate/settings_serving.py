@@ -25,6 +25,9 @@ class ServingSettings(Part, frozen=True):
     """Larger request bodies are refused."""
     max_events: Positive = 10_000
     """In one POST /v1/events."""
+    oldest_days: Amount = 3_650.0
+    """An event that claims to be older than this happened when it came in: its device's clock is
+    lost. Where only devices send, and no past, days are enough; 0 believes every time."""
     max_waiting_events: Positive = 50_000
     """Events that wait for the disk in one worker; beyond them senders are told to come again."""
     max_items: Positive = 10_000

@@ -69,6 +69,33 @@ def test_a_clock_that_runs_ahead_is_set_to_when_the_event_came_in() -> None:
     assert [event.time for event in decoded.events] == [NOW, NOW - 60]
 
 
+@pytest.mark.parametrize("wrong", [-3 * 86_400.0, 7_200.0])
+def test_when_it_was_sent_by_its_own_clock_puts_a_device_right(wrong: float) -> None:
+    now = 1_700_000_000.0
+    like = {"kind": "like", "user_id": "u", "item_id": "a"}
+    told = [like | {"time": now + wrong - 60}, like]
+    body = json.dumps({"events": told, "sent_at": now + wrong}).encode()
+    first, second = events(body, now, FixedClock(1.0)).events
+    assert (first.time, second.time) == (now - 60, now)
+
+
+def test_a_wrong_time_of_sending_is_named() -> None:
+    body = json.dumps({"events": [], "sent_at": "tomorrow"}).encode()
+    with pytest.raises(BadInput, match="/sent_at"):
+        events(body, 1.0, FixedClock(1.0))
+
+
+def test_a_clock_that_is_lost_dates_nothing() -> None:
+    now, day = 1_700_000_000.0, 86_400.0
+    told = [
+        {"kind": "like", "user_id": "u", "item_id": "a", "time": time}
+        for time in (5.0, now - 11 * day, now - 9 * day)
+    ]
+    made = events(told, now, FixedClock(1.0), oldest=10 * day).events
+    assert [event.time for event in made] == [now, now, now - 9 * day]
+    assert events(told, now, FixedClock(1.0)).events[0].time == 5.0
+
+
 def test_a_batch_key_makes_the_same_ids_again() -> None:
     click = {"kind": "click", "user_id": "u", "item_id": "i"}
     own = click | {"event_id": "mine"}
@@ -118,6 +145,41 @@ def test_an_impression_may_report_what_of_a_page_could_be_seen() -> None:
     assert batch.position.tolist() == [1, 1, 1], "a report is no further showing"
     wrong = decode(page | {"items": [{"item_id": "a", "viewable": "yes"}]})
     assert wrong.problems[0].pointer == "/events/0/items"
+
+
+PAGE = "018bcfe5680000000000075bcd15"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"items": ["a", {"item_id": "b"}]},
+        {"items": ["a", {"item_id": "b", "viewable": True}]},
+        {"items": [{"item_id": "a", "viewable": True}, "b"]},
+    ],
+)
+def test_a_beacon_of_a_page_of_ours_is_a_report_and_no_further_showing(told: Any) -> None:
+    beacon = {"kind": "impression", "session_id": "s", "recommendation_id": PAGE} | told
+    [event] = events([beacon], 0.0, FixedClock(1.0)).events
+    assert event.reports
+    assert [(e.item_id, e.viewable) for e in event.items] == [("a", True), ("b", True)]
+
+
+def test_a_beacon_of_one_item_is_one_too_and_may_say_that_it_was_not_seen() -> None:
+    one = {"kind": "impression", "session_id": "s", "recommendation_id": PAGE}
+    hidden = {"items": [{"item_id": "a", "viewable": False}]}
+    both = [one | {"item_id": "a", "position": 4}, one | hidden]
+    first, second = events(both, 0.0, FixedClock(1.0)).events
+    assert first.reports
+    assert (first.item_id, first.items[0].position, first.items[0].viewable) == ("", 4, True)
+    assert second.items[0].viewable is False
+
+
+def test_an_impression_of_somebody_elses_page_is_a_showing() -> None:
+    foreign = {"kind": "impression", "session_id": "s", "items": ["a"]}
+    several = [foreign, foreign | {"recommendation_id": "theirs-1"}]
+    found = events(several, 0.0, FixedClock(1.0)).events
+    assert not any(event.reports for event in found)
 
 
 def test_an_impression_takes_ids_or_objects_and_numbers_them() -> None:

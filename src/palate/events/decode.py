@@ -1,10 +1,14 @@
 """Events as the outside writes them: strict, and every problem told at once, with its index."""
 
+import re
 from collections.abc import Sequence
+from math import inf
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from palate.catalog.decode import listed
+from msgspec.structs import replace as changed
+
+from palate.catalog.decode import listed, parsed
 from palate.catalog.fields import (
     Fields,
     WrongValueError,
@@ -19,11 +23,13 @@ from palate.catalog.fields import (
     whole,
 )
 from palate.clock import Clock
-from palate.errors import Problem
+from palate.errors import BadInput, Problem
 from palate.events.kinds import PUBLIC, Event, Kind, Shown
 
 MOST_SHOWN = 1_000
 """Items of one impression."""
+OURS = re.compile("[0-9a-f]{28}")
+"""What `serving.recommend.recommendation_id` makes: of a page that is in the log already."""
 WITHOUT_ITEM = frozenset({Kind.SEARCH, Kind.FOLLOW, Kind.UNFOLLOW, Kind.IMPRESSION})
 """Kinds that may go without `item_id` (they name items, a creator or words instead)."""
 _KINDS = {name: Kind[name.upper()] for name in PUBLIC}
@@ -37,25 +43,59 @@ class Decoded(NamedTuple):
 
 
 def events(
-    raw: bytes | Sequence[object], received: float, clock: Clock, *, batch_key: str = ""
+    raw: bytes | Sequence[object],
+    received: float,
+    clock: Clock,
+    *,
+    batch_key: str = "",
+    oldest: float = inf,
 ) -> Decoded:
     """Decode ``{"events": […]}``, ``[…]`` or documents already parsed.
 
     An event without a time happened when it was `received`. One without an id gets a fresh UUID,
     or with a `batch_key` (the request's Idempotency-Key) the id ``key/index``, so that sending the
-    same batch again repeats the same ids. Raises BadInput only where the body is no list at all.
+    same batch again repeats the same ids. An impression that names a page of ours becomes a report
+    on what of it could be seen.
+
+    By the body's `sent_at`, the device's own time of sending, times are put right that its clock
+    has wrong. One that is `oldest` seconds and more behind all the same is of a clock that is lost:
+    it happened when it came in. Raises BadInput only where the body is no list at all.
     """
     problems: list[Problem] = []
     found = []
-    for index, document in enumerate(listed(raw, "events")):
-        event = _event(document, f"/events/{index}", received, problems)
+    documents, sent = _sent(raw, received)
+    for index, document in enumerate(documents):
+        event = _event(document, f"/events/{index}", sent, problems)
         if event is not None:
             if event["event_id"] is None:
                 event["event_id"] = f"{batch_key}/{index}" if batch_key else _uuid(received, clock)
             # A visitor's clock that runs ahead must not make everything else look old.
-            event["time"] = min(event["time"], received)
-            found.append(Event(**event))
+            time = min(event["time"] + (received - sent), received)
+            event["time"] = time if time > received - oldest else received
+            found.append(_reported(Event(**event)))
     return Decoded(found, problems)
+
+
+def _sent(raw: bytes | Sequence[object], received: float) -> tuple[Sequence[object], float]:
+    """The documents of a body, and when they were sent by the clock that dates them."""
+    body = parsed(raw) if isinstance(raw, bytes | bytearray) else raw
+    sent = body.pop("sent_at", None) if isinstance(body, dict) else None
+    try:
+        return listed(body, "events"), received if sent is None else moment(sent)
+    except WrongValueError as error:
+        raise BadInput(f"/sent_at: {error}", [Problem("/sent_at", str(error))]) from error
+
+
+def _reported(event: Event) -> Event:
+    """An impression of a page that we gave is a report on it: that it was shown is on record.
+
+    What a client's beacon names is what the visitor could see, where it does not say otherwise.
+    """
+    if event.kind is not Kind.IMPRESSION or not OURS.fullmatch(event.recommendation_id):
+        return event
+    named = event.items or (Shown(item_id=event.item_id, position=max(event.position, 1)),)
+    seen = [changed(each, viewable=True) if each.viewable is None else each for each in named]
+    return changed(event, item_id="", items=tuple(seen))
 
 
 def event_fields(

@@ -1,6 +1,7 @@
 """``/v1/events``: what happened."""
 
 from functools import partial as with_
+from math import inf
 from typing import Any
 
 from litestar import Request, post
@@ -14,7 +15,7 @@ from palate.serving.routes.batches import decoded
 from palate.serving.runtime import runtime_of
 from palate.serving.schema.documents import EventsAccepted, Rejected
 
-KEY = "idempotency-key"
+KEY, DAY = "idempotency-key", 86_400.0
 
 
 @post("/", operation_id="send_events", status_code=202)
@@ -26,7 +27,8 @@ async def send_events(
 
     A batch with a wrong event is refused whole, and the answer names each wrong field; with
     `partial=true` the right ones are stored and the rest is listed in `rejected`. Events without an
-    `event_id` get one; with the header `Idempotency-Key` a batch sent twice counts once.
+    `event_id` get one; with the header `Idempotency-Key` a batch sent twice counts once. `sent_at`,
+    the sender's own time, puts right what a device's clock has wrong.
     """
     runtime = runtime_of(request)
     read = with_(
@@ -34,6 +36,7 @@ async def send_events(
         received=runtime.clock.now(),
         clock=runtime.clock,
         batch_key=request.headers.get(KEY, ""),
+        oldest=runtime.settings.serving.oldest_days * DAY or inf,
     )
     most = runtime.settings.serving.max_events
     events, problems = await decoded(await request.body(), read, "events", most)

@@ -66,8 +66,8 @@ class ShownDocument(msgspec.Struct, frozen=True, kw_only=True):
     score: float = 0.0
     explore: bool = False
     viewable: bool | None = None
-    """Whether the visitor could see it. With `recommendation_id`, and told of each item, the
-    impression reports on a page that we showed, and is no further showing."""
+    """Whether the visitor could see it. With the `recommendation_id` of a page that we gave the
+    impression is a report on that page and no further showing; null is true there."""
 
 
 class EventDocument(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +122,9 @@ class EventsDocument(msgspec.Struct, frozen=True, kw_only=True):
     """A batch of events."""
 
     events: tuple[EventDocument, ...]
+    sent_at: str | int = ""
+    """By the clock that dated them, when they were sent: RFC 3339 or epoch milliseconds. All their
+    times are moved by as much as that differs from ours."""
 
 
 class ItemsDocument(msgspec.Struct, frozen=True, kw_only=True):
