@@ -21,7 +21,7 @@ from palate.features.folds import (
     Fold,
     layout_of,
 )
-from palate.features.record import HISTORY, SHOWN, UserState
+from palate.features.record import HISTORY, SHOWN, UserState, owner_of
 from palate.settings import Settings
 from palate.settings_loop import StreamingSettings
 from palate.streaming.replay import Replay
@@ -209,7 +209,7 @@ def test_a_session_that_turns_out_to_be_a_user_becomes_the_users_own() -> None:
     np.testing.assert_allclose(mine.counters, other.counters)
     assert (mine.segment, mine.total, mine.first_time, mine.last_time) == (2, 4, 50.0, 200.0)
     assert replay.user(session_key("s")).total == 0
-    assert session_key("s") not in replay.record().users
+    assert owner_of(replay.record().users[session_key("s")]) == user_key("u")
     again = replay_of([*before, joined])
     np.testing.assert_array_equal(replay.states.counts, again.states.counts)
 
@@ -247,11 +247,34 @@ def anonymous(item: str, time: float) -> Event:
     return Event(event_id="", kind=Kind.CLICK, time=time, session_id="s", item_id=item)
 
 
-def test_a_session_that_comes_back_after_it_was_joined_starts_anew() -> None:
-    events = [anonymous("i1", 1.0), act(Kind.LIKE, "i2", 2.0, session_id="s"), anonymous("i3", 3.0)]
-    session = replay_of(events).user(session_key("s"))
-    assert (session.history.tolist(), session.seen.tolist(), session.total) == ([3], [3], 1)
-    assert session.counters[:, 0].max() == 1.0
+def test_what_a_session_does_after_it_was_claimed_is_the_users_until_another_claims_it() -> None:
+    claimed, other = (
+        act(Kind.LIKE, item, time, user=user, session_id="s")
+        for user, item, time in (("u", "i2", 2.0), ("v", "i4", 4.0))
+    )
+    events = [anonymous("i1", 1.0), claimed, anonymous("i3", 3.0), other, anonymous("i5", 5.0)]
+    replay = replay_of(events)
+    assert replay.user(user_key("u")).history.tolist() == [1, 2, 3]
+    assert replay.user(user_key("v")).history.tolist() == [4, 5]
+    assert replay.user(session_key("s")).total == 0
+    gone = act(Kind.FORGET, "", 6.0, user="v", session_id="s")
+    after = replay_of([*events, gone, anonymous("i6", 7.0)])
+    assert after.user(session_key("s")).history.tolist() == [6], "a device that nobody has claimed"
+
+
+@pytest.mark.parametrize(
+    ("own", "theirs", "sessions", "events"),
+    [((0, 10), (15, 17), 1, 5), ((0, 2), (100, 101), 2, 3), ((100, 101), (0, 2), 2, 3)],
+)
+def test_visits_of_user_and_session_that_touch_are_one(
+    own: tuple[int, int], theirs: tuple[int, int], sessions: int, events: int
+) -> None:
+    mine = [act(Kind.LIKE, "i1", 60.0 * m) for m in own]
+    others = [anonymous("i2", 60.0 * m) for m in theirs]
+    end = 60.0 * (max(*own, *theirs) + 1)
+    joined = replay_of([*mine, *others, act(Kind.SEARCH, "", end, session_id="s")])
+    state = joined.user(user_key("u"))
+    assert (state.sessions, state.session_events, state.total) == (sessions, events, 5)
 
 
 def test_the_newer_visit_of_user_and_session_is_the_one_that_goes_on() -> None:

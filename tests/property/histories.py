@@ -19,7 +19,9 @@ TIGHT = Settings(
 )
 """Limits that a short log reaches; counts pass through several epochs of theirs."""
 
-who = st.sampled_from([("u", ""), ("v", ""), ("", "s"), ("", "t"), ("u", "s"), ("v", "t")])
+who = st.sampled_from(
+    [("u", ""), ("v", ""), ("", "s"), ("", "t"), ("u", "s"), ("v", "t"), ("v", "s")]
+)
 times = st.integers(0, 400).map(lambda t: 1_000.0 + t)
 shown = st.lists(st.sampled_from(ITEMS), max_size=4, unique=True).map(
     lambda names: tuple(Shown(item_id=n, position=i + 1) for i, n in enumerate(names))

@@ -3,6 +3,8 @@ from collections.abc import Callable
 import pytest
 from tests.serving.conftest import SmallSite
 
+from palate.testing.tiny import NOW
+
 CLICK = {"kind": "click", "user_id": "u1", "item_id": "drama-1"}
 
 
@@ -86,3 +88,30 @@ def test_a_session_becomes_the_user(site: SmallSite) -> None:
     site.send({"kind": "click", "session_id": "s1", "user_id": "new", "item_id": "space-2"})
     reasons = str([e["reason"] for e in site.slate(user_id="new")["items"]])
     assert "space-1" in reasons
+
+
+def test_a_session_stays_the_users_and_is_answered_as_the_user(site: SmallSite) -> None:
+    site.send({"kind": "click", "session_id": "s1", "user_id": "new", "item_id": "space-2"})
+    site.send({"kind": "view", "session_id": "s1", "item_id": "space-1", "value": 1.0})
+    pages = [site.slate(limit=5, **who) for who in ({"user_id": "new"}, {"session_id": "s1"})]
+    told = [[e["item_id"] for e in page["items"] if not e["explore"]] for page in pages]
+    assert told[0] == told[1]
+    assert not {"space-1", "space-2"} & set(told[0])
+    assert "space-1" in str([entry["reason"] for entry in pages[1]["items"]])
+
+
+def test_a_beacon_of_a_page_counts_no_further_showing(site: SmallSite) -> None:
+    page = site.slate(user_id="u1", limit=6, region="DE", age=40)
+    site.settle()
+    site.worker.drain()
+    items = [entry["item_id"] for entry in page["items"]]
+    [row] = site.stores.items.rows(items[:1], create=False)
+
+    def shown() -> float:
+        return float(site.stores.states.decayed("shown_total", NOW)[row])
+
+    before = shown()
+    told = {"recommendation_id": page["recommendation_id"], "surface": "home", "items": items}
+    site.send({"kind": "impression", "user_id": "u1", "event_id": "beacon"} | told)
+    assert shown() == before
+    assert site.logged(event_id="beacon")[0].reports

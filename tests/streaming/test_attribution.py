@@ -151,6 +151,18 @@ def test_what_a_session_was_shown_is_the_users_who_logs_in(story: Story) -> None
     assert rows["anonymous"].to_list() == [True, True, False]
 
 
+def test_a_session_is_the_users_who_claimed_it_last_before_as_in_the_fold(story: Story) -> None:
+    story.show(0, "a", session_id="s")
+    story.tell(Kind.LIKE, 10, item_id="x", user_id="ann", session_id="s")
+    story.show(20, "b", session_id="s")
+    story.tell(Kind.LIKE, 30, item_id="x", user_id="ben", session_id="s")
+    story.show(40, "c", session_id="s")
+    for item, who in (("a", "ann"), ("b", "ann"), ("c", "ben"), ("a", "ben"), ("c", "ann")):
+        story.tell(Kind.CLICK, 50, item_id=item, user_id=who)
+    assert story.rows(100)["click_after"].to_list() == [50.0, 30.0, 10.0]
+    assert story.rows(100)["acts"].to_list() == [1, 1, 1]
+
+
 def test_a_clock_that_is_behind_does_not_cost_the_outcome(story: Story) -> None:
     story.show(0, "a", "b", "c", page="p")
     story.tell(Kind.CLICK, -30, known=5, item_id="a")
@@ -338,7 +350,8 @@ def test_only_the_showings_of_the_people_at_hand_are_held() -> None:
             "recommendation_id": [""] * count,
         }
     )
-    owners = pl.LazyFrame({"user": [7], "owner": [1]})
+    acts = pl.LazyFrame({"log_position": [150], "user": [1], "session": [7]})
+    owners = attribution._owners(acts)
     told = others.filter(pl.col("log_position").is_in([101, 205])).with_row_index("row")
     told = told.pipe(attribution._named, owners)
     held = attribution._shown_to(told, others, owners).collect()

@@ -19,10 +19,11 @@ from palate.errors import CorruptStore, Problem, Unavailable
 from palate.events.kinds import Event, Kind
 from palate.events.protocol import Logged
 from palate.events.sqlite import SqliteLog
+from palate.features.online.claimed import state_of
 from palate.features.online.protocol import StateChange
-from palate.features.record import UserState
+from palate.features.record import UserState, owner_of
 from palate.settings import CovisitSettings
-from palate.stores import close, open_stores, refresh
+from palate.stores import close, open_stores, refresh, stream_worker
 from palate.streaming import aside as aside_module
 from palate.streaming import worker as worker_module
 from palate.streaming.aside import FILE, Aside, count
@@ -232,19 +233,24 @@ def test_the_list_of_what_was_set_aside_is_bounded(
     assert len(aside.keep([Refused(Logged(60, NOW, event), Problem("/x", "no"))])) == 1
 
 
-def test_a_merged_session_leaves_no_record_behind(tmp_path: Path) -> None:
+def test_a_merged_session_leaves_only_the_name_of_its_owner_behind(tmp_path: Path) -> None:
     settings = settings_at(tmp_path, batch=1)
     seen = Event(event_id="1", kind=Kind.CLICK, time=NOW, session_id="s", item_id="i1")
     login = Event(event_id="2", kind=Kind.SEARCH, time=NOW + 1, session_id="s", user_id="u")
-    fill(settings, [seen, login])
+    later = Event(event_id="3", kind=Kind.CLICK, time=NOW + 2, session_id="s", item_id="i2")
+    fill(settings, [seen, login, later])
     worker, stores = worker_at(settings)
     worker.step()
     assert stores.online.user(session_key("s")) is not None
-    worker.drain()
-    assert stores.online.user(session_key("s")) is None
-    raw = stores.online.user(user_key("u"))
+    worker.step()
+    raw = stores.online.user(session_key("s"))
     assert raw is not None
-    assert UserState.unpack(1, raw).history.tolist() == [1]
+    assert owner_of(raw) == user_key("u")
+    assert UserState.unpack(1, raw).total == 0
+    stream_worker(stores, worker.clock).drain()
+    found = state_of(stores.online, session_key("s"))
+    assert found.key == user_key("u"), "also for a worker that has just begun"
+    assert found.history.tolist() == [1, 2]
 
 
 def test_it_runs_until_it_is_told_to_stop(tmp_path: Path) -> None:

@@ -94,6 +94,16 @@ def test_what_a_session_did_before_it_became_a_user_is_the_users() -> None:
     assert made.items[made.starts[at] : made.starts[at + 1]].tolist() == [1, 2]
 
 
+def test_what_a_session_does_later_is_whose_it_is_by_then() -> None:
+    told = (("-s", "1"), ("a+s", "2"), ("-s", "3"), ("b+s", "4"), ("-s", "5"), ("-t", "6"))
+    made = Sequences.of(log_of(*((who, item, Kind.VIEW) for who, item in told)))
+    items = {
+        key: made.items[made.starts[at] : made.starts[at + 1]].tolist()
+        for at, key in enumerate(made.keys.tolist())
+    }
+    assert items == {user_key("a"): [1, 2, 3], user_key("b"): [4, 5], session_key("t"): [6]}
+
+
 def test_a_forgotten_user_is_not_learnt_from() -> None:
     made = Sequences.of(
         log_of(

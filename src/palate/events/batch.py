@@ -85,14 +85,24 @@ class EventBatch:
 
 
 def people(batch: EventBatch) -> Keys:
-    """(events,): who did it, a session that became a user's counted as that user."""
-    joined = batch.session > 0
-    if not joined.any():
+    """(events,): who did it, a session that became a user's counted as that user.
+
+    Of several users the one who claimed it last before the event; before all claims, the first.
+    """
+    claims = np.flatnonzero(batch.session > 0)
+    if not len(claims):
         return batch.user
-    sessions, first = np.unique(batch.session[joined], return_index=True)
-    owners = batch.user[joined][first]
+    sessions, which = np.unique(batch.session[claims], return_inverse=True)
+    # session and place in one number, so that one search finds the last claim before an event
+    span = len(batch) + 1
+    order = np.argsort(which, kind="stable")
+    told, owners = (which * span + claims)[order], batch.user[claims][order]
     found = np.minimum(np.searchsorted(sessions, batch.user), len(sessions) - 1)
-    whose: Keys = np.where(sessions[found] == batch.user, owners[found], batch.user)
+    last = np.searchsorted(told, found * span + np.arange(len(batch)), side="right") - 1
+    first = np.searchsorted(told, found * span)
+    whose: Keys = np.where(
+        sessions[found] == batch.user, owners[np.maximum(last, first)], batch.user
+    )
     return whose
 
 

@@ -46,6 +46,8 @@ class Users(NamedTuple):
     """Users' working state, one slot each; the first dimension of every array but the arenas."""
 
     alive: NDArray[np.uint8]
+    owner: NDArray[np.int64]
+    """Of a session that a user claimed: one more than the user's slot; else 0."""
     numbers: NDArray[np.int64]
     """segment, total, sessions, session_events."""
     moments: Doubles
@@ -94,11 +96,9 @@ HISTORY_SIZE, SHOWN_SIZE, SEEN_SIZE, FOLLOWS_SIZE = 0, 1, 2, 3
 def fold(batch: Batch, users: Users, items: Items, rules: Rules, found: Found) -> None:
     """Run through a batch; changes `users` and `items` and fills `found`."""
     for e in range(len(batch.kind)):
-        user, session, kind = batch.user[e], batch.session[e], batch.kind[e]
-        if session >= 0 and session != user and users.alive[session] == 1:
-            _merge(users, user, session, rules)
-        if kind == FORGET:
-            _blank(users, user)
+        kind = batch.kind[e]
+        user = _actor(users, batch.user[e], batch.session[e], kind, rules)
+        if user < 0:
             continue
         users.alive[user] = 1
         if kind == PROFILE:
@@ -117,6 +117,20 @@ def fold(batch: Batch, users: Users, items: Items, rules: Rules, found: Found) -
         found.first[e] = _note(users, user, item, event, rules.seen_limit, found.window[e])
         if batch.signal[e] & TOLD == 0:
             credit(items, item, users.numbers[user, SEGMENT], event, rules.item_folds)
+
+
+@kernel
+def _actor(users: Users, user: int, session: int, kind: int, rules: Rules) -> int:
+    """Whose an event is: the user's who claimed the session; -1 of one that forgets them."""
+    if session >= 0 and session != user:
+        _claim(users, user, session, rules)
+    if kind == FORGET:
+        _blank(users, user)
+        if session >= 0:
+            _blank(users, session)
+        return -1
+    owner: int = users.owner[user]
+    return owner - 1 if owner > 0 else user
 
 
 @kernel
@@ -285,6 +299,7 @@ def _move(table: Doubles, place: int, end: int, step: int) -> None:
 @kernel
 def _blank(users: Users, user: int) -> None:
     users.alive[user] = 0
+    users.owner[user] = 0
     for at in range(users.numbers.shape[1]):
         users.numbers[user, at] = 0
     for at in range(users.moments.shape[1]):
@@ -297,23 +312,31 @@ def _blank(users: Users, user: int) -> None:
 
 
 @kernel
+def _claim(users: Users, user: int, session: int, rules: Rules) -> None:
+    """Make a session the user's: what it did, and whatever comes of it until another claims it."""
+    if users.alive[session] == 1 and users.owner[session] == 0:
+        _merge(users, user, session, rules)
+    users.alive[session] = 1
+    users.owner[session] = user + 1
+
+
+@kernel
 def _merge(users: Users, user: int, session: int, rules: Rules) -> None:
     """Make what a session did the user's own; items keep what they counted."""
-    _merge_numbers(
-        users.numbers[user], users.numbers[session], users.moments[user], users.moments[session]
-    )
+    mine, then = users.numbers[user], users.moments[session]
+    _merge_numbers(mine, users.numbers[session], users.moments[user], then, rules.session_gap)
     folds = rules.user_folds
     for f in range(len(folds.rate)):
         value, as_of = users.counters[session, f, 0], users.counters[session, f, 1]
         if value != 0.0:
             _grow(users.counters[user, f], folds.rate[f], value, as_of)
-    mine, theirs = users.sizes[user], users.sizes[session]
+    sizes, theirs = users.sizes[user], users.sizes[session]
     for at in range(theirs[SHOWN_SIZE]):
         entry = users.shown[session, at]
-        mine[SHOWN_SIZE] = _insert(users.shown[user], mine[SHOWN_SIZE], entry)
+        sizes[SHOWN_SIZE] = _insert(users.shown[user], sizes[SHOWN_SIZE], entry)
     for at in range(theirs[HISTORY_SIZE]):
         entry = users.history[session, at]
-        mine[HISTORY_SIZE] = _insert(users.history[user], mine[HISTORY_SIZE], entry)
+        sizes[HISTORY_SIZE] = _insert(users.history[user], sizes[HISTORY_SIZE], entry)
     for at in range(theirs[FOLLOWS_SIZE]):
         time, whom, on = users.follows[session, at]
         _follow(users, user, time, whom, on)
@@ -326,15 +349,30 @@ def _merge(users: Users, user: int, session: int, rules: Rules) -> None:
 
 @kernel
 def _merge_numbers(
-    mine: NDArray[np.int64], theirs: NDArray[np.int64], when: Doubles, then: Doubles
+    mine: NDArray[np.int64],
+    theirs: NDArray[np.int64],
+    when: Doubles,
+    then: Doubles,
+    gap: float,
 ) -> None:
+    """Visits that touch, by the same gap as a visit's acts, are one; else the later one goes on."""
     if theirs[TOTAL] == 0:
         return
     new = mine[TOTAL] == 0
-    if new or then[LAST_TIME] >= when[LAST_TIME]:
-        when[SESSION_START] = then[SESSION_START]
-        mine[SESSION_EVENTS] = theirs[SESSION_EVENTS]
-    when[FIRST_TIME] = then[FIRST_TIME] if new else min(when[FIRST_TIME], then[FIRST_TIME])
-    when[LAST_TIME] = then[LAST_TIME] if new else max(when[LAST_TIME], then[LAST_TIME])
     mine[TOTAL] += theirs[TOTAL]
     mine[SESSIONS] += theirs[SESSIONS]
+    if new:
+        mine[SESSION_EVENTS] = theirs[SESSION_EVENTS]
+        when[:] = then
+        return
+    before = when[LAST_TIME] + gap < then[SESSION_START]
+    after = then[LAST_TIME] + gap < when[SESSION_START]
+    if before:
+        when[SESSION_START] = then[SESSION_START]
+        mine[SESSION_EVENTS] = theirs[SESSION_EVENTS]
+    elif not after:
+        when[SESSION_START] = min(when[SESSION_START], then[SESSION_START])
+        mine[SESSION_EVENTS] += theirs[SESSION_EVENTS]
+        mine[SESSIONS] -= 1
+    when[FIRST_TIME] = min(when[FIRST_TIME], then[FIRST_TIME])
+    when[LAST_TIME] = max(when[LAST_TIME], then[LAST_TIME])

@@ -38,19 +38,23 @@ USER_DTYPE = np.dtype(
         ("seen", "i4"),
         ("layout", "i4"),
         ("follows", "i8"),
+        ("owner", "u8"),
         ("first_time", "f8"),
         ("last_time", "f8"),
         ("session_start", "f8"),
         ("counters", "f8", (len(USER_FOLDS), 2)),
     ]
 )
-"""The head of a packed record; `history`, `shown`, `seen`, `follows` are the lists' lengths."""
+"""The head of a packed record; `history`, `shown`, `seen`, `follows` are the lists' lengths.
 
+`owner` is the key of the user who claimed a session: all that it did is in theirs; else 0."""
+
+WIDE = str.maketrans("lL", "qQ")
 SCALARS = tuple(name for name in USER_DTYPE.names or () if name != "counters")
-HEAD = Struct("=" + "".join(USER_DTYPE[name].char for name in SCALARS).replace("l", "q"))
+HEAD = Struct("=" + "".join(USER_DTYPE[name].char for name in SCALARS).translate(WIDE))
 """The head but for its counters, which come last: read in one step."""
 
-FORM = 1
+FORM = 2
 """Counted up where the record changes but not its folds."""
 LAYOUT = layout_of(USER_FOLDS) ^ FORM
 """Told in each record: one written by another layout is refused instead of misread."""
@@ -151,6 +155,11 @@ class UserState:
     def engaged(self, limit: int) -> Rows:
         """Distinct rows the user took in and did not turn down later, newest first."""
         return engaged_rows(self.history, self.signals, limit)
+
+
+def owner_of(raw: bytes) -> int:
+    """The key of the user who claimed the session whose record this is; 0 of all other records."""
+    return int(np.frombuffer(raw, USER_DTYPE, 1)["owner"][0]) if readable(raw) else 0
 
 
 def readable(raw: bytes) -> bool:

@@ -18,6 +18,7 @@ SLOTS = 64
 ARENA = 4_096
 SHAPES: dict[str, tuple[str, tuple[int, ...]]] = {
     "alive": ("u1", ()),
+    "owner": ("i8", ()),
     "numbers": ("i8", (4,)),
     "moments": ("f8", (3,)),
     "counters": ("f8", (len(USER_FOLDS), 2)),
@@ -55,6 +56,7 @@ class UserTable:
 
     def __init__(self) -> None:
         self._slot: dict[int, int] = {}
+        self._keys: list[int] = []
         self._arrays: dict[str, NDArray[Any]] = {
             n: np.zeros((SLOTS, *shape), d) for n, (d, shape) in SHAPES.items()
         }
@@ -83,10 +85,19 @@ class UserTable:
         found = np.array([self._slot_of(key) for key in distinct.tolist()], np.int64)
         return found[inverse] if len(found) else np.empty(0, np.int64)
 
+    def owners(self, keys: Keys) -> Keys:
+        """Keys of the users who claimed sessions among these."""
+        slots = [self._slot[key] for key in keys.tolist() if key in self._slot]
+        owners = np.unique(self._arrays["owner"][slots]) if slots else np.empty(0, np.int64)
+        return np.array([self._keys[at - 1] for at in owners.tolist() if at], np.uint64)
+
     def reserve(self, acting: NDArray[np.int64], joined: NDArray[np.int64]) -> None:
         """Make room in the seen lists for a batch: `acting` slots, and sessions that merge in."""
         slots, more = np.unique(acting, return_counts=True)
         need = dict(zip(slots.tolist(), more.tolist(), strict=True))
+        for owner, count in zip(self._arrays["owner"][slots].tolist(), more.tolist(), strict=True):
+            if owner:
+                need[owner - 1] = need.get(owner - 1, 0) + count
         pairs = np.unique(np.stack((acting, joined), axis=1)[joined >= 0], axis=0)
         gained = [int(self._arrays["sizes"][s, 2]) + need.get(s, 0) for s in pairs[:, 1].tolist()]
         for slot, more_seen in zip(pairs[:, 0].tolist(), gained, strict=True):
@@ -99,12 +110,14 @@ class UserTable:
             self._move(slot, size)
 
     def load(self, key: int, raw: bytes) -> None:
-        """Take over a packed record."""
+        """Take over a packed record. The owner's, where it names one, has to be taken over, too."""
         slot = self._slot_of(key)
         head = np.frombuffer(raw, USER_DTYPE, 1)[0]
         lists = unpack_lists(head, raw, f"user {key:016x}")
+        owner = self._slot_of(int(head["owner"])) + 1 if head["owner"] else 0
         held = self._arrays
         held["alive"][slot] = 1
+        held["owner"][slot] = owner
         held["numbers"][slot] = [head[name] for name in NUMBERS]
         held["moments"][slot] = [head[name] for name in MOMENTS]
         held["counters"][slot] = head["counters"]
@@ -126,6 +139,8 @@ class UserTable:
             return None
         head = np.zeros(1, USER_DTYPE)
         head["layout"], head["counters"] = LAYOUT, held["counters"][slot]
+        owner = int(held["owner"][slot])
+        head["owner"] = self._keys[owner - 1] if owner else 0
         for names, column in ((NUMBERS, "numbers"), (MOMENTS, "moments"), (SIZES, "sizes")):
             for name, value in zip(names, held[column][slot].tolist(), strict=True):
                 head[name] = value
@@ -144,6 +159,7 @@ class UserTable:
             if slot == len(self._end):
                 self._widen()
             self._slot[key] = slot
+            self._keys.append(key)
         return slot
 
     def _widen(self) -> None:

@@ -16,6 +16,7 @@ from palate.catalog.protocol import ItemCatalog
 from palate.events.batch import EventBatch
 from palate.events.kinds import Signal
 from palate.events.protocol import EventLog
+from palate.features.online.claimed import whose
 from palate.features.online.protocol import OnlineStore
 from palate.features.record import UserState
 from palate.models.fold_in import Background, solve
@@ -94,9 +95,9 @@ class Arrivals:
         self, batch: EventBatch, which: np.ndarray, online: OnlineStore, columns: ItemColumns
     ) -> list[Floats | None]:
         """Who took each, as of just before; None of whom nothing was known then."""
-        keys = [int(batch.user[at]) for at in which]
         found = []
-        for at, key, raw in zip(which.tolist(), keys, online.users(keys), strict=True):
+        for at in which.tolist():
+            key, raw = whose(online, int(batch.user[at]))
             now = float(batch.time[at])
             user = None if raw is None else before_then(UserState.unpack(key, raw), now)
             found.append(self._tower.user_vector(user, now, columns) if user else None)

@@ -14,9 +14,11 @@ from palate.catalog.user import User, session_key, user_key
 from palate.clock import Clock
 from palate.errors import PalateError
 from palate.features.follows import followed, muted
+from palate.features.online.claimed import state_of
 from palate.features.online.protocol import OnlineStore
 from palate.features.record import UserState
 from palate.features.segments import profile_code
+from palate.funnel.types import Query
 from palate.serving.bodies import Ask
 from palate.serving.observing.allowance import Allowance
 from palate.settings import FeatureSettings
@@ -124,9 +126,7 @@ class Visitors:
         self._traits.pop(user_id, None)
 
     def _state(self, ask: Ask, traits: Traits) -> UserState:
-        key = key_of(ask)
-        raw = self._online.user(key) if key else None
-        return UserState.nobody(traits.profile, key) if raw is None else UserState.unpack(key, raw)
+        return state_of(self._online, key_of(ask), traits.profile)
 
     def _of(self, user_id: str) -> Traits:
         now = self._clock.now()
@@ -154,6 +154,11 @@ def who(ask: Ask) -> str:
     if ask.user_id:
         return f"user:{ask.user_id}"
     return f"session:{ask.session_id}" if ask.session_id else ""
+
+
+def languages(ask: Ask, query: Query) -> tuple[str, str]:
+    """What the request names, and what the profile does; "" where one does not."""
+    return ask.language, str(query.values.get("user.language", ""))
 
 
 def key_of(ask: Ask) -> int:

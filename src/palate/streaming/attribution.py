@@ -105,15 +105,29 @@ def _shown_to(told: pl.LazyFrame, others: pl.LazyFrame, owners: pl.LazyFrame) ->
 
 
 def _owners(acts: pl.LazyFrame) -> pl.LazyFrame:
-    """The user that a session became, by the last word on it."""
-    named = acts.filter(pl.col("session") != 0).sort("log_position")
-    return named.group_by(pl.col("session").alias("user")).agg(pl.col("user").last().alias("owner"))
+    """Whose a session was, and from where in the log on; the first who claims it owns what was.
+
+    As the fold has it (`features.kernel._claim`).
+    """
+    claims = acts.filter(pl.col("session") != 0).sort("log_position")
+    claims = claims.select(pl.col("session").alias("user"), owner="user", begins="log_position")
+    another = pl.col("owner") != pl.col("owner").shift().over("user")
+    claims = claims.filter(another.fill_null(value=True))
+    first = pl.col("begins").shift().over("user").is_null()
+    return claims.with_columns(
+        ends=pl.col("begins").shift(-1).over("user"),
+        begins=pl.when(first).then(None).otherwise(pl.col("begins")),
+    )
 
 
 def _named(frame: pl.LazyFrame, owners: pl.LazyFrame) -> pl.LazyFrame:
     """With `who` it was: the user, or the session that nobody has claimed."""
-    joined_ = frame.join(owners, on="user", how="left")
-    return joined_.with_columns(pl.coalesce("owner", "user").alias("who")).drop("owner")
+    at = pl.col("log_position")
+    since = pl.col("begins").is_null() | (at >= pl.col("begins"))
+    until = pl.col("ends").is_null() | (at < pl.col("ends"))
+    joined_ = frame.join(owners, on="user", how="left").filter(since & until)
+    named = joined_.with_columns(pl.coalesce("owner", "user").alias("who"))
+    return named.drop("owner", "begins", "ends")
 
 
 def _window(windows: Windows) -> pl.Expr:

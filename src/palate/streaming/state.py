@@ -56,6 +56,8 @@ class LiveState:
         items = batch.item[batch.item >= 0]
         if len(items):
             self.states.grow(int(items.max()) + 1)
+        # whoever claims a session in this batch is in it; whose it was before may not be
+        users = np.union1d(actors(batch), self.users.owners(actors(batch)))
         found = self._fold(batch)
         first = found.first == 1
         covisit = self.covisit.fold(batch.item[first], found.window[first], batch.time[first])
@@ -64,7 +66,7 @@ class LiveState:
         acts = batch.time[counted & (batch.signal & np.uint8(ACTED) != 0)]
         if len(acts):
             self.states.stamp(newest=max(self.states.newest, float(acts.max())))
-        return Touched(actors(batch), np.unique(batch.item[counted]), covisit)
+        return Touched(users, np.unique(batch.item[counted]), covisit)
 
     def change(self, touched: Touched, position: int) -> StateChange:
         """What a fold changed, as the online store is told of it."""

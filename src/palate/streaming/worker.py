@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
@@ -18,7 +18,7 @@ from palate.features.boards import Leaderboards
 from palate.features.folds import LAST_AT
 from palate.features.items import ItemStates
 from palate.features.online.protocol import OnlineStore
-from palate.features.record import readable
+from palate.features.record import owner_of, readable
 from palate.features.users import UserTable
 from palate.models.covisit import Covisit
 from palate.settings import Settings
@@ -246,10 +246,16 @@ class StreamWorker:
         if len(self._state.users) > WORKING_SET:
             self._forget()
         users = self._state.users
-        missing = [key for key in actors(batch).tolist() if key not in users]
-        for key, raw in zip(missing, self.online.users(missing), strict=True):
-            if raw is not None:
-                users.load(key, raw)
+        held = self._held(key for key in actors(batch).tolist() if key not in users)
+        owners = {owner_of(raw) for raw in held.values()} - held.keys() - {0}
+        for key, raw in (self._held(key for key in owners if key not in users) | held).items():
+            users.load(key, raw)
+
+    def _held(self, keys: Iterable[int]) -> dict[int, bytes]:
+        """Records by key, of those that have one."""
+        keys = list(keys)
+        found = zip(keys, self.online.users(keys), strict=True)
+        return {key: raw for key, raw in found if raw is not None}
 
     def _show_catalogue(self) -> None:
         changes = self.items.changes(self.columns.version, CHANGES)

@@ -15,6 +15,7 @@ import numpy as np
 
 from palate.arrays import Rows
 from palate.events.kinds import Kind, Signal
+from palate.features.online.claimed import state_of
 from palate.features.record import UserState
 from palate.funnel.engine import Funnel
 from palate.funnel.ledger import Ledger
@@ -86,8 +87,7 @@ class Sampler:
                 yield sample
 
     def _account(self, sample: Sample, stores: Stores) -> None:
-        raw = stores.online.user(sample.key)
-        rows = self._taken(UserState.unpack(sample.key, raw), sample.query.now) if raw else ()
+        rows = self._taken(state_of(stores.online, sample.key), sample.query.now)
         kept = Ledger.of(sample.funnel, sample.query, list(rows), sample.answer)
         self.books.add(sample.query.now, sample.query.surface, kept)
 

@@ -21,6 +21,7 @@ from typing import NamedTuple, TypeAlias
 
 from palate.catalog.user import session_key, user_key
 from palate.clock import Clock
+from palate.features.online.claimed import whose
 from palate.features.record import UserState
 from palate.funnel.budget import LATE, Plan
 from palate.funnel.engine import Funnel
@@ -101,7 +102,7 @@ def _known(stores: Stores, asked: Sequence[Asked]) -> Iterator[tuple[str, UserSt
     for surface, visitor in asked:
         kind, _, name = visitor.partition(":")
         key = user_key(name) if kind == "user" else session_key(name)
-        raw = stores.online.user(key) if name else None
+        key, raw = whose(stores.online, key if name else 0)
         if raw is not None:
             yield surface, UserState.unpack(key, raw)
 
