@@ -139,3 +139,18 @@ def test_why_and_recommend_take_the_moment_and_a_filter(site: Path) -> None:
     assert {item["item_id"].partition("-")[0] for item in found} == {"horror"}
     with pytest.raises(BadInput, match="write NAME=VALUE"):
         told(why.app, site, "u1", shown, "--context", "tv")
+
+
+def test_why_asks_what_the_api_would_be_asked(site: Path) -> None:
+    asked = ("u1", "romance-9")
+    assert facts(why.app, site, *asked, "--region", "US")["stage"] == "filter"
+    here = facts(why.app, site, *asked, "--region", "DE", "--age", "40")
+    assert (here["stage"], here["part"]) != ("filter", "hide_policy")
+    young = facts(why.app, site, "u1", "horror-9", "--age", "12")
+    assert (young["stage"], young["part"]) == ("filter", "hide_policy")
+    left = facts(why.app, site, "u1", "comedy-3", "--exclude", "comedy-3")
+    assert left["stage"] == "excluded"
+    page = ("--user", "u1", "--limit", "5", "--exclude", "comedy-3", "--language", "de")
+    found = facts(recommend.app, site, *page)["items"]
+    assert "comedy-3" not in {item["item_id"] for item in found}
+    assert not found[0]["reason"].startswith("Because")

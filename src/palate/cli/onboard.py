@@ -7,14 +7,12 @@ from typing import Annotated
 import typer
 
 from palate.cli.output import facts, table_of
-from palate.cli.recommend import ask_of, described, program_of, remark_unfolded
+from palate.cli.recommend import ask_of, described, program_of, query_of, remark_unfolded
 from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.clock import SystemClock
 from palate.errors import BadInput
-from palate.funnel.types import Query
 from palate.serving.routes.onboarding import SURFACE, picked
-from palate.serving.visitors import Visitors
-from palate.stores import Stores, close, open_sources, open_stores
+from palate.stores import close, open_sources, open_stores
 from palate.surfaces import funnel
 
 app = typer.Typer()
@@ -46,31 +44,14 @@ def main(
         return
     stores = open_stores(settings_of(site))
     remark_unfolded(stores)
-    query = _query(stores, user, limit)
+    ask = ask_of(user, SURFACE, limit)
+    query = query_of(stores, ask, known=False)
     answer = asyncio.run(program_of(stores).steer(funnel(SURFACE, stores), query).answer(query))
-    entries = described(stores, query, answer)
+    entries = described(stores, ask, query, answer)
     close(stores)
     rows = [(e["position"], e["item_id"], e["title"]) for e in entries]
     table = table_of("Pick a few you like", ("#", "item", "title"), rows)
     facts({"surface": SURFACE, "items": entries}, as_json=as_json, table=table)
-
-
-def _query(stores: Stores, user: str, limit: int) -> Query:
-    """As the API would ask; somebody who is not known yet is the rule here."""
-    clock, ask = SystemClock(), ask_of(user, SURFACE, limit)
-    visitors = Visitors(stores.users, stores.online, stores.settings.features, clock)
-    visitor = visitors.find(ask)
-    return Query(
-        surface=SURFACE,
-        user=visitor.state,
-        size=limit,
-        now=clock.now(),
-        draw=0,
-        region=visitor.region,
-        age=visitor.age,
-        muted=visitor.muted(stores.columns),
-        values=visitor.values,
-    )
 
 
 def _note(site: Path, user: str, picks: list[str], *, as_json: bool) -> None:

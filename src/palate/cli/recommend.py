@@ -1,7 +1,7 @@
 """Print what a visitor would be shown, as a table with reasons."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,14 +16,15 @@ from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.clock import SystemClock
 from palate.errors import BadInput, NotFound
 from palate.funnel.types import Answer, Query
-from palate.index.matching import Matching
 from palate.rules.decode import from_file
 from palate.serving.allowed.conditions import Conditions
+from palate.serving.allowed.policies import Policies
+from palate.serving.allowed.through import let_through
 from palate.serving.bodies import Ask
 from palate.serving.names import Named
 from palate.serving.reasons import deeds, reason_body
 from palate.serving.routes.asking import check
-from palate.serving.visitors import Visitors, who
+from palate.serving.visitors import OLDEST, Visitors, languages, who
 from palate.serving.wording.wordings import Wording, Wordings
 from palate.stores import Stores, open_rules, open_stores, unfolded
 from palate.surfaces import funnel
@@ -46,6 +47,24 @@ ContextOption = Annotated[
 FilterOption = Annotated[
     str, typer.Option("--filter", help="A condition on items, as a request's.", show_default="none")
 ]
+RegionOption = Annotated[
+    str, typer.Option(help="ISO country code of the request.", show_default="the user's country")
+]
+AgeOption = Annotated[
+    int | None,
+    typer.Option(min=0, max=OLDEST, help="Whole years.", show_default="by the user's birth year"),
+]
+ExcludeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--exclude",
+        help="Id of an item that must not come back; may be given several times.",
+        show_default="none",
+    ),
+]
+LanguageOption = Annotated[
+    str, typer.Option(help="Of the reasons, as de.", show_default="the user's, else the site's")
+]
 
 
 @app.command()
@@ -59,6 +78,10 @@ def main(  # noqa: PLR0913, PLR0917  the command's options
     limit: Annotated[int, typer.Option(min=1, max=100, help="Entries.")] = 10,
     context: ContextOption = None,
     condition: FilterOption = "",
+    region: RegionOption = "",
+    age: AgeOption = None,
+    exclude: ExcludeOption = None,
+    language: LanguageOption = "",
     as_json: JsonOption = False,  # noqa: FBT002  Typer's form
 ) -> None:
     """Print what a user would be shown now, and why. Nothing is logged.
@@ -67,12 +90,23 @@ def main(  # noqa: PLR0913, PLR0917  the command's options
     """
     stores = open_stores(settings_of(site))
     built = funnel(surface, stores)
-    ask = ask_of(user, surface, limit, item=item, filter=condition, context=moment(context))
+    ask = ask_of(
+        user,
+        surface,
+        limit,
+        item=item,
+        filter=condition,
+        context=moment(context),
+        region=region,
+        age=age,
+        exclude=tuple(exclude or ()),
+        language=language,
+    )
     check(ask, stores.settings.serving.max_limit)
     remark_unfolded(stores)
     query = query_of(stores, ask)
     answer = asyncio.run(certain(program_of(stores).steer(built, query)).answer(query))
-    entries = described(stores, query, answer)
+    entries = described(stores, ask, query, answer)
     release = stores.release.name if stores.release else None
     facts(
         {"surface": surface, "step": answer.step, "release": release, "items": entries},
@@ -119,15 +153,22 @@ def _named(told: str) -> tuple[str, Any]:
         return name, value
 
 
-def query_of(stores: Stores, ask: Ask) -> Query:
-    """The query that the API would make of `ask`. Raises NotFound for an unknown item or user."""
+def query_of(stores: Stores, ask: Ask, *, known: bool = True) -> Query:
+    """The query that the API would make of `ask`.
+
+    Raises NotFound for an unknown item, and for a user of whom nothing is `known`.
+    """
     clock = SystemClock()
     visitors = Visitors(stores.users, stores.online, stores.settings.features, clock)
     visitor, now = visitors.find(ask), clock.now()
     context = {f"context.{name}": each for name, each in ask.context.items()}
     values = {**visitor.values, **context}
-    if ask.user_id and not visitor.state.total and stores.users.find([ask.user_id])[0] is None:
+    stranger = ask.user_id and not visitor.state.total
+    if known and stranger and stores.users.find([ask.user_id])[0] is None:
         raise NotFound(f"there is no user {ask.user_id!r}: neither a profile nor an event")
+    excluded = np.unique(stores.items.rows(ask.exclude, create=False))
+    policies, conditions = Policies(stores.columns.plain), Conditions(stores.columns.plain)
+    through = let_through(policies, conditions, visitor, ask.filter, now, values)
     return Query(
         surface=ask.surface,
         user=visitor.state,
@@ -135,23 +176,15 @@ def query_of(stores: Stores, ask: Ask) -> Query:
         now=now,
         draw=session_key(who(ask)) >> 1,
         seed_item=row_of(stores, ask.item_id) if ask.item_id else -1,
+        excluded=excluded[excluded >= 0],
         region=visitor.region,
         age=visitor.age,
         follows=visitor.creators(stores.columns),
         muted=visitor.muted(stores.columns),
-        matching=_matching(stores, ask.filter, now, values),
+        matching=asyncio.run(through),
         context=ask.context,
         values=values,
     )
-
-
-def _matching(
-    stores: Stores, condition: str, now: float, values: Mapping[str, Any]
-) -> Matching | None:
-    """What passes the filter; None where there is none. Raises BadInput at the character."""
-    if not condition:
-        return None
-    return asyncio.run(Conditions(stores.columns.plain).matching(condition, now, values))
 
 
 def program_of(stores: Stores) -> Program:
@@ -183,13 +216,13 @@ def names_of(stores: Stores, rows: list[int]) -> dict[int, Named]:
     }
 
 
-def described(stores: Stores, query: Query, answer: Answer) -> list[dict[str, Any]]:
+def described(stores: Stores, ask: Ask, query: Query, answer: Answer) -> list[dict[str, Any]]:
     """The slate as people read it."""
     rows = answer.slate.rows.tolist()
     about = {row for reason in answer.reasons for row in reason.rows}
     names = names_of(stores, sorted(about.union(rows)))
     done = deeds(query.user, about, stores.settings.site.viewed)
-    words = words_of(stores, query)
+    words = words_of(stores, ask, query)
     return [
         {
             "position": place,
@@ -205,11 +238,11 @@ def described(stores: Stores, query: Query, answer: Answer) -> list[dict[str, An
     ]
 
 
-def words_of(stores: Stores, query: Query) -> Wording:
-    """The visitor's language where there are words for it, else the site's."""
+def words_of(stores: Stores, ask: Ask, query: Query) -> Wording:
+    """The request's language where there are words for it, else the visitor's, else the site's."""
     settings = stores.settings
     wordings = Wordings.of_site(settings.home, settings.site.language)
-    return wordings.of(str(query.values.get("user.language", "")))
+    return wordings.of(*languages(ask, query))
 
 
 def _table(title: str, entries: list[dict[str, Any]]) -> Table | str:

@@ -12,8 +12,12 @@ from rich.table import Table
 from palate.cli.output import facts, table_of
 from palate.cli.recommend import (
     WHO,
+    AgeOption,
     ContextOption,
+    ExcludeOption,
     FilterOption,
+    LanguageOption,
+    RegionOption,
     SurfaceOption,
     ask_of,
     moment,
@@ -49,6 +53,10 @@ def main(  # noqa: PLR0913, PLR0917  the command's options
     ] = "",
     context: ContextOption = None,
     condition: FilterOption = "",
+    region: RegionOption = "",
+    age: AgeOption = None,
+    exclude: ExcludeOption = None,
+    language: LanguageOption = "",
     as_json: JsonOption = False,  # noqa: FBT002  Typer's form
 ) -> None:
     """Follow an item through the funnel for one user.
@@ -56,7 +64,18 @@ def main(  # noqa: PLR0913, PLR0917  the command's options
     Example: **palate why u1 i9 --context device=tv**
     """
     stores = open_stores(settings_of(site))
-    ask = ask_of(user, surface, limit, item=seed, filter=condition, context=moment(context))
+    ask = ask_of(
+        user,
+        surface,
+        limit,
+        item=seed,
+        filter=condition,
+        context=moment(context),
+        region=region,
+        age=age,
+        exclude=tuple(exclude or ()),
+        language=language,
+    )
     check(ask, stores.settings.serving.max_limit, seed="seed")
     remark_unfolded(stores)
     told = asyncio.run(_follow(stores, ask, query_of(stores, ask), item))
@@ -74,7 +93,7 @@ async def _follow(stores: Stores, ask: Ask, query: Query, item: str) -> WhyBody:
     found = await follow(certain(steered), query, row)
     about = found.reason.rows if found.reason else ()
     names = names_of(stores, [row, *about])
-    asked = Wondering(who(ask), query, row, words_of(stores, query))
+    asked = Wondering(who(ask), query, row, words_of(stores, ask, query))
     return why_body(stores, asked, found, names)
 
 

@@ -34,6 +34,29 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """Milliseconds that the answer may take; absent: `serving.budget_ms` of the settings."""
     filter: str = ""
     """A condition on items, like ``year >= 2000 and "drama" in categories``."""
+    language: str = ""
+    """In which reasons are told, as ``de``; else the profile's, else that of `Accept-Language`."""
+
+
+class PageAsk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A request for a page; every row is asked for so."""
+
+    user_id: str = ""
+    session_id: str = ""
+    """A visitor without an account."""
+    limit: int = DEFAULT_LIMIT
+    """Of a row."""
+    region: str = ""
+    """ISO country code; else the user's country."""
+    age: int | None = None
+    """Whole years; else reckoned from the user's birth year."""
+    context: dict[str, Any] = {}
+    exclude: tuple[str, ...] = ()
+    """Item ids that must not come back."""
+    filter: str = ""
+    """A condition on items, like ``year >= 2000 and "drama" in categories``."""
+    language: str = ""
+    """In which reasons are told, as ``de``; else the profile's, else that of `Accept-Language`."""
 
 
 class Wonder(Ask, frozen=True, kw_only=True, forbid_unknown_fields=True):

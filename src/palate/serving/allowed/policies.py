@@ -52,6 +52,11 @@ class Policies:
             Standing[Matching | None](kept, PATIENCE),
         )
 
+    @property
+    def size(self) -> int:
+        """Items of the catalogue."""
+        return self._columns.size
+
     async def matching(self, region: str, age: int | None, now: float) -> Matching | None:
         """What such a visitor may see; None where that is nearly everything."""
         minute = now // MINUTE * MINUTE
