@@ -55,9 +55,8 @@ def operations(site: SmallSite) -> dict[str, tuple[str, str]]:
 @pytest.mark.parametrize("name", sorted(BODIES))
 def test_every_example_is_accepted(site: SmallSite, name: str) -> None:
     verb, path = operations(site)[name]
-    path = (
-        path.replace("{item_id}", "drama-1").replace("{user_id}", "u1").replace("{surface}", "home")
-    ).replace("{rule_id}", "no-flood")
+    named = {"item_id": "drama-1", "user_id": "u1", "rule_id": "no-flood"}
+    path = path.format_map(named | dict.fromkeys(("surface", "page"), "home"))
     answer = site.client.request(verb.upper(), path, json=BODIES[name].example)
     assert answer.is_success, answer.text
 

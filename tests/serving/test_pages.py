@@ -205,3 +205,22 @@ def test_a_row_is_timed_without_the_rows_after_it(
     assert sum(map(float, of_rows)) < 0.3 * len(rows)
     [whole] = re.findall(r'palate_page_duration_seconds_sum{surface="home"} (.*)', told)
     assert float(whole) >= 0.3 * len(rows)
+
+
+def test_a_page_may_be_asked_for_with_context_and_without_some_items(site: SmallSite) -> None:
+    rule = {"id": "tv", "kind": "pin", "items": ["romance-5"], "slots": [1]}
+    rule |= {"audience": 'context.device == "tv"'}
+    assert site.client.post("/v1/rules", json=rule).status_code < 300
+    asked = {"user_id": "u1", "limit": 4, "region": "DE", "age": 40}
+
+    def heads(**more: Any) -> set[str]:
+        answer = site.client.post("/v1/pages/home", json=asked | more)
+        assert answer.status_code == 200, answer.text
+        return {items(row)[0] for row in answer.json()["rows"]}
+
+    assert "romance-5" not in heads()
+    assert "romance-5" in heads(context={"device": "tv"})
+    assert "romance-5" not in heads(context={"device": "tv"}, exclude=["romance-5"])
+    wrong = site.client.post("/v1/pages/home", json=asked | {"cursor": "x"})
+    assert wrong.status_code == 422
+    assert site.client.post("/v1/pages/nowhere", json=asked).status_code == 404

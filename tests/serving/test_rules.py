@@ -12,7 +12,9 @@ from tests.serving.conftest import Json, SmallSite
 
 from palate.rules.protocol import By
 from palate.serving.app import create
+from palate.serving.bodies import Ask
 from palate.serving.steering.placements import Placements
+from palate.serving.tracing.store import repeatable
 from palate.stores import open_rules
 from palate.testing.tiny import DAY, NOW
 
@@ -397,3 +399,34 @@ def test_the_file_has_rules_too_and_they_change_without_a_restart(site: SmallSit
     rules.look_now(site.stores)
     assert ids(site.slate(**U1))[0] != "romance-5"
     assert site.client.get("/readyz").json()["remarks"] == []
+
+
+def test_a_preview_asks_what_was_asked_with_all_that_was_said(site: SmallSite) -> None:
+    asked = {"user_id": "u1", "limit": 7, "region": "DE", "age": 40, "context": {"device": "tv"}}
+    answer = site.client.post("/v1/recommendations/home", json=asked)
+    assert answer.status_code == 200
+    gone = {"surface": "more_like_this", "item_id": "drama-1", "session_id": "s", "limit": 3}
+    assert site.client.post("/v1/recommendations", json=gone).status_code == 200
+    site.settle()
+    pin = {"id": "tv", "kind": "pin", "items": ["romance-5"], "slots": [1]}
+    pin |= {"audience": 'context.device == "tv"'}
+    old = {"id": "old", "kind": "restrict", "where": '"space" in categories', "min_age": 30}
+    body = {"rules": [pin, old], "sample": 9}
+    slates = site.client.post("/v1/rules/preview", json=body).json()["slates"]
+    by_surface = {each["surface"]: each for each in slates}
+    home = by_surface["home"]
+    assert home["acting"] == ["tv", "old"]
+    assert len(home["after"]) == 7
+    assert home["after"][0]["item_id"] == "romance-5"
+    assert not home["removed"].get("restrict:old"), "they said that they are 40"
+    assert len(by_surface["more_like_this"]["after"]) == 3
+    site.client.delete("/v1/items/drama-1")
+    site.tick()
+
+
+def test_a_trace_without_its_request_still_reads_and_a_long_one_is_not_kept() -> None:
+    ask = Ask(surface="home", user_id="u1", cursor="x", context={"device": "tv"})
+    kept = repeatable(ask)
+    assert kept is not None
+    assert (kept.cursor, kept.context) == ("", {"device": "tv"})
+    assert repeatable(Ask(exclude=tuple(f"item-{n}" for n in range(1_000)))) is None

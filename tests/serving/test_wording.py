@@ -112,3 +112,34 @@ def test_somebody_is_answered_in_the_language_of_their_profile(site: SmallSite) 
     assert any(each.startswith("Weil du ") for each in texts("u1"))
     found = site.client.get("/v1/why/home", params={"user_id": "u1", "item_id": "comedy-8"}).json()
     assert found["reason"] is None or "you" not in found["reason"]["text"]
+
+
+def test_a_request_names_its_language_and_a_browser_the_visitors(site: SmallSite) -> None:
+    def told(header: str = "", **query: str) -> str:
+        asked = {"surface": "trending", "limit": "1", **query}
+        surface, headers = asked.pop("surface"), {"accept-language": header} if header else {}
+        answer = site.client.get(f"/v1/recommendations/{surface}", params=asked, headers=headers)
+        text: str = answer.json()["items"][0]["reason"]["text"]
+        return text
+
+    english_, german, french = told(), told(language="de"), told("it, fr-CA;q=0.9, de;q=0.5")
+    assert len({english_, german, french}) == 3
+    assert told(session_id="s", language="de-AT") == german, "a visitor without a profile, too"
+    assert told("fr", language="de") == german, "what the request says goes first"
+    site.client.put("/v1/users/speaks", json={"language": "de"})
+    assert told("fr", user_id="speaks") == german, "then the profile"
+    assert told("*, xx;q=no", user_id="nobody") == english_
+    page = site.client.get("/v1/pages/home", params={"language": "de"}).json()
+    assert german in str(page)
+
+
+def test_your_region_is_translated(tmp_path: Path) -> None:
+    told = {
+        language: sentence(
+            "popular", [], "your region", words=Wordings.of_site(tmp_path, "en").of(language)
+        )
+        for language in OURS
+    }
+    assert "your region" in told.pop("en")
+    assert told
+    assert not any("your region" in each for each in told.values())

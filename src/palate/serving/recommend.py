@@ -15,11 +15,11 @@ from palate.arrays import Rows
 from palate.errors import NotFound
 from palate.funnel.budget import WHOLE, Plan
 from palate.funnel.engine import Funnel
-from palate.funnel.standing import QUICK
 from palate.funnel.trace import Recorder
 from palate.funnel.types import NOTHING, Answer, Query
 from palate.index.matching import Matching
 from palate.serving.accounting.sampling import Sample
+from palate.serving.allowed.through import let_through
 from palate.serving.bodies import Ask, Entry, Recommendation, Timing
 from palate.serving.cursor import TAIL, Cursor
 from palate.serving.impressions import impression
@@ -29,8 +29,9 @@ from palate.serving.observing.spans import PARENT, Answered
 from palate.serving.pacing.pacer import Turn
 from palate.serving.reasons import deeds, reason_body
 from palate.serving.runtime import Runtime
-from palate.serving.tracing.store import record_of
-from palate.serving.visitors import Visitor, key_of, who
+from palate.serving.tracing.store import record_of, repeatable
+from palate.serving.visitors import Visitor, key_of, languages, who
+from palate.serving.wording.spoken import SPOKEN
 from palate.stores import refresh
 
 DRAWS = float(1 << 63)
@@ -177,14 +178,9 @@ class Recommending:
 
     async def _matching(self, visitor: Visitor) -> Matching | None:
         """What generators may propose; None where that is (nearly) everything."""
-        lawful = await self._runtime.policies.matching(visitor.region, visitor.age, self._now)
-        if not self._ask.filter:
-            return lawful
-        asked = self._ask.filter, self._now, self._values(visitor)
-        found = await self._runtime.conditions.matching(*asked)
-        if self._live.stores.columns.size <= QUICK or found.beside(lawful):
-            return found.within(lawful)
-        return await asyncio.to_thread(found.within, lawful)
+        runtime, values = self._runtime, self._values(visitor)
+        asked = visitor, self._ask.filter, self._now, values
+        return await let_through(runtime.policies, runtime.conditions, *asked)
 
     def _values(self, visitor: Visitor) -> dict[str, Any]:
         """What conditions may ask of who asks."""
@@ -221,7 +217,7 @@ class Recommending:
         self, query: Query, answer: Answer, names: dict[int, Named], done: dict[int, str]
     ) -> tuple[Entry, ...]:
         slate, first = answer.slate, self._cursor.given + 1
-        told_in = self._runtime.wordings.of(str(query.values.get("user.language", "")))
+        told_in = self._runtime.wordings.of(*languages(self._ask, query), *SPOKEN.get())
         explore = [False] * len(slate) if slate.explore is None else slate.explore.tolist()
         return tuple(
             Entry(
@@ -278,6 +274,7 @@ class Recommending:
                 milliseconds=body.timing.total_ms,
                 first_position=self._cursor.given + 1,
                 reasons=[entry.reason for entry in body.items],
+                ask=repeatable(self._ask),
             )
             runtime.traces.note(self._id, record)
 

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from palate.funnel.standing import QUICK
 from palate.index.matching import Matching
-from palate.serving.allowed.conditions import QUICK, Conditions
+from palate.serving.allowed.conditions import Conditions
 from palate.serving.allowed.policies import Policies
 from palate.serving.visitors import Visitor
 

@@ -29,7 +29,9 @@ FILE = "rates.bin"
 NEARBY = 8
 """Places in which a caller may be; one that is needed is taken from whoever waits least."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-ASKS = frozenset({"recommend_with_context", "recommend_on_surface", "preview_rules"})
+ASKS = frozenset(
+    {"recommend_with_context", "recommend_on_surface", "compose_page_with_context", "preview_rules"}
+)
 """Operations that only read, though they bring a body."""
 ENTRY = np.dtype([("who", np.uint64), ("full", np.float64)])
 

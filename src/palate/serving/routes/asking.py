@@ -1,5 +1,6 @@
 """What a request for a slate may say, in a body or a query string, checked field by field."""
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -9,10 +10,12 @@ from palate.catalog.decode import parsed
 from palate.catalog.fields import Reader, WrongValueError, brief, either, identifier, word
 from palate.errors import BadInput, Problem
 from palate.serving.bodies import Ask
+from palate.serving.observing.spans import PARENT
 from palate.serving.problems import described
 from palate.serving.visitors import OLDEST
+from palate.serving.wording.spoken import SPOKEN, spoken
 
-T = TypeVar("T", bound=Ask)
+T = TypeVar("T", bound=msgspec.Struct)
 LONGEST = 60_000
 """Milliseconds."""
 SEEDED = frozenset({"more_like_this"})
@@ -22,6 +25,7 @@ READERS: dict[str, Reader] = {
     "session_id": either(identifier, ""),
     "item_id": either(identifier, ""),
     "region": word,
+    "language": word,
     "context": brief,
 }
 
@@ -33,6 +37,12 @@ def asked(raw: bytes, kind: type[T]) -> T:
     except msgspec.ValidationError as error:
         found = converted_problem(error)
         raise BadInput(f"the body is wrong: {described([found])}", [found]) from error
+
+
+def heard(headers: Mapping[str, str]) -> None:
+    """Keep what the headers say of this request: whose trace it belongs to, which languages."""
+    PARENT.set(headers.get("traceparent", ""))
+    SPOKEN.set(spoken(headers.get("accept-language", "")))
 
 
 def check(ask: Ask, most: int, at: str = "", seed: str = "item_id") -> None:

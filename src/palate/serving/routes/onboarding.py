@@ -36,6 +36,7 @@ async def onboard(  # noqa: PLR0913, PLR0917  the query string's parameters
     region: FromQuery[str] = "",
     age: FromQuery[int | None] = None,
     filter: FromQuery[str] = "",  # noqa: A002  the parameter's name on the wire
+    language: FromQuery[str] = "",
 ) -> Recommendation:
     """Ask "pick a few you like": items that many know and whose choice tells most of a taste.
 
@@ -50,6 +51,7 @@ async def onboard(  # noqa: PLR0913, PLR0917  the query string's parameters
         region=region,
         age=age,
         filter=filter,
+        language=language,
     )
     return await answered(request, ask)
 

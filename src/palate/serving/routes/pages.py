@@ -2,15 +2,14 @@
 
 from typing import Any
 
-from litestar import Request, get
+from litestar import Request, get, post
 from litestar.params import FromPath, FromQuery
 from litestar.router import Router
 
-from palate.serving.bodies import DEFAULT_LIMIT, Ask, PageBody
+from palate.serving.bodies import DEFAULT_LIMIT, Ask, PageAsk, PageBody
 from palate.serving.composing import Composing
-from palate.serving.observing.spans import PARENT
 from palate.serving.pacing.door import Door, turn_of
-from palate.serving.routes.asking import check
+from palate.serving.routes.asking import asked, check, heard
 from palate.serving.runtime import runtime_of
 
 
@@ -24,6 +23,7 @@ async def compose_page(  # noqa: PLR0913, PLR0917  the query string's parameters
     region: FromQuery[str] = "",
     age: FromQuery[int | None] = None,
     filter: FromQuery[str] = "",  # noqa: A002  the parameter's name on the wire
+    language: FromQuery[str] = "",
 ) -> PageBody:
     """A page of rows, chosen and ordered for a visitor; no item stands on it twice.
 
@@ -38,13 +38,31 @@ async def compose_page(  # noqa: PLR0913, PLR0917  the query string's parameters
         region=region,
         age=age,
         filter=filter,
+        language=language,
     )
+    return await _composed(request, ask)
+
+
+@post("/{page:str}", operation_id="compose_page_with_context", status_code=200)
+async def compose_page_with_context(
+    request: Request[Any, Any, Any], page: FromPath[str]
+) -> PageBody:
+    """The same with a body: adds `context`, and `exclude` (item ids that must not come back)."""
+    asked_ = asked(await request.body(), PageAsk)
+    said = {name: getattr(asked_, name) for name in PageAsk.__struct_fields__}
+    return await _composed(request, Ask(surface=page, **said), at="/")
+
+
+async def _composed(request: Request[Any, Any, Any], ask: Ask, at: str = "") -> PageBody:
     runtime = runtime_of(request)
-    check(ask, runtime.settings.serving.max_limit)
-    PARENT.set(request.headers.get("traceparent", ""))
+    check(ask, runtime.settings.serving.max_limit, at)
+    heard(request.headers)
     return await Composing(runtime, ask).answer(turn_of(request))
 
 
 router = Router(
-    "/pages", route_handlers=[compose_page], middleware=[Door(pages=True)], tags=["Recommendations"]
+    "/pages",
+    route_handlers=[compose_page, compose_page_with_context],
+    middleware=[Door(pages=True)],
+    tags=["Recommendations"],
 )

@@ -10,10 +10,9 @@ from msgspec.structs import replace
 from palate.errors import BadInput, Problem
 from palate.serving.bodies import DEFAULT_LIMIT, Ask, Recommendation
 from palate.serving.observing.logs import ABOUT
-from palate.serving.observing.spans import PARENT
 from palate.serving.pacing.door import HOME, Door, turn_of
 from palate.serving.recommend import Recommending, recommendation_id
-from palate.serving.routes.asking import asked, check
+from palate.serving.routes.asking import asked, check, heard
 from palate.serving.runtime import runtime_of
 
 
@@ -30,6 +29,7 @@ async def recommend(  # noqa: PLR0913, PLR0917  the query string's parameters
     age: FromQuery[int | None] = None,
     filter: FromQuery[str] = "",  # noqa: A002  the parameter's name on the wire
     budget_ms: FromQuery[int | None] = None,
+    language: FromQuery[str] = "",
 ) -> Recommendation:
     """A slate for a visitor: ranked, composed and explained.
 
@@ -48,6 +48,7 @@ async def recommend(  # noqa: PLR0913, PLR0917  the query string's parameters
         age=age,
         filter=filter,
         budget_ms=budget_ms,
+        language=language,
     )
     return await answered(request, ask)
 
@@ -79,7 +80,7 @@ async def answered(request: Request[Any, Any, Any], ask: Ask, at: str = "") -> R
     name = recommendation_id(now, draw)
     request.scope["state"]["recommendation_id"] = name
     ABOUT.set(name)
-    PARENT.set(request.headers.get("traceparent", ""))
+    heard(request.headers)
     turn = turn_of(request)
     turn.wish(ask.budget_ms)
     return await Recommending(runtime, ask, name, now, turn).answer(draw)

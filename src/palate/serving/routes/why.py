@@ -16,10 +16,11 @@ from palate.funnel.types import Query
 from palate.funnel.whereabouts import Whereabouts
 from palate.serving.bodies import DEFAULT_LIMIT, Wonder
 from palate.serving.recommend import query_of
-from palate.serving.routes.asking import asked, check
+from palate.serving.routes.asking import asked, check, heard
 from palate.serving.runtime import Runtime, runtime_of
 from palate.serving.tracing.whynot import WhyBody, Wondering, follow, why_body
-from palate.serving.visitors import who
+from palate.serving.visitors import languages, who
+from palate.serving.wording.spoken import SPOKEN
 from palate.surfaces.overrides import certain
 
 
@@ -35,6 +36,7 @@ async def why(  # noqa: PLR0913, PLR0917  the query string's parameters
     region: FromQuery[str] = "",
     age: FromQuery[int | None] = None,
     filter: FromQuery[str] = "",  # noqa: A002  the parameter's name on the wire
+    language: FromQuery[str] = "",
 ) -> WhyBody:
     """Why an item is on the page, or at which stage it was lost and what would change that.
 
@@ -50,7 +52,9 @@ async def why(  # noqa: PLR0913, PLR0917  the query string's parameters
         region=region,
         age=age,
         filter=filter,
+        language=language,
     )
+    heard(request.headers)
     return await told(runtime_of(request), wonder)
 
 
@@ -61,6 +65,7 @@ async def why_with_context(request: Request[Any, Any, Any], surface: FromPath[st
     `item_id` is the item that is asked about, `seed_item_id` the one on screen.
     """
     wonder = asked(await request.body(), Wonder)
+    heard(request.headers)
     return await told(runtime_of(request), replace(wonder, surface=surface), at="/")
 
 
@@ -80,7 +85,7 @@ async def told(runtime: Runtime, wonder: Wonder, at: str = "") -> WhyBody:
         found = await runtime.aside.run(_followed, steered, query, row, plan)
     about = found.reason.rows if found.reason else ()
     names = await runtime.names.of([row, *about])
-    words = runtime.wordings.of(str(query.values.get("user.language", "")))
+    words = runtime.wordings.of(*languages(wonder, query), *SPOKEN.get())
     return why_body(runtime.stores, Wondering(who(ask), query, row, words), found, names)
 
 

@@ -15,7 +15,7 @@ from litestar.openapi.spec import Components, License, SecurityScheme
 
 import palate
 from palate.rules.documents import KINDS, PinRule
-from palate.serving.bodies import Ask, Picks, Wonder
+from palate.serving.bodies import Ask, PageAsk, Picks, Wonder
 from palate.serving.problems import CONTENT_TYPE, ProblemBody
 from palate.serving.schema.documents import (
     EventsDocument,
@@ -93,6 +93,9 @@ BODIES: dict[str, Body] = {
         {"surface": "home", "user_id": "u1", "limit": 10, "context": {"device": "phone"}},
     ),
     "recommend_on_surface": Body(Ask, {"user_id": "u1", "exclude": ["toy-story"]}),
+    "compose_page_with_context": Body(
+        PageAsk, {"user_id": "u1", "limit": 10, "context": {"device": "tv"}}
+    ),
     "why_with_context": Body(
         Wonder,
         {"user_id": "u1", "item_id": "drama-1", "context": {"device": "phone"}},

@@ -44,6 +44,8 @@ PARAMETERS: dict[str, str] = {
     "region": "ISO country code; absent: the user's country.",
     "age": "The visitor's age in whole years, 0 to 150; absent: reckoned from the birth year.",
     "filter": 'A condition on items: `year >= 2000 and "drama" in categories`.',
+    "language": "In which reasons are told, as `de`; absent: the profile's, else that of"
+    " `Accept-Language`, else the site's.",
     "budget_ms": "Milliseconds that the answer may take, 1 to 60,000; absent: as the settings say.",
     "recommendation_id": "As the recommendation named it.",
     "days": "How many calendar days (UTC), today's with them; up to `ledger.keep_days`.",
@@ -91,6 +93,7 @@ REFUSALS = {
 FINDING = frozenset(
     {"recommend", "recommend_with_context", "recommend_on_surface", "item", "patch_item"}
     | {"delete_item", "user", "patch_user", "delete_user", "trace"}
+    | {"compose_page_with_context"}
     | {"rule", "delete_rule", "preview_rules", "why", "why_with_context", "ledger"}
 )
 """Operations that answer 404 where what they are about is unknown."""

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from time import perf_counter
 
+import msgspec
 from msgspec.structs import asdict
 
 from palate.errors import BadInput, NotFound, Problem
@@ -45,7 +46,8 @@ async def _previewed(runtime: Runtime, document: PreviewDocument) -> PreviewBody
     rules = _drafted(runtime, document)
     stores = runtime.stores
     after = await runtime.aside.run(_program, runtime, rules)
-    asks = [_ask(each) for each in document.requests] or await _newest(runtime, document.sample)
+    asks = [_ask(each) for each in document.requests]
+    asks = asks or await _newest(runtime, document.sample)
     if len(asks) > MOST:
         what = f"{len(asks)} requests; at most {MOST} are tried at once"
         raise BadInput(what, [Problem("/requests", what)])
@@ -53,10 +55,13 @@ async def _previewed(runtime: Runtime, document: PreviewDocument) -> PreviewBody
     plan = Plan(ends=perf_counter() + runtime.settings.serving.why_ms / 1e3)
     for n, ask in enumerate(asks):
         check(ask, runtime.settings.serving.max_limit, f"/requests/{n}/")
-        query = await query_of(runtime, ask)
-        funnel = runtime.live.funnels.get(ask.surface)
-        if funnel is None:
-            raise NotFound(f"there is no surface {ask.surface!r}")
+        try:
+            query = await query_of(runtime, ask)
+        except (BadInput, NotFound):
+            if document.requests:
+                raise
+            continue  # it was right once: an item or an attribute that it names is gone
+        funnel = runtime.live.funnels[ask.surface]
         before = runtime.rules.program
         was = await runtime.aside.run(_answer, before, funnel, query, plan)
         now = await runtime.aside.run(_answer, after, funnel, query, plan)
@@ -90,8 +95,13 @@ async def _newest(runtime: Runtime, most: int) -> list[Ask]:
     """The newest requests of which enough is known to ask them again."""
     await runtime.traces.settle()
     found = await runtime.aside.run(runtime.store.newest, min(most, MOST))
-    told = [each for each in found if each.surface not in SEEDED]
-    return [_ask(_sample(each.surface, each.visitor)) for each in told]
+    asks = [each.ask or _ask(_sample(each.surface, each.visitor)) for each in found]
+    most_items = runtime.settings.serving.max_limit
+    return [
+        msgspec.structs.replace(each, limit=min(each.limit, most_items))
+        for each in asks
+        if each.surface in runtime.live.funnels and (each.surface not in SEEDED or each.item_id)
+    ]
 
 
 def _sample(surface: str, visitor: str) -> Sample:

@@ -11,13 +11,15 @@ import numpy as np
 
 from palate.catalog.database import Database
 from palate.funnel.types import Answer, Pool, Slate
-from palate.serving.bodies import ReasonBody
+from palate.serving.bodies import Ask, ReasonBody
 from palate.serving.meters import Meters
 from palate.serving.processes.warming import Asked
 from palate.serving.tracing.batches import LINGER, Batches
 
 FILE = "traces.db"
 PRUNE_EVERY = 64
+LONGEST = 4_096
+"""Bytes of a request that is kept with its trace."""
 MOST_RANKED = 200
 """Ranked items kept in a trace; the funnel's shortlist is shorter."""
 SCHEMA = (
@@ -73,6 +75,15 @@ class TraceRecord(msgspec.Struct, frozen=True, kw_only=True):
     notes: dict[int, tuple[str, ...]] = {}
     """By row: what operators' rules did to what is shown."""
     relaxed: dict[str, int] = {}
+    ask: Ask | None = None
+    """What was asked for, so that it can be asked again; None of older traces, and of longer ones
+    than `LONGEST`."""
+
+
+def repeatable(ask: Ask) -> Ask | None:
+    """What is kept of a request: its first page."""
+    kept = msgspec.structs.replace(ask, cursor="", budget_ms=None)
+    return kept if len(msgspec.msgpack.encode(kept)) <= LONGEST else None
 
 
 class TraceStore:

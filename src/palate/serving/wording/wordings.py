@@ -72,9 +72,9 @@ class Wordings:
         names = {*files, *(file.stem for file in HERE.glob("*.toml"))}
         return cls({name: _laid(name, files.get(name)) for name in sorted(names)}, language)
 
-    def of(self, language: str = "") -> Wording:
-        """The visitor's language where there are words for it, else the site's, else English."""
-        for wanted in (language, self.language):
+    def of(self, *languages: str) -> Wording:
+        """The first of these for which there are words, else the site's, else English."""
+        for wanted in (*languages, self.language):
             short = wanted.replace("_", "-").partition("-")[0].lower()
             for name in (wanted, short):
                 if name in self.by_language:
