@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from palate.funnel.types import Query, Slate
+from palate.funnel.types import Query, Reason, Slate
 from palate.reranking.editorial.at_least import AtLeast
 from palate.reranking.editorial.compose import Compose
 from palate.reranking.editorial.in_window import InWindow
@@ -136,6 +136,28 @@ def test_a_lift_is_measured_by_the_page() -> None:
         slate = Slate(EVERYTHING.rows, EVERYTHING.scores * np.float32(scale))
         out = lift.apply(query, slate)
         assert out.rows.tolist().index(10) < 10 <= slate.rows.tolist().index(10)
+
+
+def test_a_lift_speaks_of_what_it_brought_up_and_of_nothing_else() -> None:
+    query, said = replace(tiny_world().query(), size=10), Reason("sponsored", rule="up")
+    out = Lift("up", where('"comedy" in categories'), 1.0, said).apply(query, EVERYTHING)
+    page = set(out.rows[:10].tolist())
+    assert set(out.marks) == {row for row in page if 10 <= row < 20}, "comedies on the page"
+    assert out.marks
+    whole = Lift("up", where("min_age >= 0"), 5.0, said).apply(query, EVERYTHING)
+    assert not whole.marks, "it moved nothing"
+
+
+def test_exploration_leaves_pins_alone_and_takes_what_was_lifted() -> None:
+    query, said = replace(tiny_world().query(), size=10), Reason("editorial", rule="p")
+    pin = Pin("p", np.array([58], np.int32), (4,), reason=said)
+    slate = replace(EVERYTHING, columns={"creator": np.arange(60, dtype=np.int32)})
+    lifted = {row: Reason("editorial", rule="up") for row in slate.rows.tolist()}
+    marked = replace(slate, marks=lifted)
+    page = Explore(epsilon=1.0, within=(pin,)).apply(query, Compose((pin,)).apply(query, marked))
+    assert page.explore is not None
+    assert np.flatnonzero(page.explore).tolist() == [7], "the fourth is the pin's"
+    assert page.rows[3] == 58
 
 
 @shared

@@ -270,3 +270,16 @@ def test_an_override_that_does_not_fit_is_refused_by_name(
 ) -> None:
     with pytest.raises(BadInput, match=told):
         funnels(with_settings(changes))
+
+
+@pytest.mark.parametrize("surface", ["trending", "more_like_this", "new_for_you"])
+def test_a_surface_explores_where_its_settings_say_so(surface: str) -> None:
+    query = replace(tiny_world().query("u1", surface, 8), seed_item=21)
+    certain_ = waited(funnel(surface, tiny_stores()).answer(query)).slate
+    assert certain_.explore is None
+    asked = {"explore.epsilon": 0.5, "explore.first": 2, "explore.every": 3}
+    slate = waited(funnel(surface, tiny_stores(), asked).answer(query)).slate
+    assert slate.explore is not None
+    assert slate.propensity is not None
+    assert np.flatnonzero(slate.explore).tolist() == [1, 4, 7]
+    assert (slate.propensity[slate.explore] < 1).all()

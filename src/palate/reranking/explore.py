@@ -1,6 +1,6 @@
 """Some slots are given away by lot, so that we learn of items we know too little about."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Self, TypeAlias
 
 import numpy as np
@@ -12,6 +12,7 @@ from palate.features.items import TABLE, ItemStates
 from palate.funnel.types import Query, Slate
 from palate.jit import kernel
 from palate.reranking.editorial.constraint import Constraint
+from palate.reranking.editorial.pin import Pin
 from palate.reranking.thompson import Counts, Head, Posterior, decided, head_of, policy, posterior
 from palate.stores import Stores
 
@@ -66,7 +67,8 @@ class Explore:
 
     @property
     def reads(self) -> tuple[str, ...]:
-        own = ("creator",) if self.states is None else ("creator", "content", "published")
+        own = ["creator"] if self.epsilon > 0 else []
+        own += ["content", "published"] if own and self.states is not None else []
         return tuple(dict.fromkeys([*own, *(name for each in self.within for name in each.reads)]))
 
     @property
@@ -81,6 +83,11 @@ class Explore:
             return cls(epsilon, every=round(epsilon / asked.share) if asked.share else 1)
         every = max(1, round(1.0 / asked.share)) if asked.share else 0
         return cls(asked.epsilon if every else 0.0, every=max(every, 1), states=stores.states)
+
+    @classmethod
+    def resting(cls, stores: Stores) -> Self:
+        """Off, until a surface's ``"explore.epsilon"`` turns it on."""
+        return replace(cls.default(stores), epsilon=0.0)
 
     def apply(self, query: Query, slate: Slate) -> Slate:
         page = min(query.size, len(slate))
@@ -153,11 +160,11 @@ class Explore:
         return np.asarray(young & (np.maximum(counts.shown, counts.engaged) < self.trial))
 
     def _slots(self, slate: Slate, page: int) -> Places:
-        """Places that may explore: not those that an operator's rule gave away."""
+        """Places that may explore: not those that an operator's pin gave away."""
         slots = np.arange(self.first - 1, page, self.every)
-        if not slate.marks:
-            return slots
-        return slots[[row not in slate.marks for row in slate.rows[slots].tolist()]]
+        pins = {each.id for each in self.within if isinstance(each, Pin)}
+        pinned = {row for row, said in slate.marks.items() if said.rule in pins}
+        return slots[[row not in pinned for row in slate.rows[slots].tolist()]]
 
     def _pool(self, query: Query, slate: Slate, slots: Places) -> Places:
         """Places of the items that may be drawn, the best first."""

@@ -3,6 +3,7 @@
 from palate.funnel.engine import Funnel
 from palate.ranking.fusion import Fusion
 from palate.reranking.diversify import Diversify
+from palate.reranking.explore import Explore
 from palate.reranking.hide_muted import HideMuted
 from palate.reranking.hide_policy import HidePolicy
 from palate.reranking.hide_seed import HideSeed
@@ -37,6 +38,6 @@ def more_like_this(stores: Stores) -> Funnel:
         ),
         filters=(HideSeed(), HideSeen(), HideMuted(), HidePolicy(stores.columns)),
         ranker=Fusion(LIKENESS),
-        rules=(Diversify(strength=0.05),),
+        rules=(Diversify(strength=0.05), Explore.resting(stores)),
         credit=LIKENESS,
     )

@@ -4,6 +4,7 @@ from palate.funnel.engine import Funnel
 from palate.ranking.network import best_ranker
 from palate.reranking.at_most import AtMost
 from palate.reranking.diversify import Diversify
+from palate.reranking.explore import Explore
 from palate.reranking.hide_muted import HideMuted
 from palate.reranking.hide_policy import HidePolicy
 from palate.reranking.hide_seen import HideSeen
@@ -22,7 +23,12 @@ def new_for_you(stores: Stores) -> Funnel:
         generators=(Fresh.default(stores),),
         filters=(HideSeen(), HideMuted(), HidePolicy(stores.columns)),
         ranker=plugins.ranker(stores) or best_ranker(stores),
-        rules=(RestShown(), Diversify(strength=0.1), AtMost("categories", cap=6, screen=12)),
+        rules=(
+            RestShown(),
+            Diversify(strength=0.1),
+            AtMost("categories", cap=6, screen=12),
+            Explore.resting(stores),
+        ),
         pool=150,
         credit=NEWEST,
     )

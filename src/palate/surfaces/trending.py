@@ -3,6 +3,7 @@
 from palate.events.kinds import Signal
 from palate.funnel.engine import Funnel
 from palate.ranking.fusion import Fusion
+from palate.reranking.explore import Explore
 from palate.reranking.hide_muted import HideMuted
 from palate.reranking.hide_policy import HidePolicy
 from palate.reranking.hide_seen import HideSeen
@@ -26,6 +27,6 @@ def trending(stores: Stores) -> Funnel:
         ),
         filters=(HideSeen(signals=int(Signal.NEGATIVE)), HideMuted(), HidePolicy(stores.columns)),
         ranker=Fusion(BOARD_FIRST),
-        rules=(),
+        rules=(Explore.resting(stores),),
         credit=BOARD_FIRST,
     )

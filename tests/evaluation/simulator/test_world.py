@@ -34,7 +34,7 @@ def test_few_things_are_wanted_and_newcomers_are_twins() -> None:
 def test_what_is_told_of_an_item_holds_nothing_of_the_truth() -> None:
     [document] = free(1, SMALL).documents([3])
     assert set(document) == {"item_id", "title", "categories", "attributes"}
-    assert set(document["attributes"]) == {"shelf"}
+    assert set(document["attributes"]) == {"shelf", "place"}
 
 
 def test_the_past_is_in_order_and_goes_by_taste() -> None:

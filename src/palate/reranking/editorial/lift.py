@@ -19,7 +19,8 @@ class Lift:
     by: float
     """In units of the distance between the page's best and worst; below 0 it buries."""
     reason: Reason | None = None
-    """What is said of an item that it lifted; None leaves the item its own reason."""
+    """What is said of an item that it brought onto the page, or further up on it; None leaves the
+    item its own reason."""
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -43,8 +44,11 @@ class Lift:
         lifted = slate.scored(slate.scores + gain)
         if self.reason is None:
             return lifted
+        was = {row: at for at, row in enumerate(slate.rows.tolist())}
+        meant = set(slate.rows[holds].tolist())
+        page = enumerate(lifted.rows[: query.size].tolist())
         marks = dict(slate.marks)
-        for row in slate.rows[holds].tolist():
+        for row in (row for at, row in page if row in meant and at < was[row]):
             first = marks.get(row)
             marks[row] = first.over(self.reason) if first else self.reason
         return replace(lifted, marks=marks)
