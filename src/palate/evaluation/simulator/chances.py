@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
+from palate.catalog.fields import moment
 from palate.evaluation.simulator.served import Api
 from palate.funnel.types import HOUR
 
@@ -65,7 +66,7 @@ def propensities(
         trace = api.trace(page["recommendation_id"])
         for entry, told in zip(page["items"], trace["items"], strict=True):
             sure = sure and (entry["explore"] or told["propensity"] == 1.0)
-        seen.note((which, int(trace["time"] // HOUR)), trace["items"])
+        seen.note((which, int(moment(trace["time"]) // HOUR)), trace["items"])
         tell(turn + 1, rounds)
     return _held(seen, rounds, certain=sure)
 
