@@ -372,7 +372,7 @@ def test_a_preview_tries_the_newest_requests_where_none_are_named(site: SmallSit
     site.slate("more_like_this", user_id="u2", item_id="drama-1")
     lift = {"id": "up", "kind": "boost", "where": '"drama" in categories', "by": 3}
     body = site.client.post("/v1/rules/preview", json={"rules": [lift], "sample": 9}).json()
-    assert [each["visitor"] for each in body["slates"]] == ["s", "u1"]
+    assert [each["visitor"] for each in body["slates"]] == ["u2", "s", "u1"]
     told = [note for slate in body["slates"] for e in slate["after"] for note in e["rules"]]
     assert any(note.startswith("lift:up moved it from") for note in told)
     refused(site.client.post("/v1/rules/preview", json={"remove": ["x"]}))
