@@ -4,7 +4,7 @@ import numpy as np
 
 from palate.catalog.columns import ItemColumns
 from palate.features.record import UserState
-from palate.funnel.types import Query
+from palate.funnel.types import HOUR, Query
 from palate.index.matching import Matching
 from palate.retrieval.anything import Anything
 from palate.testing.generators import proposed
@@ -19,16 +19,16 @@ def columns() -> ItemColumns:
     return held
 
 
-def drawn(passing: int, limit: int, draw: int) -> list[int]:
+def drawn(passing: int, limit: int, hour: int) -> list[int]:
     held = columns()
     mask = np.zeros(held.capacity, np.bool_)
     mask[:passing] = True
-    query = Query("home", UserState.nobody(), 20, 1e9, draw, matching=Matching.of(mask))
+    query = Query("home", UserState.nobody(), 20, HOUR * hour, matching=Matching.of(mask))
     return proposed(Anything(held), query, limit).rows.tolist()
 
 
 def test_a_filter_that_lets_much_through_fills_the_list_with_a_few_of_it_by_lot() -> None:
-    found = [drawn(8_000, 100, draw) for draw in range(30)]
+    found = [drawn(8_000, 100, hour) for hour in range(30)]
     assert all(len(set(each)) == 100 and max(each) < 8_000 for each in found)
     everyone = np.concatenate(found)
     assert len(set(everyone.tolist())) > 2_500

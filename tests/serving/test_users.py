@@ -214,7 +214,7 @@ def test_what_a_session_followed_is_the_users_once_they_log_in(site: SmallSite) 
     assert followed_on(site, session_id="s9") == {"sung"}
     site.send({"kind": "search", "session_id": "s9", "user_id": "anna"})
     assert followed_on(site) == {"sung"}
-    assert followed_on(site, session_id="s9") == set()
+    assert followed_on(site, session_id="s9") == {"sung"}, "the session is theirs from then on"
 
 
 def followed_on(site: SmallSite, **who: str) -> set[str]:

@@ -48,7 +48,8 @@ class Lift:
         meant = set(slate.rows[holds].tolist())
         page = enumerate(lifted.rows[: query.size].tolist())
         marks = dict(slate.marks)
-        for row in (row for at, row in page if row in meant and at < was[row]):
+        # What another rule has brought up already need not move to have been paid for.
+        for row in (row for at, row in page if row in meant and (at < was[row] or row in marks)):
             first = marks.get(row)
             marks[row] = first.over(self.reason) if first else self.reason
         return replace(lifted, marks=marks)

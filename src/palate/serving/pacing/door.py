@@ -23,12 +23,15 @@ _budget = re.compile(rb"(?:^|&)budget_ms=(\d{1,9})(?:&|$)")
 
 
 class Door(ASGIMiddleware):
-    """Waits for the request's turn; `pages` have a budget of their own."""
+    """Waits for the request's turn; `pages` have a budget of their own.
+
+    `surface` is that of an address that names none.
+    """
 
     scopes = (ScopeType.HTTP,)
 
-    def __init__(self, *, pages: bool = False) -> None:
-        self._pages = pages
+    def __init__(self, surface: str = HOME, *, pages: bool = False) -> None:
+        self._surface, self._pages = surface, pages
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         """Let it in. Raises Unavailable where it would be late whatever it got."""
@@ -45,7 +48,7 @@ class Door(ASGIMiddleware):
         if self._pages:
             return f"page {scope['path_params']['page']}", runtime.settings.serving.page_ms
         told = _budget.search(scope["query_string"])
-        return scope["path_params"].get("surface", HOME), float(told[1]) if told else None
+        return scope["path_params"].get("surface", self._surface), float(told[1]) if told else None
 
 
 def turn_of(request: Request[Any, Any, Any]) -> Turn:

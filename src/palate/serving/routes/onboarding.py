@@ -15,6 +15,7 @@ from palate.catalog.decode import parsed
 from palate.errors import BadInput, Problem
 from palate.events.kinds import Event, Kind
 from palate.serving.bodies import Ask, Picks, Recommendation
+from palate.serving.pacing.door import Door
 from palate.serving.problems import described
 from palate.serving.routes.asking import check
 from palate.serving.routes.recommendations import answered
@@ -27,7 +28,7 @@ MOST = 100
 """Picks that are taken at once."""
 
 
-@get("/", operation_id="onboard")
+@get("/", operation_id="onboard", middleware=[Door(SURFACE)])
 async def onboard(  # noqa: PLR0913, PLR0917  the query string's parameters
     request: Request[Any, Any, Any],
     user_id: FromQuery[str] = "",
