@@ -56,9 +56,12 @@ def test_a_file_below_the_site_is_a_surface_with_numbers_of_its_own(tmp_path: Pa
 def test_policy_acts_on_a_surface_that_lists_no_filter(tmp_path: Path) -> None:
     bare = LATE_NIGHT.replace("HidePolicy(stores.columns),", "")
     stores = site(tmp_path, "late_night", bare)
-    stores.columns.servable[0] = 0
-    stores.columns.min_age[1] = 18
-    shown = asked(stores, "late_night").slate.rows.tolist()
+    limits = stores.columns.min_age[1].copy()
+    stores.columns.servable[0], stores.columns.min_age[1] = 0, 18
+    try:
+        shown = asked(stores, "late_night").slate.rows.tolist()
+    finally:  # the world is everybody's
+        stores.columns.servable[0], stores.columns.min_age[1] = 1, limits
     assert shown
     assert not {0, 1} & set(shown)
     kept = [type(each).__name__ for each in funnel("late_night", stores).filters]
