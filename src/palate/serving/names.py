@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
@@ -104,24 +104,22 @@ class Names:
 
     async def rows(self, item_ids: Iterable[str]) -> list[int]:
         """Rows by id, in order; -1 where the id is unknown. Raises what the catalogue raises."""
-        ids = list(item_ids)
-        known = self._known(ids)
-        missing = [each for each in ids if each not in known]
-        if missing:
-            known |= await self._looked_up(missing)
-        return [known[each] for each in ids]
+        return await self._by_id(item_ids, self._looked_up)
 
     async def rows_within(self, item_ids: Iterable[str], seconds: float) -> list[int]:
         """The same for an answer that has so long; `UNREAD` where an id could not be looked up."""
+        return await self._by_id(item_ids, lambda ids: self._within(seconds, self._tried(ids)))
+
+    async def _by_id(
+        self, item_ids: Iterable[str], read: Callable[[list[str]], Awaitable[dict[str, int]]]
+    ) -> list[int]:
+        """Rows by id, in order; those that are not at hand are read, and `UNREAD` without that."""
         ids = list(item_ids)
-        known = self._known(ids)
+        known = {each: self._rows[each] for each in ids if each in self._rows}
         missing = [each for each in ids if each not in known]
         if missing:
-            known |= await self._within(seconds, self._tried(missing))
+            known |= await read(missing)
         return [known.get(each, UNREAD) for each in ids]
-
-    def _known(self, ids: list[str]) -> dict[str, int]:
-        return {each: self._rows[each] for each in ids if each in self._rows}
 
     async def _tried(self, ids: list[str]) -> dict[str, int]:
         """Rows by id; none, said once a minute, where the catalogue cannot be read."""

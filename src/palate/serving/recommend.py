@@ -50,6 +50,8 @@ class Found(NamedTuple):
     """What wrote the answer down."""
     alone: bool = True
     """No row of a page, where other rows have to do without what it shows."""
+    names: dict[int, Named] | None = None
+    """Of all that the answer speaks of, where they were asked for already."""
 
 
 class Recommending:
@@ -126,12 +128,12 @@ class Recommending:
         rows = found.answer.slate.rows.tolist()
         names = await self._names(found.answer)
         if self._turn is None or 2 * len(names.keys() & set(rows)) >= len(rows):
-            return found
+            return found._replace(names=names)
         return found._replace(answer=await self._funnel.answer(found.query, FROM_MEMORY))
 
     async def written(self, found: Found) -> tuple[Answer, Recommendation]:
         """How what was found would be told; nothing of it is noted."""
-        names = await self._names(found.answer)
+        names = await self._names(found.answer) if found.names is None else found.names
         answer = _named(found.answer, names)
         return answer, self._body(found.query, answer, names)
 
