@@ -190,8 +190,10 @@ class RankerModel:
     def load(cls, folder: Path) -> Self:
         """Open ``ranker.json`` and the network or trees beside it. Raises OSError or ValueError."""
         facts = msgspec.json.decode((folder / "ranker.json").read_bytes(), type=RankerFacts)
-        made = cls(facts, _scorer(folder, facts), Everybody.load(folder))
-        made.trees = Trees.load(folder) if (folder / TREES).is_file() else None
+        grown = facts.mix is not None or (folder / TREES).is_file()
+        trees = Trees.load(folder) if grown else None
+        made = cls(facts, _scorer(folder, facts, trees), Everybody.load(folder))
+        made.trees = trees
         laplace = Laplace.load(folder)
         made.doubt = laplace.root() if laplace else None
         return made
@@ -264,12 +266,12 @@ class _Network:
         return Said(told[0], told[1] if self._layered else None)
 
 
-def _scorer(folder: Path, facts: RankerFacts) -> Scorer:
-    if facts.mix is not None:
-        return _mixed(_Network(folder, facts.close), Trees.load(folder), facts.mix)
-    if (folder / TREES).is_file():
-        return _grown(Trees.load(folder), len(facts.heads))
-    return _Network(folder, facts.close)
+def _scorer(folder: Path, facts: RankerFacts, trees: Trees | None) -> Scorer:
+    if trees is None:
+        return _Network(folder, facts.close)
+    if facts.mix is None:
+        return _grown(trees, len(facts.heads))
+    return _mixed(_Network(folder, facts.close), trees, facts.mix)
 
 
 def _mixed(network: "_Network", trees: Trees, mix: Mix) -> Scorer:
