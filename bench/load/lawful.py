@@ -13,6 +13,9 @@ from load.client import Wire
 OK, SHED = 200, 503
 PATIENCE = 2.0
 """Seconds until a visitor's client asks once more, on another connection."""
+PAUSE = 0.05
+"""Seconds before that, as clients back off: the kernel closes a dead process's sockets one by one,
+and a connection made in between is reset as well."""
 EVERY_HIDDEN = 7
 """One in so many items may not be shown to anybody."""
 
@@ -69,6 +72,7 @@ async def ask(port: int, path: str, limit: int, judged: Judged) -> None:
     judged.asked += 1
     started = perf_counter()
     for attempt in range(2):
+        await asyncio.sleep(attempt * PAUSE)
         wire = Wire("127.0.0.1", port)
         try:
             status, raw = await asyncio.wait_for(wire.get(path), PATIENCE)

@@ -28,13 +28,20 @@ def lived(log: SqliteLog) -> None:
     )
 
 
+def forgotten(log: SqliteLog) -> int:
+    """They are to be forgotten; the position of the last that says so."""
+    forget = Event(event_id="f", kind=Kind.FORGET, time=1e6, user_id="busy")
+    log.announce("busy", lambda _: [forget])
+    return log.end()
+
+
 def test_every_session_is_renamed_and_what_came_before_it_was_claimed(tmp_path: Path) -> None:
     log = SqliteLog(tmp_path / "e.db")
     lived(log)
-    renamed = log.pseudonymise("busy", "nobody")
-    assert renamed.events == SESSIONS * (EACH - 1)
+    renamed = log.pseudonymise("busy", "nobody", forgotten(log))
+    assert renamed.events == SESSIONS * (EACH - 1) + 1
     assert renamed.sessions == {f"s{n}": f"nobody/{n}" for n in range(SESSIONS)}
-    for logged in log.read(0, 10_000):
+    for logged in log.read(0, SESSIONS * EACH):
         event, session = logged.event, int(logged.event.event_id[1:].partition("-")[0])
         assert event.session_id == f"nobody/{session}"
         assert event.user_id in {"", "nobody"}
@@ -44,23 +51,22 @@ def test_every_session_is_renamed_and_what_came_before_it_was_claimed(tmp_path: 
 def test_the_log_is_read_as_often_for_many_sessions_as_for_one(tmp_path: Path) -> None:
     log, told = SqliteLog(tmp_path / "e.db"), list[str]()
     lived(log)
+    end = forgotten(log)
     with log._database.reading() as db:
         db.set_trace_callback(told.append)
-    log.pseudonymise("busy", "nobody")
+    log.pseudonymise("busy", "nobody", end)
     begun = next(n for n, each in enumerate(told) if each.startswith("begin immediate"))
     locked = [each for each in told[begun:] if "temp.claimed values" not in each]
     assert len(locked) < 30, "behind the lock"
     assert len([each for each in told[:begun] if "from event" in each]) < 6, "before it"
 
 
-def test_what_comes_while_the_log_is_looked_through_is_renamed_too(tmp_path: Path) -> None:
+def test_what_comes_while_the_log_is_looked_through_is_found_too(tmp_path: Path) -> None:
     log, other = SqliteLog(tmp_path / "e.db"), SqliteLog(tmp_path / "e.db")
     lived(log)
     late = Event(
         event_id="late", kind=Kind.VIEW, time=9.0, user_id="busy", session_id="s", item_id="i"
     )
-    early = Event(event_id="early", kind=Kind.VIEW, time=8.0, session_id="s", item_id="i")
-    log.append([early], 1.0)
 
     def comes(statement: str) -> None:
         if statement.startswith("begin immediate"):
@@ -70,8 +76,23 @@ def test_what_comes_while_the_log_is_looked_through_is_renamed_too(tmp_path: Pat
 
     with log._database.reading() as db:
         db.set_trace_callback(comes)
-    renamed = log.pseudonymise("busy", "nobody")
-    assert renamed.sessions["s"] == f"nobody/{SESSIONS}"
-    last = {each.event.event_id: each.event for each in log.read(0, 10_000)}
-    assert last["late"].user_id == "nobody"
-    assert last["early"].session_id == last["late"].session_id == f"nobody/{SESSIONS}"
+    found = log.announce("busy", lambda _: [])
+    assert found.events == SESSIONS * (EACH - 1) + 1
+    assert found.sessions == (*(f"s{n}" for n in range(SESSIONS)), "s")
+
+
+def test_who_is_forgotten_twice_at_once_is_told_the_second_time_of_what_came_since(
+    tmp_path: Path,
+) -> None:
+    log, other = SqliteLog(tmp_path / "e.db"), SqliteLog(tmp_path / "e.db")
+    lived(log)
+
+    def comes(statement: str) -> None:
+        if statement.startswith("begin immediate"):
+            with log._database.reading() as db:
+                db.set_trace_callback(None)
+            forgotten(other)
+
+    with log._database.reading() as db:
+        db.set_trace_callback(comes)
+    assert log.announce("busy", lambda _: []) == (0, ())

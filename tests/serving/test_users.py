@@ -1,3 +1,4 @@
+from functools import partial
 from typing import Any, NoReturn
 
 import pytest
@@ -11,6 +12,7 @@ from palate.features.record import UserState
 from palate.serving.app import create
 from palate.stores import open_sources
 from palate.stores_offline import attributor
+from palate.streaming.rebuild import compare
 from palate.streaming.replay import Replay
 
 ANNA = {"user_id": "anna", "country": "DE", "birth_year": 1990}
@@ -88,7 +90,7 @@ def test_a_deletion_that_broke_off_is_finished_by_the_next_worker(
 ) -> None:
     claim(site)
     monkeypatch.setattr("palate.serving.forgetting._elsewhere", broken_off)
-    monkeypatch.setattr("palate.serving.forgetting._blur", broken_off)
+    monkeypatch.setattr("palate.serving.forgetting._renamed", broken_off)
     assert site.client.delete("/v1/users/u0").status_code == 500
     monkeypatch.undo()
     site.worker.drain()
@@ -247,3 +249,20 @@ def test_a_deleted_user_has_no_history_when_the_answer_is_out(site: SmallSite) -
         assert site.client.get("/v1/history", params={"user_id": "u1"}).json()["events"]
         assert site.client.delete("/v1/users/u1").status_code == 204
         assert site.client.get("/v1/history", params={"user_id": "u1"}).json()["events"] == []
+
+
+def test_a_deletion_that_overtakes_the_stream_leaves_no_count_that_a_rebuild_does_not_make(
+    site: SmallSite,
+) -> None:
+    """Who was folded under a name is not to go on, in the same log, under another."""
+    site.client.put("/v1/users/anna", json=ANNA)
+    site.worker.drain()
+    site.client.post(
+        "/v1/events", json=[{"kind": "click", "user_id": "anna", "item_id": "drama-1"}]
+    )
+    assert site.client.delete("/v1/users/anna").status_code == 204
+    site.worker.drain()
+    site.settle()
+    assert site.logged(user_id="anna") == []
+    rows_of = partial(site.stores.items.rows, create=True)
+    assert compare(site.settings, site.stores.log, site.stores.online, rows_of).equal

@@ -8,11 +8,11 @@ import pytest
 from tests.streaming.sites import NOW, fill, settings_at, some_events, worker_at
 
 from palate.events.kinds import Event, Kind
-from palate.events.protocol import Renamed
+from palate.events.protocol import Logged, Traces
 from palate.features.online.protocol import StateChange
 from palate.models.covisit import Covisit
 from palate.stores import Stores, distrust, open_stores
-from palate.streaming.rebuild import TABLES, Comparison, compare, comparing
+from palate.streaming.rebuild import TABLES, Comparison, compare, comparing, recount
 from palate.streaming.worker import StreamWorker
 
 
@@ -113,26 +113,49 @@ def test_somebody_deleted_while_the_log_is_read_makes_it_begin_again(
     worker, stores = filled(tmp_path)
     told: list[int] = []
 
-    def forgets(renamed: Renamed) -> list[Event]:
-        names = [("u1", ""), ("nobody", "")]
-        names += [("u1", old) for old in renamed.sessions]
-        names += [("nobody", new) for new in renamed.sessions.values()]
-        return [
-            Event(event_id=f"f{n}", kind=Kind.FORGET, time=NOW, user_id=user, session_id=session)
-            for n, (user, session) in enumerate(names)
-        ]
+    stores.log.announce("u1", forgets)
+    worker.drain()
 
     def telling(position: int, _: int) -> None:
         told.append(position)
         if len(told) == 3:
-            stores.log.pseudonymise("u1", "nobody", then=forgets)
-            worker.drain()
+            stores.log.pseudonymise("u1", "nobody", stores.log.end())
 
     monkeypatch.setattr("palate.streaming.rebuild.CHUNK", 30)
     rows_of = partial(stores.items.rows, create=True)
     found = compare(stores.settings, stores.log, stores.online, rows_of, telling)
     assert found.equal
     assert told.count(30) == 2
+
+
+def test_somebody_renamed_while_all_is_counted_again_makes_it_begin_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker, stores = filled(tmp_path)
+    stores.log.announce("u1", forgets)
+    worker.drain()
+    read, told = stores.log.read, []
+
+    def reading(after: int, limit: int) -> list[Logged]:
+        told.append(after)
+        if len(told) == 3:
+            stores.log.pseudonymise("u1", "nobody", stores.log.end())
+        return read(after, limit)
+
+    monkeypatch.setattr("palate.streaming.replay.CHUNK", 30)
+    monkeypatch.setattr(stores.log, "read", reading)
+    rows_of = partial(stores.items.rows, create=True)
+    recount(stores.settings, stores.log, stores.online, rows_of)
+    assert told.count(0) == 2
+    assert compare(stores.settings, stores.log, stores.online, rows_of).equal
+
+
+def forgets(found: Traces) -> list[Event]:
+    """What is logged of u1's deletion."""
+    return [
+        Event(event_id=f"f{n}", kind=Kind.FORGET, time=NOW, user_id="u1", session_id=session)
+        for n, session in enumerate(("", *found.sessions))
+    ]
 
 
 def test_a_state_of_a_longer_log_is_not_equal(stores: Stores) -> None:

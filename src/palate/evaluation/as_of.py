@@ -11,7 +11,7 @@ from palate.catalog.item import Item
 from palate.catalog.protocol import ItemCatalog, ItemChange
 from palate.errors import Conflict
 from palate.events.kinds import Event, Kind
-from palate.events.protocol import Appended, EventLog, Logged, Renamed, Then
+from palate.events.protocol import Appended, EventLog, Logged, Renamed, Then, Traces
 
 CHUNK = 20_000
 
@@ -75,9 +75,10 @@ class PastLog:
     def count(self) -> int:
         return len(self.entries)
 
-    def pseudonymise(
-        self, user_id: str, pseudonym: str, *, forgets: bool = False, then: Then | None = None
-    ) -> Renamed:
+    def announce(self, user_id: str, then: Then) -> Traces:
+        _refuse()
+
+    def pseudonymise(self, user_id: str, pseudonym: str, until: int) -> Renamed:
         _refuse()
 
     def forgets(self) -> list[tuple[str, str]]:

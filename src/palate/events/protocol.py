@@ -21,6 +21,14 @@ class Logged(NamedTuple):
     event: Event
 
 
+class Traces(NamedTuple):
+    """What the log holds of a user since they were last forgotten."""
+
+    events: int
+    sessions: tuple[str, ...]
+    """Those that the user claimed, in the order of their first event."""
+
+
 class Renamed(NamedTuple):
     """What became of a user's name in the log."""
 
@@ -30,21 +38,27 @@ class Renamed(NamedTuple):
     """The sessions that the user had claimed: their old names and their new ones."""
 
 
-Then: TypeAlias = Callable[[Renamed], Sequence[Event]]
-"""Events that follow from a renaming."""
+Then: TypeAlias = Callable[[Traces], Sequence[Event]]
+"""The FORGET events that follow from what a user left."""
 
 
 class ForgetsUsers(Protocol):
-    """Takes names out of a log."""
+    """Takes names out of a log, in two steps: see `serving.forgetting`."""
 
-    def pseudonymise(
-        self, user_id: str, pseudonym: str, *, forgets: bool = False, then: Then | None = None
-    ) -> Renamed:
+    def announce(self, user_id: str, then: Then) -> Traces:
+        """Store what `then` makes of a user's traces, in the transaction that finds them.
+
+        The events are received at their own time. No name changes.
+        """
+        ...
+
+    def pseudonymise(self, user_id: str, pseudonym: str, until: int) -> Renamed:
         """Replace a user, and their sessions, by names that lead nowhere; drop events' context.
 
-        Item counts and co-visitation stay as they were. FORGET events keep the name until they are
-        folded; with `forgets` it is taken from them, and from nothing that came since. The events
-        that `then` makes of it are stored in the same transaction, as received at their own time.
+        It ends with the user's newest FORGET event up to the position `until`, which loses the name
+        as well; what came after it keeps it, and without one nothing is changed. Item counts and
+        co-visitation stay as they were: where all that is changed was folded before, a log that is
+        folded anew leads to the same state.
         """
         ...
 

@@ -1,16 +1,24 @@
 """Taking a name out of the log, all at once, without keeping those waiting who write to it.
 
-A log of many years is read from end to end to find one user's events, and again to find the
-sessions that they claimed. Both happen before the write lock is taken, and so does the work on
-events' words; what was found lies in tables of this connection alone. Behind the lock only what
-came meanwhile is looked through, and SQLite changes the rows by their positions.
+A log of many years is read from end to end to find one user's events, and again to find what the
+sessions did that they claimed. Both happen before the write lock is taken, and so does the work on
+events' words; what was found lies in tables of this connection alone. Behind the lock SQLite
+changes the rows by their positions.
 """
 
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from palate.events.kinds import Kind
 
 END = "select coalesce(max(position), 0) from event"
+FAREWELL = f"{END} where kind = {int(Kind.FORGET)} and user_id = ? and position <= ?"
+DONE = f"""
+select session_id, count(*) from event
+where position > ? and position <= ? and user_id = ? and kind <> {int(Kind.FORGET)}
+group by session_id order by min(position)
+"""
 TABLES = {
     "mine": "position integer primary key, rest blob",
     "claimed": "name text primary key, new text not null",
@@ -29,43 +37,62 @@ where position in (select position from temp.grouped)
 """
 
 
+def last_farewell(db: sqlite3.Connection, user_id: str, until: int) -> int:
+    """The position of a user's newest FORGET event up to `until`; 0 where there is none."""
+    (position,) = db.execute(FAREWELL, (user_id, until)).fetchone()
+    return int(position)
+
+
 @dataclass(slots=True)
-class Renaming:
-    """One user's way out of a log."""
+class Seeking:
+    """What a user did since they were last forgotten."""
 
     user_id: str
-    pseudonym: str
-    which: str
-    """Which kinds of events, as SQL."""
-    plain: Callable[[bytes], bytes | None]
-    """What is left of an event's words."""
+    events: int = 0
+    sessions: dict[str, None] = field(default_factory=dict)
+    """In the order of their first event."""
     upto: int = 0
     """The last position that was looked at."""
 
-    def begin(self, db: sqlite3.Connection) -> None:
-        """Forget what was found for somebody else, and look through the log."""
+    def look(self, db: sqlite3.Connection) -> None:
+        """Find what came since the last look; all of it anew where they were forgotten since."""
+        (end,) = db.execute(END).fetchone()
+        farewell = last_farewell(db, self.user_id, end)
+        if farewell > self.upto:
+            self.events, self.sessions, self.upto = 0, {}, farewell
+        for session, count in db.execute(DONE, (self.upto, end, self.user_id)):
+            self.events += count
+            if session:
+                self.sessions[session] = None
+        self.upto = end
+
+
+@dataclass(slots=True)
+class Renaming:
+    """One user's way out of a log, up to a position that was written long ago."""
+
+    user_id: str
+    pseudonym: str
+    upto: int
+    plain: Callable[[bytes], bytes | None]
+    """What is left of an event's words."""
+
+    def look(self, db: sqlite3.Connection) -> None:
+        """Find what is to be changed; nothing is."""
         for name, columns in TABLES.items():
             db.execute(f"drop table if exists temp.{name}")
             db.execute(f"create temp table {name} ({columns})")
-        self.look(db)
-
-    def look(self, db: sqlite3.Connection) -> None:
-        """Find what came since the last look; nothing is changed in the log."""
-        (end,) = db.execute(END).fetchone()
-        since, self.upto = self.upto, end
         db.create_function("plain", 1, self.plain, deterministic=True)
-        where = f"position > ? and position <= ? and {self.which}"
         db.execute(
             "insert into temp.mine select position, case when rest is not null then plain(rest) end"
-            f" from event where {where} and user_id = ?",
-            (since, end, self.user_id),
+            " from event where position <= ? and user_id = ?",
+            (self.upto, self.user_id),
         )
-        if self._claims(db, since):  # what a session did before it was claimed goes too
-            since = 0
-        db.execute(
-            f"insert or ignore into temp.grouped select position from event where {where}"
+        self._claim(db)
+        db.execute(  # what a session did before it was claimed goes too
+            "insert into temp.grouped select position from event where position <= ?"
             " and session_id <> '' and session_id in (select name from temp.claimed)",
-            (since, end),
+            (self.upto,),
         )
 
     def change(self, db: sqlite3.Connection) -> tuple[int, dict[str, str]]:
@@ -79,16 +106,11 @@ class Renaming:
             db.execute(f"drop table temp.{name}")
         return events, names
 
-    def _claims(self, db: sqlite3.Connection, since: int) -> bool:
-        """Name the sessions that the user claimed since; whether there are any."""
+    def _claim(self, db: sqlite3.Connection) -> None:
+        """Give the sessions names that the user claimed."""
         told = db.execute(
-            "select event.session_id from temp.mine join event using (position)"
-            " where position > ? and session_id <> ''"
-            " and session_id not in (select name from temp.claimed)"
-            " group by session_id order by min(position)",
-            (since,),
+            "select session_id from temp.mine join event using (position)"
+            " where session_id <> '' group by session_id order by min(position)"
         ).fetchall()
-        (known,) = db.execute("select count(*) from temp.claimed").fetchone()
-        names = [(name, f"{self.pseudonym}/{known + n}") for n, (name,) in enumerate(told)]
+        names = [(name, f"{self.pseudonym}/{n}") for n, (name,) in enumerate(told)]
         db.executemany("insert into temp.claimed values (?, ?)", names)
-        return bool(names)

@@ -8,10 +8,10 @@ import msgspec
 
 from palate.catalog.database import Database
 from palate.events.kinds import Event, Kind, Shown
-from palate.events.protocol import Appended, Logged, Renamed, Then
-from palate.events.renaming import Renaming
+from palate.events.protocol import Appended, Logged, Renamed, Then, Traces
+from palate.events.renaming import Renaming, Seeking, last_farewell
 
-ONLY_FORGETS, NO_FORGETS = (f"kind {sign} {int(Kind.FORGET)}" for sign in ("=", "<>"))
+ONLY_FORGETS = f"kind = {int(Kind.FORGET)}"
 SCHEMA = f"""
 create table if not exists event (
   position integer primary key autoincrement, received real not null, event_id text not null unique,
@@ -77,19 +77,24 @@ class SqliteLog:
             (events,) = db.execute("select count(*) from event").fetchone()
         return int(events)
 
-    def pseudonymise(
-        self, user_id: str, pseudonym: str, *, forgets: bool = False, then: Then | None = None
-    ) -> Renamed:
-        which = ONLY_FORGETS if forgets else NO_FORGETS
-        renaming = Renaming(user_id, pseudonym, which, _without_context)
+    def announce(self, user_id: str, then: Then) -> Traces:
+        seeking = Seeking(user_id)
         with self._database.reading() as db:
-            renaming.begin(db)
+            seeking.look(db)
         with self._database.writing() as db:
+            seeking.look(db)
+            found = Traces(seeking.events, tuple(seeking.sessions))
+            db.executemany(INSERT, [_row(event, event.time) for event in then(found)])
+        return found
+
+    def pseudonymise(self, user_id: str, pseudonym: str, until: int) -> Renamed:
+        with self._database.reading() as db:
+            renaming = Renaming(
+                user_id, pseudonym, last_farewell(db, user_id, until), _without_context
+            )
             renaming.look(db)
-            renamed = Renamed(*renaming.change(db))
-            follow = then(renamed) if then else ()
-            db.executemany(INSERT, [_row(event, event.time) for event in follow])
-        return renamed
+        with self._database.writing() as db:
+            return Renamed(*renaming.change(db))
 
     def forgets(self) -> list[tuple[str, str]]:
         distinct = f"select distinct user_id, session_id from event where {ONLY_FORGETS}"

@@ -1,22 +1,22 @@
-"""Deleting a user: the profile goes, the log loses the name, the state is dropped, the counts stay.
+"""Deleting a user: the profile goes, the state is dropped, the log loses the name, the counts stay.
 
-The log keeps what happened under a pseudonym that leads nowhere. FORGET events follow in pairs:
-one drops the state that lives now, one drops the state that a rebuild from the log would make for
-the pseudonym, so that both agree. Each session that the user claimed has a pair too, for it may
-have gone on without the user's name. Once these are folded, they lose the name as well; until then
-they do not count as something that could be forgotten.
+First FORGET events say so in the log, one for the user and one for each session that they claimed,
+for it may have gone on without their name. Folded, they drop the state; until then they keep the
+name, and with it what is still to be done. Only then, in one transaction, all that was folded gets
+a pseudonym that leads nowhere, the FORGET events too. So the log never tells two halves of one life
+under two names, and whoever folds it anew comes to the same state: an event whose user had been
+renamed before it was folded would be counted as a stranger's, without their segment and region.
 """
 
 import asyncio
 import logging
 import uuid
 from collections.abc import Coroutine
-from functools import partial
 from typing import Any
 
 from palate.catalog.user import session_key, user_key
 from palate.events.kinds import Event, Kind
-from palate.events.protocol import Renamed
+from palate.events.protocol import Traces
 from palate.serving.impressions import LINGER
 from palate.serving.runtime import Runtime
 
@@ -32,31 +32,27 @@ OTHERS = 3 * LINGER
 async def forget(runtime: Runtime, user_id: str) -> bool:
     """Forget a user; False where neither catalogue nor log knew the name.
 
-    Whatever interrupts it, a repeat does the rest: names and FORGET events change in one
-    transaction, and the FORGET events keep the names until all else is done.
+    Whatever interrupts it, a repeat does the rest, or the next worker that starts: the FORGET
+    events keep the names until all else is done.
     """
     stores = runtime.stores
     # A page just shown, by this worker or another, is not to be logged afterwards.
     await asyncio.sleep(OTHERS)
     await runtime.impressions.caught_up()
     known = await asyncio.to_thread(stores.users.remove, [user_id])
-    pseudonym, now = _pseudonym(), runtime.clock.now()
+    now = runtime.clock.now()
 
-    def then(renamed: Renamed) -> list[Event]:
-        return _forgets(user_id, pseudonym, renamed, now) if known or renamed.events else []
+    def then(found: Traces) -> list[Event]:
+        return _forgets(user_id, found, now) if known or found.events else []
 
-    rename = partial(stores.log.pseudonymise, user_id, pseudonym, then=then)
-    renamed = await asyncio.to_thread(rename)
+    found = await asyncio.to_thread(stores.log.announce, user_id, then)
     end = await asyncio.to_thread(stores.log.end)
     named = await asyncio.to_thread(stores.log.forgets)
     sessions = [session for user, session in named if user == user_id]
     await _elsewhere(runtime, user_id, sessions)
-    if sessions:
-        _later(runtime, _blur(runtime, user_id, pseudonym, end))
-    if not known and not renamed.events:
-        return False
-    await _folded(runtime, end, SOON, LOOK)
-    return True
+    if sessions and not await _renamed(runtime, user_id, end, SOON, LOOK):
+        _later(runtime, _renamed(runtime, user_id, end, LONGEST, PAUSE))
+    return known > 0 or found.events > 0
 
 
 def resume(runtime: Runtime) -> None:
@@ -77,7 +73,7 @@ async def _rest(runtime: Runtime) -> None:
     end = await asyncio.to_thread(stores.log.end)
     for user, sessions in named.items():
         await _elsewhere(runtime, user, sessions)
-        await _blur(runtime, user, _pseudonym(), end)
+        await _renamed(runtime, user, end, LONGEST, PAUSE)
 
 
 async def _elsewhere(runtime: Runtime, user_id: str, sessions: list[str]) -> None:
@@ -92,18 +88,16 @@ async def _elsewhere(runtime: Runtime, user_id: str, sessions: list[str]) -> Non
         await runtime.traces.forget(visitor)
 
 
-def _forgets(user_id: str, pseudonym: str, renamed: Renamed, now: float) -> list[Event]:
-    names = [(user_id, ""), *((user_id, old) for old in renamed.sessions)]
-    names += [(pseudonym, ""), *((pseudonym, new) for new in renamed.sessions.values())]
+def _forgets(user_id: str, found: Traces, now: float) -> list[Event]:
     return [
         Event(
             event_id=uuid.uuid4().hex,
             kind=Kind.FORGET,
             time=now,
-            user_id=user,
+            user_id=user_id,
             session_id=session,
         )
-        for user, session in names
+        for session in ("", *found.sessions)
     ]
 
 
@@ -111,7 +105,7 @@ def _pseudonym() -> str:
     return f"{PREFIX}{uuid.uuid4().hex}"
 
 
-def _later(runtime: Runtime, work: Coroutine[Any, Any, None]) -> None:
+def _later(runtime: Runtime, work: Coroutine[Any, Any, object]) -> None:
     async def tried() -> None:
         try:
             await work
@@ -123,10 +117,12 @@ def _later(runtime: Runtime, work: Coroutine[Any, Any, None]) -> None:
     task.add_done_callback(runtime.background.discard)
 
 
-async def _blur(runtime: Runtime, user_id: str, pseudonym: str, end: int) -> None:
-    """Take the name out of the FORGET event itself, once it has done its work."""
-    if await _folded(runtime, end, LONGEST, PAUSE):
-        await asyncio.to_thread(runtime.stores.log.pseudonymise, user_id, pseudonym, forgets=True)
+async def _renamed(runtime: Runtime, user_id: str, end: int, longest: float, pause: float) -> bool:
+    """Take the name out of the log once it is folded up to `end`; False where that takes longer."""
+    folded = await _folded(runtime, end, longest, pause)
+    if folded:
+        await asyncio.to_thread(runtime.stores.log.pseudonymise, user_id, _pseudonym(), end)
+    return folded
 
 
 async def _folded(runtime: Runtime, end: int, longest: float, pause: float) -> bool:

@@ -13,6 +13,7 @@ from itertools import groupby
 import msgspec
 import polars as pl
 
+from palate.catalog.user import session_key, user_key
 from palate.clock import Clock
 from palate.errors import CorruptStore, Unavailable
 from palate.events.protocol import EventLog, Logged
@@ -239,10 +240,14 @@ class Attributor:
             self.store.land(Landing(held.position, drop=old))
 
     def _forget(self) -> None:
-        """Give who was forgotten a name that leads nowhere, wherever their rows lie."""
+        """Give who was forgotten a name that leads nowhere, wherever their rows lie.
+
+        Until the log has lost the name too, what is read next may bring it again.
+        """
         keys = self.waiting.forgotten()
         if not keys:
             return
+        named = {key for pair in self.log.forgets() for key in _keys(*pair)}
         names = {key: self.clock.draw() for key in keys}
         held = self.store.held()
         for part in held.parts.values():
@@ -252,7 +257,14 @@ class Attributor:
                 rows = self.store.scan([part]).collect()
                 renamed = rows.with_columns(pl.col(columns).replace(names))
                 self.store.land(Landing(held.position, [(part, renamed)]))
-        self.waiting.blurred(keys)
+        self.waiting.blurred([key for key in keys if key not in named])
+
+
+def _keys(user: str, session: str) -> Iterator[int]:
+    """Of a user, and of a session where one is named."""
+    yield user_key(user)
+    if session:
+        yield session_key(session)
 
 
 def _settled(entries: Sequence[Logged], now: float) -> Iterator[Logged]:

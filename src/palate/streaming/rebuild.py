@@ -10,7 +10,6 @@ import msgspec
 from palate.catalog.columns import ItemColumns
 from palate.errors import Conflict
 from palate.events.batch import RowsOf
-from palate.events.kinds import Kind
 from palate.events.protocol import EventLog
 from palate.features.online.protocol import OnlineStore, StateChange, StateTable
 from palate.settings import Settings
@@ -20,6 +19,7 @@ from palate.streaming.replay import CHUNK, Replay
 TABLES: tuple[StateTable, ...] = ("users", "items", "covisit")
 TRIES = 5
 """How often the log is told again because somebody was deleted while it was read."""
+TORN = "users are deleted faster than the log can be folded; try again later"
 NEAR = 2_000
 """Log positions that are folded while the stream worker rests."""
 Told: TypeAlias = Callable[[int, int], None]
@@ -85,7 +85,7 @@ def comparing(
                 held = {t: _difference(getattr(anew.whole, t), online.scan(t)) for t in TABLES}
                 yield Comparison(anew.whole, position, held, since)
                 return
-    raise Conflict("users are deleted faster than the log can be folded; try again later")
+    raise Conflict(TORN)
 
 
 def compare(
@@ -97,11 +97,17 @@ def compare(
 
 
 def recount(settings: Settings, log: EventLog, online: OnlineStore, rows_of: RowsOf) -> int:
-    """Fold the whole log with these settings and let `online` hold it; returns the position."""
-    replay = Replay(settings, ItemColumns.in_memory())
-    replay.read(log, rows_of)
-    online.replace(replay.record())
-    return replay.position
+    """Fold the whole log with these settings and let `online` hold it; returns the position.
+
+    Raises Conflict where users are deleted all the while.
+    """
+    for _ in range(TRIES):
+        forgets, replay = log.forgets(), Replay(settings, ItemColumns.in_memory())
+        replay.read(log, rows_of)
+        if log.forgets() == forgets:
+            online.replace(replay.record())
+            return replay.position
+    raise Conflict(TORN)
 
 
 class _Anew:
@@ -110,10 +116,13 @@ class _Anew:
     def __init__(self, settings: Settings, log: EventLog, rows_of: RowsOf, told: Told) -> None:
         self._log, self._rows_of, self._told = log, rows_of, told
         self._replay = Replay(settings, ItemColumns.in_memory())
-        self._end = log.end()
+        self._forgets = log.forgets()
         self._held: dict[StateTable, dict[int, bytes | None]] = {}
-        self.torn = False
-        """Somebody was deleted meanwhile: part of the log was read with the name, part without."""
+
+    @property
+    def torn(self) -> bool:
+        """Whether a name left the log meanwhile: part of it was read with it, part without."""
+        return self._log.forgets() != self._forgets
 
     @property
     def whole(self) -> StateChange:
@@ -129,8 +138,6 @@ class _Anew:
         """Go on up to a position of the log."""
         while part := self._log.read(self._replay.position, CHUNK):
             entries = [entry for entry in part if entry.position <= until]
-            deletions = (e for e in entries if e.event.kind is Kind.FORGET)
-            self.torn |= any(entry.position > self._end for entry in deletions)
             touched = self._replay.fold(entries, self._rows_of)
             if self._held:
                 self._take(self._replay.changed(touched))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from palate.events.kinds import Event, Kind, Shown
-from palate.events.protocol import Appended, EventLog, Renamed
+from palate.events.protocol import Appended, EventLog, Traces
 
 EmptyLog: TypeAlias = Callable[[], EventLog]
 
@@ -50,6 +50,16 @@ shared = settings(
 def click(name: str, user: str = "u", item: str = "i") -> Event:
     """A plain event."""
     return Event(event_id=name, kind=Kind.CLICK, time=5.0, user_id=user, item_id=item)
+
+
+def farewell(name: str) -> Event:
+    """Somebody is forgotten."""
+    return replace(click(name, item=""), kind=Kind.FORGET)
+
+
+def users(log: EventLog) -> list[str]:
+    """Whose the events are, in the log's order."""
+    return [each.event.user_id for each in log.read(0, 100)]
 
 
 class EventLogContract:
@@ -111,45 +121,54 @@ class EventLogContract:
             event_id="2", kind=Kind.CLICK, time=2.0, user_id="v", item_id="i", context={"k": 1}
         )
         log.append([before, told, other], 1.0)
-        renamed = log.pseudonymise("u", "nobody-1")
-        anonymous, changed, kept = [each.event for each in log.read(0, 10)]
-        assert renamed == (1, {"s": changed.session_id})
-        assert changed.user_id == "nobody-1"
+        log.append([farewell("3")], 2.0)
+        renamed = log.pseudonymise("u", "nobody-1", log.end())
+        anonymous, changed, kept, forget = [each.event for each in log.read(0, 10)]
+        assert renamed == (2, {"s": changed.session_id})
+        assert changed.user_id == forget.user_id == "nobody-1"
         assert changed.items == told.items
         assert (changed.context, changed.properties) == ({}, {"creator_id": "c"})
         assert anonymous.session_id == changed.session_id != "s"
         assert kept == other
-        assert log.pseudonymise("u", "nobody-2") == (0, {})
+        assert log.pseudonymise("u", "nobody-2", log.end()) == (0, {})
 
-    def test_a_forget_keeps_the_name_until_it_is_asked_for(self, empty: EmptyLog) -> None:
+    def test_only_what_came_before_a_forget_loses_the_name(self, empty: EmptyLog) -> None:
         log = empty()
-        click = Event(
-            event_id="2", kind=Kind.CLICK, time=1.0, user_id="u", session_id="s", item_id="i"
-        )
-        log.append([replace(click, event_id="1", kind=Kind.FORGET, item_id="")], 1.0)
-        assert log.pseudonymise("u", "nobody-1") == (0, {})
-        log.append([click], 1.0)
-        assert log.pseudonymise("u", "nobody-1", forgets=True) == (1, {"s": "nobody-1/0"})
-        forgotten, back = [each.event for each in log.read(0, 10)]
-        assert (forgotten.user_id, forgotten.session_id) == ("nobody-1", "nobody-1/0")
-        assert back == click
+        log.append([click("1"), farewell("2"), replace(click("3"), session_id="s")], 1.0)
+        log.append([farewell("4"), click("5")], 1.0)
+        assert log.pseudonymise("u", "nobody-1", 1) == (0, {})
+        assert log.pseudonymise("u", "nobody-1", 3) == (2, {})
+        assert users(log) == ["nobody-1", "nobody-1", "u", "u", "u"]
+        assert log.pseudonymise("u", "nobody-2", log.end()) == (2, {"s": "nobody-2/0"})
+        assert users(log) == ["nobody-1", "nobody-1", "nobody-2", "nobody-2", "u"]
+        assert sorted(log.forgets()) == [("nobody-1", ""), ("nobody-2", "")]
 
-    def test_what_follows_from_a_pseudonym_is_stored_with_it_or_neither(
+    def test_what_is_announced_is_stored_with_what_was_found_or_neither(
         self, empty: EmptyLog
     ) -> None:
         log = empty()
-        log.append([replace(click("1"), session_id="s")], 1.0)
-        forget = replace(click("2", item=""), kind=Kind.FORGET)
+        log.append([replace(click("1"), session_id="s"), click("2")], 1.0)
 
-        def fails(renamed: Renamed) -> list[Event]:
-            raise OSError(renamed.sessions)
+        def fails(found: Traces) -> list[Event]:
+            raise OSError(found.sessions)
 
-        with pytest.raises(OSError, match="nobody-1/0"):
-            log.pseudonymise("u", "nobody-1", then=fails)
-        assert [each.event.user_id for each in log.read(0, 10)] == ["u"]
-        log.pseudonymise("u", "nobody-1", then=lambda to: [forget] if to.events else [])
-        assert [each.event.user_id for each in log.read(0, 10)] == ["nobody-1", "u"]
+        with pytest.raises(OSError, match="'s'"):
+            log.announce("u", fails)
+        assert log.count() == 2
+        found = log.announce("u", lambda to: [farewell(f"f{to.events}")])
+        assert found == (2, ("s",))
+        assert [each.event.event_id for each in log.read(0, 10)] == ["1", "2", "f2"]
         assert log.forgets() == [("u", "")]
+
+    def test_of_a_user_who_was_forgotten_only_what_came_since_is_found(
+        self, empty: EmptyLog
+    ) -> None:
+        log = empty()
+        log.append([replace(click("1"), session_id="s"), farewell("2")], 1.0)
+        assert log.announce("u", lambda _: []) == (0, ())
+        log.append([replace(click("3"), session_id="t")], 1.0)
+        assert log.announce("u", lambda _: []) == (1, ("t",))
+        assert log.announce("stranger", lambda _: []) == (0, ())
 
     @shared
     @given(batches=st.lists(st.lists(events, max_size=4), max_size=4))
