@@ -17,10 +17,18 @@ from palate.training import sizing, softmax, two_tower
 from palate.training.checkpoint import Checkpoint
 from palate.training.sequences import Sequences, Steps, batch_of, cut_windows
 from palate.training.sizing import sized
-from palate.training.softmax import NEVER, Softmax, unseen_logits
+from palate.training.softmax import NEVER, Softmax
 from palate.training.towers import HEADS, ItemInputs, encode
 from palate.training.two_tower import Plan, Towers, fit, fresh_towers
-from palate.training.validation import CHOOSING, counted_marks, held_out, mean, tower_marks
+from palate.training.validation import (
+    CHOOSING,
+    counted_marks,
+    held_out,
+    mean,
+    ndcg,
+    tower_marks,
+    unseen,
+)
 
 PLAN = Plan(QUICK.epochs, QUICK.learning_rate, 700, 841)
 
@@ -54,11 +62,12 @@ def trained() -> Towers:
 
 def test_people_are_offered_what_their_kind_watches(trained: Towers) -> None:
     sequences, _ = board()
-    steps = held_out(sequences, QUICK.history, 800, 841)[0].steps
+    late = held_out(sequences, QUICK.history, 800, 841)[0]
+    steps = late.steps
     with torch.no_grad():
         table = trained.items.eval()()
         hidden = encode(trained.users.eval(), table, steps)[torch.from_numpy(steps.wanted)]
-        best = unseen_logits(hidden, table, steps).topk(3, dim=1).indices.numpy()
+        best = unseen(hidden @ table.T, late.past).topk(3, dim=1).indices.numpy()
     parity = steps.targets[steps.wanted] % 2
     assert (best % 2 == parity[:, None]).mean() > 0.95
 
@@ -72,6 +81,25 @@ def test_foreseeing_the_next_item_beats_popularity(trained: Towers) -> None:
     assert mean(counted["covisit"]) > 1.1 * mean(counted["popularity"])
     assert ours == pytest.approx(trained.metric)
     assert trained.metric == max(trained.curve)
+
+
+def test_towers_are_judged_like_their_rivals_among_what_the_user_never_had(trained: Towers) -> None:
+    sequences, _ = board()
+    short = held_out(sequences, 3, PLAN.until, PLAN.validate)
+    assert all(len(past) > 3 for late in short for past in late.past)
+    with torch.no_grad():
+        table = trained.items.eval()().numpy()
+        hidden = [encode(trained.users.eval(), trained.items(), each.steps) for each in short]
+    marks = tower_marks(trained.items, trained.users, short)
+    told = []
+    for late, told_by in zip(short, hidden, strict=True):
+        each = told_by[torch.from_numpy(late.steps.wanted)].numpy()
+        for own, place, relevant in zip(each, late.places, late.relevant, strict=True):
+            user = np.searchsorted(sequences.starts, place, side="right") - 1
+            had = set(sequences.items[sequences.starts[user] : place].tolist())
+            order = [row for row in np.argsort(-(table @ own)).tolist() if row not in had]
+            told.append(ndcg(np.array(order), relevant))
+    np.testing.assert_allclose(marks, told)
 
 
 def test_the_same_seed_gives_the_same_towers(trained: Towers) -> None:

@@ -196,13 +196,6 @@ def _overwrite(
         bits[rows[at], columns[at]] = value[0]
 
 
-def unseen_logits(hidden: Tensor, table: Tensor, steps: Steps) -> Tensor:
-    """Dot products with every item (n, rows); what the window has seen by then is out."""
-    step, item = past_of(steps)
-    where = (torch.from_numpy(step), torch.from_numpy(item))
-    return (hidden @ table.T).index_put(where, torch.tensor(NEVER))
-
-
 def past_of(steps: Steps) -> Past:
     """Every item in the window up to each wanted step."""
     return _past(steps.items, steps.wanted)

@@ -11,13 +11,14 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from palate.arrays import Doubles, Floats, Keys, Rows
 from palate.index.exact import best
 from palate.models.covisit_history import counted
 from palate.settings import CovisitSettings
 from palate.training.sequences import Sequences, Steps, Window, batch_of
-from palate.training.softmax import NEVER, unseen_logits
+from palate.training.softmax import NEVER
 from palate.training.towers import ItemTower, UserTower, encode
 
 DEPTH = 10
@@ -42,6 +43,8 @@ class Late(NamedTuple):
     """By wanted step: what is to be found."""
     places: NDArray[np.int64]
     """By wanted step: which event of the sequences it foresees."""
+    past: tuple[Rows, ...]
+    """By wanted step: all that the user had by then, the window's and what came before it."""
 
 
 def held_out(
@@ -77,12 +80,15 @@ def held_out(
         lasts = np.minimum(firsts + horizon, ends[places])
         cuts = zip(firsts.tolist(), lasts.tolist(), strict=True)
         relevant = tuple(sequences.items[able[first:last]] for first, last in cuts)
-        made.append(Late(steps, relevant, places))
+        begun = sequences.starts[np.searchsorted(sequences.starts, places, side="right") - 1]
+        lives = zip(begun.tolist(), places.tolist(), strict=True)
+        past = tuple(sequences.items[first:last] for first, last in lives)
+        made.append(Late(steps, relevant, places, past))
     return made
 
 
 def tower_marks(items: ItemTower, users: UserTower, asked: Sequence[Late]) -> Doubles:
-    """NDCG@10 at every wanted step, among what was unseen in the window."""
+    """NDCG@10 at every wanted step, among what the user never had, as rivals and serving do."""
     items.eval()
     users.eval()
     marks = []
@@ -90,12 +96,20 @@ def tower_marks(items: ItemTower, users: UserTower, asked: Sequence[Late]) -> Do
         table = items()
         for late in asked:
             hidden = encode(users, table, late.steps)[torch.from_numpy(late.steps.wanted)]
-            found = unseen_logits(hidden, table, late.steps).topk(min(DEPTH, len(table))).indices
+            found = unseen(hidden @ table.T, late.past).topk(min(DEPTH, len(table))).indices
             both = zip(found.numpy(), late.relevant, strict=True)
             marks += [ndcg(rows, relevant) for rows, relevant in both]
     items.train()
     users.train()
     return np.array(marks)
+
+
+def unseen(logits: Tensor, past: Sequence[Rows]) -> Tensor:
+    """Logits (n, rows) where each step's past is out, however long ago it was; in place."""
+    scores = logits.numpy()
+    for own, rows in zip(scores, past, strict=True):
+        own[rows] = NEVER
+    return logits
 
 
 def counted_marks(
@@ -113,8 +127,7 @@ def counted_marks(
     known = known[np.argsort(sequences.positions[known])][-NEWEST:]
     model = counted(users[known], sequences.items[known], sequences.times[known], settings)
     for late in asked:
-        for place, relevant in zip(late.places.tolist(), late.relevant, strict=True):
-            past = sequences.items[sequences.starts[users[place]] : place]
+        for past, relevant in zip(late.past, late.relevant, strict=True):
             told = model.everything(past[::-1], len(counts)).astype(np.float32)
             marks["popularity"].append(_mark(popular.copy(), past, relevant))
             marks["covisit"].append(_mark(told, past, relevant))
