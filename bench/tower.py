@@ -20,6 +20,7 @@ import torch
 
 from funnel import machine
 from palate.cli.output import facts, table_of
+from palate.events.kinds import Signal
 from palate.index.opening import Building
 from palate.models.two_tower import TwoTower
 from palate.settings import TrainingSettings
@@ -97,6 +98,7 @@ def _trained(
         np.tile(np.sort(dice.random(each)) * 1e6, people),
         np.arange(many),
         np.ones(many, np.bool_),
+        np.full(many, Signal.ENGAGED, np.uint8),
     )
     plan = Plan(1, 1e-3, many, many)
     fit(towers, sequences, settings, plan, _silent)  # compiles

@@ -16,7 +16,7 @@ from palate.evaluation.judging import Bench
 from palate.evaluation.run import Progress, Wish, answers
 from palate.evaluation.split import Protocol
 from palate.funnel.engine import Funnel
-from palate.models.covisit_history import counted
+from palate.models.covisit_history import Acts, counted
 from palate.settings import CovisitSettings
 from palate.stores import Stores, current_release, with_release
 from palate.surfaces import funnel
@@ -32,7 +32,7 @@ def covisit(past: Past, settings: Settings) -> Scorer:
     users = np.repeat(np.arange(len(past.histories)), [len(h) for h in past.histories])
     items = np.concatenate(past.histories)
     wanted = CovisitSettings(**settings)
-    model = counted(users, items, np.zeros(len(items)), wanted)
+    model = counted(Acts.taking(users, items, np.zeros(len(items))), wanted)
 
     def score(histories: Sequence[Rows], how: Settings) -> Floats:
         model.settings = msgspec.structs.replace(wanted, **how)

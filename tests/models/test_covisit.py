@@ -12,7 +12,7 @@ from palate.catalog.alike import Alike
 from palate.errors import CorruptStore
 from palate.mapped import MappedArrays
 from palate.models.covisit import DAY, Covisit
-from palate.models.covisit_history import counted, windows_of
+from palate.models.covisit_history import Acts, counted, firsts
 from palate.models.covisit_table import layout
 from palate.settings import CovisitSettings
 
@@ -47,8 +47,12 @@ def flat(users: list[list[int]]) -> tuple[np.ndarray, Rows, np.ndarray]:
     return whose, rows(*(item for h in users for item in h)), times
 
 
+def windows_of(whose: np.ndarray, items: Rows, times: np.ndarray, window: int) -> np.ndarray:
+    return firsts(Acts.taking(whose, items, times), window)[1]
+
+
 def table(users: list[list[int]], setup: CovisitSettings = PLAIN) -> Covisit:
-    return counted(*flat(users), setup)
+    return counted(Acts.taking(*flat(users)), setup)
 
 
 def small(cells: int, fewest: int, most: int, capacity: int) -> Covisit:
@@ -57,7 +61,7 @@ def small(cells: int, fewest: int, most: int, capacity: int) -> Covisit:
 
 def fold(covisit: Covisit, *users: list[int]) -> Rows:
     whose, items, times = flat(list(users))
-    return covisit.fold(items, windows_of(whose, items, covisit.settings.window), times)
+    return covisit.fold(items, windows_of(whose, items, times, covisit.settings.window), times)
 
 
 def by_definition(users: list[list[int]], s: CovisitSettings) -> tuple[np.ndarray, np.ndarray]:
@@ -128,7 +132,7 @@ def test_it_does_not_matter_how_the_counting_was_cut(
 ) -> None:
     one, other = Covisit.in_memory(setup, 4), Covisit.in_memory(setup, 4)
     whose, items, times = flat(users)
-    windows = windows_of(whose, items, setup.window)
+    windows = windows_of(whose, items, times, setup.window)
     changed = one.fold(items, windows, times)
     parts = [
         other.fold(items[at : at + 1], windows[at : at + 1], times[at : at + 1])
@@ -144,13 +148,14 @@ def test_a_count_loses_half_its_worth_in_a_half_life() -> None:
     covisit = Covisit.in_memory(setup)
     fold(covisit, [0, 1])
     fresh = covisit.everything(rows(0), 2)[1]
-    covisit.fold(rows(5), windows_of(np.array([9]), rows(5), setup.window), np.array([14.0 * DAY]))
+    later = np.array([14.0 * DAY])
+    covisit.fold(rows(5), windows_of(np.array([9]), rows(5), later, setup.window), later)
     assert covisit.everything(rows(0), 2)[1] == pytest.approx(fresh / 2, rel=1e-6)
 
 
 def test_a_repeated_item_counts_once_and_nobody_else_is_in_ones_window() -> None:
     whose, items = np.array([1, 2, 1, 1]), rows(3, 4, 3, 5)
-    covisit = counted(whose, items, np.zeros(4), PLAIN)
+    covisit = counted(Acts.taking(whose, items, np.zeros(4)), PLAIN)
     assert covisit.table.counts[:6].tolist() == [0, 0, 0, 1, 1, 1]
     assert covisit.neighbours(3, 9)[0].tolist() == [5]
     assert covisit.neighbours(4, 9)[0].tolist() == []
@@ -209,7 +214,7 @@ def test_a_table_at_its_bound_keeps_the_largest_as_it_grows() -> None:
 
 def test_a_table_grows_at_the_event_that_needs_it_not_at_the_batch_that_holds_it() -> None:
     whose, items, times = flat([[0, 1], [0, 2], [0, 3], [0, 1], [0, 2], [0, 7]])
-    windows = windows_of(whose, items, PLAIN.window)
+    windows = windows_of(whose, items, times, PLAIN.window)
     packed = []
     for cuts in ([0, 12], [0, 11, 12]):
         covisit = small(16, 2, 4, 4)

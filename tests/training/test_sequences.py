@@ -12,6 +12,7 @@ from palate.events.batch import EventBatch
 from palate.events.kinds import Event, Kind
 from palate.events.protocol import Logged
 from palate.models.two_tower import span_buckets
+from palate.settings import CovisitSettings
 from palate.training.sequences import (
     Sequences,
     Window,
@@ -19,7 +20,7 @@ from palate.training.sequences import (
     batches,
     cut_windows,
 )
-from palate.training.validation import held_out
+from palate.training.validation import counted_marks, held_out
 
 
 def dice(seed: int = 0) -> np.random.Generator:
@@ -208,3 +209,19 @@ def test_held_out_windows_end_with_the_late_events_and_want_only_those() -> None
     assert made.items[late.places].tolist() == [8, 9]
     (late,) = held_out(made, 4, 8, 11, horizon=2)
     assert [rows.tolist() for rows in late.relevant] == [[7, 8], [8, 9], [9]]
+
+
+def test_counting_is_asked_for_what_it_would_serve_not_for_what_was_turned_down() -> None:
+    told = [(f"{first}{n}", item) for first, item in (("a", "0"), ("b", "1")) for n in range(3)]
+    taught = [
+        event
+        for who, item in told
+        for event in ((who, item, Kind.VIEW), (who, str(int(item) + 2), Kind.VIEW))
+    ]
+    asked = [("c", "0", Kind.VIEW), ("c", "1", Kind.DISLIKE), ("c", "2", Kind.VIEW)]
+    made = Sequences.of(log_of(*taught, *asked))
+    since = len(taught) + 2
+    marks = counted_marks(
+        made, np.ones(4, np.int64), since, CovisitSettings(), held_out(made, 9, since, since + 9)
+    )
+    assert marks["covisit"].tolist() == [1.0]

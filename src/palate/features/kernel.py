@@ -114,7 +114,7 @@ def fold(batch: Batch, users: Users, items: Items, rules: Rules, found: Found) -
         item = batch.item[e]
         if item < 0:
             continue
-        found.first[e] = _note(users, user, item, event, rules.seen_limit, found.window[e])
+        found.first[e] = note(users, user, item, event, rules.seen_limit, found.window[e])
         if batch.signal[e] & TOLD == 0:
             credit(items, item, users.numbers[user, SEGMENT], event, rules.item_folds)
 
@@ -185,7 +185,7 @@ def _touch(numbers: NDArray[np.int64], moments: Doubles, time: float, gap: float
 
 
 @kernel
-def _note(
+def note(
     users: Users, user: int, item: int, event: Told, limit: int, window: NDArray[np.int32]
 ) -> int:
     """Put an event about an item into the user's lists.

@@ -31,6 +31,7 @@ class Sequences:
     """Log positions."""
     wanted: Mask
     """True where the event engages with an item that is new to the user: what is predicted."""
+    signals: NDArray[np.uint8]
 
     @classmethod
     def of(cls, batch: EventBatch) -> Self:
@@ -50,6 +51,7 @@ class Sequences:
             events.time,
             events.position,
             events.engaged & _first_time(users[order], events.item),
+            events.signal,
         )
 
     def __len__(self) -> int:

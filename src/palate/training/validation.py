@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from palate.arrays import Doubles, Floats, Keys, Rows
+from palate.features.record import HISTORY, engaged_rows
 from palate.index.exact import best
-from palate.models.covisit_history import counted
+from palate.models.covisit_history import Acts, counted
 from palate.settings import CovisitSettings
 from palate.training.sequences import Sequences, Steps, Window, batch_of
 from palate.training.softmax import NEVER
@@ -122,13 +123,17 @@ def counted_marks(
     """The same of popularity and of co-visitation, both of which know the events before `since`."""
     popular = counts.astype(np.float32)
     marks: dict[str, list[float]] = {"popularity": [], "covisit": []}
-    known = np.flatnonzero(sequences.wanted & (sequences.positions < since))
+    known = np.flatnonzero(sequences.positions < since)
     users = np.repeat(np.arange(len(sequences)), np.diff(sequences.starts))
     known = known[np.argsort(sequences.positions[known])][-NEWEST:]
-    model = counted(users[known], sequences.items[known], sequences.times[known], settings)
+    acts = Acts(users, sequences.items, sequences.times, sequences.signals)
+    model = counted(acts.take(known), settings)
     for late in asked:
-        for past, relevant in zip(late.past, late.relevant, strict=True):
-            told = model.everything(past[::-1], len(counts)).astype(np.float32)
+        for place, past, relevant in zip(late.places, late.past, late.relevant, strict=True):
+            own = acts.take(np.arange(place - len(past), place))
+            newest = own.take(np.argsort(own.times, kind="stable")[-HISTORY:])
+            taken = engaged_rows(newest.items, newest.signals, HISTORY)
+            told = model.everything(taken, len(counts)).astype(np.float32)
             marks["popularity"].append(_mark(popular.copy(), past, relevant))
             marks["covisit"].append(_mark(told, past, relevant))
     return {name: np.array(each) for name, each in marks.items()}

@@ -5,16 +5,16 @@ from collections.abc import Collection, Mapping, Sequence
 import msgspec
 import numpy as np
 
-from palate.arrays import Rows, Times
+from palate.arrays import Rows
 from palate.catalog.alike import UNKNOWN, Alike
 from palate.evaluation.metrics import ndcg
 from palate.evaluation.slates import Slates, World
 from palate.evaluation.split import Case
 from palate.evaluation.tuning.inside import Inside
 from palate.evaluation.tuning.search import Point
-from palate.events.batch import people
+from palate.features.record import HISTORY, engaged_rows
 from palate.models.covisit import READ_LATER, Covisit
-from palate.models.covisit_history import counted
+from palate.models.covisit_history import SEEN, Acts, counted
 from palate.settings import CovisitSettings
 
 GRIDS: Mapping[str, Sequence[float]] = {
@@ -44,11 +44,10 @@ class CovisitJudge:
         cases: Sequence[Case],
         start: CovisitSettings,
         alike: Alike = UNKNOWN,
+        seen_limit: int = SEEN,
     ) -> None:
-        at = past.cut.counted
-        self._users = people(past.batch)[at]
-        self._items: Rows = past.batch.item[at]
-        self._times: Times = past.batch.time[at]
+        self._acts, self._seen_limit = Acts.of(past.batch, past.cut.train), seen_limit
+        self._histories = histories(past, cases)
         self._cases, self._start, self._alike = cases, start, alike
         size = int(past.batch.item.max(initial=0)) + 1
         self._servable = np.ones(size, np.uint8)
@@ -60,8 +59,8 @@ class CovisitJudge:
         settings = settled(self._start, point)
         model = self._model(settings)
         lists = [
-            model.score(case.history[::-1], self._servable, case.taken, CUT, self._alike)[0]
-            for case in self._cases
+            model.score(history, self._servable, case.taken, CUT, self._alike)[0]
+            for case, history in zip(self._cases, self._histories, strict=True)
         ]
         later = [case.relevant for case in self._cases]
         both = (later, [relevant[:1] for relevant in later])
@@ -74,9 +73,23 @@ class CovisitJudge:
         """The counts for these settings: the ones at hand, where they were shaped alike."""
         if self._held is None or _shape(self._held.settings) != _shape(settings):
             self._held = None
-            self._held = counted(self._users, self._items, self._times, settings)
+            self._held = counted(self._acts, settings, self._seen_limit)
         self._held.settings = settings
         return self._held
+
+
+def histories(past: Inside, cases: Sequence[Case]) -> list[Rows]:
+    """What each who is asked took in and did not turn down later, newest first, as Home sees it."""
+    known = past.cut.train.copy()
+    for case in cases:
+        known[case.extra] = True
+    acts = Acts.of(past.batch, known)
+    acts = acts.take(np.lexsort((acts.times, acts.users)))
+    asked = np.array([case.user for case in cases], np.uint64)
+    ends = np.searchsorted(acts.users, asked, side="right")
+    starts = np.maximum(np.searchsorted(acts.users, asked), ends - HISTORY)
+    parts = (slice(*cut) for cut in zip(starts.tolist(), ends.tolist(), strict=True))
+    return [engaged_rows(acts.items[part], acts.signals[part], HISTORY) for part in parts]
 
 
 def settled(start: CovisitSettings, point: Point) -> CovisitSettings:

@@ -122,7 +122,8 @@ def _covisit(at: _Site, order: Order, journal: Journal, progress: Progress) -> T
     progress("covisit", 0.0)
     alike = at.alike_of(at.stores)
     fixed = [*order.fixed.get("covisit", ()), *([] if len(alike.rows) else ["content_weight"])]
-    judge = CovisitJudge(at.past, drawn(at.past.cut, ASKED, order.seed), start, alike)
+    asked, seen = drawn(at.past.cut, ASKED, order.seed), at.stores.settings.streaming.seen_limit
+    judge = CovisitJudge(at.past, asked, start, alike, seen)
     told_of = {name: getattr(start, name) for name in ("neighbours", "megabytes")}
     about = _digest(told_of | {"alike": crc32(alike.rows.tobytes())})
     remembering = journal.remembering(f"covisit {about}", judge)
