@@ -7,18 +7,20 @@ import sys
 from pathlib import Path
 from time import sleep
 
+import pytest
 from tests.training.conftest import START, checkerboard, quick_settings
 
 from palate.catalog.item import Item
 from palate.clock import FixedClock
+from palate.errors import GateRefused, Unavailable
 from palate.events.kinds import Event, Kind
 from palate.releases.directory import ReleaseDirectory
-from palate.stores import close, open_stores
+from palate.stores import Stores, close, open_stores
 from palate.surfaces.home import generators
-from palate.training.checkpoint import FOLDER, Checkpoint, Checkpoints, begun
+from palate.training.checkpoint import FOLDER, Begun, Checkpoint, Checkpoints, begun, clear
 from palate.training.dataset import current_columns, read_dataset
 from palate.training.pipeline import train
-from palate.training.report import silent
+from palate.training.report import Report, silent
 
 NOW = START + 1e6
 PROGRAM = """
@@ -74,13 +76,80 @@ def test_what_was_begun_long_ago_or_with_another_catalogue_is_begun_anew(tmp_pat
     data, training = read_dataset(stores, silent), stores.settings.training
     kept = Checkpoints.of_run(tmp_path, data, current_columns(stores), training, NOW)
     kept.of("tower").write({"step": 1})
-    assert begun(tmp_path, NOW + 3_600, hours=2) == int(data.events.position.max())
+    assert begun(tmp_path, NOW + 3_600, hours=2) == Begun(int(data.events.position.max()), NOW)
     assert begun(tmp_path, NOW + 3_600 * 3, hours=2) is None
     stores.items.put([Item(item_id="i1", title="Something else")])
     other = Checkpoints.of_run(tmp_path, data, current_columns(stores), training, NOW)
     assert other.of("tower").read() is None
     assert Checkpoint(kept.folder / "tower.pt", kept.key).read() == {"step": 1}
-    other.clear()
-    other.clear()
+    clear(tmp_path)
+    clear(tmp_path)
     assert begun(tmp_path, NOW, hours=2) is None
+    close(stores)
+
+
+def stopping(error: BaseException) -> Report:
+    """Whoever watches, and ends the training as it is about to be sealed."""
+
+    def tell(phase: str, *_: object) -> None:
+        if phase == "publish":
+            raise error
+
+    return tell
+
+
+def later(stores: Stores, many: int) -> None:
+    """What comes in meanwhile."""
+    seen = [
+        Event(event_id=f"late{n}", kind=Kind.VIEW, time=NOW + n, user_id="u1", item_id="i1")
+        for n in range(many)
+    ]
+    stores.log.append(seen, NOW)
+
+
+def test_a_training_that_was_refused_leaves_nothing_to_go_on_with(tmp_path: Path) -> None:
+    stores = checkerboard(tmp_path)
+    with pytest.raises(GateRefused):
+        train(stores, generators, stopping(GateRefused("a leak")), FixedClock(NOW))
+    assert not (tmp_path / FOLDER).exists()
+    later(stores, 3)
+    report = train(stores, generators, silent, FixedClock(NOW + 60))
+    assert report.manifest is not None
+    assert report.manifest.log_position == stores.log.end()
+    close(stores)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), Unavailable("down")])
+def test_a_training_that_was_stopped_is_gone_on_with_and_says_so(
+    tmp_path: Path, error: BaseException
+) -> None:
+    stores = checkerboard(tmp_path)
+    end, read = stores.log.end(), stores.log.count()
+    with pytest.raises(type(error)):
+        train(stores, generators, stopping(error), FixedClock(NOW))
+    later(stores, 3)
+    told: list[str] = []
+    clock = FixedClock(NOW + 60)
+    report = train(stores, generators, lambda *each: told.append(each[2]), clock)
+    assert report.manifest is not None
+    assert report.manifest.log_position == end
+    assert f"reads {read:,} of the {read + 3:,} events" in report.sentences[0]
+    assert f"delete {tmp_path / FOLDER}" in report.sentences[0]
+    assert report.sentences[0] in told
+    close(stores)
+
+
+def test_going_on_and_on_ends_with_the_window_of_the_first(tmp_path: Path) -> None:
+    stores = checkerboard(tmp_path)
+    hours = stores.settings.training.every_hours
+    for at in (0.0, 0.5):
+        with pytest.raises(KeyboardInterrupt):
+            train(stores, generators, stopping(KeyboardInterrupt()), FixedClock(NOW + at))
+    found = begun(tmp_path, NOW + 1.0, hours)
+    assert found is not None
+    assert found.at == NOW
+    later(stores, 1)
+    report = train(stores, generators, silent, FixedClock(NOW + 3_600 * hours))
+    assert report.manifest is not None
+    assert report.manifest.log_position == stores.log.end()
     close(stores)

@@ -60,19 +60,19 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoints:
-    """Those of one run. They stay until it has come to its end, whatever that is."""
+    """Those of one run. They stay where it is killed, stopped or falls; see `clear`."""
 
     folder: Path
     key: str
 
     @classmethod
     def of_run(
-        cls, home: Path, data: Dataset, columns: ItemColumns, settings: TrainingSettings, now: float
+        cls, home: Path, data: Dataset, columns: ItemColumns, settings: TrainingSettings, at: float
     ) -> Self:
-        """Begin, or go on with what was begun with the same log, catalogue and settings."""
+        """Begin, or go on with what was begun `at` with the same log, catalogue and settings."""
         made = cls(home / FOLDER, _digest(data, columns, settings))
         made.folder.mkdir(parents=True, exist_ok=True)
-        begun = Begun(int(data.events.position.max(initial=0)), now)
+        begun = Begun(int(data.events.position.max(initial=0)), at)
         (made.folder / BEGUN).write_bytes(msgspec.json.encode(begun))
         return made
 
@@ -80,19 +80,20 @@ class Checkpoints:
         """Of one part of the run."""
         return Checkpoint(self.folder / f"{part}.pt", self.key)
 
-    def clear(self) -> None:
-        """The run has come to its end: nothing is to be gone on with."""
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(self.folder)
+
+def clear(home: Path) -> None:
+    """A run has come to its end, be it a release or a refusal: nothing is to be gone on with."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(home / FOLDER)
 
 
-def begun(home: Path, now: float, hours: float) -> int | None:
-    """To which log position a run had read that was ended early, in the last so many hours."""
+def begun(home: Path, now: float, hours: float) -> Begun | None:
+    """What a run had set out to learn from that was ended early, in the last so many hours."""
     try:
         found = msgspec.json.decode((home / FOLDER / BEGUN).read_bytes(), type=Begun)
     except (OSError, msgspec.DecodeError):
         return None
-    return found.position if now - found.at < 3_600 * hours else None
+    return found if now - found.at < 3_600 * hours else None
 
 
 def _digest(data: Dataset, columns: ItemColumns, settings: TrainingSettings) -> str:

@@ -12,6 +12,7 @@
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 
@@ -23,6 +24,7 @@ from threadpoolctl import threadpool_limits
 import palate
 from palate.catalog.columns import ItemColumns
 from palate.clock import Clock, SystemClock
+from palate.errors import PalateError, Unavailable
 from palate.features.measured import write_measured
 from palate.features.vector import layout_hash, meanings
 from palate.index.opening import Building
@@ -32,7 +34,7 @@ from palate.releases.directory import ReleaseDirectory
 from palate.releases.manifest import Manifest
 from palate.releases.release import CONTENT, RANKER, TOWER, Release
 from palate.stores import Stores, current_release, index_kind
-from palate.training.checkpoint import Checkpoints, begun
+from palate.training.checkpoint import FOLDER, Begun, Checkpoints, begun, clear
 from palate.training.content import coded, encoder_of, model_of, nearest
 from palate.training.dataset import Dataset, current_columns, read_dataset
 from palate.training.export import export_tower
@@ -80,8 +82,14 @@ def train(
         torch.set_num_threads(threads)
         releases = ReleaseDirectory(settings.path(settings.stores.releases))
         run = _Run(stores, generators_of, progress, clock or SystemClock())
-        report = run.run(releases)
-        run.checkpoints.clear()
+        try:
+            report = run.run(releases)
+        except Unavailable:  # an outage, as a crash: what was learnt until then is good
+            raise
+        except PalateError:
+            clear(settings.home)
+            raise
+        clear(settings.home)
         progress("done", 1.0, " ".join(report.sentences))
         return report
 
@@ -96,6 +104,7 @@ class _Run:
         self.how = Building(self.settings.seed, kind, threads)
         self.progress = Timed(progress)
         self.started = perf_counter()
+        self.resumed: tuple[str, ...] = ()
 
     def run(self, releases: ReleaseDirectory) -> TrainingReport:
         self.content = self._content()
@@ -124,13 +133,24 @@ class _Run:
         """The log, to its end or as far as a run had read that was ended before it was done."""
         home, now = self.stores.settings.home, self.clock.now()
         stopped = begun(home, now, self.settings.every_hours)
-        data = read_dataset(self.stores, self.progress, stopped)
-        self.checkpoints = Checkpoints.of_run(home, data, columns, self.settings, now)
-        if stopped is None or self.checkpoints.of("tower").read() is not None:
-            return data
+        if stopped is not None:
+            data = read_dataset(self.stores, self.progress, stopped.position)
+            kept = Checkpoints.of_run(home, data, columns, self.settings, stopped.at)
+            if kept.of("tower").read() is not None:
+                self.checkpoints, self.resumed = kept, (self._resumed(stopped, data.read),)
+                self.progress("read", 1.0, *self.resumed)
+                return data
         data = read_dataset(self.stores, self.progress)
         self.checkpoints = Checkpoints.of_run(home, data, columns, self.settings, now)
         return data
+
+    def _resumed(self, stopped: Begun, read: int) -> str:
+        at = datetime.fromtimestamp(stopped.at, UTC)
+        return (
+            f"This goes on with the training that was begun on {at:%Y-%m-%d at %H:%M} UTC and"
+            f" ended early: it reads {read:,} of the {self.stores.log.count():,} events, as that"
+            f" one did (to begin anew, delete {self.stores.settings.home / FOLDER} before)."
+        )
 
     def _content(self) -> TermEncoder | None:
         """How this release is to understand items; None where their words are hashed."""
@@ -193,7 +213,7 @@ class _Run:
             releases.promote(name)
         releases.prune()
         last = f"Release {name} is live." if ranker.promote else f"Release {name} was not promoted."
-        sentences = (tower.verdict.sentence, ranker.verdict.sentence, last)
+        sentences = (*self.resumed, tower.verdict.sentence, ranker.verdict.sentence, last)
         return TrainingReport(
             name=name,
             promoted=ranker.promote,
@@ -276,6 +296,6 @@ class _Run:
         return TrainingReport(
             name=None,
             promoted=False,
-            sentences=(f"Nothing was trained, and {serves} serving: {lacking}.",),
+            sentences=(*self.resumed, f"Nothing was trained, and {serves} serving: {lacking}."),
             seconds=perf_counter() - self.started,
         )
