@@ -1,7 +1,7 @@
 """What the nightly baseline learns: the same implicit ALS that a release has, fitted with care."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -9,9 +9,9 @@ from palate.arrays import Floats, Rows
 from palate.models.ials import IalsFacts
 from palate.training.solved import ials
 from palate.training.solved.histories import from_lists
-from palate.training.solved.stage import FACTORS
+from palate.training.solved.stage import factors
 
-EPOCHS = 8
+EPOCHS, DIM = 8, 64
 
 
 @dataclass(slots=True)
@@ -19,11 +19,13 @@ class Nightly:
     """Fits the factors; which settings, the first night's held-out last items say."""
 
     chosen: IalsFacts | None = None
-    factors: Sequence[IalsFacts] = field(default=FACTORS)
+    factors: Sequence[IalsFacts] = ()
+    """What is tried; what a release tries, unless it is said."""
 
     def __call__(self, histories: Sequence[Rows], items: int) -> Callable[[Rows], Floats]:
         if self.chosen is None:
-            self.chosen = max(self.factors, key=lambda facts: self._judged(facts, histories, items))
+            tried = self.factors or factors(from_lists(histories, items), DIM)
+            self.chosen = max(tried, key=lambda facts: self._judged(facts, histories, items))
         return _fitted(self.chosen, histories, items)
 
     def _judged(self, facts: IalsFacts, histories: Sequence[Rows], items: int) -> float:

@@ -30,12 +30,13 @@ histories is chosen by those who came new, so it takes a longer rest."""
 FEWEST_USERS, FEWEST_ITEMS, FEWEST_QUESTIONS = 5, 5, 10
 EASE, RP3BETA = (20.0, 8.0), (0.3,)
 """EASE's weight in mean engagements of an item, so that it fits catalogues of any liveliness."""
-FADES, PRIORS = (1.0, 0.97, 0.9), (0.0, 0.3, 1.0)
+FADES, PRIORS = (1.0, 0.97, 0.9, 0.7), (0.0, 0.3, 1.0)
 POWERS = (0.1, 0.0, 0.2, 0.35)
-FACTORS = (
-    IalsFacts(unobserved=1.0, regularization=0.3, exponent=0.5),
-    IalsFacts(unobserved=0.3, regularization=0.5, exponent=0.5),
-)
+FACTORS = ((20.0, 0.15), (6.0, 0.15), (50.0, 0.25))
+"""What all that a mean user did not take weighs together, and the penalty: both against what they
+took, so that they fit data of any density. Where a pair of which nothing is known would weigh as
+much as one that was taken (dense data), the last says nothing new and is not tried."""
+EVEN = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +155,24 @@ def plans(past: Histories, settings: TrainingSettings) -> list[LinearPlan]:
 def _factored(
     exam: Exam, content: Floats, settings: TrainingSettings
 ) -> Iterator[tuple[Ials, float]]:
-    for facts in FACTORS:
-        chosen = msgspec.structs.replace(facts, dim=settings.dim)
-        fitted = ials.fit(exam.past, content, chosen, how=Building(settings.seed))
+    for facts in factors(exam.past, settings.dim):
+        fitted = ials.fit(exam.past, content, facts, how=Building(settings.seed))
         for fade in FADES:
             model = fitted.faded(fade)
             yield model, exam.mark(model.score)
+
+
+def factors(past: Histories, dim: int) -> list[IalsFacts]:
+    """What iALS is tried with on these histories."""
+    mean = len(past.items) / max(int((np.diff(past.starts) > 0).sum()), 1)
+    rows, found = max(int((past.counts() > 0).sum()), 1), list[IalsFacts]()
+    for rest, pull in FACTORS:
+        unobserved = min(rest * mean / rows, EVEN)
+        if any(each.unobserved == unobserved == EVEN for each in found):
+            continue
+        weight = pull * mean / (mean + unobserved * rows) ** 0.5
+        found.append(IalsFacts(dim=dim, unobserved=unobserved, regularization=weight, exponent=0.5))
+    return found
 
 
 def _content(columns: ItemColumns, rows: int) -> Floats:
