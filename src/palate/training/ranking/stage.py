@@ -14,6 +14,7 @@ from palate.models.everybody import Everybody
 from palate.models.ranker import HEADS, RankerFacts, VectorsOf
 from palate.ranking.network import compared_vectors
 from palate.releases.manifest import Verdict
+from palate.releases.release import Release
 from palate.settings import TrainingSettings
 from palate.stores_offline import open_offline
 from palate.training.dataset import Dataset
@@ -62,7 +63,8 @@ class RankerOutcome:
 
     verdict: Verdict
     promote: bool = True
-    """False where the live release is surely better on what happened since it was made."""
+    """False where the live release is surely better on what happened since it was made, or has a
+    ranker while here none was tried."""
     learnt: Learnt | None = None
     facts: RankerFacts | None = None
     fusion: Mapping[str, float] = field(default_factory=dict)
@@ -88,7 +90,8 @@ def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -
         return _untried(
             f"a ranker needs {FEWEST_MOMENTS} moments in the last {1 - cut:.0%} of the log, and"
             f" {FEWEST_USERS} people in the end of it, and there are {len(moments):,} and"
-            f" {people:,}"
+            f" {people:,}",
+            source.live,
         )
     report("rows", 0.0, f"replaying the log with {len(moments):,} moments")
     hours = settings.attribution_hours
@@ -103,7 +106,8 @@ def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -
     if known < FEWEST_FOUND:
         return _untried(
             f"a ranker needs {FEWEST_FOUND} moments at which a generator knew what was taken next,"
-            f" and there are {known:,} of {len(lists):,}"
+            f" and there are {known:,} of {len(lists):,}",
+            source.live,
         )
     watch(lists, source.features)
     report("ranker", 0.0, f"{len(lists):,} lists, {settings.ranker_candidates} items each")
@@ -125,8 +129,16 @@ def _as_shown(source: RowSource, data: Dataset, pages: Sequence[Moment]) -> AsSh
         return AsShown.of(offline, live, source.features, positions, rows_of)
 
 
-def _untried(lacking: str) -> RankerOutcome:
-    return RankerOutcome(refused("ranker", lacking, ": weighted fusion ranks"), lacking=lacking)
+def _untried(lacking: str, live: Release | None) -> RankerOutcome:
+    verdict = refused("ranker", lacking, ": weighted fusion ranks")
+    if live is None or live.ranker is None:
+        return RankerOutcome(verdict, lacking=lacking)
+    said = (
+        f" The live release {live.name} has a ranker, and nothing says that the new one, without,"
+        " is as good: the live one stays."
+    )
+    verdict = msgspec.structs.replace(verdict, sentence=verdict.sentence + said)
+    return RankerOutcome(verdict, promote=False, lacking=lacking)
 
 
 def _judged(
