@@ -160,6 +160,25 @@ def test_a_ranker_that_what_only_counts_outdoes_does_not_ship() -> None:
     assert "of covisit" in verdict.sentence
 
 
+@pytest.mark.parametrize("rival", ["rrf", "two_tower", "popular"])
+def test_a_ranker_has_to_beat_the_best_baseline_whichever_users_had_been_asked(rival: str) -> None:
+    dice = np.random.default_rng(3)
+    users, level = np.arange(40, dtype=np.uint64), np.full(40, 0.3)
+    own = level + dice.normal(0, 0.2, 40)
+    own += 0.301 - own.mean()
+    against = {"fusion": own - 0.1, rival: level, "fresh": level - 0.2}
+    _, verdict = judge_ranker({"network": own}, against, users, 1)
+    assert verdict.numbers["over_best/mean"] == pytest.approx(0.001)
+    assert verdict.numbers["over_best/low"] < 0 < verdict.numbers["low"]
+    assert not verdict.shipped
+    against[rival] = own - 0.05
+    _, verdict = judge_ranker({"network": own}, against, users, 1)
+    assert verdict.shipped
+    name = "plain reciprocal ranks" if rival == "rrf" else rival
+    assert f"of {name} alone" in verdict.sentence
+    assert f"over {name}. It ships." in verdict.sentence
+
+
 def test_users_count_equally_however_many_moments_they_have() -> None:
     users = np.array([1] * 99 + [2], np.uint64)
     mean, _, _ = paired(np.array([0.0] * 99 + [1.0]), np.zeros(100), users, 1)

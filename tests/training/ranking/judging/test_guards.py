@@ -1,6 +1,7 @@
 """Beyond hits: what a ranker may not give up, and the live release that it has to follow."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -96,9 +97,23 @@ def test_a_release_that_is_surely_worse_than_the_live_one_is_not_promoted() -> N
 
 def test_the_live_release_is_not_judged_by_what_it_learnt_from() -> None:
     stores, window = tiny_stores(), World(position=4).window(new="wrong")
-    assert compared(PASSED, window, live(RIGHT), stores) == (PASSED, True)
     few = World(users=5).window(new="wrong")
-    assert compared(PASSED, few, live(RIGHT), stores) == (PASSED, True)
+    for people, asked in ((0, window), (5, few)):
+        told, promote = compared(PASSED, asked, live(RIGHT), stores)
+        assert promote
+        assert (told.shipped, told.numbers) == (PASSED.shipped, PASSED.numbers)
+        assert told.sentence == (
+            "It is better. It ships. It was not compared with the live release before: since it"
+            f" was made {people} people were judged, and 20 are needed."
+        )
+
+
+def test_a_live_ranker_whose_features_are_gone_is_not_compared_and_that_is_said() -> None:
+    ranker = SimpleNamespace(features=("gone",))
+    before = replace(live(RIGHT), ranker=ranker)
+    told, promote = compared(PASSED, World().window(new="wrong"), before, tiny_stores())
+    assert promote
+    assert "was not compared with the live release before: it reads features" in told.sentence
 
 
 def test_where_fusion_shows_next_to_nothing_new_nothing_new_is_given_up() -> None:

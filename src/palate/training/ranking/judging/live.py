@@ -42,15 +42,18 @@ def compared(
     """Say how the live release orders what it has not learnt from; False where it is surely better.
 
     Both order what today's generators found; the live ranker reads the words of today's towers.
+    Where nobody can tell, the verdict says so.
     """
     since = np.array([each.position > live.manifest.log_position for each in window.lists])
     late = [each for each, new in zip(window.lists, since, strict=True) if new]
     users = np.array([each.user for each in late], np.uint64)
-    if len(np.unique(users)) < FEWEST_USERS:
-        return verdict, True
+    people = len(np.unique(users))
+    if people < FEWEST_USERS:
+        why = f"since it was made {people:,} people were judged, and {FEWEST_USERS} are needed"
+        return _untold(verdict, live, why), True
     scores = _scores(live, late, window, stores)
     if scores is None:
-        return verdict, True
+        return _untold(verdict, live, "it reads features that are no longer computed"), True
     old, new = ndcg(late, scores), window.new[since]
     gain = paired(new, old, users, stores.settings.training.seed)
     worse = gain.high < 0
@@ -61,6 +64,11 @@ def compared(
     )
     numbers = verdict.numbers | {"live": level(old, users), "over_live": gain.mean}
     return replace(verdict, sentence=verdict.sentence + said, numbers=numbers), not worse
+
+
+def _untold(verdict: Verdict, live: Release, why: str) -> Verdict:
+    said = f" It was not compared with the live release {live.name}: {why}."
+    return replace(verdict, sentence=verdict.sentence + said)
 
 
 def _scores(
