@@ -1,9 +1,12 @@
 """The run: it tells nothing of the future, leaves the site alone, and finds what is to be found."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
+import msgspec
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -29,6 +32,10 @@ START = NOW - 60 * DAY
 CANARY = "space-7"
 """Nobody takes it before the split and everybody after it."""
 SHELF = [f"{genre}-6" for genre in GENRES]
+
+
+Dates: TypeAlias = Mapping[str, float | None]
+"""By item: when it is published."""
 
 
 def home(stores: Stores) -> Funnel:
@@ -72,14 +79,16 @@ def future(order: np.random.Generator) -> list[Event]:
     return [took(*each) for each in known + later]
 
 
-def site_of(events: Sequence[Event]) -> Stores:
-    log = SqliteLog(Path(":memory:"))
+def site_of(events: Sequence[Event], dates: Dates | None = None) -> Stores:
+    log, stores = SqliteLog(Path(":memory:")), tiny_stores()
     log.append(events, NOW)
-    return replace(tiny_stores(), log=log)
+    for name, date in (dates or {}).items():
+        stores.items.edit(name, partial(msgspec.structs.replace, published_at=date))
+    return replace(stores, log=log)
 
 
-def asked(events: Sequence[Event], **wish: object) -> Answers:
-    return answers(site_of(events), Wish(**wish), home, untrained, silent)  # type: ignore[arg-type]
+def asked(events: Sequence[Event], dates: Dates | None = None, **wish: object) -> Answers:
+    return answers(site_of(events, dates), Wish(**wish), home, untrained, silent)  # type: ignore[arg-type]
 
 
 def first_ten(found: Answers, model: str) -> list[list[int]]:
@@ -95,8 +104,11 @@ def built(events: Sequence[Event], protocol: str, folder: Path) -> tuple[Workspa
 
 
 def test_another_future_leaves_every_list_unchanged_bit_for_bit() -> None:
-    one = asked(past() + future(np.random.default_rng(1)))
-    other = asked(past() + future(np.random.default_rng(2)))
+    eights = [f"{genre}-8" for genre in GENRES]
+    soon = {CANARY: NOW + DAY, **dict.fromkeys(eights, NOW + 3 * DAY)}
+    late = {CANARY: NOW + 900 * DAY, **dict.fromkeys(eights)}
+    one = asked(past() + future(np.random.default_rng(1)), soon)
+    other = asked(past() + future(np.random.default_rng(2)), late)
     assert [c.user for c in one.bench.cases] == [c.user for c in other.bench.cases]
     assert any(
         a.relevant.tolist() != b.relevant.tolist()
@@ -109,10 +121,14 @@ def test_another_future_leaves_every_list_unchanged_bit_for_bit() -> None:
 
 @pytest.mark.parametrize(
     "model",
-    ["popularity_7d", "covisit", "popular", "popular_in_genre", "trending", "fusion", "funnel"],
+    [
+        *("popularity_7d", "covisit", "popular", "popular_in_genre", "trending", "fresh"),
+        *("fusion", "funnel"),
+    ],
 )
-def test_an_item_that_is_popular_only_later_stays_low(model: str) -> None:
-    found = asked(past() + future(np.random.default_rng(1)))
+@pytest.mark.parametrize("published", [NOW + DAY, None])
+def test_an_item_that_is_popular_only_later_stays_low(model: str, published: float | None) -> None:
+    found = asked(past() + future(np.random.default_rng(1)), {CANARY: published})
     canary = tiny_row(CANARY)
     shown = sum(canary in rows for rows in first_ten(found, model))
     relevant = sum(canary in case.relevant for case in found.bench.cases)

@@ -91,6 +91,15 @@ def test_fresh_goes_by_publication_then_first_event_then_row() -> None:
     assert (np.diff(scores) <= 0).all()
 
 
+def test_in_a_catalogue_of_the_past_what_nothing_dates_and_nobody_met_is_not_new() -> None:
+    items = plain(3)
+    items[0] = Item(item_id="i0", published_at=NOW - 9 * DAY)
+    states, columns = counted(8), columns_of(items)
+    states.times[1, FIRST_AT] = NOW - 5 * DAY
+    columns.undated_is_new = False
+    assert built(states, columns).top("fresh", 9)[0].tolist() == [1, 0]
+
+
 def test_what_is_hidden_or_deleted_is_on_no_board() -> None:
     items = plain(4)
     items[1], items[2] = Item(item_id="i1", hidden=True, categories=("c",)), None

@@ -85,6 +85,9 @@ class ItemColumns:
     gives the first of them as ``code``."""
     alike: Alike = UNKNOWN
     """What a release found to be described alike."""
+    undated_is_new: bool = True
+    """Where nothing dates an item and nobody met it, it was just put here. False in a catalogue of
+    the past: it is today's, so that all that can be said is that nobody met it yet."""
 
     def __init__(self, held: MappedArrays, directory: Path | None, *, write: bool) -> None:
         self._held, self._directory, self._write = held, directory, write

@@ -92,8 +92,9 @@ class PastLog:
 class ItemsAsOf:
     """A site's catalogue without what only the future tells, and with every item a candidate.
 
-    Publication dates after `moment` and all expiry dates are left out; so are regions and age
-    limits, for a question asks for a history, not for a person in a place. Hidden stays hidden.
+    Publication dates after `moment` and all expiry dates are left out, and what is then undated is
+    not taken for new (`ItemColumns.undated_is_new`); left out are regions and age, too,
+    for a question asks for a history, not for a person in a place. Hidden stays hidden.
     """
 
     catalogue: ItemCatalog

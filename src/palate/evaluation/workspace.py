@@ -115,6 +115,7 @@ def _settled(settings: Settings, folder: Path) -> Settings:
 
 def _columns(items: ItemsAsOf) -> ItemColumns:
     columns = ItemColumns.in_memory(items.counts()[1] + 2)
+    columns.undated_is_new = False
     while changes := items.changes(columns.version, CHUNK):
         columns.write(changes)
     columns.reserve(items.counts()[1])

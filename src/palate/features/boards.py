@@ -189,11 +189,12 @@ def _fresh(states: ItemStates, columns: ItemColumns, now: float) -> tuple[Rows, 
 
 
 def _since(states: ItemStates, columns: ItemColumns, rows: Rows, now: float) -> Doubles:
-    """When each item came: its publication, else its first event, else just now."""
+    """When each item came: its publication, else its first event, else just now (or not yet)."""
+    unmet = now if columns.undated_is_new else np.inf
     first, within = np.zeros(len(rows)), rows < states.capacity
     first[within] = states.times[rows[within], FIRST_AT]
     published = columns.published[rows]
-    return np.where(np.isnan(published), np.where(first > 0, first, now), published)
+    return np.where(np.isnan(published), np.where(first > 0, first, unmet), published)
 
 
 def _first(keys: Doubles, ties: Doubles, depth: int) -> NDArray[np.intp]:

@@ -109,6 +109,7 @@ def current_columns(stores: Stores, encoder: ContentEncoder | None = None) -> It
     phases would not fit the tower that was shaped before.
     """
     columns, after = ItemColumns.in_memory(encoder=encoder), 0
+    columns.undated_is_new = stores.columns.undated_is_new
     while changes := stores.items.changes(after, CHUNK):
         columns.write(changes)
         after = changes[-1].version
