@@ -34,10 +34,9 @@ from palate.training.ranking.folds import (
 )
 from palate.training.ranking.fusion import fusion_scores
 from palate.training.ranking.importance import measure
+from palate.training.ranking.judging.crossed import tuned
 from palate.training.ranking.judging.guards import Breadth, Items, breadth, guarded, items_of
 from palate.training.ranking.judging.live import Window, compared
-from palate.training.ranking.judging.personal import personal
-from palate.training.ranking.judging.shares import shares
 from palate.training.ranking.laplace import stray_of
 from palate.training.ranking.lists import RankedList
 from palate.training.ranking.logged import AsShown
@@ -153,17 +152,17 @@ def _judged(
     layout = Layout(source.features, generator_names(source), vectors, logged)
     folds = [run_fold(lists, shares, layout, settings, report) for shares in FOLDS]
     best, verdict = _verdict(folds, settings.training.seed)
-    own = personal(folds, best, settings.ranking.personal)
-    heard = shares(own.folds, best, layout.generators, settings.training.seed)
-    if own.everybody is not None or any(heard.by_visit.values()):
+    cost, seed = settings.ranking.personal, settings.training.seed
+    own, heard, judged = found = tuned(folds, best, layout.generators, cost, seed)
+    if found.any:
         folds = list(heard.folds)
-        _, verdict = _verdict([_only(fold, best) for fold in folds], settings.training.seed)
-    verdict = by_visit(challenged(verdict, best, folds[-1].levels()), heard.numbers)
+        _, verdict = _verdict([_only(fold, best) for fold in judged], seed)
+    verdict = by_visit(challenged(verdict, best, judged[-1].levels()), heard.numbers)
     metrics = _metrics(layout.generators, folds, best) | {"ranker/personal": own.power}
     rows = np.arange(source.stores.columns.size, dtype=np.int32)
     items = items_of(data, source.stores.columns.read(rows, ("content",))["content"])
     verdict = guarded(verdict, _breadths(folds, best, layout, items), metrics, settings.gate)
-    verdict, promote = _since(verdict, folds, best, layout, source)
+    verdict, promote = _since(verdict, judged, best, layout, source)
     outcome = RankerOutcome(
         verdict,
         promote=promote,

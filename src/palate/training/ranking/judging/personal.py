@@ -28,13 +28,15 @@ class Personal(NamedTuple):
     folds: Sequence[Fold]
 
 
-def personal(folds: Sequence[Fold], kind: Kind, cost: float) -> Personal:
+def personal(folds: Sequence[Fold], kind: Kind, cost: float, asked: Mask | None = None) -> Personal:
     """The largest power that costs no more than this share of NDCG@10; none where it may be 0.
 
-    On lists that nobody had learnt from, of people of whom something is known.
+    On lists that nobody had learnt from, of people of whom something is known; all of them, or
+    only those `asked` (lists,).
     """
     users = np.concatenate([fold.users for fold in folds])
     known = np.array([each.visit != NEWCOMER for fold in folds for each in fold.judge])
+    known &= True if asked is None else asked
     plain = np.concatenate([fold.answers[kind].ndcg for fold in folds])
     if not known.any():
         return Personal(0.0, None, folds)

@@ -35,8 +35,17 @@ class Shares(NamedTuple):
 NOBODY: Mapping[Visit, float] = MappingProxyType({})
 
 
-def shares(folds: Sequence[Fold], kind: Kind, names: tuple[str, ...], seed: int) -> Shares:
-    """Choose on lists that nobody had learnt from: fusion is heard where that surely finds more."""
+def shares(
+    folds: Sequence[Fold],
+    kind: Kind,
+    names: tuple[str, ...],
+    seed: int,
+    asked: Mask | None = None,
+) -> Shares:
+    """Choose on lists that nobody had learnt from: fusion is heard where that surely finds more.
+
+    All of them choose, or only those `asked` (lists,).
+    """
     fused = [fusion_scores(fold.judge, names, fold.fusion) for fold in folds]
     values = [fold.answers[kind].served for fold in folds]
     height = _height(np.concatenate(values), np.concatenate(fused))
@@ -51,7 +60,8 @@ def shares(folds: Sequence[Fold], kind: Kind, names: tuple[str, ...], seed: int)
     }
     visits = np.array([each.visit for fold in folds for each in fold.judge])
     users = np.concatenate([fold.users for fold in folds])
-    chosen = {visit: _best(tried, users, visits == visit, seed) for visit in VISITS}
+    choose = np.ones(len(users), bool) if asked is None else asked
+    chosen = {visit: _best(tried, users, choose & (visits == visit), seed) for visit in VISITS}
     numbers: dict[str, float] = {}
     for visit, share in chosen.items():
         which = visits == visit
