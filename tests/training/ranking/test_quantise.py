@@ -56,3 +56,13 @@ def test_a_network_that_would_lose_hits_or_win_no_time_stays_as_it_was(
     assert quantise(tmp_path, fitted, history(), read_by(fitted))["ranker/int8/shipped"] == 0.0
     assert (tmp_path / "ranker.onnx").read_bytes() == whole
     assert quantise(tmp_path, fitted, [], read_by(fitted)) == {}
+
+
+@pytest.mark.parametrize(("time", "shipped"), [(1.0, 0.0), (0.95, 0.0), (0.85, 0.0), (0.6, 1.0)])
+def test_noise_of_the_stopwatch_decides_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, time: float, shipped: float
+) -> None:
+    monkeypatch.setattr(module, "LOSS", 1.0)
+    monkeypatch.setattr(module, "_time_of", lambda *_: time)
+    fitted = learnt(tmp_path)
+    assert quantise(tmp_path, fitted, history(), read_by(fitted))["ranker/int8/shipped"] == shipped

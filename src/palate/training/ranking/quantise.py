@@ -2,7 +2,8 @@
 
 Static quantisation (ONNX Runtime): the ranges of the activations are those of training rows. It
 ships only where the order that it makes loses next to nothing against the network as it was, and
-where it answers sooner on this machine: a processor without 8-bit dot products gains nothing.
+where it answers much sooner on this machine: a processor without 8-bit dot products gains nothing,
+and what a stopwatch finds level is not to be decided by its noise.
 """
 
 import contextlib
@@ -33,8 +34,9 @@ LOSS = 0.002
 """Share of NDCG@10 that may be lost."""
 FEW, SHOWN = 200, 60
 """Lists that are judged, and those whose rows set the ranges."""
-SLOWEST = 1.0
-"""Share of the whole network's time that it may take."""
+SLOWEST = 0.8
+"""Share of the whole ranker's time that it may take. The same network was measured at .96 to 1.14
+on one busy machine: nearer to 1 the same log and seed would not give the same file."""
 TRIES = 50
 """Answers of each that are timed."""
 NETWORK, WHOLE = "ranker.onnx", "ranker.int8.onnx"
