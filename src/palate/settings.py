@@ -144,7 +144,7 @@ class TrainingSettings(Part, frozen=True):
     blocks: Positive = 1
     """Transformer blocks of the user tower; a second one makes asking five times slower."""
     epochs: Count = 0
-    """At most this many passes over the history; 0: by its length (8 over 65,000 steps)."""
+    """At most this many passes over the history; 0: by its length (5 over 65,000 steps)."""
     batch_size: Positive = 1_024
     """Events in one step of the towers."""
     learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 4e-3

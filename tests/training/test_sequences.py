@@ -75,6 +75,12 @@ def test_only_the_first_engagement_with_an_item_is_predicted() -> None:
     assert made.outcomes.tolist() == [0, 1, 2, 0]
 
 
+def test_nobodys_first_event_is_a_step() -> None:
+    made = watched(("a", 1), ("b", 7), ("a", 2), ("b", 8), ("a", 3), ("c", 1), ("a", 1))
+    assert [made.steps(until) for until in (0, 3, 4, 8)] == [0, 0, 1, 3]
+    assert watched(*((f"u{n}", n % 7) for n in range(30))).steps(99) == 0
+
+
 def test_impressions_and_searches_are_no_part_of_a_sequence() -> None:
     made = Sequences.of(
         log_of(("a", "1", Kind.IMPRESSION), ("a", "", Kind.SEARCH), ("a", "2", Kind.VIEW))

@@ -1,9 +1,11 @@
 """What a run does with towers: several seeds, and a last round over everything."""
 
-from msgspec.structs import replace as changed
-from tests.training.conftest import QUICK
+from pathlib import Path
 
-from palate.stores import Stores
+from msgspec.structs import replace as changed
+from tests.training.conftest import QUICK, START, board_events, quick_settings
+
+from palate.stores import Stores, close, open_stores
 from palate.training.dataset import Dataset, current_columns, read_dataset
 from palate.training.report import silent
 from palate.training.tower_stage import TowerOutcome, learn_tower, refit_tower
@@ -33,3 +35,13 @@ def test_the_last_round_knows_all_events_and_keeps_what_was_judged(site: Stores)
     assert again.metric == judged.metric
     assert again.items.counts.sum() == data.counts(data.part(1.0)).sum()
     assert not judged.items.delta.equal(again.items.delta)
+
+
+def test_people_with_one_event_each_are_nothing_to_learn_from(tmp_path: Path) -> None:
+    stores = open_stores(quick_settings(tmp_path))
+    once = board_events(users=400, each=1)
+    stores.log.append(once, START)
+    found = learnt(stores, read_dataset(stores, silent))
+    close(stores)
+    assert found.towers is None
+    assert "and there are 0 over 40" in found.lacking

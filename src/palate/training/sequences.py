@@ -63,6 +63,12 @@ class Sequences:
         counted: NDArray[np.int64] = known[self.starts[1:]] - known[self.starts[:-1]]
         return counted
 
+    def steps(self, until: int) -> int:
+        """How many events below that log position something before them is there to foresee by."""
+        foreseen = self.wanted & (self.positions < until)
+        foreseen[self.starts[:-1]] = False
+        return int(foreseen.sum())
+
     def next_ones(self, since: int, until: int) -> NDArray[np.int64]:
         """(events,): the event itself where it is to be predicted by the one before, -1 elsewhere.
 

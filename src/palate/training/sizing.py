@@ -18,7 +18,7 @@ SPARSE_DROPOUT, DENSE_DROPOUT = 0.5, 0.2
 
 def sized(settings: TrainingSettings, sequences: Sequences, until: int) -> TrainingSettings:
     """Fill in what the settings leave to the data: passes and dropout. Data alone decides."""
-    steps = int((sequences.wanted & (sequences.positions < until)).sum())
+    steps = sequences.steps(until)
     dropout = DENSE_DROPOUT if dense(sequences, until) else SPARSE_DROPOUT
     return replace(
         settings,

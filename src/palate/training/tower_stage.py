@@ -52,7 +52,7 @@ def learn_tower(
     since, until = data.part(cut * VALIDATE), data.part(cut)
     counts = data.counts(since)
     sequences = Sequences.of(data.events)
-    steps = int((sequences.wanted & (sequences.positions < since)).sum())
+    steps = sequences.steps(since)
     items = int((counts > 0).sum())
     if items < FEWEST_ITEMS or steps < FEWEST_STEPS:
         why = (
