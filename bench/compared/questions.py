@@ -71,10 +71,9 @@ class Asked:
 
 def asked(site: Stores, protocol: Protocol, seed: int, folder: Path) -> Asked:
     """Read the site's log and cut it as `palate evaluate` does."""
-    entries = read_all(site.log, lambda _: None)
-    batch = EventBatch.encode(entries, lambda ids: site.items.rows(ids, create=False))
+    batch, _ = read_all(site.log, site.items, lambda _: None)
     cut = split(batch, protocol)
-    space = Workspace.build(site, entries, batch, cut, folder)
+    space = Workspace.build(site, batch, cut, folder)
     size = space.stores.columns.size
     bench = Bench(cut.cases, space.world(batch, cut), seed)
     test = whole(batch, cut, size)

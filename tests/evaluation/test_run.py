@@ -15,7 +15,7 @@ from palate.arrays import Rows
 from palate.catalog.fields import moment
 from palate.catalog.user import user_key
 from palate.errors import BadInput, Conflict
-from palate.evaluation.as_of import ItemsAsOf, PastLog
+from palate.evaluation.as_of import ItemsAsOf, PastLog, read_all, retold
 from palate.evaluation.baselines import counted
 from palate.evaluation.run import Answers, Wish, answers, evaluate
 from palate.evaluation.split import split
@@ -97,10 +97,9 @@ def first_ten(found: Answers, model: str) -> list[list[int]]:
 
 def built(events: Sequence[Event], protocol: str, folder: Path) -> tuple[Workspace, EventBatch]:
     site = site_of(events)
-    entries = site.log.read(0, 10_000)
-    batch = EventBatch.encode(entries, lambda ids: site.items.rows(ids, create=False))
+    batch, _ = read_all(site.log, site.items, lambda _: None)
     cut = split(batch, protocol)  # type: ignore[arg-type]
-    return Workspace.build(site, entries, batch, cut, folder), batch
+    return Workspace.build(site, batch, cut, folder), batch
 
 
 def test_another_future_leaves_every_list_unchanged_bit_for_bit() -> None:
@@ -238,7 +237,10 @@ def test_the_future_is_no_part_of_the_catalogue_and_nobody_is_barred() -> None:
 
 
 def test_an_evaluation_only_reads() -> None:
-    items, log = ItemsAsOf(tiny_stores().items, NOW), PastLog([])
+    stores = tiny_stores()
+    batch, _ = read_all(stores.log, stores.items, lambda _: None)
+    items = ItemsAsOf(stores.items, NOW)
+    log = PastLog(stores.log, retold(batch, batch.time < NOW))
     with pytest.raises(Conflict):
         items.put([])
     with pytest.raises(Conflict):
@@ -264,7 +266,7 @@ def test_profiles_are_no_events_of_the_data_and_are_known_at_the_split(tmp_path:
     profile = Event(event_id="p", kind=Kind.PROFILE, time=NOW + DAY, user_id="u3", value=5.0)
     assert asked([*events, profile]).data == asked(events).data
     space, _ = built([*events, profile], "time", tmp_path)
-    assert space.visitors.user(user_key("u3")).segment == 5
+    assert space.crowd.user(user_key("u3")).segment == 5
     assert space.stores.log.read(0, 1)[0].event.time == START
 
 

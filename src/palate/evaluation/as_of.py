@@ -1,64 +1,80 @@
-"""The site as it was: its log and catalogue, read-only and blind to what came later."""
+"""The site as it was: its log and catalogue, read-only and blind to what came later.
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import NoReturn
+Of the log only columns are held; whoever wants its events reads them again where they are.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, NoReturn
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-from palate.arrays import Rows
+from palate.arrays import Doubles, Mask, Rows
 from palate.catalog.item import Item
 from palate.catalog.protocol import ItemCatalog, ItemChange
 from palate.errors import Conflict
+from palate.events.batch import EventBatch
 from palate.events.kinds import Event, Kind
 from palate.events.protocol import Appended, EventLog, Logged, Renamed, Then, Traces
+from palate.streaming.state import encode
 
 CHUNK = 20_000
 
 
-def read_all(log: EventLog, progress: Callable[[float], None]) -> list[Logged]:
-    """Read the whole log, in log order."""
-    entries: list[Logged] = []
-    total = max(log.count(), 1)
-    while part := log.read(entries[-1].position if entries else 0, CHUNK):
-        entries += part
-        progress(min(len(entries) / total, 1.0))
-    return entries
+def read_all(
+    log: EventLog, items: ItemCatalog, progress: Callable[[float], None]
+) -> tuple[EventBatch, int]:
+    """Read the whole log, in log order, as columns; and how many events it holds."""
+    parts, read, after, total = [], 0, 0, max(log.count(), 1)
+    while part := log.read(after, CHUNK):
+        parts.append(encode(part, lambda ids: items.rows(ids, create=False))[0])
+        read, after = read + len(part), part[-1].position
+        progress(min(read / total, 1.0))
+    return EventBatch.concat(parts), read
 
 
-def retold(
-    entries: Iterable[Logged], kept: Collection[int], shifts: Mapping[int, float]
-) -> list[Logged]:
-    """Tell the entries at the positions `kept` again, numbered from 1.
+class Retold(NamedTuple):
+    """Some of a log's events, numbered anew from 1."""
+
+    batch: EventBatch
+    origin: NDArray[np.int64]
+    """(events,): the position in the site's log of each."""
+    profiles: int
+    """So many of them are profiles; these come first."""
+    begun: float
+    """Time of the first event that is none."""
+
+    def chunks(self) -> Iterator[EventBatch]:
+        """A part of the columns at a time."""
+        for start in range(0, len(self.batch), CHUNK):
+            yield self.batch.take(slice(start, start + CHUNK))
+
+
+def retold(batch: EventBatch, kept: Mask, shifts: Doubles | None = None) -> Retold:
+    """Tell the events at the places `kept` again.
 
     Profiles come first, at the time of the first event: a site knows them when somebody signs up,
-    not when the operator imports a file. `shifts` moves entries in time, by position, in seconds.
+    not when the operator imports a file. `shifts` (events,) moves them in time, in seconds.
     """
-    past = [entry for entry in entries if entry.position in kept]
-    acts = [
-        _moved(entry.event, shifts.get(entry.position, 0.0))
-        for entry in past
-        if entry.event.kind is not Kind.PROFILE
-    ]
-    first = min((event.time for event in acts), default=0.0)
-    profiles = [
-        msgspec.structs.replace(entry.event, time=min(entry.event.time, first))
-        for entry in past
-        if entry.event.kind is Kind.PROFILE
-    ]
-    told = enumerate([*profiles, *acts], start=1)
-    return [Logged(position, event.time, event) for position, event in told]
-
-
-def _moved(event: Event, seconds: float) -> Event:
-    return msgspec.structs.replace(event, time=event.time + seconds) if seconds else event
+    profile = batch.kind == Kind.PROFILE
+    profiles, acts = np.flatnonzero(kept & profile), np.flatnonzero(kept & ~profile)
+    again = batch.take(np.concatenate((profiles, acts)))
+    time = batch.time if shifts is None else batch.time + shifts
+    begun = float(time[acts].min()) if len(acts) else 0.0
+    times = np.concatenate((np.minimum(batch.time[profiles], begun), time[acts]))
+    new = np.diff(again.position, prepend=-1) != 0
+    told = replace(again, position=np.cumsum(new), time=times)
+    return Retold(told, again.position[new], len(np.unique(batch.position[profiles])), begun)
 
 
 @dataclass(frozen=True, slots=True)
 class PastLog:
-    """An event log that has ended: positions are 1…n."""
+    """An event log that has ended: positions are 1…n. Its events are read from the site's log."""
 
-    entries: Sequence[Logged]
+    log: EventLog
+    told: Retold
 
     def append(self, events: Sequence[Event], received: float) -> Appended:
         _refuse()
@@ -67,13 +83,21 @@ class PastLog:
         _refuse()
 
     def read(self, after: int, limit: int) -> list[Logged]:
-        return list(self.entries[after : after + limit])
+        origin, profiles = self.told.origin[after : after + limit], self.told.profiles - after
+        both = (origin[: max(profiles, 0)], origin[max(profiles, 0) :])
+        found = (event for positions in both for event in _events(self.log, positions))
+        return [self._as_told(at, event) for at, event in enumerate(found, start=after + 1)]
+
+    def _as_told(self, position: int, event: Event) -> Logged:
+        if position <= self.told.profiles:
+            event = msgspec.structs.replace(event, time=min(event.time, self.told.begun))
+        return Logged(position, event.time, event)
 
     def end(self) -> int:
-        return len(self.entries)
+        return len(self.told.origin)
 
     def count(self) -> int:
-        return len(self.entries)
+        return len(self.told.origin)
 
     def announce(self, user_id: str, then: Then) -> Traces:
         _refuse()
@@ -135,6 +159,18 @@ class ItemsAsOf:
         return msgspec.structs.replace(
             item, published_at=published, expires_at=None, regions=(), min_age=0
         )
+
+
+def _events(log: EventLog, positions: NDArray[np.int64]) -> Iterator[Event]:
+    """The events at some positions of a log, which grow."""
+    done = 0
+    while done < len(positions):
+        part = log.read(int(positions[done]) - 1, CHUNK)
+        held = np.array([each.position for each in part], np.int64)
+        upto = int(np.searchsorted(positions, held[-1], side="right")) if part else len(positions)
+        places = np.searchsorted(held, positions[done:upto])
+        yield from (part[at].event for at in places.tolist())
+        done = upto
 
 
 def _refuse() -> NoReturn:

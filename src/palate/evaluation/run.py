@@ -105,14 +105,13 @@ def as_of_the_split(site: Stores, wish: Wish, learn: Learn, progress: Progress) 
 
     Raises BadInput where the log is too small to be split.
     """
-    entries = read_all(site.log, partial(progress, "read the log"))
-    batch = EventBatch.encode(entries, lambda ids: site.items.rows(ids, create=False))
+    batch, entries = read_all(site.log, site.items, partial(progress, "read the log"))
     cut = split(batch, wish.protocol)
     with TemporaryDirectory(prefix="palate-evaluation-") as folder:
         progress("fold the past", 0.0)
-        space = Workspace.build(site, entries, batch, cut, Path(folder))
+        space = Workspace.build(site, batch, cut, Path(folder))
         progress("fold the past", 1.0)
-        yield Past(len(entries), batch, cut, space.learnt(learn(space.stores, progress)))
+        yield Past(entries, batch, cut, space.learnt(learn(space.stores, progress)))
 
 
 def answers(

@@ -10,11 +10,10 @@ import numpy as np
 
 from palate.arrays import Doubles
 from palate.catalog.columns import ItemColumns
-from palate.evaluation.as_of import CHUNK, ItemsAsOf, PastLog, retold
+from palate.evaluation.as_of import CHUNK, ItemsAsOf, PastLog, Retold, retold
 from palate.evaluation.slates import World
 from palate.evaluation.split import Case, Split
 from palate.events.batch import EventBatch, people
-from palate.events.protocol import Logged
 from palate.features.follows import followed
 from palate.features.online.memory import MemoryOnline
 from palate.features.record import UserState
@@ -35,14 +34,16 @@ class Workspace:
     stores: Stores
     """In memory, folded from the training events and nothing else."""
     moment: float
+    crowd: Replay
+    """Folded from the training events."""
     visitors: Replay
-    """Folded from the training events *and* the histories that train nobody; only the state of the
-    user in question is ever read from it."""
+    """Of those whose history holds events that train nobody, or who ask at another time: folded
+    from all of it. Only the state of the user in question is ever read."""
+    apart: frozenset[int]
+    """Whose state that is."""
 
     @classmethod
-    def build(
-        cls, site: Stores, entries: Sequence[Logged], batch: EventBatch, cut: Split, folder: Path
-    ) -> Self:
+    def build(cls, site: Stores, batch: EventBatch, cut: Split, folder: Path) -> Self:
         """Fold the site's past in memory; whatever is written (a release) goes below `folder`.
 
         A user who is asked at another time than the rest (`Case.now`) has their own history moved
@@ -51,17 +52,16 @@ class Workspace:
         settings = _settled(site.settings, folder)
         items = ItemsAsOf(site.items, cut.moment)
         columns = _columns(items)
-        kept = set(batch.position[cut.train].tolist())
-        past = retold(entries, kept, {})
+        past = retold(batch, cut.train)
         replay, visitors = Replay(settings, columns), Replay(settings, columns)
-        _fold(replay, past, items)
-        own = {int(at) for case in cut.cases for at in batch.position[case.extra]}
-        _fold(visitors, retold(entries, kept | own, _shifts(batch, cut)), items)
+        _fold(replay, past)
+        apart = [case for case in cut.cases if len(case.extra) or case.now != cut.moment]
+        _fold(visitors, _own(batch, cut, apart))
         stores = Stores(
             settings=settings,
             items=items,
             users=site.users,
-            log=PastLog(past),
+            log=PastLog(site.log, past),
             online=MemoryOnline(),
             columns=columns,
             states=replay.states,
@@ -69,7 +69,7 @@ class Workspace:
             covisit=replay.covisit,
             release=None,
         )
-        return cls(stores, cut.moment, visitors)
+        return cls(stores, cut.moment, replay, visitors, frozenset(case.user for case in apart))
 
     def learnt(self, stores: Stores) -> "Workspace":
         """The same past with a release."""
@@ -77,7 +77,7 @@ class Workspace:
 
     def user(self, case: Case) -> UserState:
         """What the funnel may know of the user who asks."""
-        return self.visitors.user(case.user)
+        return (self.visitors if case.user in self.apart else self.crowd).user(case.user)
 
     def query(self, case: Case, seed: int) -> Query:
         """The question of one user; the history is excluded whatever the surface would hide."""
@@ -122,16 +122,19 @@ def _columns(items: ItemsAsOf) -> ItemColumns:
     return columns
 
 
-def _fold(replay: Replay, entries: Sequence[Logged], items: ItemsAsOf) -> None:
-    for start in range(0, len(entries), CHUNK):
-        replay.fold(entries[start : start + CHUNK], lambda ids: items.rows(ids, create=False))
+def _fold(replay: Replay, told: Retold) -> None:
+    for part in told.chunks():
+        replay.apply(part)
 
 
-def _shifts(batch: EventBatch, cut: Split) -> dict[int, float]:
-    """By log position: how far the events of those who are asked at their own time are moved."""
-    moved = {case.user: cut.moment - case.now for case in cut.cases if case.now != cut.moment}
-    if not moved:
-        return {}
-    seconds = [moved.get(int(key), 0.0) for key in people(batch)]
-    pairs = zip(batch.position.tolist(), seconds, strict=True)
-    return {position: shift for position, shift in pairs if shift}
+def _own(batch: EventBatch, cut: Split, cases: Sequence[Case]) -> Retold:
+    """All that these users did before they are asked, moved to where they ask; nobody else's."""
+    who, known = people(batch), cut.train.copy()
+    for case in cases:
+        known[case.extra] = True
+    users = np.array(sorted(case.user for case in cases), np.uint64)
+    moved = {case.user: cut.moment - case.now for case in cases}
+    seconds = np.array([moved[user] for user in users.tolist()])
+    at = np.minimum(np.searchsorted(users, who), max(len(users) - 1, 0))
+    own = users[at] == who if len(users) else np.zeros(len(who), np.bool_)
+    return retold(batch, known & own, seconds[at] if len(users) else None)

@@ -8,6 +8,7 @@ import pytest
 from tests.evaluation.test_run import future, home, past, silent, site_of, untrained
 
 from palate.errors import BadInput
+from palate.evaluation.as_of import read_all
 from palate.evaluation.split import split
 from palate.evaluation.tuning.covisit import GRIDS, CovisitJudge
 from palate.evaluation.tuning.inside import drawn, inside
@@ -33,8 +34,7 @@ def found(stores: Stores, order: Order = QUICK) -> Tuned:
 
 
 def batch_of(stores: Stores) -> EventBatch:
-    entries = stores.log.read(0, 10_000)
-    return EventBatch.encode(entries, lambda ids: stores.items.rows(ids, create=False))
+    return read_all(stores.log, stores.items, lambda _: None)[0]
 
 
 def test_what_is_tuned_lies_before_what_is_tested(tmp_path: Path) -> None:

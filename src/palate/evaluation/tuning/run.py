@@ -23,7 +23,6 @@ from palate.evaluation.tuning.quotas import Found, proposals, tuned
 from palate.evaluation.tuning.search import Search
 from palate.evaluation.workspace import Workspace
 from palate.events.batch import EventBatch
-from palate.events.protocol import Logged
 from palate.settings import Settings
 from palate.stores import Stores
 
@@ -68,10 +67,9 @@ class Tuned:
 
 @dataclass(frozen=True, slots=True)
 class _Site:
-    """The site's log, and what may be tuned on of it."""
+    """The site, and what of its log may be tuned on."""
 
     stores: Stores
-    entries: list[Logged]
     past: Inside
     alike_of: AlikeOf
 
@@ -90,9 +88,8 @@ def tune(
     where it was when it is called again with the same order and log. Raises BadInput where there
     are too few events.
     """
-    entries = read_all(site.log, partial(progress, "read the log"))
-    batch = EventBatch.encode(entries, lambda ids: site.items.rows(ids, create=False))
-    at = _Site(site, entries, inside(batch, order.protocol), alike_of)
+    batch, _ = read_all(site.log, site.items, partial(progress, "read the log"))
+    at = _Site(site, inside(batch, order.protocol), alike_of)
     told = f"{len(batch)} {_checked(batch):08x} {order.protocol} {order.seed}"
     journal = Journal(site.settings.home, told)
     found = Tuned({}, {}, 0, ())
@@ -171,7 +168,7 @@ def _asked(at: _Site, order: Order, how: _Asking, settings: Settings) -> Found:
     site = replace(at.stores, settings=settings)
     with TemporaryDirectory(prefix="palate-tuning-") as folder:
         how.progress("fold the past", 0.0)
-        space = Workspace.build(site, at.entries, at.past.batch, at.past.cut, Path(folder))
+        space = Workspace.build(site, at.past.batch, at.past.cut, Path(folder))
         how.progress("fold the past", 1.0)
         space = space.learnt(how.learn(space.stores, how.progress))
         cases = drawn(at.past.cut, ASKED_ALL, order.seed)
