@@ -20,7 +20,7 @@ from palate.stores_offline import open_offline
 from palate.training.dataset import Dataset
 from palate.training.gate import by_visit, challenged, judge_ranker, refused
 from palate.training.ranking.calibration import reliability
-from palate.training.ranking.canary import watch
+from palate.training.ranking.canary import Past, watch
 from palate.training.ranking.folds import (
     FOLDS,
     JUDGED,
@@ -108,10 +108,23 @@ def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -
             f" and there are {known:,} of {len(lists):,}",
             source.live,
         )
-    watch(lists, source.features)
+    watched = _watched(lists, logged, source.features, data)
     report("ranker", 0.0, f"{len(lists):,} lists, {settings.ranker_candidates} items each")
     found = _judged(source, data, lists, logged, report)
-    return replace(found, metrics={**found.metrics, **as_shown.numbers()})
+    verdict = msgspec.structs.replace(found.verdict, sentence=found.verdict.sentence + watched)
+    return replace(found, verdict=verdict, metrics={**found.metrics, **as_shown.numbers()})
+
+
+def _watched(
+    lists: Sequence[RankedList],
+    logged: Sequence[RankedList],
+    features: tuple[str, ...],
+    data: Dataset,
+) -> str:
+    """What the canary has to say of the rows, and of what was kept of pages as they were shown."""
+    past = Past.of(data.events)
+    told = watch(lists, features, past, "lists")
+    return told + watch(logged, features, past, "pages that were shown") if logged else told
 
 
 def _as_shown(source: RowSource, data: Dataset, pages: Sequence[Moment]) -> AsShown:
