@@ -1,6 +1,9 @@
 from collections.abc import Callable
 
+from litestar.testing import TestClient
 from tests.serving.conftest import SmallSite
+
+from palate.serving.app import create
 
 FILM = {
     "item_id": "m1",
@@ -119,3 +122,20 @@ def test_what_was_hidden_is_not_in_the_next_slate(site: SmallSite) -> None:
             assert site.client.patch(path, json={"hidden": True}).status_code == 200
             shown = [each["item_id"] for each in site.slate(user_id="u1")["items"]]
             assert first["item_id"] not in shown
+
+
+def test_what_is_withdrawn_while_the_stream_is_down_is_not_shown_by_any_worker(
+    site: SmallSite,
+) -> None:
+    first, second = (each["item_id"] for each in site.slate(limit=2)["items"])
+    with TestClient(create(site.settings, clock=site.clock)) as other:
+        assert site.client.delete(f"/v1/items/{first}").status_code == 204
+        assert site.client.patch(f"/v1/items/{second}", json={"hidden": True}).status_code == 200
+        with other.portal() as portal:
+            portal.call(other.app.state["runtime"].tick)
+        pages = [site.slate(limit=50), other.get("/v1/recommendations/home?limit=50").json()]
+    for page in pages:
+        assert page["items"]
+        assert not {first, second} & {each["item_id"] for each in page["items"]}
+    site.worker.drain()
+    assert not {first, second} & {each["item_id"] for each in site.slate(limit=50)["items"]}

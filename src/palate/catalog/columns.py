@@ -22,6 +22,7 @@ from palate.catalog.encoder import CONTENT_DIM, ContentEncoder
 from palate.catalog.item import Item, creator_key
 from palate.catalog.protocol import ItemCatalog, ItemChange
 from palate.catalog.vocabulary import Vocabulary
+from palate.catalog.withheld import Withheld
 from palate.errors import Conflict
 from palate.mapped import Column, Layout, MappedArrays
 
@@ -92,6 +93,7 @@ class ItemColumns:
     def __init__(self, held: MappedArrays, directory: Path | None, *, write: bool) -> None:
         self._held, self._directory, self._write = held, directory, write
         self._lock: int | None = None
+        self._withheld = Withheld()
         self._epoch = -1
         self._bind()
 
@@ -150,6 +152,15 @@ class ItemColumns:
 
     def follow(self, items: ItemCatalog) -> None:
         """Encode what changed since the release; there is nothing to do without one."""
+
+    def look_ahead(self, items: ItemCatalog) -> None:
+        """Reader: find what the catalogue withdrew and nobody has shown here yet; blocks."""
+        self._withheld.look(items, int(self._held.scalar("version")))
+
+    @property
+    def withdrawn(self) -> Rows:
+        """Sorted rows that must not be shown, whatever the columns still say of them."""
+        return self._withheld.rows(int(self._held.scalar("version")))
 
     def read(self, rows: Rows, names: Sequence[str]) -> dict[str, NDArray[Any]]:
         """The named columns for `rows`; a row outside (also -1) reads as never written."""

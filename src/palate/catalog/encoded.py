@@ -66,6 +66,7 @@ class EncodedColumns(ItemColumns):
         self._shown, self._coded = brought.version, brought.codes_of
         super().__init__(plain._held, None, write=False)  # noqa: SLF001  a view of the same arrays
         self.encoder, self.alike = brought.encoder, brought.alike
+        self._withheld = plain._withheld  # noqa: SLF001
         self.undated_is_new = plain.undated_is_new
 
     @property

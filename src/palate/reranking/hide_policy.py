@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from palate.arrays import Mask, Rows
 from palate.catalog.columns import ItemColumns
-from palate.funnel.types import NOTHING, Columns, Query
+from palate.funnel.types import Columns, Query
+from palate.index.slots import outside
 from palate.jit import kernel
 from palate.stores import Stores
 
@@ -36,10 +37,12 @@ class HidePolicy:
         return cls(stores.columns)
 
     def keep(self, query: Query, rows: Rows, columns: Columns) -> Mask:
-        return lawful(self.catalogue, columns, query.region, query.age or 0, query.now)
+        kept = lawful(self.catalogue, columns, query.region, query.age or 0, query.now)
+        withdrawn = self.catalogue.withdrawn
+        return kept & outside(rows, withdrawn) if len(withdrawn) else kept
 
     def excludes(self, query: Query) -> Rows:
-        return NOTHING
+        return self.catalogue.withdrawn
 
     def problem(self, query: Query, row: int) -> str:
         """What of the policy hides `row` from this visitor, in words; "" where nothing does."""
@@ -47,6 +50,7 @@ class HidePolicy:
         columns = self.catalogue.read(rows, self.reads)
         told = {
             "the catalogue does not know it, or says hidden": columns["servable"][0] == 0,
+            "the catalogue withdrew it a moment ago": row in self.catalogue.withdrawn,
             "it is published later": columns["published"][0] > query.now,
             "it has expired": columns["expires"][0] <= query.now,
             f"it is for {columns['min_age'][0]} and over": (

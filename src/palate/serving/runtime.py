@@ -120,6 +120,7 @@ class Runtime:
         """What a tick does; first what needs no store, for when one fails it is looked at."""
         yield "metrics", self._show
         yield "columns", self._follow_columns
+        yield "withdrawals", self._look_ahead
         yield "last slates", self._refresh_kept
         yield "names", self._refresh_names
         yield "event lag", self._show_lag
@@ -145,6 +146,9 @@ class Runtime:
         stores = self.stores
         stores.columns.refresh()
         await asyncio.to_thread(stores.columns.follow, stores.items)
+
+    async def _look_ahead(self) -> None:
+        await asyncio.to_thread(self.stores.columns.look_ahead, self.stores.items)
 
     async def _refresh_kept(self) -> None:
         self.live.kept.refresh(self.stores)

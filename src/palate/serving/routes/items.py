@@ -90,7 +90,8 @@ async def _store(runtime: Runtime, items: list[Item]) -> Stored:
 async def _in_force(runtime: Runtime) -> None:
     """Wait until requests go by the change: what was hidden is not shown after the answer.
 
-    Not for long: where the stream worker is down or busy, the change comes into force with it.
+    Not for long: where the stream worker is down or busy, what was withdrawn is withheld, and all
+    else comes into force with it.
     """
     columns, deadline = runtime.stores.columns.plain, monotonic() + PATIENCE
     while monotonic() < deadline:
@@ -98,6 +99,7 @@ async def _in_force(runtime: Runtime) -> None:
         if not await asyncio.to_thread(runtime.stores.items.changes, columns.version, 1):
             return
         await asyncio.sleep(LOOK)
+    await asyncio.to_thread(columns.look_ahead, runtime.stores.items)
 
 
 def _public(item: Item) -> ItemDocument:
