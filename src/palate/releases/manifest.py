@@ -46,7 +46,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     data: dict[str, float] = {}
     """Counts: events, users, items, rows …"""
     reconstructed: bool = True
-    """The ranker's rows were replayed from history, not logged when they were shown."""
+    """Some of the ranker's rows were replayed from history, not logged when they were shown;
+    `data` has how many lists of either (`lists_reconstructed`, `lists_shown`). False where there
+    are none, and where all are of pages."""
     fusion: dict[str, float] = {}
     """Weight of each generator's reciprocal rank, and where ``visit/generator`` has its own."""
     metrics: dict[str, float] = {}

@@ -10,6 +10,7 @@
 """
 
 import tempfile
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -55,8 +56,12 @@ CUT = 0.7
 """Share of the engagements that the towers know when the ranker's rows are made."""
 
 RECONSTRUCTED = (
-    "Ranker rows are reconstructed from history where no page is logged (`pages_shown` are): what"
-    " was on the screen is unknown there, and an item that nobody took counts as 0."
+    "{made:,} of the ranker's lists are reconstructed from history: what was on the screen is"
+    " unknown there, and an item that nobody took counts as 0."
+)
+SHOWN = (
+    "{shown:,} of the ranker's lists are pages that were logged as they were shown. The gate judges"
+    " by reconstructed ones, for it needs all that could have been shown."
 )
 REFITTED = (
     "The ranker's rows were made with a tower that knew the log up to their beginning; the served"
@@ -271,7 +276,8 @@ class _Run:
             fusion=dict(ranker.fusion),
             metrics=dict(tower.verdict.numbers) | dict(ranker.metrics),
             verdicts=(tower.verdict, *solved.verdicts, ranker.verdict),
-            notes=(RECONSTRUCTED, REFITTED) if tower.towers else (RECONSTRUCTED,),
+            reconstructed=ranker.data.get("lists_reconstructed", 0.0) > 0,
+            notes=_notes(ranker.data, refitted=tower.towers is not None),
             seconds=self.progress.seconds(),
             settings={
                 "content": msgspec.to_builtins(whole.content),
@@ -299,3 +305,10 @@ class _Run:
             sentences=(*self.resumed, f"Nothing was trained, and {serves} serving: {lacking}."),
             seconds=perf_counter() - self.started,
         )
+
+
+def _notes(data: Mapping[str, float], *, refitted: bool) -> tuple[str, ...]:
+    """Where the ranker's rows come from, and what became of the tower that made them."""
+    made, shown = (int(data.get(f"lists_{how}", 0)) for how in ("reconstructed", "shown"))
+    told = ((RECONSTRUCTED, made), (SHOWN, shown), (REFITTED, made + shown if refitted else 0))
+    return tuple(note.format(made=made, shown=shown) for note, many in told if many)

@@ -16,7 +16,7 @@ from palate.models.ranker import HEADS
 from palate.stores import Stores, close
 from palate.surfaces.home import generators
 from palate.training.dataset import current_columns, read_dataset
-from palate.training.pipeline import train
+from palate.training.pipeline import _notes, train
 from palate.training.ranking.rows import RowSource, reconstruct
 from palate.training.ranking.shown import parted, showings, unanswered
 
@@ -173,5 +173,18 @@ def test_pages_that_were_shown_are_learnt_from_and_counted(site: Stores) -> None
     assert report.manifest is not None
     assert report.manifest.data["pages_shown"] == 120
     assert report.manifest.data["pages_unanswered"] > 40
+    assert report.manifest.data["lists_shown"] == 120
+    assert report.manifest.reconstructed
+    made = int(report.manifest.data["lists_reconstructed"])
+    notes = " ".join(report.manifest.notes)
+    assert f"{made:,} of the ranker's lists are reconstructed" in notes
+    assert "120 of the ranker's lists are pages that were logged" in notes
     assert user_key("u0") in {int(key) for key in read_dataset(site, quietly).events.user}
     assert len(board_events()) < site.log.count()
+
+
+def test_a_release_says_where_its_rows_come_from() -> None:
+    both = {"lists_reconstructed": 1_200.0, "lists_shown": 30.0}
+    assert [note[:5] for note in _notes(both, refitted=True)] == ["1,200", "30 of", "The r"]
+    assert [note[:5] for note in _notes({"lists_shown": 30.0}, refitted=False)] == ["30 of"]
+    assert _notes({}, refitted=True) == ()

@@ -181,12 +181,7 @@ def _judged(
         promote=promote,
         fusion=folds[-1].fusion,
         metrics=metrics,
-        data={
-            "moments": len(lists),
-            "pages_shown": sum(not each.unanswered for each in logged),
-            "pages_unanswered": sum(each.unanswered for each in logged),
-            "rows": sum(len(each.kept) for each in (*lists, *logged)),
-        },
+        data=_counts(lists, layout),
         measured=measure(
             folds[-1].answers[best].learnt, folds[-1].judge, layout.features, settings
         ),
@@ -200,6 +195,19 @@ def _judged(
         facts = msgspec.structs.replace(facts, vectors=kind, history=HISTORY)
     judge = folds[-1].judge
     return replace(outcome, learnt=learnt, facts=facts, judge=judge, everybody=own.everybody)
+
+
+def _counts(lists: Sequence[RankedList], layout: Layout) -> dict[str, float]:
+    """How much there is of what, and where what is learnt from comes from."""
+    learnable, logged = layout.learnable(lists, sys.maxsize), layout.logged
+    return {
+        "moments": len(lists),
+        "lists_reconstructed": sum(each.place is None for each in learnable),
+        "lists_shown": sum(each.place is not None for each in learnable),
+        "pages_shown": sum(not each.unanswered for each in logged),
+        "pages_unanswered": sum(each.unanswered for each in logged),
+        "rows": sum(len(each.kept) for each in (*lists, *logged)),
+    }
 
 
 def _vectors(source: RowSource) -> tuple[VectorsOf, Floats]:
