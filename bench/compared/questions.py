@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from palate.arrays import Rows, Times
-from palate.evaluation.as_of import read_all
+from palate.arrays import Mask, Rows, Times
+from palate.evaluation.as_of import Shelf, read_all
 from palate.evaluation.judging import Bench
 from palate.evaluation.split import Case, Places, Protocol, Split, split
 from palate.evaluation.tuning.inside import inside
@@ -47,9 +47,9 @@ def whole(batch: EventBatch, cut: Split, size: int) -> Questions:
     return Questions(_past(batch, at, cut.moment, size), cut.cases)
 
 
-def tuning(batch: EventBatch, protocol: Protocol, size: int) -> Questions:
+def tuning(batch: EventBatch, protocol: Protocol, shown: Mask, size: int) -> Questions:
     """Questions inside train, those that `palate tune` asks too."""
-    found = inside(batch, protocol)
+    found = inside(batch, protocol, shown)
     return whole(found.batch, found.cut, size)
 
 
@@ -71,10 +71,11 @@ class Asked:
 
 def asked(site: Stores, protocol: Protocol, seed: int, folder: Path) -> Asked:
     """Read the site's log and cut it as `palate evaluate` does."""
-    batch, _ = read_all(site.log, site.items, lambda _: None)
-    cut = split(batch, protocol)
-    space = Workspace.build(site, batch, cut, folder)
+    shelf = Shelf.of(site.items)
+    batch, _ = read_all(site.log, shelf, lambda _: None)
+    cut = split(batch, protocol, shown=shelf.shown)
+    space = Workspace.build(site, shelf, batch, cut, folder)
     size = space.stores.columns.size
     bench = Bench(cut.cases, space.world(batch, cut), seed)
     test = whole(batch, cut, size)
-    return Asked(test, tuning(batch, protocol, size), bench)
+    return Asked(test, tuning(batch, protocol, shelf.shown, size), bench)

@@ -12,10 +12,11 @@ from tests.property.histories import ITEMS, TIGHT, logs, unhurried
 
 from palate.arrays import Mask, Rows
 from palate.catalog.columns import ItemColumns
+from palate.catalog.item import Item
 from palate.catalog.sqlite import SqliteItems
 from palate.catalog.user import user_key
 from palate.evaluation import as_of
-from palate.evaluation.as_of import PastLog, read_all, retold
+from palate.evaluation.as_of import PastLog, Shelf, read_all, retold
 from palate.events.batch import EventBatch, people
 from palate.events.kinds import Event, Kind
 from palate.events.protocol import Logged
@@ -31,9 +32,9 @@ def rows_of(ids: Sequence[str]) -> Rows:
 
 def stored(entries: Sequence[Logged]) -> tuple[SqliteLog, EventBatch]:
     log, items = SqliteLog(Path(":memory:")), SqliteItems(Path(":memory:"))
-    items.rows(ITEMS, create=True)
+    items.put([Item(item_id=name) for name in ITEMS])
     log.append([entry.event for entry in entries], 0.0)
-    return log, read_all(log, items, lambda _: None)[0]
+    return log, read_all(log, Shelf.of(items), lambda _: None)[0]
 
 
 def some_of(batch: EventBatch, lots: int) -> Mask:
@@ -108,7 +109,7 @@ def test_a_log_of_several_chunks_is_read_to_its_end(monkeypatch: pytest.MonkeyPa
         ],
         0.0,
     )
-    batch, events = read_all(log, items, lambda _: None)
+    batch, events = read_all(log, Shelf.of(items), lambda _: None)
     past = PastLog(log, retold(batch, batch.position != 5))
     assert events == 12
     order = ["0", "1", "10", "11", "2", "3", "5", "6", "7", "8", "9"]

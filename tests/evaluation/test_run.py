@@ -15,7 +15,7 @@ from palate.arrays import Rows
 from palate.catalog.fields import moment
 from palate.catalog.user import user_key
 from palate.errors import BadInput, Conflict
-from palate.evaluation.as_of import ItemsAsOf, PastLog, read_all, retold
+from palate.evaluation.as_of import ItemsAsOf, PastLog, Shelf, read_all, retold
 from palate.evaluation.baselines import counted
 from palate.evaluation.run import Answers, Wish, answers, evaluate
 from palate.evaluation.split import split
@@ -97,9 +97,10 @@ def first_ten(found: Answers, model: str) -> list[list[int]]:
 
 def built(events: Sequence[Event], protocol: str, folder: Path) -> tuple[Workspace, EventBatch]:
     site = site_of(events)
-    batch, _ = read_all(site.log, site.items, lambda _: None)
+    shelf = Shelf.of(site.items)
+    batch, _ = read_all(site.log, shelf, lambda _: None)
     cut = split(batch, protocol)  # type: ignore[arg-type]
-    return Workspace.build(site, batch, cut, folder), batch
+    return Workspace.build(site, shelf, batch, cut, folder), batch
 
 
 def test_another_future_leaves_every_list_unchanged_bit_for_bit() -> None:
@@ -201,6 +202,37 @@ def test_the_report_has_a_row_for_every_model_and_slice_and_says_what_it_counted
     assert report.table().row_count == len(report.rows) + 3  # and the slices' names
 
 
+def test_a_training_that_gave_rows_to_unlisted_items_changes_nothing() -> None:
+    events = past() + future(np.random.default_rng(1))
+    stray = [took(f"u{n}", "never-listed", START + n * DAY / 9) for n in range(30)]
+    late = [took(f"u{n}", "never-listed", NOW + 20 + n) for n in range(9)]
+    before, after = site_of(events + stray + late), site_of(events + stray + late)
+    after.items.rows(["never-listed"], create=True)
+    one, other = (answers(site, Wish(), home, untrained, silent) for site in (before, after))
+    assert one.data == other.data
+    assert one.data["left_out"] == 39
+    unlisted = after.items.rows(["never-listed"], create=False)[0]
+    for mine, theirs in zip(one.bench.cases, other.bench.cases, strict=True):
+        assert_array_equal(mine.relevant, theirs.relevant)
+        assert unlisted not in {*theirs.relevant.tolist(), *theirs.history.tolist()}
+    for name, lists in one.lists.items():
+        for a, b in zip(lists, other.lists[name], strict=True):
+            assert_array_equal(a, b, err_msg=name)
+            assert unlisted not in b
+
+
+def test_what_is_hidden_is_neither_asked_for_nor_listed_by_a_count_but_known_to_its_taker() -> None:
+    hidden = "action-9"
+    mine = [took(f"u{n}", hidden, START + 3 * DAY + n / 9) for n in range(40)]
+    late = [took(f"u{n}", hidden, NOW + 20 + n) for n in range(30, 40)]
+    site = site_of([*past(), *future(np.random.default_rng(1)), *mine, *late])
+    found = answers(site, Wish(), home, untrained, silent)
+    row = tiny_row(hidden)
+    assert found.data["left_out"] == 50
+    assert not any(row in case.relevant for case in found.bench.cases)
+    assert not any(row in rows for lists in found.lists.values() for rows in lists)
+
+
 def test_a_draw_of_users_is_the_same_for_the_same_seed() -> None:
     events = past() + future(np.random.default_rng(1))
     users = [[c.user for c in asked(events, users=7, seed=s).bench.cases] for s in (4, 4, 5)]
@@ -219,7 +251,7 @@ def test_a_model_that_there_is_not_is_refused_with_the_names_there_are() -> None
 
 
 def test_the_future_is_no_part_of_the_catalogue_and_nobody_is_barred() -> None:
-    items = ItemsAsOf(tiny_stores().items, NOW)
+    items = ItemsAsOf(Shelf.of(tiny_stores().items), NOW)
     by_name = {change.item_id: change.item for change in items.changes(0, 1_000)}
     later, expired, adult, local = (
         by_name[name] for name in ("drama-9", "comedy-9", "horror-9", "romance-9")
@@ -238,8 +270,9 @@ def test_the_future_is_no_part_of_the_catalogue_and_nobody_is_barred() -> None:
 
 def test_an_evaluation_only_reads() -> None:
     stores = tiny_stores()
-    batch, _ = read_all(stores.log, stores.items, lambda _: None)
-    items = ItemsAsOf(stores.items, NOW)
+    shelf = Shelf.of(stores.items)
+    batch, _ = read_all(stores.log, shelf, lambda _: None)
+    items = ItemsAsOf(shelf, NOW)
     log = PastLog(stores.log, retold(batch, batch.time < NOW))
     with pytest.raises(Conflict):
         items.put([])
@@ -277,7 +310,7 @@ def test_recent_popularity_counts_the_last_seven_days_only() -> None:
     batch = EventBatch.encode(
         site_of(events).log.read(0, 100), lambda ids: np.array([tiny_row(i) for i in ids], np.int32)
     )
-    scores = counted(batch, split(batch, "time"), EACH * len(GENRES))
+    scores = counted(batch, split(batch, "time"), np.ones(EACH * len(GENRES), np.bool_))
     one, two = tiny_row("drama-1"), tiny_row("drama-2")
     assert (scores["popularity"][one], scores["popularity"][two]) == (9, 3)
     assert (scores["popularity_7d"][one], scores["popularity_7d"][two]) == (0, 3)

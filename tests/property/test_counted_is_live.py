@@ -64,7 +64,7 @@ def test_a_judge_of_settings_asks_for_the_history_that_home_asks_for(entries: li
     keys = [user_key(name) for name in "uv"]
     cases = tuple(Case(key, "warm", 0.0, rows_of(""), NOTHING, rows_of("a")) for key in keys)
     cut = Split("time", 0.0, np.ones(len(batch), np.bool_), NOTHING, cases)
-    asked = histories(Inside(batch, cut), cases)
+    asked = histories(Inside(batch, cut, np.ones(len(ITEMS), np.bool_)), cases)
     served = [replay.user(key).engaged(20) for key in keys]
     assert [rows.tolist() for rows in asked] == [rows.tolist() for rows in served]
 

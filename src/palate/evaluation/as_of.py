@@ -5,7 +5,7 @@ Of the log only columns are held; whoever wants its events reads them again wher
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, Self
 
 import msgspec
 import numpy as np
@@ -16,20 +16,60 @@ from palate.catalog.item import Item
 from palate.catalog.protocol import ItemCatalog, ItemChange
 from palate.errors import Conflict
 from palate.events.batch import EventBatch
-from palate.events.kinds import Event, Kind
+from palate.events.kinds import Event, Kind, Signal
 from palate.events.protocol import Appended, EventLog, Logged, Renamed, Then, Traces
 from palate.streaming.state import encode
 
 CHUNK = 20_000
 
 
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A site's catalogue, and what is on its shelf today.
+
+    What the catalogue does not hold has no row here, whether or not a training gave it one.
+    """
+
+    items: ItemCatalog
+    listed: Mask
+    """(rows,): where there is an item."""
+    shown: Mask
+    """(rows,): where there is one that is not hidden, so that anybody could be shown it."""
+
+    @classmethod
+    def of(cls, items: ItemCatalog) -> Self:
+        """Read a catalogue."""
+        found: dict[int, Item | None] = {}
+        after = 0
+        while changes := items.changes(after, CHUNK):
+            found |= {each.row: each.item for each in changes}
+            after = changes[-1].version
+        both = np.zeros((2, max(found, default=-1) + 1), np.bool_)
+        for row, item in found.items():
+            both[:, row] = item is not None, item is not None and not item.hidden
+        return cls(items, both[0], both[1])
+
+    def rows(self, item_ids: Sequence[str]) -> Rows:
+        """Rows of ids; -1 of what is not listed."""
+        rows = self.items.rows(item_ids, create=False)
+        there = np.append(self.listed, False)
+        known = there[np.where((rows >= 0) & (rows < len(self.listed)), rows, -1)]
+        return np.where(known, rows, -1).astype(np.int32)
+
+    def left_out(self, batch: EventBatch) -> int:
+        """How many events tell that somebody took in what nobody can be shown."""
+        took = (batch.signal & (Signal.ENGAGED | Signal.TOLD)) == Signal.ENGAGED
+        there = np.append(self.shown, False)[batch.item]
+        return len(np.unique(batch.position[took & ~there]))
+
+
 def read_all(
-    log: EventLog, items: ItemCatalog, progress: Callable[[float], None]
+    log: EventLog, shelf: Shelf, progress: Callable[[float], None]
 ) -> tuple[EventBatch, int]:
     """Read the whole log, in log order, as columns; and how many events it holds."""
     parts, read, after, total = [], 0, 0, max(log.count(), 1)
     while part := log.read(after, CHUNK):
-        parts.append(encode(part, lambda ids: items.rows(ids, create=False))[0])
+        parts.append(encode(part, shelf.rows)[0])
         read, after = read + len(part), part[-1].position
         progress(min(read / total, 1.0))
     return EventBatch.concat(parts), read
@@ -121,14 +161,14 @@ class ItemsAsOf:
     for a question asks for a history, not for a person in a place. Hidden stays hidden.
     """
 
-    catalogue: ItemCatalog
+    shelf: Shelf
     moment: float
 
     def put(self, items: Sequence[Item]) -> int:
         _refuse()
 
     def find(self, item_ids: Sequence[str]) -> list[Item | None]:
-        return [item and self._as_of(item) for item in self.catalogue.find(item_ids)]
+        return [item and self._as_of(item) for item in self.shelf.items.find(item_ids)]
 
     def edit(self, item_id: str, change: Callable[[Item], Item]) -> Item | None:
         _refuse()
@@ -138,19 +178,19 @@ class ItemsAsOf:
 
     def rows(self, item_ids: Sequence[str], *, create: bool) -> Rows:
         """Never gives a row, whatever is asked: the catalogue is the site's."""
-        return self.catalogue.rows(item_ids, create=False)
+        return self.shelf.rows(item_ids)
 
     def ids(self, rows: Rows) -> list[str]:
-        return self.catalogue.ids(rows)
+        return self.shelf.items.ids(rows)
 
     def changes(self, after: int, limit: int) -> list[ItemChange]:
         return [
             change._replace(item=change.item and self._as_of(change.item))
-            for change in self.catalogue.changes(after, limit)
+            for change in self.shelf.items.changes(after, limit)
         ]
 
     def counts(self) -> tuple[int, int]:
-        return self.catalogue.counts()
+        return int(self.shelf.listed.sum()), len(self.shelf.listed)
 
     def _as_of(self, item: Item) -> Item:
         published = item.published_at

@@ -43,7 +43,8 @@ def books(
         cases = drawn(past.cut, wish)
         asking = _kept(funnel_of(past.space.stores), past.space, cases, limit, progress)
         found = asyncio.run(asking)
-    return told(found, wish, limit, {"events": past.entries, "t1": rfc3339(past.cut.moment)})
+    data = {"events": past.entries, "left_out": past.left_out, "t1": rfc3339(past.cut.moment)}
+    return told(found, wish, limit, data)
 
 
 async def _kept(

@@ -15,7 +15,7 @@ import numpy as np
 from palate.arrays import Rows
 from palate.catalog.fields import rfc3339
 from palate.errors import BadInput
-from palate.evaluation.as_of import read_all
+from palate.evaluation.as_of import Shelf, read_all
 from palate.evaluation.asking import Models
 from palate.evaluation.baselines import counted
 from palate.evaluation.judging import PARTS, Bench
@@ -94,6 +94,9 @@ class Past:
 
     entries: int
     """Of the whole log."""
+    left_out: int
+    """Events that tell that somebody took in what nobody can be shown: not in the catalogue, or
+    hidden. Nobody is asked for these."""
     batch: EventBatch
     cut: Split
     space: Workspace
@@ -105,13 +108,15 @@ def as_of_the_split(site: Stores, wish: Wish, learn: Learn, progress: Progress) 
 
     Raises BadInput where the log is too small to be split.
     """
-    batch, entries = read_all(site.log, site.items, partial(progress, "read the log"))
-    cut = split(batch, wish.protocol)
+    shelf = Shelf.of(site.items)
+    batch, entries = read_all(site.log, shelf, partial(progress, "read the log"))
+    cut = split(batch, wish.protocol, shown=shelf.shown)
     with TemporaryDirectory(prefix="palate-evaluation-") as folder:
         progress("fold the past", 0.0)
-        space = Workspace.build(site, batch, cut, Path(folder))
+        space = Workspace.build(site, shelf, batch, cut, Path(folder))
         progress("fold the past", 1.0)
-        yield Past(entries, batch, cut, space.learnt(learn(space.stores, progress)))
+        space = space.learnt(learn(space.stores, progress))
+        yield Past(entries, shelf.left_out(batch), batch, cut, space)
 
 
 def answers(
@@ -124,14 +129,14 @@ def answers(
         cases = drawn(cut, wish)
         lists = asyncio.run(_asked(models, space, cases, wish.seed, progress))
         bench = Bench(cases, space.world(batch, cut), wish.seed)
-        return Answers(lists, bench, _counts(batch, cut, bench))
+        return Answers(lists, bench, _counts(past, bench))
 
 
 def _models(
     space: Workspace, funnel_of: FunnelOf, batch: EventBatch, cut: Split, wish: Wish
 ) -> Models:
     stores = space.stores
-    counts = counted(batch, cut, stores.columns.size)
+    counts = counted(batch, cut, stores.columns.servable[: stores.columns.size])
     everything = Models(overheard(funnel_of(stores)), Fusion.default(stores), counts, ())
     unknown = sorted(set(wish.models) - set(everything.names))
     if unknown:
@@ -160,7 +165,8 @@ async def _asked(
     return lists
 
 
-def _counts(batch: EventBatch, cut: Split, bench: Bench) -> Mapping[str, Value]:
+def _counts(past: Past, bench: Bench) -> Mapping[str, Value]:
+    batch, cut = past.batch, past.cut
     parts = [case.part for case in bench.cases]
     public = ~np.isin(batch.kind, list(INTERNAL))
     return {
@@ -168,6 +174,7 @@ def _counts(batch: EventBatch, cut: Split, bench: Bench) -> Mapping[str, Value]:
         "users": len(np.unique(batch.user[public])),
         "events": len(np.unique(batch.position[public])),
         "train_events": len(np.unique(batch.position[public & cut.train])),
+        "left_out": past.left_out,
         "t1": rfc3339(cut.moment),
         **{part: parts.count(part) for part in PARTS if part in parts},
     }

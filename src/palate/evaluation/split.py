@@ -10,7 +10,7 @@ history is everything before the test event.
 
 Under both, the candidates are the whole catalogue less the user's history, and what is counted,
 split and judged is the first event with which somebody took an item in (`Signal.ENGAGED`): a click
-and the view that follows it are one.
+and the view that follows it are one. An item that nobody can be shown is none of these.
 """
 
 from collections.abc import Iterator
@@ -101,12 +101,16 @@ def _grouped(users: Keys) -> Iterator[tuple[int, Places]]:
         yield from zip(found.tolist(), np.split(order, starts[1:]), strict=True)
 
 
-def split(batch: EventBatch, protocol: Protocol, share: float = TRAIN_SHARE) -> Split:
+def split(
+    batch: EventBatch, protocol: Protocol, share: float = TRAIN_SHARE, shown: Mask | None = None
+) -> Split:
     """Cut a whole log by the named protocol; under `time` after `share` of the events.
+
+    `shown` (rows,) says which items can be shown to anybody; without it, all.
 
     Raises BadInput where there are too few events to leave anything on both sides.
     """
-    line = _timeline(batch)
+    line = _timeline(batch, shown)
     if len(line.item):
         made = _by_time(batch, line, share) if protocol == "time" else _leave_one_out(batch, line)
         if made.cases and made.train.any():
@@ -117,9 +121,10 @@ def split(batch: EventBatch, protocol: Protocol, share: float = TRAIN_SHARE) -> 
     )
 
 
-def _timeline(batch: EventBatch) -> _Timeline:
+def _timeline(batch: EventBatch, shown: Mask | None) -> _Timeline:
     whose = people(batch)
     engaged = np.flatnonzero(batch.engaged)
+    engaged = engaged if shown is None else engaged[shown[batch.item[engaged]]]
     place = engaged[np.argsort(batch.time[engaged], kind="stable")]
     pairs = np.rec.fromarrays([whose[place], batch.item[place]])
     place = place[np.sort(np.unique(pairs, return_index=True)[1])] if len(place) else place

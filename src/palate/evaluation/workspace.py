@@ -10,7 +10,7 @@ import numpy as np
 
 from palate.arrays import Doubles
 from palate.catalog.columns import ItemColumns
-from palate.evaluation.as_of import CHUNK, ItemsAsOf, PastLog, Retold, retold
+from palate.evaluation.as_of import CHUNK, ItemsAsOf, PastLog, Retold, Shelf, retold
 from palate.evaluation.slates import World
 from palate.evaluation.split import Case, Split
 from palate.events.batch import EventBatch, people
@@ -43,14 +43,14 @@ class Workspace:
     """Whose state that is."""
 
     @classmethod
-    def build(cls, site: Stores, batch: EventBatch, cut: Split, folder: Path) -> Self:
+    def build(cls, site: Stores, shelf: Shelf, batch: EventBatch, cut: Split, folder: Path) -> Self:
         """Fold the site's past in memory; whatever is written (a release) goes below `folder`.
 
         A user who is asked at another time than the rest (`Case.now`) has their own history moved
         so that they ask now: gaps stay, and no count is ever read as of its own past.
         """
         settings = _settled(site.settings, folder)
-        items = ItemsAsOf(site.items, cut.moment)
+        items = ItemsAsOf(shelf, cut.moment)
         columns = _columns(items)
         past = retold(batch, cut.train)
         replay, visitors = Replay(settings, columns), Replay(settings, columns)
@@ -118,7 +118,6 @@ def _columns(items: ItemsAsOf) -> ItemColumns:
     columns.undated_is_new = False
     while changes := items.changes(columns.version, CHUNK):
         columns.write(changes)
-    columns.reserve(items.counts()[1])
     return columns
 
 

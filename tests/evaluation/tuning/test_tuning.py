@@ -5,10 +5,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
-from tests.evaluation.test_run import future, home, past, silent, site_of, untrained
+from tests.evaluation.test_run import START, future, home, past, silent, site_of, took, untrained
 
 from palate.errors import BadInput
-from palate.evaluation.as_of import read_all
+from palate.evaluation.as_of import Shelf, read_all
 from palate.evaluation.split import split
 from palate.evaluation.tuning.covisit import GRIDS, CovisitJudge
 from palate.evaluation.tuning.inside import drawn, inside
@@ -17,10 +17,12 @@ from palate.events.batch import EventBatch
 from palate.events.kinds import Event
 from palate.settings import CovisitSettings
 from palate.stores import Stores
+from palate.testing.tiny import DAY, EACH, GENRES
 from palate.training.content import alike_today
 
 EVENTS = past() + future(np.random.default_rng(1))
 QUICK = Order(budget=6)
+EVERYTHING = np.ones(EACH * len(GENRES), np.bool_)
 
 
 def site(home_of_it: Path, events: list[Event] = EVENTS) -> Stores:
@@ -34,13 +36,13 @@ def found(stores: Stores, order: Order = QUICK) -> Tuned:
 
 
 def batch_of(stores: Stores) -> EventBatch:
-    return read_all(stores.log, stores.items, lambda _: None)[0]
+    return read_all(stores.log, Shelf.of(stores.items), lambda _: None)[0]
 
 
 def test_what_is_tuned_lies_before_what_is_tested(tmp_path: Path) -> None:
     batch = batch_of(site(tmp_path))
     moment = split(batch, "time").moment
-    tuned_on = inside(batch, "time")
+    tuned_on = inside(batch, "time", EVERYTHING)
     assert tuned_on.batch.time.max() < moment
     assert tuned_on.cut.moment <= tuned_on.batch.time.max()
 
@@ -48,7 +50,7 @@ def test_what_is_tuned_lies_before_what_is_tested(tmp_path: Path) -> None:
 def test_under_loo_the_last_event_of_everybody_is_neither_asked_nor_known(tmp_path: Path) -> None:
     batch = batch_of(site(tmp_path))
     tests = {case.user: case.relevant[0] for case in split(batch, "loo").cases}
-    cut = inside(batch, "loo").cut
+    cut = inside(batch, "loo", EVERYTHING).cut
     for case in cut.cases:
         assert tests[case.user] not in {*case.history.tolist(), *case.relevant.tolist()}
         assert not len(case.extra)
@@ -63,7 +65,7 @@ def test_a_found_setting_is_as_good_as_the_judge_says(tmp_path: Path) -> None:
     stores = site(tmp_path)
     order = Order(("covisit",), budget=20)
     told = tune(stores, order, home, untrained, silent, alike_today)
-    tuned_on, alike = inside(batch_of(stores), "time"), alike_today(stores)
+    tuned_on, alike = inside(batch_of(stores), "time", EVERYTHING), alike_today(stores)
     judge = CovisitJudge(tuned_on, drawn(tuned_on.cut, 2_000, 1), CovisitSettings(), alike)
     assert told.numbers["covisit_ndcg"] == judge(told.settings["covisit"])
     assert told.numbers["covisit_ndcg"] >= told.numbers["covisit_ndcg_before"]
@@ -97,3 +99,12 @@ def test_a_second_run_asks_nobody_again(tmp_path: Path) -> None:
 def test_too_few_events_are_told_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="too few"):
         found(site(tmp_path, EVENTS[:3]))
+
+
+def test_what_nobody_can_be_shown_is_left_out_and_said(tmp_path: Path) -> None:
+    stray = [took(f"u{n}", "never-listed", START + n * DAY / 9) for n in range(30)]
+    one, other = site(tmp_path / "one", EVENTS + stray), site(tmp_path / "two", EVENTS + stray)
+    other.items.rows(["never-listed"], create=True)
+    before, after = found(one), found(other)
+    assert before == after
+    assert before.sentences[0].startswith("30 events are left out")

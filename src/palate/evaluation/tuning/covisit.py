@@ -50,7 +50,8 @@ class CovisitJudge:
         self._histories = histories(past, cases)
         self._cases, self._start, self._alike = cases, start, alike
         size = int(past.batch.item.max(initial=0)) + 1
-        self._servable = np.ones(size, np.uint8)
+        self._servable = np.zeros(size, np.uint8)
+        self._servable[: len(past.shown)] = past.shown[:size]
         nothing = np.zeros(size)
         self._world = World(size, 1, nothing, np.zeros((size, 1), np.float32), nothing, 0.0)
         self._held: Covisit | None = None

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from palate.arrays import Mask
 from palate.evaluation.split import Case, Protocol, Split, split
 from palate.events.batch import EventBatch
 
@@ -17,19 +18,21 @@ class Inside(NamedTuple):
 
     batch: EventBatch
     cut: Split
+    shown: Mask
+    """(rows,): which items can be shown to anybody."""
 
 
-def inside(batch: EventBatch, protocol: Protocol) -> Inside:
+def inside(batch: EventBatch, protocol: Protocol, shown: Mask) -> Inside:
     """What may be tuned on, of a whole log.
 
     Under `time` the training events are split again. Under `loo` they train as they are, and the
     question is everybody's last but one. Raises BadInput where there are too few events.
     """
-    cut = split(batch, protocol)
+    cut = split(batch, protocol, shown=shown)
     if protocol == "time":
         past = batch.take(cut.train)
-        return Inside(past, split(past, protocol, SHARE))
-    return Inside(batch, replace(cut, cases=tuple(map(_earlier, cut.cases))))
+        return Inside(past, split(past, protocol, SHARE, shown), shown)
+    return Inside(batch, replace(cut, cases=tuple(map(_earlier, cut.cases))), shown)
 
 
 def _earlier(case: Case) -> Case:

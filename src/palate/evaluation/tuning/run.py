@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from palate.catalog.alike import UNKNOWN, Alike
-from palate.evaluation.as_of import read_all
+from palate.evaluation.as_of import Shelf, read_all
 from palate.evaluation.run import FunnelOf, Learn, Progress
 from palate.evaluation.split import Protocol
 from palate.evaluation.tuning.covisit import GRIDS, CovisitJudge, grids, settled
@@ -70,6 +70,7 @@ class _Site:
     """The site, and what of its log may be tuned on."""
 
     stores: Stores
+    shelf: Shelf
     past: Inside
     alike_of: AlikeOf
 
@@ -88,22 +89,34 @@ def tune(
     where it was when it is called again with the same order and log. Raises BadInput where there
     are too few events.
     """
-    batch, _ = read_all(site.log, site.items, partial(progress, "read the log"))
-    at = _Site(site, inside(batch, order.protocol), alike_of)
+    shelf = Shelf.of(site.items)
+    batch, _ = read_all(site.log, shelf, partial(progress, "read the log"))
+    at = _Site(site, shelf, inside(batch, order.protocol, shelf.shown), alike_of)
     told = f"{len(batch)} {_checked(batch):08x} {order.protocol} {order.seed}"
     journal = Journal(site.settings.home, told)
-    found = Tuned({}, {}, 0, ())
+    found = Tuned({}, {}, 0, _left_out(shelf.left_out(batch)))
     if "covisit" in order.parts:
-        found = _covisit(at, order, journal, progress)
+        found = _with(found, _covisit(at, order, journal, progress))
     if "quotas" in order.parts:
-        more = _quotas(at, order, journal, _Asking(funnel_of, learn, progress), found)
-        found = Tuned(
-            found.settings | more.settings,
-            found.numbers | more.numbers,
-            found.tried,
-            found.sentences + more.sentences,
-        )
+        asking = _Asking(funnel_of, learn, progress)
+        found = _with(found, _quotas(at, order, journal, asking, found))
     return found
+
+
+def _with(found: Tuned, more: Tuned) -> Tuned:
+    return Tuned(
+        found.settings | more.settings,
+        found.numbers | more.numbers,
+        found.tried + more.tried,
+        found.sentences + more.sentences,
+    )
+
+
+def _left_out(events: int) -> tuple[str, ...]:
+    told = (
+        f"{events:,} events are left out: nobody can be shown what they are about (`import items`)."
+    )
+    return (told,) if events else ()
 
 
 def _checked(batch: EventBatch) -> int:
@@ -168,7 +181,7 @@ def _asked(at: _Site, order: Order, how: _Asking, settings: Settings) -> Found:
     site = replace(at.stores, settings=settings)
     with TemporaryDirectory(prefix="palate-tuning-") as folder:
         how.progress("fold the past", 0.0)
-        space = Workspace.build(site, at.past.batch, at.past.cut, Path(folder))
+        space = Workspace.build(site, at.shelf, at.past.batch, at.past.cut, Path(folder))
         how.progress("fold the past", 1.0)
         space = space.learnt(how.learn(space.stores, how.progress))
         cases = drawn(at.past.cut, ASKED_ALL, order.seed)
