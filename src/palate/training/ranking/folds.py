@@ -116,18 +116,22 @@ def run_fold(
     settings: Settings,
     report: Report,
 ) -> Fold:
-    """Learn from the first share, stop and calibrate on the second, answer for the third."""
+    """Learn from the first share, stop and calibrate on the second, answer for the third.
+
+    What was told of either only while the third was judged is neither learnt from nor stops the
+    training. It calibrates: a label that had no time to come true would lower every promise.
+    """
     first, second, third = (int(len(lists) * share) for share in shares)
     train, held, judge = lists[:first], lists[first:second], lists[second:third]
     fusion = fit_fusion(train, held, layout.generators, settings.training.seed)
     dice = np.random.Generator(np.random.PCG64(settings.training.seed))
     few = settings.training.ranker_candidates
     train, held = ([thinned(x, few, dice) for x in part] for part in (train, held))
-    known = [each.as_known(judge[0].position) for each in train]
+    known, stop = ([x.as_known(judge[0].position) for x in part] for part in (train, held))
     past = layout.learnable(known, held[0].position)
     wanted = kinds(settings.training, last=shares == FOLDS[-1])
     recipe = layout.recipe(fusion)
-    learnt = learn_all(wanted, past, held, recipe, settings.training, report)
+    learnt = learn_all(wanted, past, stop, recipe, settings.training, report)
     answers = {each: _answer(found, held, judge, settings) for each, found in learnt.items()}
     return Fold(judge, fusion, _baselines(judge, layout.generators, fusion), answers)
 
