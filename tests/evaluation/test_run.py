@@ -221,7 +221,9 @@ def test_a_training_that_gave_rows_to_unlisted_items_changes_nothing() -> None:
             assert unlisted not in b
 
 
-def test_what_is_hidden_is_neither_asked_for_nor_listed_by_a_count_but_known_to_its_taker() -> None:
+def test_what_is_hidden_is_neither_asked_for_nor_listed_by_a_count_but_known_to_its_taker(
+    tmp_path: Path,
+) -> None:
     hidden = "action-9"
     mine = [took(f"u{n}", hidden, START + 3 * DAY + n / 9) for n in range(40)]
     late = [took(f"u{n}", hidden, NOW + 20 + n) for n in range(30, 40)]
@@ -229,6 +231,8 @@ def test_what_is_hidden_is_neither_asked_for_nor_listed_by_a_count_but_known_to_
     found = answers(site, Wish(), home, untrained, silent)
     row = tiny_row(hidden)
     assert found.data["left_out"] == 50
+    space, _ = built([*past(), *future(np.random.default_rng(1)), *mine], "time", tmp_path)
+    assert row in space.crowd.user(user_key("u3")).history
     assert not any(row in case.relevant for case in found.bench.cases)
     assert not any(row in rows for lists in found.lists.values() for rows in lists)
 

@@ -43,8 +43,9 @@ def books(
         cases = drawn(past.cut, wish)
         asking = _kept(funnel_of(past.space.stores), past.space, cases, limit, progress)
         found = asyncio.run(asking)
-    data = {"events": past.entries, "left_out": past.left_out, "t1": rfc3339(past.cut.moment)}
-    return told(found, wish, limit, data)
+    when = rfc3339(past.cut.moment)
+    both: dict[str, Value] = {"events": past.entries, "left_out": past.left_out}
+    return told(found, wish, limit, {**both, "t1": when})
 
 
 async def _kept(

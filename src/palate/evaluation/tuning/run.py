@@ -113,9 +113,7 @@ def _with(found: Tuned, more: Tuned) -> Tuned:
 
 
 def _left_out(events: int) -> tuple[str, ...]:
-    told = (
-        f"{events:,} events are left out: nobody can be shown what they are about (`import items`)."
-    )
+    told = f"{events:,} events are left out: their items are hidden, or not in the catalogue."
     return (told,) if events else ()
 
 
