@@ -1,8 +1,7 @@
 """The solved models' part of a run: choose on held-out events, then solve again for everything."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import product
 from pathlib import Path
 
 import msgspec
@@ -30,8 +29,10 @@ histories is chosen by those who came new, so it takes a longer rest."""
 FEWEST_USERS, FEWEST_ITEMS, FEWEST_QUESTIONS = 5, 5, 10
 EASE, RP3BETA = (20.0, 8.0), (0.3,)
 """EASE's weight in mean engagements of an item, so that it fits catalogues of any liveliness."""
-FADES, PRIORS = (1.0, 0.97, 0.9, 0.7), (0.0, 0.3, 1.0)
-POWERS = (0.1, 0.0, 0.2, 0.35)
+FADES, PRIORS = (1.0, 0.97, 0.9, 0.8, 0.7, 0.5), (0.3, 1.0)
+"""How much less each step back counts; then, at the best of these, how far to lean on the average
+user."""
+POWERS = (0.1, 0.2, 0.35, 0.5)
 FACTORS = ((20.0, 0.15), (6.0, 0.15), (50.0, 0.25))
 """What all that a mean user did not take weighs together, and the penalty: both against what they
 took, so that they fit data of any density. Where a pair of which nothing is known would weigh as
@@ -122,10 +123,18 @@ def _enough(past: Histories) -> bool:
 def _filters(exam: Exam, settings: TrainingSettings) -> Iterator[tuple[Linear, float]]:
     for plan in plans(exam.past, settings):
         fitted = linear.fit(exam.past, plan)
-        for fade, prior in product(FADES, PRIORS):
-            facts = msgspec.structs.replace(fitted.facts, fade=fade, prior=prior)
-            model = Linear(facts, fitted.table)
-            yield model, exam.mark(model.score)
+        faded, mark = foremost(_marked(exam, fitted, [{"fade": fade} for fade in FADES]))
+        yield faded, mark
+        yield from _marked(exam, faded, [{"prior": prior} for prior in PRIORS])
+
+
+def _marked(
+    exam: Exam, fitted: Linear, changes: Iterable[dict[str, float]]
+) -> Iterator[tuple[Linear, float]]:
+    """The same filter, read in other ways."""
+    for change in changes:
+        model = Linear(msgspec.structs.replace(fitted.facts, **change), fitted.table)
+        yield model, exam.mark(model.score)
 
 
 def _counted(newcomers: Exam, past: Histories) -> tuple[Linear, float]:
@@ -137,9 +146,8 @@ def _counted(newcomers: Exam, past: Histories) -> tuple[Linear, float]:
 def _counts(newcomers: Exam) -> Iterator[tuple[LinearFacts, float]]:
     for power in POWERS:
         fitted = linear.fit(newcomers.past, LinearPlan("together", power))
-        for fade in FADES:
-            facts = msgspec.structs.replace(fitted.facts, fade=fade)
-            yield facts, newcomers.mark(Linear(facts, fitted.table).score)
+        for model, mark in _marked(newcomers, fitted, [{"fade": fade} for fade in FADES]):
+            yield model.facts, mark
 
 
 def plans(past: Histories, settings: TrainingSettings) -> list[LinearPlan]:
