@@ -40,7 +40,8 @@ def asked() -> Asked:
     items = np.concatenate(train)
     past = Past(train, items, np.arange(len(items)) * DAY, len(items) * DAY, 2 * SHELF)
     nothing = np.empty(0, np.intp)
-    cases = [Case(n, "all", 0.0, h[:-1], nothing, h[-1:]) for n, h in enumerate(told)]
+    when = np.arange(4.0)
+    cases = [Case(n, "all", 4.0, h[:-1], nothing, h[-1:], when) for n, h in enumerate(told)]
     inner = [
         replace(case, history=h[:-2], relevant=h[-2:-1])
         for case, h in zip(cases, told, strict=True)

@@ -20,7 +20,7 @@ from palate.settings import Settings
 from palate.streaming.replay import Replay
 from palate.streaming.state import encode
 
-NOTHING = np.empty(0, np.intp)
+NOTHING, WHEN = np.empty(0, np.intp), np.empty(0)
 
 
 def rows_of(ids: Sequence[str]) -> Rows:
@@ -62,7 +62,7 @@ def test_a_judge_of_settings_asks_for_the_history_that_home_asks_for(entries: li
     replay.fold(kept, rows_of)
     batch, _ = encode(kept, rows_of)
     keys = [user_key(name) for name in "uv"]
-    cases = tuple(Case(key, "warm", 0.0, rows_of(""), NOTHING, rows_of("a")) for key in keys)
+    cases = tuple(Case(key, "warm", 0.0, rows_of(""), NOTHING, rows_of("a"), WHEN) for key in keys)
     cut = Split("time", 0.0, np.ones(len(batch), np.bool_), NOTHING, cases)
     asked = histories(Inside(batch, cut, np.ones(len(ITEMS), np.bool_)), cases)
     served = [replay.user(key).engaged(20) for key in keys]

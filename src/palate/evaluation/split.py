@@ -55,6 +55,8 @@ class Case:
     """Places in the batch of the events that belong to the user's history, but train nobody."""
     relevant: Rows
     """Distinct rows taken later, in the order in which they were; never empty."""
+    times: Times
+    """When each of the history was taken."""
 
     @property
     def taken(self) -> Rows:
@@ -183,5 +185,6 @@ def _case(
     line: _Timeline, events: Places, known: int, part: str, now: float, extra: Places
 ) -> Case:
     """One user's question: the first `known` of their counted events are the history."""
-    items = line.item[events]
-    return Case(int(line.user[events[0]]), part, now, items[:known], extra, items[known:])
+    items, user = line.item[events], int(line.user[events[0]])
+    when = line.time[events[:known]]
+    return Case(user, part, now, items[:known], extra, items[known:], when)

@@ -5,14 +5,17 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from tests.evaluation.test_run import START, future, home, past, silent, site_of, took, untrained
 
+from palate.catalog.user import user_key
 from palate.errors import BadInput
 from palate.evaluation.as_of import Shelf, read_all
 from palate.evaluation.split import split
 from palate.evaluation.tuning.covisit import GRIDS, CovisitJudge
 from palate.evaluation.tuning.inside import drawn, inside
 from palate.evaluation.tuning.run import Order, Tuned, tune
+from palate.evaluation.workspace import Workspace
 from palate.events.batch import EventBatch
 from palate.events.kinds import Event
 from palate.settings import CovisitSettings
@@ -54,6 +57,18 @@ def test_under_loo_the_last_event_of_everybody_is_neither_asked_nor_known(tmp_pa
     for case in cut.cases:
         assert tests[case.user] not in {*case.history.tolist(), *case.relevant.tolist()}
         assert not len(case.extra)
+
+
+def test_under_loo_everybody_is_asked_when_they_took_what_is_asked_for(tmp_path: Path) -> None:
+    stores, user = site(tmp_path, past(people=12)), user_key("u3")
+    shelf = Shelf.of(stores.items)
+    batch = read_all(stores.log, shelf, lambda _: None)[0]
+    tuned_on = inside(batch, "loo", shelf.shown)
+    (case,) = (case for case in tuned_on.cut.cases if case.user == user)
+    own = batch.time[batch.user == user]
+    assert case.now == own[-2]
+    space = Workspace.build(stores, shelf, batch, tuned_on.cut, tmp_path)
+    assert_array_equal(space.moment - space.user(case).times, own[-2] - own[:-2])
 
 
 def test_the_future_changes_nothing(tmp_path: Path) -> None:

@@ -36,9 +36,15 @@ def inside(batch: EventBatch, protocol: Protocol, shown: Mask) -> Inside:
 
 
 def _earlier(case: Case) -> Case:
-    nothing = np.empty(0, np.intp)
-    history, asked = case.history[:-1], case.history[-1:]
-    return replace(case, history=history, relevant=asked, extra=nothing)
+    """Ask for the last of the history, when it was taken."""
+    return replace(
+        case,
+        now=float(case.times[-1]),
+        history=case.history[:-1],
+        times=case.times[:-1],
+        relevant=case.history[-1:],
+        extra=np.empty(0, np.intp),
+    )
 
 
 def drawn(cut: Split, users: int, seed: int) -> list[Case]:
