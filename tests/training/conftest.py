@@ -22,12 +22,12 @@ QUICK = TrainingSettings(
 )  # fmt: skip
 
 
-def board_items() -> list[Item]:
+def board_items(items: int = ITEMS) -> list[Item]:
     """Even items are comedies, odd ones horror."""
     genres = ("comedy", "horror")
     return [
         Item(item_id=f"i{n}", title=f"{genres[n % 2]} {n}", categories=(genres[n % 2],))
-        for n in range(ITEMS)
+        for n in range(items)
     ]
 
 
