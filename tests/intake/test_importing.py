@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from palate.events.kinds import Event, Kind
 from palate.features.segments import profile_code
 from palate.intake.importing import Import, Imported
 from palate.intake.rejects import Rejects
+from palate.intake.scale import Scale
 from palate.intake.tables import open_table
 from palate.settings import FeatureSettings, Settings, StoreSettings
 from palate.stores import Sources, open_sources
@@ -31,13 +33,14 @@ def site(tmp_path: Path) -> Iterator[Sources]:
 
 def run(  # noqa: PLR0913
     site: Sources, file: Path, what: str, *pairs: str, kind: str | None = None,
-    rejects: Path | None = None, now: float = NOW, create_items: bool = False,
+    rejects: Path | None = None, now: float = NOW, create_items: bool = False, scale: str = "",
 ) -> Imported:  # fmt: skip
     with Rejects(rejects) as left_out:
         told = lambda *_: None  # noqa: E731
         job = Import(open_table(file), pairs, site, left_out, told, FixedClock(now))
         if what == "events":
-            return job.events(kind, create_items=create_items)
+            how = Scale.parsed(scale) if scale else None
+            return job.events(kind, create_items=create_items, scale=how)
         imported: Imported = getattr(job, what)()
         return imported
 
@@ -100,6 +103,81 @@ def test_events_are_logged_in_the_order_in_which_they_happened(
         (Kind.RATING, "1", "20", 5.0, 200.0),
         (Kind.RATING, "1", "10", 4.0, 300.0),
     ]
+
+
+def rated(path: Path, *values: float | str) -> Path:
+    rows = "".join(f"u,i{at},{at},{value}\n" for at, value in enumerate(values, start=1))
+    return write(path, f"user_id,item_id,time,value\n{rows}")
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ((0, 1, 1), "ratings are 0 to 1 (line 3), and are read as stars from 1 to 5"),
+        ((1, 1), "say which scale they are on, as --scale 0..1, or --scale 1..5 if"),
+        ((-1, 1), "as --scale -1..1"),
+        ((4, 10, 1), "ratings are 1 to 10 (line 3)"),
+        ((-3, 4), "as --scale -3..4"),
+    ],
+)
+def test_ratings_that_cannot_be_stars_are_refused_whole(
+    site: Sources, tmp_path: Path, values: tuple[float, ...], told: str
+) -> None:
+    with pytest.raises(BadInput, match=re.escape(told)):
+        run(site, rated(tmp_path / "r.csv", *values), "events", kind="rating")
+    assert site.log.count() == 0
+
+
+@pytest.mark.parametrize("values", [(1, 5), (0.5, 4.5), (0, 3), (2, 2)])
+def test_ratings_that_may_be_stars_are_taken_as_such(
+    site: Sources, tmp_path: Path, values: tuple[float, ...]
+) -> None:
+    run(site, rated(tmp_path / "r.csv", *values), "events", kind="rating")
+    assert [event.value for event in logged(site)] == list(values)
+
+
+@pytest.mark.parametrize(
+    ("scale", "values", "stars"),
+    [
+        ("1..10", (1, 4, 10), [1.0, 1 + 4 / 3, 5.0]),
+        ("0..1", (0, 1), [1.0, 5.0]),
+        ("6..1", (1, 6, 3.5), [5.0, 1.0, 3.0]),
+        ("1..5", (1, 1), [1.0, 1.0]),
+    ],
+)
+def test_a_named_scale_becomes_stars(
+    site: Sources, tmp_path: Path, scale: str, values: tuple[float, ...], stars: list[float]
+) -> None:
+    run(site, rated(tmp_path / "r.csv", *values), "events", kind="rating", scale=scale)
+    assert [event.value for event in logged(site)] == pytest.approx(stars)
+
+
+def test_a_scale_is_of_ratings_alone_and_what_is_off_it_is_left_out(
+    site: Sources, tmp_path: Path
+) -> None:
+    file = rated(tmp_path / "r.csv", 3, 11)
+    bad = tmp_path / "bad.jsonl"
+    run(site, file, "events", kind="view", scale="1..10")
+    assert [event.value for event in logged(site)] == [3.0, 11.0]
+    assert run(site, file, "events", kind="rating", scale="1..10", rejects=bad).rejected == 1
+    (row,) = rejected(bad)
+    assert (row["line"], row["problem"]) == (3, "a rating of 11 is not from 1 to 10")
+
+
+def test_a_number_that_nothing_can_count_is_left_out_by_its_line(
+    site: Sources, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.jsonl"
+    file = rated(tmp_path / "r.csv", 3, "1e300", 4)
+    assert run(site, file, "events", kind="purchase", rejects=bad).new == 2
+    assert run(site, file, "events", kind="rating", rejects=bad).new == 2
+    assert [row["line"] for row in rejected(bad)] == [3]
+
+
+@pytest.mark.parametrize("text", ["", "1", "5..5", "a..b", "1..2..3", "nan..1", "0..inf"])
+def test_a_scale_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(BadInput, match="write LOW"):
+        Scale.parsed(text)
 
 
 def test_equal_rows_are_events_of_their_own(site: Sources, tmp_path: Path) -> None:

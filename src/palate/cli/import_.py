@@ -18,6 +18,7 @@ from palate.events.kinds import PUBLIC
 from palate.intake.histories import read_histories
 from palate.intake.importing import Import, Imported, Progress
 from palate.intake.rejects import Rejects
+from palate.intake.scale import Scale
 from palate.intake.stepping import store_histories
 from palate.intake.tables import open_table
 from palate.stores import Sources, open_sources
@@ -75,6 +76,14 @@ def import_(  # noqa: PLR0913  one parameter per option is Typer's form
         Format | None,
         typer.Option("--format", "-f", help="What the file is.", show_default="told by its name"),
     ] = None,
+    scale: Annotated[
+        str,
+        typer.Option(
+            help="From the worst rating to the best: 1..10, 0..1, 6..1.",
+            metavar="LOW..HIGH",
+            show_default="1..5",
+        ),
+    ] = "",
     separator: Annotated[
         str,
         typer.Option(
@@ -108,6 +117,10 @@ def import_(  # noqa: PLR0913  one parameter per option is Typer's form
     or `user,item,order` under a first line of names, `user item` a line, or a line a user, `user
     item item …`. Times are made up, a day a step, and items are put into the catalogue.
 
+    Ratings are stars: of 1 to 5, 4 and more is liked, 2 and less is disliked. Of another scale,
+    **--scale** says where it begins and ends (`0..1` for thumbs); a file whose ratings cannot be
+    stars is refused without it.
+
     A row that is wrong is left out and named, with its line, in the rejects file; a file that is
     wrong as a whole is refused before anything is written. Running an import again adds nothing;
     one that was interrupted goes on where it stopped. An item or user that is held already becomes
@@ -116,19 +129,22 @@ def import_(  # noqa: PLR0913  one parameter per option is Typer's form
     Example: **palate import events ratings.csv --kind rating --map user_id=userId
     --map item_id=movieId --map value=rating --map time=timestamp --rejects bad.jsonl**
     """
-    _check(what, kind, create_items=create_items)
+    _check(what, kind, create_items=create_items, scale=scale)
     started = perf_counter()
     settings = settings_of(site)
     source = _Source(file, format_ and format_.value, separator, encoding)
     with open_sources(settings) as to, progress_bar() as bar, Rejects(rejects, file) as left_out:
         to_do = _Import(source, map_ or (), to, left_out, bar)
-        imported = to_do.run(what, kind, create_items=create_items)
+        how = Scale.parsed(scale) if scale else None
+        imported = to_do.run(what, kind, create_items=create_items, scale=how)
     _tell(imported, left_out, perf_counter() - started, as_json=as_json)
     if imported.rejected == imported.rows:
         raise typer.Exit(1)
 
 
-def _check(what: What, kind: str | None, *, create_items: bool) -> None:
+def _check(what: What, kind: str | None, *, create_items: bool, scale: str) -> None:
+    if scale and what is not What.EVENTS:
+        raise BadInput("--scale is for events: it says what their ratings mean")
     if kind and (what not in TELL_EVENTS or kind not in PUBLIC):
         raise BadInput(f"--kind is for events, and one of: {', '.join(PUBLIC)}")
     if create_items and what is not What.EVENTS:
@@ -154,7 +170,9 @@ class _Import:
     left_out: Rejects
     tell: Progress
 
-    def run(self, what: What, kind: str | None, *, create_items: bool) -> Imported:
+    def run(
+        self, what: What, kind: str | None, *, create_items: bool, scale: Scale | None
+    ) -> Imported:
         """Read it as what it is said to be."""
         if what is What.HISTORIES:
             return self._histories(kind or "view")
@@ -163,7 +181,9 @@ class _Import:
         job = Import(table, self.pairs, self.to, self.left_out, self.tell, SystemClock())
         if what is What.ITEMS:
             return job.items()
-        return job.users() if what is What.USERS else job.events(kind, create_items=create_items)
+        if what is What.USERS:
+            return job.users()
+        return job.events(kind, create_items=create_items, scale=scale)
 
     def _histories(self, kind: str) -> Imported:
         path, format_, separator, encoding = self.source

@@ -15,14 +15,16 @@ from palate.catalog.user import User
 from palate.clock import Clock
 from palate.errors import BadInput, Problem
 from palate.events.decode import EVENT, event_fields
-from palate.events.kinds import Event
+from palate.events.kinds import Event, Kind
 from palate.intake.listing import create, items_of, unlisted
 from palate.intake.mapping import Columns, columns_of
 from palate.intake.profiles import store_users
 from palate.intake.rejects import Rejects
+from palate.intake.scale import Ratings, Scale
 from palate.intake.tables import Row, Table
 from palate.intake.time_order import TimeOrder
 from palate.stores import Sources
+from palate.streaming.state import unfit
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Told (what is being done, how many rows are done, of how many)."""
@@ -89,11 +91,14 @@ class Import:
         found = self._entities(columns, "user_id", read_users)
         return self._stored("users", found, held, columns)
 
-    def events(self, kind: str | None, *, create_items: bool = False) -> Imported:
+    def events(
+        self, kind: str | None, *, create_items: bool = False, scale: Scale | None = None
+    ) -> Imported:
         """Append every event, oldest first; one that the log holds already is known, not new.
 
         `kind` is the kind of all of them where no column says it. With `create_items`, an item that
-        the catalogue does not hold is put there, with nothing but its id.
+        the catalogue does not hold is put there, with nothing but its id. Ratings are on `scale`;
+        BadInput, and nothing is stored, where none is given and they cannot be stars.
         """
         needs = ["kind", "user_id|session_id|anonymous_id", "time"]
         constants = {"kind": kind} if kind else {}
@@ -101,12 +106,15 @@ class Import:
             self.table, EVENT, self.pairs, extra="properties", required=needs, constants=constants
         )
         self._check_end(lambda row: _event_problems(columns.document(row.values))[1])
-        order, told = TimeOrder(), set[str]()
+        order, told, ratings = TimeOrder(), set[str](), Ratings()
         for row in self._rows("reading"):
-            event = _read_event(row, columns, self.rejects, self.clock.now() + AHEAD)
+            event = _read_event(row, columns, self.rejects, self.clock.now() + AHEAD, scale)
             if event is not None:
+                ratings.add(row.line, event[0])
                 order.add(row.line, event[0], made_up=event[1])
                 told.update(items_of(event[0]))
+        if scale is None:
+            ratings.check(self.table.path)
         lacking = unlisted(sorted(told), self.sources)
         new = append_in_order(order, self.sources, self.clock, self.progress)
         done = self._imported("events", new, order.count)
@@ -230,7 +238,7 @@ def _event_problems(document: dict[str, Any]) -> tuple[dict[str, Any] | None, li
 
 
 def _read_event(
-    row: Row, columns: Columns, rejects: Rejects, latest: float
+    row: Row, columns: Columns, rejects: Rejects, latest: float, scale: Scale | None
 ) -> tuple[Event, bool] | None:
     """An event, and whether its id was made of its row."""
     if row.problem:
@@ -246,7 +254,16 @@ def _read_event(
     if made_up:
         kind = str(columns.constants.get("kind", ""))
         fields["event_id"] = row_id(row.values, fields["time"], kind)
-    return Event(**fields), made_up
+    event = Event(**fields)
+    if scale and event.kind is Kind.RATING and event.value is not None:
+        problems += scale.problems(event.value)
+        event = msgspec.structs.replace(event, value=scale.stars(event.value))
+    if problem := unfit(event):
+        problems.append(problem)
+    if problems:
+        _reject(row, columns, problems[:1], rejects)
+        return None
+    return event, made_up
 
 
 def _reject(row: Row, columns: Columns, problems: Sequence[Problem], rejects: Rejects) -> None:
