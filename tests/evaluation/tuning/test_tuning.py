@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,14 +13,18 @@ from palate.evaluation.as_of import Shelf, read_all
 from palate.evaluation.split import split
 from palate.evaluation.tuning.covisit import GRIDS, CovisitJudge
 from palate.evaluation.tuning.inside import drawn, inside
+from palate.evaluation.tuning.learning import folder_of
 from palate.evaluation.tuning.run import Order, Tuned, tune
 from palate.evaluation.workspace import Workspace
 from palate.events.batch import EventBatch
 from palate.events.kinds import Event
+from palate.funnel.engine import Funnel
 from palate.settings import CovisitSettings
 from palate.stores import Stores
-from palate.testing.tiny import DAY, EACH, GENRES
+from palate.testing.tiny import DAY, EACH, GENRES, NOW
+from palate.training.checkpoint import Checkpoints
 from palate.training.content import alike_today
+from palate.training.dataset import current_columns, read_dataset
 
 EVENTS = past() + future(np.random.default_rng(1))
 QUICK = Order(budget=6)
@@ -36,6 +39,10 @@ def site(home_of_it: Path, events: list[Event] = EVENTS) -> Stores:
 
 def found(stores: Stores, order: Order = QUICK) -> Tuned:
     return tune(stores, order, home, untrained, silent)
+
+
+def refused(*_: object) -> Stores:
+    pytest.fail("trained again")
 
 
 def batch_of(stores: Stores) -> EventBatch:
@@ -104,11 +111,51 @@ def test_a_second_run_asks_nobody_again(tmp_path: Path) -> None:
     stores = site(tmp_path)
     first = found(stores)
 
-    def refuse(*_: object) -> Stores:
-        pytest.fail("trained again")
+    assert tune(stores, QUICK, home, refused, silent) == first
 
-    learn: Callable[..., Stores] = refuse
-    assert tune(stores, QUICK, home, learn, silent) == first
+
+def test_a_run_that_is_killed_goes_on_with_what_it_learnt(tmp_path: Path) -> None:
+    stores, order = site(tmp_path), Order(("quotas",))
+    homes: list[Path] = []
+
+    def killed(stores: Stores, _: object) -> Stores:
+        homes.append(stores.settings.home)
+        assert not (homes[-1] / "checkpoint").exists()
+        (homes[-1] / "checkpoint").touch()
+        raise KeyboardInterrupt
+
+    def going_on(stores: Stores, _: object) -> Stores:
+        homes.append(stores.settings.home)
+        assert (homes[-1] / "checkpoint").exists()
+        return stores
+
+    def deaf(_: Stores) -> Funnel:
+        raise KeyboardInterrupt
+
+    for learn, ask in ((killed, home), (going_on, deaf)):
+        with pytest.raises(KeyboardInterrupt):
+            tune(stores, order, ask, learn, silent)
+    assert tune(stores, order, home, refused, silent) == found(site(tmp_path / "other"), order)
+    assert homes[0] == homes[1]
+    assert not homes[0].exists()
+
+
+def test_what_another_order_left_behind_is_not_gone_on_with(tmp_path: Path) -> None:
+    (folder_of(tmp_path, "this") / "checkpoint").touch()
+    assert (folder_of(tmp_path, "this") / "checkpoint").exists()
+    assert not (folder_of(tmp_path, "that") / "checkpoint").exists()
+
+
+def test_the_same_past_has_the_same_checkpoints(tmp_path: Path) -> None:
+    stores, keys = site(tmp_path), []
+    for _ in range(2):
+        shelf = Shelf.of(stores.items)
+        tuned_on = inside(read_all(stores.log, shelf, lambda _: None)[0], "time", shelf.shown)
+        space = Workspace.build(stores, shelf, tuned_on.batch, tuned_on.cut, tmp_path / "in")
+        data = read_dataset(space.stores, lambda *_: None)
+        columns, how = current_columns(space.stores), stores.settings.training
+        keys.append(Checkpoints.of_run(tmp_path, data, columns, how, NOW).key)
+    assert keys[0] == keys[1]
 
 
 def test_too_few_events_are_told_in_a_sentence(tmp_path: Path) -> None:

@@ -32,16 +32,20 @@ class Journal:
         aside.write_bytes(b"".join(msgspec.json.encode(t) + b"\n" for t in self._trials))
         aside.replace(self._file)
 
+    def name(self, task: str) -> str:
+        """A task of this tuning, on this log."""
+        return f"{self._about} {task}"
+
     def find(self, task: str, point: Point) -> Trial | None:
         """The trial of this point, where there was one."""
         for trial in self._trials:
-            if trial.task == f"{self._about} {task}" and trial.point == point:
+            if trial.task == self.name(task) and trial.point == point:
                 return trial
         return None
 
     def add(self, task: str, point: Point, score: float, result: dict[str, Any]) -> Trial:
         """Write a trial down, at once."""
-        trial = Trial(f"{self._about} {task}", dict(point), score, result)
+        trial = Trial(self.name(task), dict(point), score, result)
         self._trials.append(trial)
         with self._file.open("ab") as file:
             file.write(msgspec.json.encode(trial) + b"\n")

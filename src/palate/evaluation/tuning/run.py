@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 from zlib import crc32
 
@@ -19,6 +18,7 @@ from palate.evaluation.split import Protocol
 from palate.evaluation.tuning.covisit import GRIDS, CovisitJudge, grids, settled
 from palate.evaluation.tuning.inside import Inside, drawn, inside
 from palate.evaluation.tuning.journal import Journal
+from palate.evaluation.tuning.learning import clear, folder_of, learnt
 from palate.evaluation.tuning.quotas import Found, proposals, tuned
 from palate.evaluation.tuning.search import Search
 from palate.evaluation.workspace import Workspace
@@ -86,8 +86,8 @@ def tune(
     """Find settings on validation data inside train. The site is only read, but for the journal.
 
     `alike_of` says what the next release would find to be described alike. Interrupted, it goes on
-    where it was when it is called again with the same order and log. Raises BadInput where there
-    are too few events.
+    where it was when it is called again with the same order and log, in the middle of the training
+    for the quotas, too. Raises BadInput where there are too few events.
     """
     shelf = Shelf.of(site.items)
     batch, _ = read_all(site.log, shelf, partial(progress, "read the log"))
@@ -170,22 +170,22 @@ def _quotas(at: _Site, order: Order, journal: Journal, how: _Asking, so_far: Tun
     task = f"quotas {_digest(msgspec.to_builtins(settings, enc_hook=str))}"
     trial = journal.find(task, {})
     if trial is None:
-        found = _asked(at, order, how, settings)
+        home = at.stores.settings.home
+        found = _asked(at, order, how, settings, folder_of(home, journal.name(task)))
         trial = journal.add(task, {}, found.after, msgspec.to_builtins(found))
+        clear(home)
     return _told(msgspec.convert(trial.result, Found))
 
 
-def _asked(at: _Site, order: Order, how: _Asking, settings: Settings) -> Found:
+def _asked(at: _Site, order: Order, how: _Asking, settings: Settings, folder: Path) -> Found:
     site = replace(at.stores, settings=settings)
-    with TemporaryDirectory(prefix="palate-tuning-") as folder:
-        how.progress("fold the past", 0.0)
-        space = Workspace.build(site, at.shelf, at.past.batch, at.past.cut, Path(folder))
-        how.progress("fold the past", 1.0)
-        space = space.learnt(how.learn(space.stores, how.progress))
-        cases = drawn(at.past.cut, ASKED_ALL, order.seed)
-        funnel = how.funnel_of(space.stores)
-        asked = proposals(space, funnel, cases, order.seed, partial(how.progress, "ask"))
-    return tuned(asked)
+    how.progress("fold the past", 0.0)
+    space = Workspace.build(site, at.shelf, at.past.batch, at.past.cut, folder)
+    how.progress("fold the past", 1.0)
+    space = learnt(space, how.learn, how.progress)
+    cases = drawn(at.past.cut, ASKED_ALL, order.seed)
+    funnel = how.funnel_of(space.stores)
+    return tuned(proposals(space, funnel, cases, order.seed, partial(how.progress, "ask")))
 
 
 def _told(found: Found) -> Tuned:
