@@ -3,18 +3,27 @@
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from pkgutil import resolve_name
 
+import msgspec
 import pytest
+
+from palate.settings import Settings
+from palate.surfaces.plugins import GENERATORS, RANKERS
 
 ROOT = Path(__file__).parents[2]
 GUIDES = sorted((ROOT / "docs/guide").glob("*.md"))
 PAGES = [*sorted((ROOT / "docs").rglob("*.md")), *sorted(ROOT.glob("*.md"))]
 
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+TOML = re.compile(r"^```toml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FENCE = re.compile(r"^(```|~~~).*?^\1", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)[^)]*\)")
+FILES = {"palate.toml", "palate.schema"}
+"""Names of the same look that are something else: a file, a key of a Parquet file."""
 HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
 
 
@@ -82,6 +91,29 @@ def test_links_lead_to_something(page: Path) -> None:
         if not known:
             dead.append(link)
     assert not dead
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_names_of_the_package_that_a_page_gives_are_there(page: Path) -> None:
+    """Names in backquotes, with their dots."""
+    named = set(re.findall(r"`(palate(?:\.\w+)+)`", page.read_text("utf-8"))) - FILES
+    lost = []
+    for name in named:
+        try:
+            resolve_name(name)
+        except (ImportError, AttributeError):
+            lost.append(name)
+    assert not lost
+
+
+@pytest.mark.parametrize("page", GUIDES, ids=lambda page: page.stem)
+def test_a_guides_settings_are_settings(page: Path) -> None:
+    """Blocks of TOML are of a site's palate.toml, or of a package that brings something."""
+    for block in TOML.findall(page.read_text("utf-8")):
+        told = tomllib.loads(block)
+        groups = told.pop("project", {}).get("entry-points", {})
+        assert set(groups) <= {GENERATORS, RANKERS}
+        msgspec.convert(told, Settings)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
