@@ -141,7 +141,7 @@ SCHEDULES: dict[str, EventBatch] = {
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_what_the_past_tells_as_well_is_no_leak(name: str) -> None:
     events = SCHEDULES[name]
-    told = watch(moments(events, foreknown(events)), ("item_age",), Past.of(events), "lists")
+    told = watch(moments(events, foreknown(events)), ("item_age",), events, "lists")
     assert "'item_age' alone tells" in told
 
 
@@ -150,10 +150,10 @@ def test_what_no_past_tells_is_a_leak_in_lists_and_in_pages() -> None:
     lists = moments(events, foreknown(events))
     for what in ("lists", "pages that were shown"):
         with pytest.raises(GateRefused, match=f"'item_age' alone .* over {what}"):
-            watch(lists, ("item_age",), Past.of(events), what)
+            watch(lists, ("item_age",), events, what)
     honest = moments(events, np.random.default_rng(1).random((EVENTS, PLACES)))
-    assert watch(honest, ("item_age",), Past.of(events), "lists") == ""
-    told = watch(lists[:49], ("item_age",), Past.of(events), "lists")
+    assert watch(honest, ("item_age",), events, "lists") == ""
+    told = watch(lists[:49], ("item_age",), events, "lists")
     assert told == (
         " Nobody watched lists for features that know the future: that takes 50 with hits and"
         " misses, and there are 49."

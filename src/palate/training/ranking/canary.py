@@ -68,11 +68,13 @@ class Past(NamedTuple):
         }
 
 
-def watch(lists: Sequence[RankedList], features: Sequence[str], past: Past, what: str) -> str:
+def watch(
+    lists: Sequence[RankedList], features: Sequence[str], events: EventBatch, what: str
+) -> str:
     """Raise GateRefused naming the first feature that tells hits from misses all by itself.
 
     Otherwise a sentence where there was something to say: too few lists (`what` they are), or a
-    feature that the past alone explains.
+    feature that what came before in the log, the `events`, explains.
     """
     mixed = [each for each in lists if 0 < _hits(each).sum() < len(each.kept)]
     if len(mixed) < FEWEST:
@@ -86,7 +88,7 @@ def watch(lists: Sequence[RankedList], features: Sequence[str], past: Past, what
     suspects = np.flatnonzero(strong > TOO_GOOD)
     if not len(suspects):
         return ""
-    why, explained = _explained(asked, past)
+    why, explained = _explained(asked, Past.of(events))
     for at in suspects.tolist():
         if strong[at] > explained + NEAR:
             raise GateRefused(

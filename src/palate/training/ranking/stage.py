@@ -20,7 +20,7 @@ from palate.stores_offline import open_offline
 from palate.training.dataset import Dataset
 from palate.training.gate import by_visit, challenged, judge_ranker, refused
 from palate.training.ranking.calibration import reliability
-from palate.training.ranking.canary import Past, watch
+from palate.training.ranking.canary import watch
 from palate.training.ranking.folds import (
     FOLDS,
     JUDGED,
@@ -122,9 +122,10 @@ def _watched(
     data: Dataset,
 ) -> str:
     """What the canary has to say of the rows, and of what was kept of pages as they were shown."""
-    past = Past.of(data.events)
-    told = watch(lists, features, past, "lists")
-    return told + watch(logged, features, past, "pages that were shown") if logged else told
+    told = watch(lists, features, data.events, "lists")
+    if not logged:
+        return told
+    return told + watch(logged, features, data.events, "pages that were shown")
 
 
 def _as_shown(source: RowSource, data: Dataset, pages: Sequence[Moment]) -> AsShown:
