@@ -25,6 +25,7 @@ from compared.answers import pairs
 from compared.cells import RELEASE, Cell, cells, measured
 from compared.chart import chart
 from compared.peers import PEERS
+from compared.sasrec import SEQUENCES
 from compared.sets import SETS, files, there
 from compared.tables import write
 from threadpoolctl import threadpool_limits
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str]) -> None:
     lines = ledger.read(wanted.results)
     found = ledger.summaries(lines)
     if wanted.pair:
-        made = list(pairs(wanted.work, found, tuple(PEERS)))
+        made = list(pairs(wanted.work, found, (*PEERS, *SEQUENCES)))
         ledger.append(wanted.results, made)
         lines += made
         print(f"{len(made)} comparisons in pairs")

@@ -16,6 +16,7 @@ from compared.newcomers import newcomers
 from compared.ours import COVISIT, released
 from compared.peers import PEERS, Peer
 from compared.questions import Asked, asked
+from compared.sasrec import SEQUENCES
 from compared.sets import SETS, DataSet, site
 from palate.arrays import Rows
 from palate.evaluation.judging import CUT, Bench
@@ -27,8 +28,8 @@ HERE = Path(__file__).parent
 SOURCE = HERE.parents[1] / "src" / "palate"
 RELEASE = "release"
 """Not one model but all that a release serves: the towers, the generators, fusion, the funnel."""
-COUNTED = {**PEERS, COVISIT.name: COVISIT}
-RANDOM = frozenset({RELEASE, "iALS (implicit)"})
+COUNTED = {**PEERS, **SEQUENCES, COVISIT.name: COVISIT}
+RANDOM = frozenset({RELEASE, "iALS (implicit)", *SEQUENCES})
 """What is run with several seeds."""
 TRAINED: dict[Protocol, dict[str, Any]] = {"loo": {"horizon": 1}, "time": {}}
 """Where a release is trained otherwise than by default: asked for the next, it learns the next."""
@@ -55,6 +56,7 @@ class Cell(NamedTuple):
         code = [SOURCE] if ours else [SOURCE / "evaluation"]
         read = ("ours", "lists", "questions") if ours else ("peers", "lists", "questions")
         code += [HERE / f"{name}.py" for name in read]
+        code += [HERE / "sasrec.py"] if self.model in SEQUENCES else []
         told = f"/{self.training}" if self.training else ""
         return f"{self.data}/{self.protocol}/{self.model}/{self.seed}/{_version(code)}{told}"
 

@@ -132,14 +132,15 @@ def ease_and_recent(past: Past, settings: Settings) -> Scorer:
     def score(histories: Sequence[Rows], how: Settings) -> Floats:
         counted = decayed_popularity if "half_life" in how else popularity
         recent = np.sqrt(counted(past, how)(histories[:1], {})[0])
-        scores = _standard(by_taste(histories, {"decay": 1.0}))
-        scores += np.float32(how["weight"]) * _standard(recent[None])
+        scores = standard(by_taste(histories, {"decay": 1.0}))
+        scores += np.float32(how["weight"]) * standard(recent[None])
         return scores
 
     return score
 
 
-def _standard(scores: Floats) -> Floats:
+def standard(scores: Floats) -> Floats:
+    """Each list with mean 0 and deviation 1."""
     each: Floats = scores - scores.mean(1, keepdims=True)
     each /= each.std(1, keepdims=True) + np.float32(1e-9)
     return each
@@ -166,14 +167,15 @@ def ials(past: Past, settings: Settings) -> Scorer:
     return score
 
 
-def _grid(**choices: Sequence[Any]) -> tuple[Settings, ...]:
+def grid_of(**choices: Sequence[Any]) -> tuple[Settings, ...]:
+    """All combinations."""
     found: list[dict[str, Any]] = [{}]
     for name, values in choices.items():
         found = [{**each, name: value} for each in found for value in values]
     return tuple(found)
 
 
-DECAYS = _grid(decay=(1.0, 0.95, 0.8, 0.6))
+DECAYS = grid_of(decay=(1.0, 0.95, 0.8, 0.6))
 PEERS = {
     peer.name: peer
     for peer in (
@@ -182,22 +184,24 @@ PEERS = {
         Peer("popularity 7d", lambda p, _: popularity(p, {"days": 7}), timed=True),
         Peer(
             "popularity decayed", decayed_popularity,
-            _grid(half_life=(1, 2, 4, 7, 14, 30, 60, 120)), timed=True,
-        ),
-        Peer("item-kNN", item_knn, _grid(k=(100, 300), shrink=(10.0, 100.0), power=(0.5,)), DECAYS),
-        Peer(
-            "co-occurrence", item_knn, _grid(k=(10**6,), shrink=(10.0,), power=(0, 0.1, 0.2, 0.35)),
-            DECAYS,
-        ),
-        Peer("RP3beta", rp3beta, _grid(beta=(0.0, 0.3, 0.5, 0.7)), DECAYS),
-        Peer("EASE", ease, _grid(penalty=(100.0, 300.0, 1000.0, 3000.0)), DECAYS),
-        Peer(
-            "EASE + popularity", ease_and_recent, _grid(penalty=(300.0, 1000.0)),
-            _grid(days=(7, 30), weight=(0.1, 0.3, 1.0, 2.0, 4.0, 8.0)), timed=True,
+            grid_of(half_life=(1, 2, 4, 7, 14, 30, 60, 120)), timed=True,
         ),
         Peer(
-            "EASE + decayed popularity", ease_and_recent, _grid(penalty=(300.0, 1000.0)),
-            _grid(half_life=(2, 7, 30), weight=(0.3, 1.0, 2.0, 4.0)), timed=True,
+            "item-kNN", item_knn, grid_of(k=(100, 300), shrink=(10.0, 100.0), power=(0.5,)), DECAYS,
+        ),
+        Peer(
+            "co-occurrence", item_knn,
+            grid_of(k=(10**6,), shrink=(10.0,), power=(0, 0.1, 0.2, 0.35)), DECAYS,
+        ),
+        Peer("RP3beta", rp3beta, grid_of(beta=(0.0, 0.3, 0.5, 0.7)), DECAYS),
+        Peer("EASE", ease, grid_of(penalty=(100.0, 300.0, 1000.0, 3000.0)), DECAYS),
+        Peer(
+            "EASE + popularity", ease_and_recent, grid_of(penalty=(300.0, 1000.0)),
+            grid_of(days=(7, 30), weight=(0.1, 0.3, 1.0, 2.0, 4.0, 8.0)), timed=True,
+        ),
+        Peer(
+            "EASE + decayed popularity", ease_and_recent, grid_of(penalty=(300.0, 1000.0)),
+            grid_of(half_life=(2, 7, 30), weight=(0.3, 1.0, 2.0, 4.0)), timed=True,
         ),
         Peer(
             "iALS (implicit)", ials,

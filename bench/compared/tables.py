@@ -12,7 +12,7 @@ from compared.ledger import Line, Place, Summary
 ORDER = (
     "popularity", "popularity 30d", "popularity 7d", "popularity decayed", "item-kNN",
     "co-occurrence", "RP3beta", "EASE", "EASE + popularity", "EASE + decayed popularity",
-    "iALS (implicit)", "covisit tuned",
+    "iALS (implicit)", "SASRec", "SASRec + popularity", "covisit tuned",
 )  # fmt: skip
 """Peers and counted models first; what a release serves follows in the funnel's order."""
 LAST = ("union", "rrf", "fusion", "lambdamart", "ranker", "funnel")

@@ -13,6 +13,7 @@ from compared.newcomers import newcomers
 from compared.ours import COVISIT
 from compared.peers import PEERS, Peer, decayed_popularity, ease_and_recent
 from compared.questions import Asked, Past, Questions
+from compared.sasrec import SEQUENCES, sasrec
 from compared.tables import marked, table, write
 
 from palate.arrays import Rows
@@ -176,3 +177,30 @@ def test_newcomers_are_what_next_to_nobody_had_taken() -> None:
     assert found["newcomers_recall@50"] == pytest.approx(0.75)
     assert found["newcomers_coverage@50"] == 1.0
     assert newcomers(lists[1:2], [np.array([1], np.int32)], world) == {}
+
+
+SMALL = {"dim": 16, "blocks": 1, "history": 8, "dropout": 0.1, "epochs": 60, "steps": 64}
+
+
+@pytest.mark.parametrize("name", sorted(SEQUENCES))
+def test_a_sequence_model_learns_what_follows_what(name: str) -> None:
+    reading = ({"days": 30, "weight": 0.1},) if "popularity" in name else ({},)
+    quick = ({**SMALL, "learning_rate": 0.01},)
+    assert reached(replace(SEQUENCES[name], grid=quick, reading=reading)) > 0.95
+
+
+def test_a_sequence_model_is_the_same_for_the_same_seed_and_for_any_batch() -> None:
+    histories, told = [h[:-1] for h in histories_of_three()], asked().test.past
+    one, again, other = (
+        sasrec(replace(told), {**SMALL, "epochs": 3, "seed": seed})(histories, {})
+        for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(one, again)
+    assert not np.allclose(one, other)
+    alone = sasrec(replace(told), {**SMALL, "epochs": 3, "seed": 1})(histories[:1], {})
+    np.testing.assert_allclose(one[:1], alone, rtol=1e-4, atol=1e-5)
+
+
+def histories_of_three() -> list[Rows]:
+    """Of different lengths."""
+    return [each[:size] for each, size in zip(histories(), (5, 3, 4), strict=False)]
