@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import msgspec
 import pytest
 
 from palate.errors import CorruptRelease, NotFound
-from palate.features.vector import DECLARED, layout_hash, meanings, offered
+from palate.features import vector
+from palate.features.vector import BY_NAME, DECLARED, layout_hash, meanings, offered
 from palate.releases.directory import CURRENT, ReleaseDirectory
 from palate.releases.manifest import FILE, SEAL, Manifest
 
@@ -168,8 +170,9 @@ def test_a_release_is_held_to_the_definitions_it_learnt_by(releases: ReleaseDire
     changed = publish(
         releases, 2.0, features=names, layout=layout, definitions={**meant, "found_by": "00000000"}
     )
-    with pytest.raises(CorruptRelease, match="'found_by' when it meant something else"):
+    with pytest.raises(CorruptRelease, match="'found_by' when it meant something else") as refused:
         releases.load(changed)
+    assert "leaves the old line, retired" in str(refused.value)
     assert releases.load(changed, ranked=False).ranker is None
 
 
@@ -181,6 +184,25 @@ def test_a_generator_that_came_or_went_changes_nothing_for_a_release(
     assert releases.load(
         publish(releases, features=names, layout=layout_hash(names), definitions=meant)
     )
+
+
+def test_a_feature_that_was_changed_under_a_new_name_breaks_no_older_release(
+    releases: ReleaseDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("item_rating", "found_by")
+    layout, meant = layout_hash(names), meanings(names)
+    older = publish(releases, features=names, layout=layout, definitions=meant)
+    old, new = (
+        BY_NAME["item_rating"],
+        replace(BY_NAME["item_rating"], name="item_rating_2", log=True),
+    )
+    declared = (*(f for f in DECLARED if f is not old), replace(old, retired=True), new)
+    monkeypatch.setattr(vector, "DECLARED", declared)
+    monkeypatch.setattr(vector, "BY_NAME", {feature.name: feature for feature in declared})
+    vector.chosen.cache_clear()
+    assert {"item_rating", "item_rating_2"} & set(offered(())) == {"item_rating_2"}
+    assert releases.load(older).manifest.definitions == meant
+    vector.chosen.cache_clear()
 
 
 def test_a_retired_feature_is_still_there_for_who_learnt_it(releases: ReleaseDirectory) -> None:

@@ -81,8 +81,9 @@ def _check_layout(folder: Path, manifest: Manifest) -> None:
     if changed:
         raise CorruptRelease(
             f"{file} learnt from {changed[0]!r} when it meant something else"
-            f" ({manifest.definitions[changed[0]]}, today {today.get(changed[0])}):"
-            " train a new release with `palate train`"
+            f" ({manifest.definitions[changed[0]]}, today {today.get(changed[0])}): serve it with"
+            " the palate that made it, or train a new release. Who changes a feature leaves the old"
+            " line, retired, and gives the new one a new name (docs/guide/add-a-feature.md)"
         )
     if manifest.features and layout_hash(manifest.features) != manifest.layout:
         raise CorruptRelease(
