@@ -19,3 +19,4 @@ sleep 1 # an event is in the visitor's next page within a second
 
 call "$url/v1/recommendations/home?session_id=s1&limit=2"
 call "$url/v1/recommendations/more_like_this?item_id=alien&session_id=s1&limit=2"
+call "$url/v1/pages/home?session_id=s1&limit=5"

@@ -8,6 +8,7 @@ import pytest
 
 import palate
 from palate.clock import FixedClock
+from palate.errors import BadInput, Conflict
 from palate.events.kinds import Kind
 from palate.settings_files import load
 from palate.streaming.lock import only_worker
@@ -129,3 +130,28 @@ def test_a_budget_is_kept_where_one_is_given(site: palate.Site) -> None:
     )
     with pytest.raises(palate.BadInput, match="budget_ms"):
         site.recommend("home", budget_ms=0, **NAMED)
+
+
+def test_one_alone_is_refused_where_a_list_is_wanted(site: palate.Site) -> None:
+    for put in (site.items.put, site.users.put, site.events.append):
+        with pytest.raises(BadInput, match="come as a list"):
+            put({"item_id": "x"})  # type: ignore[operator]
+        with pytest.raises(BadInput):
+            put(["x"])  # type: ignore[operator]
+
+
+def test_a_name_that_nothing_is_asked_by_is_refused_with_the_nearest(site: palate.Site) -> None:
+    with pytest.raises(BadInput, match="did you mean user_id"):
+        site.recommend("home", user="u0")  # type: ignore[call-arg]
+
+
+def test_a_site_that_was_closed_says_so(home: Path) -> None:
+    with palate.Site.open(home, clock=clock()) as opened:
+        pass
+    with pytest.raises(Conflict, match="closed"):
+        opened.recommend("home", user_id="u0")
+
+
+def test_a_folder_that_cannot_be_made_is_said_in_words() -> None:
+    with pytest.raises(BadInput, match="cannot be made a site"):
+        palate.Site.open("/proc/palate")

@@ -9,9 +9,12 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from difflib import get_close_matches
 from os import environ
 from pathlib import Path
 from typing import Any, Self, TypedDict, TypeVar, Unpack
+
+import msgspec
 
 from palate.catalog import decode
 from palate.catalog.item import Item
@@ -91,9 +94,12 @@ class Site:
 
         Nobody counts the time unless `budget_ms` is given: then parts that do not fit are left out.
         """
+        runtime = self._serving.runtime
+        strange = [name for name in asked if name not in Asked.__annotations__]
+        if strange:
+            raise BadInput("; ".join(map(_strange, strange)))
         said = {**asked, "exclude": tuple(asked.get("exclude", ()))}
         ask = Ask(surface=surface, **said)  # type: ignore[arg-type]
-        runtime = self._serving.runtime
         check(ask, self.settings.serving.max_limit)
         return self._serving.run(_answered(runtime, ask))
 
@@ -125,7 +131,8 @@ class Items:
 
     def put(self, items: Iterable[Item | Mapping[str, Any]]) -> int:
         """Insert or replace, all or nothing; returns how many differed. Raises BadInput."""
-        documents = [decode.encode(i) if isinstance(i, Item) else dict(i) for i in items]
+        given = _listed(items, "items")
+        documents = [decode.encode(each) if isinstance(each, Item) else each for each in given]
         changed = self._site.stores.items.put(decode.items(documents))
         self._site._follow()  # noqa: SLF001  a part of the site
         return changed
@@ -149,7 +156,8 @@ class Users:
 
     def put(self, users: Iterable[User | Mapping[str, Any]]) -> int:
         """Insert or replace, all or nothing; returns how many differed. Raises BadInput."""
-        documents = [decode.encode_user(u) if isinstance(u, User) else dict(u) for u in users]
+        given = _listed(users, "users")
+        documents = [decode.encode_user(each) if isinstance(each, User) else each for each in given]
         stores, runtime = self._site.stores, self._site._serving.runtime  # noqa: SLF001
         found = decode.users(documents)
         now, by = runtime.clock.now(), stores.settings.features
@@ -179,9 +187,9 @@ class Events:
 
     def append(self, events: Iterable[Event | Mapping[str, Any]]) -> Appended:
         """Store events, all or nothing: durable, and folded, when it returns. Raises BadInput."""
-        serving, given = self._site._serving, list(events)  # noqa: SLF001
+        serving, given = self._site._serving, _listed(events, "events")  # noqa: SLF001
         clock = serving.runtime.clock
-        told = [dict(each) for each in given if not isinstance(each, Event)]
+        told = [each for each in given if not isinstance(each, Event)]
         read, problems = decoded_events(told, clock.now(), clock)
         if problems:
             raise BadInput(described(problems), problems)
@@ -206,7 +214,10 @@ class _Loop:
             raise
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """What it comes to; waits for it."""
+        """What it comes to; waits for it. Raises Conflict where the site was closed."""
+        if self._loop.is_closed():
+            work.close()
+            raise Conflict("this site was closed; open it again with Site.open")
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()
 
     def close(self) -> None:
@@ -232,10 +243,26 @@ async def _answered(runtime: Runtime, ask: Ask) -> Recommendation:
 
 def _made(home: Path) -> Path:
     """The folder, made into a site where there is nothing in it."""
-    if not home.exists() or (home.is_dir() and not any(home.iterdir())):
-        home.mkdir(parents=True, exist_ok=True)
-        (home / FILE).write_text(template(), "utf-8")
+    try:
+        if not home.exists() or (home.is_dir() and not any(home.iterdir())):
+            home.mkdir(parents=True, exist_ok=True)
+            (home / FILE).write_text(template(), "utf-8")
+    except OSError as error:
+        raise BadInput(f"{home} cannot be made a site: {error.strerror or error}") from error
     return home
+
+
+def _listed(given: Iterable[T] | Mapping[str, Any], what: str) -> list[Any]:
+    """What was given, as a list. Raises BadInput where it is one alone: it would fall apart."""
+    if isinstance(given, Mapping | str | msgspec.Struct):
+        raise BadInput(f"{what} come as a list: put [ ] around the one")
+    return [dict(each) if isinstance(each, Mapping) else each for each in given]
+
+
+def _strange(name: str) -> str:
+    near = get_close_matches(name, Asked.__annotations__, 1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(Asked.__annotations__)}"
+    return f"nothing is asked by {name!r}; {hint}"
 
 
 def _folds_here(stack: ExitStack, settings: Settings) -> bool:

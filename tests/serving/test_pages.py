@@ -16,6 +16,7 @@ from palate.events.kinds import Kind
 from palate.serving.app import create
 from palate.serving.recommend import Recommending
 from palate.settings import PageSettings, Settings
+from palate.site import Site
 from palate.stores import close
 from palate.surfaces import funnels
 from palate.testing.tiny import NOW, tiny_site
@@ -224,3 +225,14 @@ def test_a_page_may_be_asked_for_with_context_and_without_some_items(site: Small
     wrong = site.client.post("/v1/pages/home", json=asked | {"cursor": "x"})
     assert wrong.status_code == 422
     assert site.client.post("/v1/pages/nowhere", json=asked).status_code == 404
+
+
+def test_a_catalogue_of_a_few_items_has_a_row_all_the_same(tmp_path: Path) -> None:
+    """The README's: what is left of four items for a visitor is fewer than a row should have."""
+    with Site.open(tmp_path / "small", clock=FixedClock(NOW)) as small:
+        small.items.put([{"item_id": name, "title": name} for name in ("a", "b", "c")])
+        small.events.append([{"kind": "like", "session_id": "s1", "item_id": "a"}])
+        app = create(small.settings, clock=FixedClock(NOW), stores=small.stores)
+        with TestClient(app) as client:
+            found = client.get("/v1/pages/home?session_id=s1&limit=5").json()
+    assert [sorted(items(row)) for row in found["rows"]] == [["b", "c"]]

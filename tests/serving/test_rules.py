@@ -430,3 +430,23 @@ def test_a_trace_without_its_request_still_reads_and_a_long_one_is_not_kept() ->
     assert kept is not None
     assert (kept.cursor, kept.context) == ("", {"device": "tv"})
     assert repeatable(Ask(exclude=tuple(f"item-{n}" for n in range(1_000)))) is None
+
+
+def test_a_rule_of_the_file_that_names_no_item_there_is_says_so_and_acts_when_one_comes(
+    site: SmallSite,
+) -> None:
+    (site.settings.home / "palate.toml").write_text(
+        '[rules.one]\nkind = "pin"\nitems = ["later"]\nslots = [1]\n'
+        '[rules.two]\nkind = "block"\nitems = ["later", "drama-1"]\nsurfaces = ["trending"]\n',
+        "utf-8",
+    )
+    look(site)
+    told = " ".join(site.client.get("/readyz").json()["remarks"])
+    assert "rule one cannot act: none of its items is there: 'later'" in told
+    assert "rule two names what is not there: 'later'" in told
+    site.client.put("/v1/items/later", json={"title": "Later"})
+    site.worker.drain()
+    site.app.state["runtime"].rules._catalogue_at = -1e9
+    look(site)
+    assert site.client.get("/readyz").json()["remarks"] == []
+    assert site.slate("home", user_id="u1")["items"][0]["item_id"] == "later"

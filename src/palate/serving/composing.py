@@ -3,8 +3,9 @@
 Every row is asked for a little more than it shows. Rows are placed one by one: next comes the row
 whose first items, of those not yet on the page, bring most by Home's own ranking, for it is the one
 measure that all rows share. What has been placed leaves the rows below, and a row that is left
-with too little is not shown. Once a row has its place its rules act anew, on what is left to it: so
-pins, windows and minimums hold of the row that is shown, or are said to have given way.
+with too little is not shown, unless there is no other. Once a row has its place its rules act anew,
+on what is left to it: so pins, windows and minimums hold of the row that is shown, or are said to
+have given way.
 """
 
 import math
@@ -109,6 +110,9 @@ async def placed_rows(rows: Sequence[Row], size: int, page: PageSettings) -> lis
 
     while left:
         worth = [_worth(rows[n], taken(n), measure) for n in left]
+        if not placed and measure.page.least > 1 and all(each is NOTHING for each in worth):
+            measure = measure.looser()  # a catalogue of a few items
+            continue
         best = max(range(len(left)), key=worth.__getitem__)
         if worth[best] is NOTHING:
             break
@@ -161,6 +165,10 @@ class _Measure(NamedTuple):
     lowest: float
     page: PageSettings
     size: int
+
+    def looser(self) -> "_Measure":
+        """The same, by which a row may have an item less."""
+        return self._replace(page=msgspec.structs.replace(self.page, least=self.page.least - 1))
 
 
 def _worth(row: Row, above: Rows, by: _Measure) -> tuple[bool, float]:

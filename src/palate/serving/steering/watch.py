@@ -80,6 +80,11 @@ class RuleWatch:
         if self._program is None:
             return [self._unread()]
         told = [f"rule {each.rule.id} cannot act: {each.why}" for each in self._program.dormant]
+        told += [
+            f"rule {each.rule.id} names what is not there: {', '.join(map(repr, each.missing))}"
+            for each in self._program.made
+            if each.missing
+        ]
         return [*told, f"the rules stay as they were: {self.remark}"] if self.remark else told
 
     def _unread(self) -> str:

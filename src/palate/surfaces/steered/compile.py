@@ -65,6 +65,8 @@ class Made(NamedTuple):
     audience: Condition | None
     """Whom it is for; None is everybody."""
     part: Part
+    missing: tuple[str, ...] = ()
+    """Items that it names and that are not there (any more, or yet)."""
 
 
 class Dormant(NamedTuple):
@@ -98,8 +100,11 @@ def standing_rule(rule: Rule, stores: Stores) -> Made | Dormant:
     Where its conditions make no sense any more it lies dormant, but for what hides items: that is
     then for all of them, so that nothing is shown by mistake.
     """
+    missing = tuple(_missing(rule, stores).values())
+    if isinstance(rule, PinRule) and len(missing) == len(rule.items):
+        return Dormant(rule, f"none of its items is there: {', '.join(map(repr, missing))}")
     try:
-        return Made(rule, _audience(rule, stores), _part(rule, stores))
+        return Made(rule, _audience(rule, stores), _part(rule, stores), missing)
     except BadInput as wrong:
         if isinstance(rule, BlockRule | RestrictRule):
             return Made(rule, None, _closed(rule, stores))
@@ -117,14 +122,19 @@ def _surfaces(rule: Rule, stores: Stores) -> list[Problem]:
 
 
 def _unknown_items(rule: Rule, stores: Stores) -> list[Problem]:
-    if not isinstance(rule, PinRule | BlockRule):
-        return []
-    rows = _rows(rule.items, stores)
     return [
         Problem(f"/items/{n}", f"there is no item {each!r}: send it first")
-        for n, (each, row) in enumerate(zip(rule.items, rows.tolist(), strict=True))
-        if row < 0
+        for n, each in _missing(rule, stores).items()
     ]
+
+
+def _missing(rule: Rule, stores: Stores) -> dict[int, str]:
+    """Of the items that a rule names, by their number: those that are not there."""
+    if not isinstance(rule, PinRule | BlockRule):
+        return {}
+    rows = _rows(rule.items, stores).tolist()
+    named = enumerate(zip(rule.items, rows, strict=True))
+    return {n: each for n, (each, row) in named if row < 0}
 
 
 def _audience(rule: Rule, stores: Stores) -> Condition | None:
