@@ -14,8 +14,9 @@ from rich.progress import Progress as Bar
 
 from palate.cli.output import console, facts
 from palate.cli.site import JsonOption, SiteOption, settings_of
-from palate.errors import MissingExtra
+from palate.errors import BadInput, MissingExtra
 from palate.evaluation.report import WIDTH
+from palate.evaluation.rolling import rolled
 from palate.evaluation.run import Progress, Wish, evaluate
 from palate.funnel.engine import Funnel
 from palate.stores import Stores, close, current_release, open_stores, with_release
@@ -57,6 +58,14 @@ ModelsOption = Annotated[
     ),
 ]
 SeedOption = Annotated[int, typer.Option(help="Of the draw of users and of the intervals.")]
+RollingOption = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        help="Ask at the beginning of each of so many windows after the split; with `time`.",
+        show_default="once, at the split",
+    ),
+]
 TrainOption = Annotated[
     bool, typer.Option("--train/--no-train", help="Without training only counting is judged.")
 ]
@@ -71,22 +80,33 @@ def main(  # noqa: PLR0913, PLR0917  the command's options
     models: ModelsOption = "",
     seed: SeedOption = 1,
     train: TrainOption = True,  # noqa: FBT002
+    rolling: RollingOption = 0,
 ) -> None:
     """Measure how good the recommendations are: the whole funnel beside its parts and baselines.
 
     Learns from the first part of the log, in a folder of its own, and asks for the rest. The site
     is only read, and may be live meanwhile.
 
+    With **--rolling** it learns once and goes on: each visitor's own acts are known up to the
+    window that is asked for, and items' counts as of the training (`frozen`), or up to there as
+    well (`online`).
+
     Example: **palate evaluate --split time --json > quality.json**
     """
     wanted = tuple(name.strip() for name in models.split(",") if name.strip())
-    said = {"--users": users, "--models": models, "--seed": seed}
+    if rolling and split is not Cut.TIME:
+        raise BadInput("--rolling goes on in time: leave --split loo out")
+    said = {"--users": users, "--models": models, "--seed": seed, "--rolling": rolling}
     command = command_of("evaluate", split, site, said, train=train)
     wish = Wish(split.value, users, wanted, seed, command)
     stores = open_stores(settings_of(site))
     try:
         with bar() as progress:
-            report = evaluate(stores, wish, home, trained if train else counted, progress)
+            learn = trained if train else counted
+            if rolling:
+                report = rolled(stores, wish, rolling, home, learn, progress)
+            else:
+                report = evaluate(stores, wish, home, learn, progress)
     finally:
         close(stores)
     if as_json:

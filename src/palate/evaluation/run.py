@@ -125,17 +125,17 @@ def answers(
     """Everything but the judging: `evaluate` before it looks at what was right."""
     with as_of_the_split(site, wish, learn, progress) as past:
         batch, cut, space = past.batch, past.cut, past.space
-        models = _models(space, funnel_of, batch, cut, wish)
+        models = models_of(space.stores, funnel_of, batch, cut, wish)
         cases = drawn(cut, wish)
         lists = asyncio.run(_asked(models, space, cases, wish.seed, progress))
         bench = Bench(cases, space.world(batch, cut), wish.seed)
         return Answers(lists, bench, _counts(past, bench))
 
 
-def _models(
-    space: Workspace, funnel_of: FunnelOf, batch: EventBatch, cut: Split, wish: Wish
+def models_of(
+    stores: Stores, funnel_of: FunnelOf, batch: EventBatch, cut: Split, wish: Wish
 ) -> Models:
-    stores = space.stores
+    """All that is wished for. Raises BadInput where there is no such model."""
     counts = counted(batch, cut, stores.columns.servable[: stores.columns.size])
     everything = Models(overheard(funnel_of(stores)), Fusion.default(stores), counts, ())
     unknown = sorted(set(wish.models) - set(everything.names))

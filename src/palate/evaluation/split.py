@@ -15,6 +15,7 @@ and the view that follows it are one. An item that nobody can be shown is none o
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -121,6 +122,36 @@ def split(
         f"too few events for the `{protocol}` split: it needs {NEEDS[protocol]}, and there are"
         f" {len(line.item):,} items taken by {len(np.unique(line.user)):,} people"
     )
+
+
+def rolling(batch: EventBatch, windows: int, shown: Mask | None = None) -> tuple[Split, ...]:
+    """Cut what comes after T1 into windows of as many events; everybody is asked as each begins.
+
+    Asked is who took something before and in the window, for what that was: `warm` who did before
+    T1, `cold` who came later. Raises BadInput where there is nothing to ask.
+    """
+    line = _timeline(batch, shown)
+    count = len(line.time)
+    shares = [TRAIN_SHARE + (1.0 - TRAIN_SHARE) * at / windows for at in range(windows)]
+    moments = sorted({float(line.time[int(count * share)]) for share in shares if count})
+    made = []
+    for moment, end in pairwise((*moments, np.inf)):
+        cases = (_window(line, each, (moments[0], moment, end)) for _, each in line.by_user())
+        known = (batch.time < moment) | (batch.kind == Kind.PROFILE)
+        found = tuple(case for case in cases if case)
+        made.append(Split("time", moment, known, line.place[known[line.place]], found))
+    if not made or not made[0].train.any() or not any(cut.cases for cut in made):
+        raise BadInput(f"too few events to roll on: it needs {NEEDS['time']}")
+    return tuple(made)
+
+
+def _window(line: _Timeline, events: Places, when: tuple[float, float, float]) -> Case | None:
+    """Ask one user as a window begins; `when` is T1, the window's beginning and its end."""
+    first, before, upto = np.searchsorted(line.time[events], when, side="left").tolist()
+    if not 0 < before < upto:
+        return None
+    part, nothing = "warm" if first else "cold", np.empty(0, np.intp)
+    return _case(line, events[:upto], before, part, when[1], nothing)
 
 
 def _timeline(batch: EventBatch, shown: Mask | None) -> _Timeline:
