@@ -9,7 +9,8 @@
 Data sets are read from $PALATE_DATA, else ../shared/data. Every cell (a model on a data set under
 a protocol with a seed) runs in a process of its own; its rows are appended to the results file
 with time, memory, settings and commit. What was measured by the same code is not run again.
-`--write` puts the newest numbers of each into `docs/quality.md` and `docs/images/quality.svg`.
+`--write` puts the newest numbers of each into `docs/quality.md` and `docs/images/quality.svg`; what
+is measured into another results file stays out of these.
 """
 
 import argparse
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str]) -> None:
         ledger.append(wanted.results, made)
         lines += made
         print(f"{len(made)} comparisons in pairs")
-    if not wanted.quick:
+    if not wanted.quick and wanted.results.resolve() == RESULTS:
         write(PAGE, found, ledger.compared(lines))
         PICTURE.write_text(chart(found), "utf-8")
 
