@@ -22,7 +22,7 @@ def deed(kind: str, value: float | None = None, day: int = 14, **more: Any) -> d
         (deed("rating", 4.5), "Rated 4.5 of 5", "good"),
         (deed("rating", 2.0), "Rated 2 of 5", "bad"),
         (deed("dislike"), "Not for you", "bad"),
-        (deed("follow"), "Follow", ""),
+        (deed("follow"), "Followed", ""),
     ],
 )
 def test_a_deed_is_told_in_the_sites_words(told: dict[str, Any], says: str, tone: str) -> None:

@@ -21,6 +21,31 @@ def test_the_front_page_shows_a_newcomer_a_home_and_what_is_trending(shop: Shop)
     assert 'data-row="because_you_watched"' in page, "it waits, hidden, until there is a reason"
 
 
+@pytest.mark.parametrize("who", [{}, {"user_id": "u2"}])
+def test_no_item_is_on_the_page_twice(shop: Shop, who: dict[str, str]) -> None:
+    if who:
+        shop.be(**who)
+    page = shop.page("/")
+    rows = [cards(page, row) for row in ("home", "onboarding", "because_you_watched", "trending")]
+    shown = [item for row in rows for item in row]
+    assert len(shown) == len(set(shown))
+    above = "".join(f"&above={item}" for item in rows[0])
+    assert not set(rows[0]) & set(cards(shop.page(f"/row/trending?back=/{above}"), "trending"))
+
+
+def test_a_creator_can_be_followed_or_hidden_on_the_page_of_an_item(shop: Shop) -> None:
+    shop.client.put("/v1/items/sung", json={"title": "Aria", "creator_id": "maria"})
+    shop.worker.drain()
+    page = shop.page("/item/sung")
+    form = re.search(r'<form class="acts wide creator".*?</form>', page, re.DOTALL)
+    assert form is not None
+    assert 'name="creator_id" value="maria"' in form[0]
+    shop.act(kind="hide", item_id="sung", creator_id="maria")
+    [event] = shop.logged("hide")
+    assert event.properties == {"creator_id": "maria"}
+    assert "Hidden" in shop.page("/history")
+
+
 def test_a_newcomer_may_pick_a_few_and_is_asked_no_more_after_three(shop: Shop) -> None:
     page = shop.page("/")
     asked = cards(page, "onboarding")

@@ -19,6 +19,8 @@ SAID = {
     Kind.PURCHASE: "Bought",
     Kind.SKIP: "Skipped",
     Kind.HIDE: "Hidden",
+    Kind.FOLLOW: "Followed",
+    Kind.UNFOLLOW: "Unfollowed",
 }
 """A line's first word; kinds that are not here go by their name."""
 

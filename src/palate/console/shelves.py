@@ -22,17 +22,24 @@ TITLES = {
 }
 FOR_ALL = frozenset({"trending", "popular", "fresh", "explore"})
 """Kinds of reasons that say nothing of the visitor."""
+NEW = frozenset({"fresh", "explore"})
 
 
-async def shelf(window: Window, surface: str, visitor: Visitor, on_screen: str = "") -> Row:
-    """One surface as a row; the item `on_screen` is never in it.
+async def shelf(
+    window: Window,
+    surface: str,
+    visitor: Visitor,
+    on_screen: str = "",
+    above: Sequence[str] = (),
+) -> Row:
+    """One surface as a row; the item `on_screen` is never in it, nor what stands `above`.
 
     Raises NotFound for a surface the storefront does not show.
     """
     if surface not in SURFACES:
         raise NotFound(f"the storefront has no row {surface!r}; it shows {', '.join(SURFACES)}")
     about = on_screen if surface == MORE else ""
-    without = [on_screen] if on_screen else []
+    without = [*([on_screen] if on_screen else []), *above]
     slate = await window.api.slate(surface, visitor, limit=SIZE, item_id=about, without=without)
     anchor = str(slate.get("anchor") or about)
     wanted = [e["item_id"] for e in slate.get("items", ())] + ([anchor] if anchor else [])
@@ -43,17 +50,22 @@ async def shelf(window: Window, surface: str, visitor: Visitor, on_screen: str =
     return row_of(slate, items, heading, on_screen)
 
 
-async def shelves(window: Window, surfaces: Sequence[str], visitor: Visitor) -> list[Row]:
-    """Several rows; one that cannot be had is empty, the others stand."""
-    return [await shelf_or_empty(window, surface, visitor) for surface in surfaces]
+async def shelves(
+    window: Window, surfaces: Sequence[str], visitor: Visitor, on_screen: str = ""
+) -> list[Row]:
+    """Several rows, no item twice; one that cannot be had is empty, the others stand."""
+    found, above = list[Row](), list[str]()
+    for surface in surfaces:
+        found.append(await _shelf_or_empty(window, surface, visitor, on_screen, above))
+        above += [card.item_id for card in found[-1].cards]
+    return found
 
 
-async def shelf_or_empty(
-    window: Window, surface: str, visitor: Visitor, on_screen: str = ""
+async def _shelf_or_empty(
+    window: Window, surface: str, visitor: Visitor, on_screen: str, above: Sequence[str]
 ) -> Row:
-    """A row, empty where it cannot be had."""
     try:
-        return await shelf(window, surface, visitor, on_screen)
+        return await shelf(window, surface, visitor, on_screen, above)
     except PalateError:
         return row_of({"surface": surface}, {}, Heading(TITLES[surface]), on_screen)
 
@@ -64,12 +76,7 @@ def note(surface: str, slate: Json) -> str:
         return "Or skip this: a click anywhere tells something, too"
     kinds = [str(entry["reason"]["kind"]) for entry in slate.get("items", ())]
     if surface == HOME and kinds:
-        unknown = FOR_ALL.issuperset(kinds)
-        return (
-            "What others take in, for a start"
-            if unknown
-            else "Found and ranked for you, by what you did"
-        )
+        return _of_home(kinds)
     if surface == TRENDING and kinds:
         rising = kinds.count("trending")
         if rising == len(kinds):
@@ -78,6 +85,13 @@ def note(surface: str, slate: Json) -> str:
             return "What is rising just now, then what most people take in"
         return "Nothing is rising just now, so this is what most people take in"
     return ""
+
+
+def _of_home(kinds: Sequence[str]) -> str:
+    if not FOR_ALL.issuperset(kinds):
+        return "Found and ranked for you, by what you did"
+    mostly_new = 2 * sum(kind in NEW for kind in kinds) > len(kinds)
+    return f"{'What is new here, and w' if mostly_new else 'W'}hat others take in, for a start"
 
 
 async def _because(window: Window, visitor: Visitor, anchor: Json) -> Heading:

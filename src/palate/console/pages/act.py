@@ -23,6 +23,8 @@ class Act:
     recommendation_id: str = ""
     surface: str = ""
     position: int = 0
+    creator_id: str = ""
+    """Whom a follow or a hide is about."""
     back: str = "/"
 
 
@@ -44,6 +46,7 @@ def event_of(visitor: Visitor, act: Act) -> Json:
         "surface": act.surface,
         "position": act.position,
         "value": 1.0 if act.kind == "view" else None,
+        "properties": {"creator_id": act.creator_id} if act.creator_id else None,
     }
     said = {name: value for name, value in told.items() if value}
     return visitor.query() | {"kind": act.kind, "item_id": act.item_id} | said

@@ -54,9 +54,13 @@ async def row(
     surface: FromPath[str],
     item_id: FromQuery[str] = "",
     back: FromQuery[str] = "/",
+    above: FromQuery[list[str] | None] = None,
 ) -> Response[str]:
-    """One row, as the visitor would get it now; `item_id` is the item on screen."""
-    facts = {"row": await shelf(window, surface, visitor, item_id), "here": back}
+    """One row, as the visitor would get it now; `item_id` is the item on screen.
+
+    What stands `above` it on the page is not in it again.
+    """
+    facts = {"row": await shelf(window, surface, visitor, item_id, above or ()), "here": back}
     return window.fragment("row.html", facts)
 
 

@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery
 from palate.console.api import Json
 from palate.console.cards import card_of
 from palate.console.deeds import kinds_done
-from palate.console.shelves import HOME, MORE, shelf_or_empty
+from palate.console.shelves import HOME, MORE, shelves
 from palate.console.visitor import Visitor
 from palate.console.window import Window
 
@@ -44,7 +44,8 @@ async def item(  # noqa: PLR0913, PLR0917  one argument a parameter of the addre
         "position": position,
         "done": kinds_done(await window.api.history(visitor), name),
         "why": f"/why/{quote(recommendation_id)}/{quote(name)}" if recommendation_id else "",
-        "rows": [await shelf_or_empty(window, each, visitor, name) for each in (MORE, HOME)],
+        "rows": await shelves(window, (MORE, HOME), visitor, name),
+        "creator": shown.get("creator_id", ""),
     }
     return await window.page("item.html", request, visitor, facts)
 
@@ -63,7 +64,6 @@ def details(item: Json) -> list[tuple[str, str]]:
     """The item's own fields, in words."""
     listed: dict[str, Any] = {
         "Kind": item.get("kind"),
-        "By": item.get("creator_id"),
         "Tags": item.get("tags"),
         "Published": str(item.get("published_at") or "")[:10],
         "From age": item.get("min_age"),

@@ -2,7 +2,7 @@
 const who = JSON.parse(document.body.dataset.who);
 const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const PAUSE = 100, PATIENCE = 5000, PULSE = 2000;
-const SAID = { like: "Liked", dislike: "Noted: not for you", view: document.body.dataset.viewed.replace(/^./, (first) => first.toUpperCase()) };
+const SAID = { like: "Liked", dislike: "Noted: not for you", follow: "Followed", hide: "Noted: nothing of theirs any more", view: document.body.dataset.viewed.replace(/^./, (first) => first.toUpperCase()) };
 const pressed = new Map(); // item -> the kinds of events sent of it from this page
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 const $ = (selector, root = document) => root.querySelector(selector);
@@ -25,6 +25,7 @@ async function send(form, kind) {
   const field = (name) => form.elements[name]?.value ?? "";
   const event = { event_id: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`, kind, ...who, item_id: field("item_id") };
   if (kind === "view") event.value = 1;
+  else if (field("creator_id")) event.properties = { creator_id: field("creator_id") };
   if (field("recommendation_id")) event.recommendation_id = field("recommendation_id");
   if (field("surface")) event.surface = field("surface");
   if (Number(field("position")) > 0) event.position = Number(field("position"));
@@ -52,7 +53,7 @@ document.addEventListener("submit", async (submitted) => {
   button.setAttribute("aria-pressed", "true");
   for (const words of $$("[data-when]")) words.hidden = words.dataset.when === "before";
   say(SAID[button.value]);
-  await react(started, item, true, SAID[button.value]);
+  await react(started, item, !form.elements.creator_id, SAID[button.value]);
 });
 
 // The way without script, which is also the way out when a call fails.
@@ -65,7 +66,9 @@ function plain(form, button) {
 // --- rows ----------------------------------------------------------------------------------------
 
 async function fetched(row) {
-  const answer = await fetch(row.dataset.source, { headers: { accept: "text/html" } });
+  const rows = $$(".row"), above = rows.slice(0, rows.indexOf(row)).flatMap((each) => $$(".card", each)); // no item twice
+  const address = row.dataset.source + above.map((card) => `&above=${encodeURIComponent(card.dataset.item)}`).join("");
+  const answer = await fetch(address, { headers: { accept: "text/html" } });
   if (!answer.ok) throw new Error(`${answer.status}`);
   return new DOMParser().parseFromString(await answer.text(), "text/html").querySelector(".row");
 }
@@ -141,23 +144,21 @@ function swap(old, fresh) {
   return told.filter(([count]) => count).map((each) => each.join(" ")).join(", ") || `same ${document.body.dataset.nouns}, new reasons`;
 }
 
-// Where the keyboard is in a row, and the same place in the row that comes after it: the card, or
-// where it has left, the one that has moved up into its place.
+// Where the keyboard is in a row (`keys`: it, not a pointer), and the same place in the row after it: the card, or who took its place.
 function grip(row) {
   const element = document.activeElement;
   if (!row.contains(element)) return null;
   const card = element.closest(".card");
   if (!card) return { place: -1, own: element.matches("h2 a") ? "h2 a" : ".cards" };
   const own = element.matches("button") ? `button[value="${element.value}"]` : element.matches(".why") ? ".why" : ".poster";
-  return { item: card.dataset.item, place: $$(".card", row).indexOf(card), own };
+  return { keys: element.matches(":focus-visible"), item: card.dataset.item, place: $$(".card", row).indexOf(card), own };
 }
 
-function regrip(row, { item, place, own }) {
+function regrip(row, { keys, item, place, own }) {
   const cards = $$(".card", row);
   const card = place < 0 ? row : cards.find((each) => each.dataset.item === item) ?? cards[Math.min(place, cards.length - 1)];
-  const target = (card && $(own, card)) ?? $(".cards", row);
-  target?.focus({ preventScroll: true });
-  if (card && card !== row) card.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "instant" });
+  ((card && $(own, card)) ?? $(".cards", row))?.focus({ preventScroll: true });
+  if (keys && card && card !== row) card.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "instant" });
 }
 
 function mark(card, kind, places) {
@@ -188,7 +189,7 @@ document.addEventListener("click", async (clicked) => {
   if (!link || clicked.ctrlKey || clicked.metaKey || clicked.shiftKey) return;
   clicked.preventDefault();
   const sheet = $(".sheet", dialog);
-  sheet.innerHTML = '<h2 id="why-title">Looking it up …</h2>';
+  sheet.innerHTML = '<div class="why-head"><h2 id="why-title">Looking it up …</h2><button type="button" class="close" aria-label="Close">✕</button></div>';
   dialog.showModal();
   const answer = await fetch(`${link.href}?panel=1`).catch(() => null);
   if (!dialog.open) return;
