@@ -21,7 +21,16 @@ from palate.errors import PalateError
 HERE = Path(__file__).parent
 INTERRUPTED = 130
 STOPPED = "palate: stopped; what was done is kept, and the same command goes on from there"
-NOT_COMMANDS = {"__init__", "__main__", "app", "launching", "listening", "output", "site"}
+NOT_COMMANDS = {
+    "__init__",
+    "__main__",
+    "app",
+    "launching",
+    "listening",
+    "output",
+    "site",
+    "starting",
+}
 
 
 class LazyCommands(TyperGroup):

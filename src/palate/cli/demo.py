@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from palate.cli.listening import address
 from palate.cli.output import console, progress_bar
 from palate.cli.site import JsonOption, settings_of
+from palate.cli.starting import starting
 from palate.clock import SystemClock
 from palate.console.pulse import Training, training_in
 from palate.errors import BadInput, Unavailable
@@ -27,6 +28,7 @@ from palate.serving.launch import check_port
 from palate.serving.supervisor import Role, Supervisor, site_roles
 from palate.settings import FILE, Settings, SiteSettings
 from palate.stores import open_sources
+from palate.streaming.lock import only_site
 from palate.template import template
 from palate.testing.demo.run import check_demo
 
@@ -76,12 +78,14 @@ def main(
         raise typer.Exit(0 if outcome.ok else 1)
     started = perf_counter()
     check_port("127.0.0.1", port)
+    new = not (site / FILE).exists()
     settings = _site(site, port)
-    _bring_history(settings)
-    roles = site_roles(settings)
-    asyncio.run(
-        Demo(settings, started, as_json, (*roles, crowd_of(settings)) if crowd else roles).run()
-    )
+    with only_site(settings) if new else starting(settings):
+        _bring_history(settings)
+        roles = site_roles(settings)
+        asyncio.run(
+            Demo(settings, started, as_json, (*roles, crowd_of(settings)) if crowd else roles).run()
+        )
 
 
 def crowd_of(settings: Settings) -> Role:

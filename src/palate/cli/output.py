@@ -13,6 +13,11 @@ console = Console(stderr=True)
 """Progress and remarks go to stderr; facts go to stdout."""
 
 
+def say(line: str, style: str = "") -> None:
+    """Remark something as it is: one line, however narrow the terminal or the file."""
+    console.print(line, style=style or None, markup=False, highlight=False, soft_wrap=True)
+
+
 def facts(data: object, *, as_json: bool, table: RenderableType) -> None:
     """Print `data` as JSON, or `table` for people."""
     if as_json:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import msgspec
 import typer
 
 from palate.cli.listening import (
@@ -9,9 +10,10 @@ from palate.cli.listening import (
     HostOption,
     PortOption,
     WorkersOption,
+    address,
     listening,
 )
-from palate.cli.output import console
+from palate.cli.output import say
 from palate.cli.site import SiteOption, settings_of
 from palate.serving.launch import API_ONLY, serve
 from palate.settings import ServingSettings
@@ -41,11 +43,15 @@ def main(
     """
     settings = settings_of(site)
     wanted = listening(settings.serving, host, port, workers)
-    console.print(f"serving {settings.site.name} on http://{wanted.host}:{wanted.port}")
     target, remark = front(wanted, api_only=api_only)
-    if remark:
-        console.print(remark)
-    serve(settings.home, wanted, target)
+
+    def opened(port: int) -> None:
+        where = address(msgspec.structs.replace(wanted, port=port))
+        say(f"serving {settings.site.name} on {where}")
+        if remark:
+            say(remark)
+
+    serve(settings.home, wanted, target, opened)
 
 
 def front(serving: ServingSettings, *, api_only: bool) -> tuple[str, str]:

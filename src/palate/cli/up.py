@@ -17,9 +17,9 @@ from palate.cli.listening import (
 )
 from palate.cli.output import console
 from palate.cli.site import SiteOption, settings_of
+from palate.cli.starting import starting
 from palate.serving.supervisor import Supervisor, ready, site_roles
 from palate.settings import Settings
-from palate.streaming.lock import check_alone
 
 READY_SECONDS = 120.0
 
@@ -39,9 +39,9 @@ def main(
     Example: **palate up --port 8700**
     """
     settings = settings_of(site)
-    serving = listening(settings.serving, host, port, workers)
-    check_alone(settings)
-    asyncio.run(_run(msgspec.structs.replace(settings, serving=serving), api_only=api_only))
+    with starting(settings):
+        serving = listening(settings.serving, host, port, workers)
+        asyncio.run(_run(msgspec.structs.replace(settings, serving=serving), api_only=api_only))
 
 
 async def _run(settings: Settings, *, api_only: bool) -> None:

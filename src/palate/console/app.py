@@ -24,6 +24,7 @@ from palate.console.window import STATIC, Window
 from palate.errors import PalateError
 from palate.serving import app as serving
 from palate.serving.environment import SITE
+from palate.serving.processes.refusing import refusing
 from palate.settings import Settings
 from palate.settings_files import load
 
@@ -38,7 +39,8 @@ log = logging.getLogger("palate.console")
 
 def create() -> ASGIApp:
     """The app of a worker process."""
-    settings = load(Path(os.environ.get(SITE, ".")), os.environ)
+    with refusing():
+        settings = load(Path(os.environ.get(SITE, ".")), os.environ)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # the storefront calls its own process
     return front(serving.create(settings), settings, SystemClock())
 

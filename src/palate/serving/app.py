@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
+    AsyncExitStack,
     asynccontextmanager,
     nullcontext,
 )
@@ -33,6 +34,7 @@ from palate.serving.pacing.watchdog import watched
 from palate.serving.problems import fault, http_problem, known_parameters, palate_problem
 from palate.serving.processes.handover import on_duty
 from palate.serving.processes.hanging import Hanging
+from palate.serving.processes.refusing import refusing
 from palate.serving.processes.rehearsal import rehearse
 from palate.serving.routes import (
     events,
@@ -82,10 +84,10 @@ def create(
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         _prepare_worker(settings)
         hanging, stuck = Hanging.of_worker(), settings.serving.stuck_seconds
-        async with (
-            _watched(stuck * STARTING, hanging.blame),
-            running(settings, clock or SystemClock(), stores, hanging) as runtime,
-        ):
+        opening = running(settings, clock or SystemClock(), stores, hanging)
+        async with _watched(stuck * STARTING, hanging.blame), AsyncExitStack() as site:
+            with refusing():
+                runtime = await site.enter_async_context(opening)
             attach(app, runtime)
             resume(runtime)
             await rehearse(runtime)
@@ -122,7 +124,8 @@ def create_from_environment() -> Litestar:
     site = os.environ.get(SITE)
     if not site:
         raise BadInput(f"{SITE} is not set: start workers with `palate serve`")
-    return create(load(Path(site), os.environ))
+    with refusing():
+        return create(load(Path(site), os.environ))
 
 
 def _prepare_worker(settings: Settings) -> None:

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 from granian.constants import Interfaces
@@ -20,12 +21,18 @@ BACKLOG = 1024
 """Connections that wait for a worker in the kernel."""
 
 
-def serve(home: Path, settings: ServingSettings, target: str = API_ONLY) -> None:
+def serve(
+    home: Path,
+    settings: ServingSettings,
+    target: str = API_ONLY,
+    opened: Callable[[int], object] = int,
+) -> None:
     """Serve until SIGINT or SIGTERM; upon SIGHUP replace each worker by a warm one.
 
-    `target` is ``module:factory`` of an ASGI application.
+    `target` is ``module:factory`` of an ASGI application; `opened` is told the port once a worker
+    answers there.
 
-    Raises BadInput where the address may not or cannot be bound.
+    Raises BadInput where the address may not or cannot be bound, or workers refuse to start.
     """
     check_binding(settings)
     check_port(settings.host, settings.port)
@@ -34,10 +41,11 @@ def serve(home: Path, settings: ServingSettings, target: str = API_ONLY) -> None
         os.environ[SITE] = str(home.resolve())
         os.environ[PROMETHEUS] = os.environ[READY] = folder
         os.environ[SERVER] = str(os.getpid())
-        Workers(
+        workers = Workers(
             target,
             Path(folder),
             settings.drain_seconds,
+            opened,
             address=settings.host,
             port=settings.port,
             interface=Interfaces.ASGI,
@@ -48,7 +56,14 @@ def serve(home: Path, settings: ServingSettings, target: str = API_ONLY) -> None
             log_level=LogLevels.warning,
             respawn_failed_workers=True,
             workers_kill_timeout=KILL_SECONDS,
-        ).serve()
+        )
+        try:
+            workers.serve()
+        except SystemExit:  # Granian's end of all workers that died
+            if not workers.refused:
+                raise
+        if workers.refused:
+            raise BadInput(workers.refused)
 
 
 def check_binding(settings: ServingSettings) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from palate.errors import Conflict
 from palate.settings import Settings
 
-FILE, ATTRIBUTING = "stream.lock", "attribute.lock"
+FILE, ATTRIBUTING, RUNNING = "stream.lock", "attribute.lock", "up.lock"
 TURN, DOOR = "turn.lock", "door.lock"
 
 
@@ -67,6 +67,17 @@ def only_worker(settings: Settings) -> Iterator[None]:
         " `palate up` or `palate stream` first"
     )
     with _locked(settings, FILE, problem):
+        yield
+
+
+@contextmanager
+def only_site(settings: Settings) -> Iterator[None]:
+    """Hold the lock of who runs the whole site; raises Conflict where another process has it."""
+    problem = (
+        f"{settings.home} is run by another process already: stop its `palate up` or"
+        " `palate demo` first"
+    )
+    with _locked(settings, RUNNING, problem):
         yield
 
 

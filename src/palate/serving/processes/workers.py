@@ -17,15 +17,18 @@ from time import monotonic, sleep
 from typing import Any
 
 from granian._granian import SocketHolder
+from granian.log import logger as granian_log
 from granian.server.mp import MPServer, WorkerProcess
 
+from palate.errors import BadInput
 from palate.serving.processes.agreed import LEAVE, mark
+from palate.serving.processes.refusing import refusal
 
 STARTING = 120.0
 """Seconds that a new worker has to get warm; beyond them the old one stays."""
 ENDING = 30.0
 """Seconds that a replaced worker has to finish what it has taken."""
-LOOK = 0.02
+LOOK, OPENING = 0.02, 0.1
 AGAIN = 1.0
 """Seconds between two looks at workers, where nothing tells that one died."""
 CRASHING = 5.5
@@ -41,10 +44,21 @@ class Workers(MPServer):
     `tests/e2e/test_rolling.py` restarts real workers under load.
     """
 
-    def __init__(self, target: str, folder: Path, leaving: float, **granian: Any) -> None:
+    def __init__(
+        self,
+        target: str,
+        folder: Path,
+        leaving: float,
+        opened: Callable[[int], object] = int,
+        **granian: Any,
+    ) -> None:
         super().__init__(target, **granian)
-        self._folder, self._leaving = folder, leaving
+        self._folder, self._leaving, self._opened = folder, leaving, opened
         self._places: list[socket.socket] = []
+        self._open, self._told = False, ""
+        granian_log.addFilter(lambda _: not any(map(self._refusal, self.wrks)))
+        self.refused = ""
+        """What is wrong with the site, where that ended the server."""
 
     def _init_shared_socket(self) -> None:
         """Bind a socket for each worker; it listens from when its first worker is warm."""
@@ -83,8 +97,12 @@ class Workers(MPServer):
         """Look after the workers until told to end, or until none can be kept alive."""
         self._made = partial(self._spawn_worker, target=spawn_target, callback_loader=target_loader)
         while not self.interrupt_signal:
-            self.main_loop_interrupt.wait(AGAIN)
+            self.main_loop_interrupt.wait(AGAIN if self._open else OPENING)
             self.main_loop_interrupt.clear()  # before looking: who dies from here on sets it again
+            self._announce()
+            self.refused = self._wrong()
+            if self.refused:
+                return
             if self._hopeless():
                 log.error("workers die as soon as they start: the server ends")
                 return  # with `interrupt_children`, of which Granian makes an exit code
@@ -93,6 +111,32 @@ class Workers(MPServer):
             if self.reload_signal:
                 self.reload_signal = False
                 self._replace_all()
+
+    def _announce(self) -> None:
+        if not self._open and self._somebody_serves():
+            self._open = True
+            self._opened(self._places[0].getsockname()[1])
+
+    def _wrong(self) -> str:
+        """What is wrong with the site, so that no worker can start, and none serves."""
+        dead = [each for each in self.wrks if not each.inner.is_alive()]
+        wrong = [each for each in dead if each.inner.exitcode == BadInput.exit_code]
+        told = next(filter(None, map(self._refusal, wrong)), "")
+        return "" if told and self._somebody_serves() else told
+
+    def _refusal(self, worker: WorkerProcess) -> str:
+        """What kept it from starting; "" where it did not say."""
+        try:
+            return refusal(self._folder, worker.inner.pid).read_text("utf-8")
+        except OSError:
+            return ""
+
+    def _tell(self, worker: WorkerProcess) -> None:
+        """Say what kept it from starting, unless the last one said just that."""
+        told = self._refusal(worker)
+        if told and told != self._told:
+            log.error("worker %d does not start: %s", worker.idx + 1, told)
+        self._told = told
 
     def _hopeless(self) -> bool:
         """Whether one died at once though it was started anew, and no other serves."""
@@ -116,6 +160,7 @@ class Workers(MPServer):
 
     def _revive(self, idx: int) -> None:
         self._mark(self.wrks[idx]).unlink(missing_ok=True)
+        self._tell(self.wrks[idx])
         if self.workers > 1:  # the others take the connections meanwhile
             before, self._places[idx] = self._places[idx], self._bound()
             before.close()
@@ -141,6 +186,7 @@ class Workers(MPServer):
         if not self._warm(new, old):
             new.inner.kill()
             new.inner.join()
+            self._tell(new)
             if not self.interrupt_signal and old.inner.is_alive():
                 log.error("worker %d is not replaced: the new one did not get ready", idx + 1)
             return  # and an old one that died meanwhile is started anew at the next look
