@@ -223,15 +223,20 @@ def _rank(scores: Floats, history: Rows) -> int:
     return int((scores >= aim).sum())
 
 
+SMALL = {"dim": 64, "blocks": 1, "history": 100, "dropout": 0.4, "epochs": 60, "steps": 1_024}
+LARGE = {"dim": 128, "blocks": 2, "history": 200, "dropout": 0.2, "epochs": 40, "steps": 2_048}
+MANY = 300_000
+"""Events beyond which the large one is learnt: fits take minutes, so sizes are not searched."""
 _learnt: dict[tuple[Any, ...], tuple[Past, Scorer]] = {}
 """What was fitted in this process: warm and cold are asked of the same model."""
 
 
 def sasrec(past: Past, settings: Settings) -> Scorer:
-    """Fit, unless that was done; there is nothing to set when it is read."""
+    """Fit, unless that was done, in a size for so much data or as it is set."""
     key = (id(past), *sorted(settings.items()))
     if key not in _learnt:
-        shape = Shape(**settings)
+        usual = LARGE if len(past.items) > MANY else SMALL
+        shape = Shape(**{**usual, **settings})
         model = Fitting(past.histories, past.size, shape).run()
         _learnt[key] = past, lambda histories, _: scores_of(model, histories, shape.history)
     return _learnt[key][1]
@@ -250,17 +255,12 @@ def sasrec_and_recent(past: Past, settings: Settings) -> Scorer:
     return score
 
 
-SHAPES: tuple[Settings, ...] = (
-    {"dim": 64, "blocks": 1, "history": 100, "dropout": 0.4, "epochs": 60, "steps": 1_024},
-    {"dim": 128, "blocks": 2, "history": 200, "dropout": 0.2, "epochs": 40, "steps": 2_048},
-)
-"""A small one for little data, a large one for more; both are tried, validation chooses."""
 SEQUENCES = {
     peer.name: peer
     for peer in (
-        Peer("SASRec", sasrec, SHAPES),
+        Peer("SASRec", sasrec),
         Peer(
-            "SASRec + popularity", sasrec_and_recent, SHAPES,
+            "SASRec + popularity", sasrec_and_recent, ({},),
             grid_of(days=(7, 30), weight=(0.1, 0.3, 1.0, 2.0, 4.0, 8.0)), timed=True,
         ),
     )
