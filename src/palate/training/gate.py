@@ -30,6 +30,11 @@ class Gain(NamedTuple):
         """Whether it is above zero whichever users had been asked."""
         return self.low > FLOOR
 
+    @property
+    def worse(self) -> bool:
+        """Whether it is below zero whichever users had been asked."""
+        return self.high < FLOOR
+
     def __str__(self) -> str:
         return f"{self.mean:+.4f}, 90 % interval {self.low:+.4f} to {self.high:+.4f}"
 
@@ -58,8 +63,9 @@ def judge_ranker(
 
     All are NDCG@10 by list (what was taken counts 1), of parts of the log that nobody has seen;
     `against` has at least `fusion`, and plain reciprocal ranks and each generator alone beside it.
-    The best kind has to beat fusion, and the best of the others too, whichever users had been
-    asked.
+    The best kind has to beat fusion, which would rank in its place, whichever users had been asked,
+    and the best of the others must not beat it: of what cannot be told apart, what surely does
+    better than what would replace it ships.
     """
     levels = {name: level(each, users) for name, each in against.items()}
     levels |= {str(kind): level(each, users) for kind, each in tried.items()}
@@ -68,7 +74,7 @@ def judge_ranker(
     rival = max((name for name in against if name != "fusion"), key=levels.__getitem__, default="")
     over = paired(tried[best], against[rival], users, seed) if rival else gain
     beside = f" and {levels[rival]:.4f} of {_told(rival)} alone" if rival else ""
-    shipped = gain.sure and over.sure
+    shipped = gain.sure and not over.worse
     said = (
         f"The ranker ({best}) reaches NDCG@10 {levels[best]:.4f} against {levels['fusion']:.4f} of"
         f" weighted fusion{beside} on {len(users):,} held-out moments of"
@@ -78,8 +84,8 @@ def judge_ranker(
     verdict = (
         "It ships."
         if shipped
-        else f"It stays behind (all of an interval must lie above {FLOOR:g}): the release ranks by"
-        " weighted fusion."
+        else f"It stays behind (all of the interval over fusion must lie above {FLOOR:g}, and not"
+        " all of the other below): the release ranks by weighted fusion."
     )
     numbers = {str(name): round(each, 6) for name, each in levels.items()}
     numbers |= {"ranker": levels[best], **gain._asdict(), "users": float(len(np.unique(users)))}
