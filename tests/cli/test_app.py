@@ -46,6 +46,10 @@ def test_help_has_an_example_and_says_what_each_option_is_if_it_is_not_given(nam
             assert lies_open or isinstance(option.show_default, str), f"{path} {option.name}"
 
 
+def test_a_command_that_starts_itself_again_is_still_called_palate() -> None:
+    assert "Usage: palate evaluate " in palate("evaluate", "--help").stdout
+
+
 def test_help_is_told_by_the_command_itself() -> None:
     done = palate("import", "--help")
     assert (done.returncode, "Example: palate import" in done.stdout) == (0, True)

@@ -10,11 +10,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from palate.cli import bench
+from palate.cli import bench, evaluate
 from palate.settings import FILE, Settings
 from palate.settings_files import load
 from palate.stores import close, open_stores
-from palate.testing.tiny import NOW, tiny_events, tiny_items, tiny_users
+from palate.testing.tiny import NOW, tiny_events, tiny_items, tiny_stores, tiny_users
+from palate.training.report import TrainingReport
 
 
 def palate(*words: str) -> subprocess.CompletedProcess[str]:
@@ -62,6 +63,27 @@ def test_evaluate_shows_people_a_table(site: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "popularity" in done.stdout
     assert "N@10" in done.stdout
+    assert "N@10: NDCG" in done.stdout
+
+
+def test_evaluate_says_which_models_what_was_learnt_does_not_have(site: Path) -> None:
+    done = palate("evaluate", "--site", str(site), "--no-train", "--models", "popularity,ranker")
+    assert done.returncode == 0, done.stderr
+    assert "left out: ranker;" in done.stderr
+
+
+@pytest.mark.parametrize("promoted", [True, False])
+def test_evaluate_does_not_say_that_its_own_release_is_live(
+    *, promoted: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    last = "Release r1 is live." if promoted else "Release r1 was not promoted."
+    done = TrainingReport(name="r1", promoted=promoted, sentences=("Learnt.", last), seconds=1.0)
+    monkeypatch.setattr(evaluate, "run_training", lambda *_: done)
+    evaluate.trained(tiny_stores(), lambda *_: None)
+    told = capsys.readouterr().err
+    assert "Learnt." in told
+    assert "r1" not in told
+    assert ("would not be promoted" in told) is not promoted
 
 
 def test_evaluate_refuses_a_model_that_there_is_not_in_one_line(site: Path) -> None:

@@ -254,6 +254,14 @@ def test_a_model_that_there_is_not_is_refused_with_the_names_there_are() -> None
         asked(past() + future(np.random.default_rng(1)), models=("magic",))
 
 
+def test_models_are_checked_before_anything_is_learnt() -> None:
+    def learn(*_: object) -> Stores:
+        raise AssertionError("learnt")
+
+    with pytest.raises(BadInput, match=r"no model 'magic'; there are .*lambdamart, ranker"):
+        evaluate(tiny_stores(), Wish(models=("ranker", "magic")), home, learn, silent)
+
+
 def test_the_future_is_no_part_of_the_catalogue_and_nobody_is_barred() -> None:
     items = ItemsAsOf(Shelf.of(tiny_stores().items), NOW)
     by_name = {change.item_id: change.item for change in items.changes(0, 1_000)}

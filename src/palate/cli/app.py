@@ -108,7 +108,7 @@ def start() -> None:
 def main() -> None:
     """Run, and turn what went wrong on purpose into one line and an exit code."""
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="palate")
     except PalateError as error:
         typer.echo(f"palate: {error.detail}", err=True)
         sys.exit(error.exit_code)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from palate.cli.output import console, facts
+from palate.cli.output import console, facts, say
 from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.errors import BadInput, MissingExtra
 from palate.evaluation.report import WIDTH
@@ -113,6 +113,9 @@ def main(  # noqa: PLR0913, PLR0917  the command's options
         facts(report, as_json=True, table="")
     else:
         Console(width=max(Console().width, WIDTH)).print(report.table())
+    silent = [name for name in wanted if not any(row["model"] == name for row in report.rows)]
+    if silent:
+        say(f"left out: {', '.join(silent)}; what was learnt here has no such part")
 
 
 def home(stores: Stores) -> Funnel:
@@ -126,14 +129,17 @@ def counted(stores: Stores, _: Progress) -> Stores:
 
 
 def trained(stores: Stores, progress: Progress) -> Stores:
-    """Train a release, and let it be live. Raises MissingExtra without torch."""
+    """Train a release, and let the questions be asked of it. Raises MissingExtra without torch."""
     if run_training is None:
         raise MissingExtra("training needs torch: pip install 'palate[train]', or use --no-train")
     done = run_training(
         stores, generators, lambda phase, part, _: progress(f"learn: {phase}", part)
     )
     for sentence in done.sentences:
-        console.print(sentence, markup=False, highlight=False)
+        if not done.name or done.name not in sentence:  # nothing of the site itself goes live
+            say(sentence)
+    if done.name and not done.promoted:
+        say("What was learnt would not be promoted, so the questions go to counting alone.")
     return with_release(stores, current_release(stores.settings))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from palate.arrays import Doubles, Floats, Rows
+from palate.evaluation.baselines import NAMES as BASELINES
 from palate.evaluation.overhearing import grown, said, trees_of
 from palate.evaluation.ranking import best
 from palate.evaluation.split import Case
@@ -24,6 +25,11 @@ generator's rank counts alike), `fusion`, `lambdamart` (the ranker's trees alone
 that pool ordered without rules; `funnel` is what the visitor gets."""
 RRF = 60.0
 """Cormack, Clarke and Büttcher's constant."""
+
+
+def possible(funnel: Funnel) -> tuple[str, ...]:
+    """Every model that a release of this site may have, in the order of `Models.names`."""
+    return (*BASELINES, *map(name_of, funnel.generators), *STAGES)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from palate.evaluation.split import Split
 from palate.events.batch import EventBatch
 
 WEEK = 7 * 86_400.0
+NAMES = ("popularity", "popularity_7d")
 
 
 def counted(

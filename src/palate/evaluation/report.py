@@ -26,6 +26,11 @@ SHOWN = {
 }
 """What the table for people shows, and what it calls it; the JSON holds everything. (`next` is the
 recall@10 where only the very next event is right.)"""
+LEGEND = """R@k: share of what people took next that is among the first k; 10%: a tenth of all.
+N@10: NDCG, with half its 95 % interval. next: R@10 where only the very next event is right.
+cover: share of the catalogue that anybody is shown. Gini: how unevenly places are spread, 0 to 1.
+divers: how unlike the items of a list are. novel: how little known they are, in bits. ≤ 7 d: share
+that is a week old at most. popul: how many people took an item before. All of the first 10."""
 WIDTH = 112
 """Columns of a terminal that the table needs."""
 
@@ -52,6 +57,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         data = ", ".join(f"{name} {_whole(value)}" for name, value in self.data.items())
         table = Table(title=f"{self.protocol}: {data}", title_justify="left", box=SIMPLE_HEAD)
         table.padding, table.pad_edge = (0, 1, 0, 0), False
+        table.caption, table.caption_justify = LEGEND, "left"
         table.add_column("model", no_wrap=True)
         for name in ("users", *SHOWN.values()):
             table.add_column(name, justify="right", no_wrap=True)

@@ -20,7 +20,7 @@ from palate.evaluation.asking import Models
 from palate.evaluation.baselines import counted
 from palate.evaluation.judging import PARTS, Bench
 from palate.evaluation.report import Report, Row, Value
-from palate.evaluation.run import FunnelOf, Learn, Progress, Wish, drawn, models_of
+from palate.evaluation.run import FunnelOf, Learn, Progress, Wish, check_models, drawn, models_of
 from palate.evaluation.split import Case, Split, rolling
 from palate.evaluation.workspace import Workspace
 from palate.events.batch import EventBatch
@@ -74,6 +74,7 @@ def rolled(
     a model is asked for that there is not.
     """
     started, shelf = perf_counter(), Shelf.of(site.items)
+    check_models(site, funnel_of, wish)
     batch, entries = read_all(site.log, shelf, partial(progress, "read the log"))
     cuts = rolling(batch, windows, shelf.shown)
     with TemporaryDirectory(prefix="palate-rolling-") as folder:

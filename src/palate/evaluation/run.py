@@ -16,7 +16,7 @@ from palate.arrays import Rows
 from palate.catalog.fields import rfc3339
 from palate.errors import BadInput
 from palate.evaluation.as_of import Shelf, read_all
-from palate.evaluation.asking import Models
+from palate.evaluation.asking import Models, possible
 from palate.evaluation.baselines import counted
 from palate.evaluation.judging import PARTS, Bench
 from palate.evaluation.overhearing import overheard
@@ -123,6 +123,7 @@ def answers(
     site: Stores, wish: Wish, funnel_of: FunnelOf, learn: Learn, progress: Progress
 ) -> Answers:
     """Everything but the judging: `evaluate` before it looks at what was right."""
+    check_models(site, funnel_of, wish)
     with as_of_the_split(site, wish, learn, progress) as past:
         batch, cut, space = past.batch, past.cut, past.space
         models = models_of(space.stores, funnel_of, batch, cut, wish)
@@ -135,13 +136,18 @@ def answers(
 def models_of(
     stores: Stores, funnel_of: FunnelOf, batch: EventBatch, cut: Split, wish: Wish
 ) -> Models:
-    """All that is wished for. Raises BadInput where there is no such model."""
+    """All that is wished for, as far as this release has it."""
     counts = counted(batch, cut, stores.columns.servable[: stores.columns.size])
-    everything = Models(overheard(funnel_of(stores)), Fusion.default(stores), counts, ())
-    unknown = sorted(set(wish.models) - set(everything.names))
+    fusion = Fusion.default(stores)
+    return Models(overheard(funnel_of(stores)), fusion, counts, frozenset(wish.models))
+
+
+def check_models(site: Stores, funnel_of: FunnelOf, wish: Wish) -> None:
+    """Raise BadInput where a model is wished for that no release can have; learns nothing."""
+    there = possible(funnel_of(site))
+    unknown = [name for name in wish.models if name not in there]
     if unknown:
-        raise BadInput(f"no model {unknown[0]!r}; there are {', '.join(everything.names)}")
-    return Models(everything.funnel, everything.fusion, counts, frozenset(wish.models))
+        raise BadInput(f"no model {unknown[0]!r}; there are {', '.join(there)}")
 
 
 def drawn(cut: Split, wish: Wish) -> Sequence[Case]:
