@@ -66,6 +66,7 @@ def test_the_version_is_told() -> None:
         (["serve", "--prot", "1"], "palate: No such option: --prot"),
         (["serve", "--port", "x"], "palate: Invalid value for '--port'"),
         (["recommend", "--limit", "0"], "palate: Invalid value for '--limit'"),
+        (["import", "thing", "x"], "palate: Invalid value for 'what': 'thing' is not one of"),
         (["releases", "show"], "palate: Missing argument"),
         (["recommend", "--site", "/nowhere"], "palate: /nowhere is not a site"),
     ],

@@ -1,8 +1,16 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cli.running import palate
+from typer.testing import CliRunner
+
+from palate.cli import import_
+from palate.intake import importing
+from palate.intake.importing import append_in_order
 
 
 @pytest.fixture
@@ -39,6 +47,39 @@ def test_an_import_prints_what_it_did(site: Path, tmp_path: Path) -> None:
     assert "known" in palate(*asked).stdout
 
 
+@pytest.mark.parametrize("reading", [True, False])
+def test_who_interrupts_an_import_is_told_what_is_written(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, reading: bool
+) -> None:
+    def stopped(*told: Any, **_: Any) -> int:
+        if not reading:
+            append_in_order(*told)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importing, "append_in_order", stopped)
+    file = tmp_path / "events.csv"
+    file.write_text("user_id,item_id,time\n1,10,881250949\n1,11,881250949\n")
+    asked = ["events", str(file), "--kind", "click", "--site", str(site)]
+    done = CliRunner().invoke(import_.app, asked)
+    told = (
+        "stopped at row 2 of 2, before an event was written: to be begun again"
+        if reading
+        else "stopped; at least 2 of 2 events are written, and the same command adds the rest"
+    )
+    assert (done.exit_code, done.stderr) == (130, f"palate: {told}\n")
+
+
+def test_a_command_that_is_interrupted_says_so() -> None:
+    script = (
+        "import signal, sys; from palate.cli import app\n"
+        "import palate.cli.show as show\n"
+        "show.settings_of = lambda _: signal.raise_signal(signal.SIGINT)\n"
+        "sys.argv = ['palate', 'show', 'home']; app.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True)
+    assert (done.returncode, done.stderr) == (130, b"palate: stopped\n")
+
+
 def test_an_import_without_a_single_good_row_fails(site: Path, tmp_path: Path) -> None:
     file = tmp_path / "i.csv"
     file.write_text("item_id,min_age\na,old\n")
@@ -49,6 +90,7 @@ def test_an_import_without_a_single_good_row_fails(site: Path, tmp_path: Path) -
 @pytest.mark.parametrize(
     ("content", "options", "why"),
     [
+        (b"item_id;title\n1;a\n", [], "or is it --separator ';' that lies between its columns?"),
         (b"id\n1\n", [], "no column for item_id; it has: id; say which with --map item_id=COLUMN"),
         (b"item_id\n\xe9\n", [], "try --encoding latin-1"),
         (b"item_id\na\n", ["--kind", "view"], "--kind is for events"),

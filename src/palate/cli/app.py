@@ -16,11 +16,11 @@ from typer.main import get_command
 
 import palate
 from palate.cli.launching import settle
+from palate.cli.output import INTERRUPTED
 from palate.errors import PalateError
 
 HERE = Path(__file__).parent
-INTERRUPTED = 130
-STOPPED = "palate: stopped; what was done is kept, and the same command goes on from there"
+STOPPED = "palate: stopped"
 NOT_COMMANDS = {
     "__init__",
     "__main__",
@@ -117,12 +117,14 @@ def main() -> None:
     except (typer.Abort, KeyboardInterrupt):
         typer.echo(STOPPED, err=True)
         sys.exit(INTERRUPTED)
+    if code == INTERRUPTED:  # as Typer answers Ctrl-C
+        typer.echo(STOPPED, err=True)
     sys.exit(code if isinstance(code, int) else 0)
 
 
 def _usage(error: Any) -> int:
     """Say in one line how the command was misused; without arguments it has told its help."""
-    told = " ".join(error.format_message().split())
+    told = " ".join(error.format_message().split()).replace("Value error, ", "")
     if told:
         where = error.ctx.command_path if getattr(error, "ctx", None) else "palate"
         typer.echo(f"palate: {told.rstrip('.')}; see `{where} --help`", err=True)

@@ -1,5 +1,6 @@
 """Read items, users, events or plain histories from a file."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,13 +11,13 @@ from typing import Annotated, NamedTuple
 import msgspec
 import typer
 
-from palate.cli.output import console, facts, progress_bar, table_of
+from palate.cli.output import INTERRUPTED, console, facts, progress_bar, say, table_of
 from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.clock import SystemClock
 from palate.errors import BadInput
 from palate.events.kinds import PUBLIC
 from palate.intake.histories import read_histories
-from palate.intake.importing import Import, Imported, Progress
+from palate.intake.importing import ENTITIES, Import, Imported, Progress
 from palate.intake.rejects import Rejects
 from palate.intake.scale import Scale
 from palate.intake.stepping import store_histories
@@ -122,9 +123,12 @@ def import_(  # noqa: PLR0913  one parameter per option is Typer's form
     stars is refused without it.
 
     A row that is wrong is left out and named, with its line, in the rejects file; a file that is
-    wrong as a whole is refused before anything is written. Running an import again adds nothing;
-    one that was interrupted goes on where it stopped. An item or user that is held already becomes
-    what the file says of it, and loses what the file does not say.
+    wrong as a whole is refused before anything is written. An item or user that is held already
+    becomes what the file says of it, and loses what the file does not say.
+
+    Running an import again adds nothing. One that was interrupted keeps what it wrote; the same
+    command reads the file from its beginning and writes what is not there yet. Events are written
+    when all are read, in the order of their times.
 
     Example: **palate import events ratings.csv --kind rating --map user_id=userId
     --map item_id=movieId --map value=rating --map time=timestamp --rejects bad.jsonl**
@@ -134,9 +138,14 @@ def import_(  # noqa: PLR0913  one parameter per option is Typer's form
     settings = settings_of(site)
     source = _Source(file, format_ and format_.value, separator, encoding)
     with open_sources(settings) as to, progress_bar() as bar, Rejects(rejects, file) as left_out:
-        to_do = _Import(source, map_ or (), to, left_out, bar)
+        reached = _Reached(bar)
+        to_do = _Import(source, map_ or (), to, left_out, reached)
         how = Scale.parsed(scale) if scale else None
-        imported = to_do.run(what, kind, create_items=create_items, scale=how)
+        try:
+            imported = to_do.run(what, kind, create_items=create_items, scale=how)
+        except KeyboardInterrupt:
+            say(reached.sentence())
+            sys.exit(INTERRUPTED)
     _tell(imported, left_out, perf_counter() - started, as_json=as_json)
     if imported.rejected == imported.rows:
         raise typer.Exit(1)
@@ -149,6 +158,29 @@ def _check(what: What, kind: str | None, *, create_items: bool, scale: str) -> N
         raise BadInput(f"--kind is for events, and one of: {', '.join(PUBLIC)}")
     if create_items and what is not What.EVENTS:
         raise BadInput("--create-items is for events (histories always make their items)")
+
+
+class _Reached:
+    """How far an import came, for whoever interrupts it."""
+
+    def __init__(self, tell: Progress) -> None:
+        self._tell, self._last = tell, ("", 0, 0)
+
+    def __call__(self, doing: str, done: int, total: int) -> None:
+        self._last = (doing, done, total)
+        self._tell(doing, done, total)
+
+    def sentence(self) -> str:
+        """What is written, and what the same command does next time."""
+        doing, done, total = self._last
+        if doing == "storing":
+            kept = f"at least {done:,} of {total:,} events are written"
+        elif doing == "importing":
+            kept = f"of {done:,} of {total:,} rows all but the last {ENTITIES:,} are written"
+        else:
+            where = f" at row {done:,} of {total:,}" if done else ""
+            return f"palate: stopped{where}, before an event was written: to be begun again"
+        return f"palate: stopped; {kept}, and the same command adds the rest"
 
 
 class _Source(NamedTuple):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from time import monotonic
 
 import msgspec
 import typer
@@ -11,6 +12,10 @@ from rich.table import Table
 
 console = Console(stderr=True)
 """Progress and remarks go to stderr; facts go to stdout."""
+INTERRUPTED = 130
+"""The exit code of what was stopped by Ctrl-C."""
+SILENT = 10.0
+"""Seconds between two lines of progress, where there is no terminal."""
 
 
 def say(line: str, style: str = "") -> None:
@@ -38,16 +43,35 @@ def table_of(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) 
     return table
 
 
+class Lines:
+    """Progress in lines: one every few seconds, so that what is quick says nothing."""
+
+    def __init__(self, timer: Callable[[], float] = monotonic) -> None:
+        self._timer = timer
+        self._next = timer() + SILENT
+
+    def __call__(self, doing: str, done: int, total: int) -> None:
+        if self._timer() >= self._next:
+            self._next = self._timer() + SILENT
+            say(f"{doing}: {done:,} of {total:,}")
+
+
 @contextmanager
 def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A bar on stderr, moved by calling (what is being done, how much is done, of how much)."""
+    """A bar on stderr, moved by calling (what is being done, how much is done, of how much).
+
+    Where there is no terminal, a line now and then.
+    """
+    if not console.is_terminal:
+        yield Lines()
+        return
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    bar = Progress(*columns, console=console, transient=True)
     tasks = {}
     with bar:
 

@@ -1,6 +1,7 @@
 """Watch a running site: answers, latency, stages, lag, quality, queues, twice a second."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from time import perf_counter, sleep
 from typing import Annotated
@@ -45,7 +46,7 @@ def main(
         found = summary(before, _look(where), perf_counter() - started)
         facts(found._asdict(), as_json=as_json, table="" if as_json else _screen(where, found))
         return
-    with Live(auto_refresh=False, screen=True) as screen:
+    with suppress(KeyboardInterrupt), Live(auto_refresh=False, screen=True) as screen:
         for shown in screens(where):
             screen.update(shown, refresh=True)
             sleep(seconds)

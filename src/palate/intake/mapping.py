@@ -9,6 +9,8 @@ from palate.errors import BadInput
 from palate.intake.cells import is_empty, value_of
 from palate.intake.tables import Table
 
+SEPARATORS = {";": "';'", "\t": "tab", "::": "::", "|": "'|'", ",": "','"}
+"""What may lie between cells, and how the command is told so."""
 HINTS = {
     "kind": ", or that all are of one kind with --kind KIND",
     "time": "; where there are no times: palate import histories",
@@ -98,4 +100,14 @@ def _missing(table: Table, need: str) -> str:
     return (
         f"{table.path}: no column for {' or '.join(names)}; it has: {', '.join(table.columns)}; "
         f"say which with --map {names[0]}=COLUMN{HINTS.get(need, '')}"
+        f"{_separated(table)}"
     )
+
+
+def _separated(table: Table) -> str:
+    """A hint where the only column looks like several with something else between them."""
+    only = table.columns[0] if table.text and len(table.columns) == 1 else ""
+    between = next((mark for mark in SEPARATORS if mark in only), "")
+    if not between:
+        return ""
+    return f"; or is it --separator {SEPARATORS[between]} that lies between its columns?"
