@@ -18,7 +18,12 @@ from typing import Any
 import msgspec
 
 from palate.errors import BadInput, Problem
-from palate.settings import FILE, TUNED, Settings
+from palate.settings import FILE, TUNED, PageSettings, Settings
+from palate.settings_loop import Part
+from palate.settings_wrong import of_file, sentence
+
+PAGE = "pages[]"
+"""A table that has a name of the operator's."""
 
 
 def load(home: Path, environment: Mapping[str, str]) -> Settings:
@@ -76,21 +81,27 @@ def _read(file: Path, environment: Mapping[str, str] = MappingProxyType({})) -> 
         told = _told(str(error))
         raise BadInput(f"{file}: {told}", [Problem(str(file), told)]) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadInput(f"{file}: {error}", [Problem(str(file), str(error))]) from error
+        told = of_file(str(error))
+        raise BadInput(f"{file}: {told}", [Problem(str(file), told)]) from error
     return tree
 
 
 def _told(problem: str) -> str:
-    """A wrong setting by table and name: "[serving] port: Expected `int`, got `str`"."""
-    what, _, path = problem.partition(" - at `$")
-    table, _, name = path.rstrip("`").lstrip(".").partition(".")
-    where = f"[{table}] {name}".strip() if table else "the top of the file"
+    """A wrong setting by table and name: "[serving] port: a whole number is wanted, not text"."""
+    what, _, path = re.sub(" - at `key` in `", " - at `", problem).partition(" - at `$")
+    table, _, name = path.rstrip("`").lstrip(".").replace("[...]", "[]").partition(".")
+    part = PageSettings() if table == PAGE else getattr(Settings(), table, None)
+    where = (
+        f"[{table.replace(PAGE, 'pages.…')}] {name.replace('[]', '')}"
+        if table
+        else "the top of the file"
+    )
+    where = where.strip()
     unknown = re.search("unknown field `(.+?)`", what)
     if unknown is None:
-        return f"{where}: {what}"
-    known: tuple[str, ...] = Settings.__struct_fields__[1:]
-    if table:
-        known = type(getattr(Settings(), table)).__struct_fields__
+        of = type(part) if isinstance(part, Part) else None
+        return f"{where}: {sentence(what, of, name)}"
+    known = part.__struct_fields__ if isinstance(part, Part) else Settings.__struct_fields__[1:]
     near = get_close_matches(unknown[1], known, 1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
     return f"{where} has no {unknown[1]!r}; {hint}"

@@ -249,7 +249,10 @@ def test_the_settings_change_numbers_by_dotted_name() -> None:
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"home": {"at_most.caps": 2}}, "there is no 'at_most.caps'; there are .*at_most.cap"),
+        (
+            {"home": {"at_most.caps": 2}},
+            "there is no 'at_most.caps'; did you mean 'at_most.cap'. There are .*at_most",
+        ),
         ({"home": {"nothing.cap": 2}}, "there is no 'nothing.cap'"),
         ({"home": {"at_most.cap": "two"}}, "at_most.cap"),
         ({"home": {"at_most.cap": -1}}, "at_most.cap"),

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
+from difflib import get_close_matches
 from typing import Any, get_type_hints
 
 import msgspec
@@ -11,8 +12,11 @@ from palate.errors import BadInput, Problem
 from palate.funnel.engine import Funnel
 from palate.funnel.stages import name_of
 from palate.settings_loop import Count, Positive
+from palate.settings_wrong import sentence
 
 OWN = {"pool": Positive, "shortlist": Positive, "reserve": Count}
+CLOSE = 0.8
+"""How like a name is to the one that was meant."""
 SIMPLE = {int: Count, float: float, bool: bool, str: str}
 """What may be changed, and as what it is read: whole numbers count something."""
 
@@ -66,13 +70,15 @@ class _Where:
         try:
             value = msgspec.convert(self.value, to, strict=False)
         except msgspec.ValidationError as error:
-            raise self.wrong(f"{self.key}: {error}") from error
+            raise self.wrong(f"{self.key}: {sentence(str(error))}") from error
         if isinstance(value, float) and not math.isfinite(value):
             raise self.wrong(f"{self.key}: a finite number is wanted")
         return value
 
     def unknown(self) -> BadInput:
-        return self.wrong(f"there is no {self.key!r}; there are {', '.join(sorted(self.known))}")
+        near = get_close_matches(self.key, self.known, 1, CLOSE)
+        hint = f"did you mean {near[0]!r}? There" if near else "there"
+        return self.wrong(f"there is no {self.key!r}; {hint} are {', '.join(sorted(self.known))}")
 
     def wrong(self, problem: str) -> BadInput:
         pointer = f"/surfaces/{self.surface}/{self.key}"
