@@ -1,3 +1,4 @@
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib import import_module
@@ -75,6 +76,12 @@ def test_what_is_misused_is_told_in_one_line(arguments: list[str], told: str) ->
     done = palate(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(told)
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_lines_of_a_log_stay_whole() -> None:
+    script = "from palate.cli.output import console; console.print('word ' * 40)"
+    done = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
     assert len(done.stderr.splitlines()) == 1
 
 

@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 
 from palate.catalog.item import Item
+from palate.cli import demo
 from palate.cli.demo import Demo, _bring_history, _say, _site, crowd_of
 from palate.cli.output import console
 from palate.console.pulse import Training
 from palate.errors import BadInput
 from palate.events.kinds import Event, Kind
+from palate.intake.datasets.dataset import MEMORY, Stored
+from palate.intake.datasets.movielens_100k import DATASET
 from palate.serving.supervisor import site_roles
 from palate.settings import FILE, Settings
 from palate.settings_files import load
@@ -83,6 +86,23 @@ def test_a_site_with_items_of_its_own_is_not_filled_with_films(tmp_path: Path) -
         _bring_history(settings)
     with open_sources(settings) as sources:
         assert sources.items.counts() == (1, 1)
+
+
+def test_a_demo_that_goes_on_says_that_its_history_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = _site(tmp_path / "site", 20_003)
+    (settings.home / MEMORY).write_text(f'{{"{DATASET.name}": 0.0}}', "utf-8")
+    held = Stored(DATASET.name, 2, 3, 5, new_items=0, new_users=0, new_events=0, moved_seconds=0)
+    monkeypatch.setattr(demo, "locate", lambda *_: tmp_path)
+    monkeypatch.setattr(demo, "store", lambda *_, **__: held)
+    capsys.readouterr()
+    _bring_history(settings)
+    told = capsys.readouterr().err
+    assert told.startswith(
+        "looking whether all of movielens-100k is there\nall is there already: 5"
+    )
+    assert "fetch" not in told
 
 
 def test_the_crowd_is_a_client_beside_the_roles_of_the_site(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from palate.cli import releases
+from palate.errors import BadInput
 from palate.releases.directory import ReleaseDirectory
 from palate.releases.manifest import Manifest
 
@@ -31,3 +32,14 @@ def test_show_lays_a_head_s_calibration_in_a_line(tmp_path: Path) -> None:
 
 def test_a_release_without_a_ranker_has_no_calibration_to_show(tmp_path: Path) -> None:
     assert "calibration" not in shown(tmp_path, **{"covisit/recall": 0.3})
+
+
+def test_without_a_command_they_are_listed(tmp_path: Path) -> None:
+    shown(tmp_path)
+    site, run = ["--site", str(tmp_path)], CliRunner().invoke
+    listed = run(releases.app, ["list", *site]).output
+    assert "19700101-000001" in listed
+    assert run(releases.app, site).output == listed
+    astray = run(releases.app, [*site, "rollback"])
+    assert isinstance(astray.exception, BadInput)
+    assert f"palate releases rollback --site {tmp_path}" in astray.exception.detail

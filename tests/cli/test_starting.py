@@ -88,3 +88,13 @@ def test_a_worker_leaves_its_sentence_to_the_server(
         failing()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == BadInput.exit_code
     assert refusal(tmp_path, child).read_text("utf-8") == "this is wrong"
+
+
+def test_a_language_without_words_is_remarked_and_starts(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text('[site]\nlanguage = "xx"\n', "utf-8")
+    done = palate("check", "--site", str(tmp_path))
+    assert done.returncode == 0
+    assert done.stderr.startswith("remark: [site] language = 'xx' has no words for reasons")
+    assert "there are de, en, fr, and wording/xx.toml would bring it" in done.stderr
+    (tmp_path / FILE).write_text('[site]\nlanguage = "de-AT"\n', "utf-8")
+    assert not palate("check", "--site", str(tmp_path)).stderr

@@ -3,13 +3,15 @@
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 from rich.console import Console
 from tests.cli.running import palate
 
-from palate.cli.listening import address
-from palate.cli.top import screens
-from palate.settings import ServingSettings
+from palate.cli.listening import address, found_address, leave_address, take_address
+from palate.cli.top import _screen, screens
+from palate.serving.observing.summary import summary
+from palate.settings import ServingSettings, Settings
 
 
 def test_a_site_that_does_not_run_is_one_line() -> None:
@@ -53,3 +55,29 @@ def test_it_keeps_looking_while_a_server_restarts() -> None:
 def test_an_address_of_six_has_brackets() -> None:
     assert address(ServingSettings(host="::1", port=8700)) == "http://[::1]:8700"
     assert address(ServingSettings(host="localhost", port=80)) == "http://localhost:80"
+
+
+def test_a_server_is_found_where_it_listens_and_not_where_the_settings_say(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    assert found_address(settings) == "http://127.0.0.1:8700"
+    leave_address(settings, "http://127.0.0.1:8742")
+    assert found_address(settings) == "http://127.0.0.1:8742"
+    take_address(settings)
+    assert found_address(settings) == "http://127.0.0.1:8700"
+
+
+def test_a_site_that_nobody_asks_says_so() -> None:
+    console = Console(width=120, record=True)
+    console.print(_screen("here", summary({}, {}, 1.0)))
+    told = console.export_text()
+    assert "here: answers by rung: nothing yet" in told
+    assert "stages" not in told
+
+
+def test_books_without_a_request_say_so(tmp_path: Path) -> None:
+    (tmp_path / "palate.toml").touch()
+    told = palate("ledger", "--live", "--site", str(tmp_path))
+    assert (told.returncode, told.stdout) == (
+        0,
+        "home, 7 days: nothing yet, no sampled request is old enough\n",
+    )

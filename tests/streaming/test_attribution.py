@@ -1,9 +1,11 @@
 """What came of what was shown: told by a small story each."""
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
@@ -18,7 +20,7 @@ from palate.features.offline.waiting import Page, Waiting
 from palate.settings import Settings
 from palate.settings_loop import AttributionSettings
 from palate.streaming import attribution
-from palate.streaming.attributor import Attributor
+from palate.streaming.attributor import Attributor, Done
 
 START = 1_764_400_000.0
 HOUR, DAY = 3_600.0, 86_400.0
@@ -373,3 +375,21 @@ def test_however_the_log_is_cut_the_rows_are_the_same(tmp_path: Path, seed: int)
     assert stepped["finished"].all()
     assert stepped.select(once.columns).equals(once)
     assert once["acts"].sum() > 20
+
+
+def test_a_step_that_brought_nothing_is_not_told_of(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stop(threading.Event):
+        left = 2
+
+        def wait(self, timeout: float | None = None) -> bool:
+            self.left -= 1
+            return self.left < 0
+
+    idle = Done(position=9, events=3, rows=0, joined=0, finished=0, parts=1)
+    busy = msgspec.structs.replace(idle, rows=2)
+    steps, told = iter([idle, busy]), list[Done]()
+    monkeypatch.setattr(Attributor, "step", lambda *_, **__: next(steps))
+    story.joins.run(Stop(), told.append)
+    assert told == [busy]

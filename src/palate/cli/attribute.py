@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from palate.cli.output import console, facts
+from palate.cli.output import facts, say
 from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.clock import SystemClock
 from palate.stores import open_sources
@@ -62,7 +62,7 @@ def main(
 
 
 def _tell(done: Done) -> None:
-    console.print(_said(done), markup=False, highlight=False)
+    say(_said(done))
 
 
 def _said(done: Done) -> str:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import typer
 
+from palate.cli.output import REMARK, say
 from palate.cli.site import SiteOption, settings_of
 from palate.serving.observing.installed import check
 from palate.serving.wording.wordings import Wordings
@@ -27,11 +28,21 @@ def main(site: SiteOption = Path()) -> None:
     typer.echo(f"{settings.site.name} can start: {', '.join(built)}")
 
 
+def _look_at_language(settings: Settings) -> None:
+    language = settings.site.language
+    there = Wordings.of_site(settings.home, language).by_language
+    if not {language, language.replace("_", "-").partition("-")[0].lower()} & there.keys():
+        say(
+            f"{REMARK}[site] language = {language!r} has no words for reasons, which will be"
+            f" English; there are {', '.join(there)}, and wording/{language}.toml would bring it"
+        )
+
+
 def checked(settings: Settings) -> list[str]:
     """The surfaces that a worker would answer with. Raises what would keep one from starting."""
     check(settings.serving)
     adapter("rules", settings.stores.rules, {"sqlite": Path}, settings)
-    Wordings.of_site(settings.home, settings.site.language)
+    _look_at_language(settings)
     stores = open_stores(settings)
     try:
         return list(funnels(stores))

@@ -15,7 +15,7 @@ import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from palate.cli.listening import address
-from palate.cli.output import console, progress_bar
+from palate.cli.output import console, progress_bar, say
 from palate.cli.site import JsonOption, settings_of
 from palate.cli.starting import starting
 from palate.clock import SystemClock
@@ -112,15 +112,17 @@ def _bring_history(settings: Settings) -> None:
     """Fetch and import the ratings; what the site holds already is not imported again."""
     started = perf_counter()
     _check_empty(settings)
-    console.print(f"fetching {DATASET.name}: {DATASET.about}", highlight=False)
+    if imported(DATASET, settings.home):
+        say(f"looking whether all of {DATASET.name} is there")
+    else:
+        say(f"fetching {DATASET.name}: {DATASET.about}")
     folder = locate(DATASET, None, os.environ, Path.home())
     with open_sources(settings) as sources, progress_bar() as bar:
         stored = store(DATASET, folder, sources, SystemClock(), bar, until_now=True)
-    console.print(
-        f"imported {stored.new_events:,} new events of {stored.events:,},"
-        f" {stored.items:,} films, {stored.users:,} people in {perf_counter() - started:.1f} s",
-        highlight=False,
-    )
+    what = f"{stored.events:,} events, {stored.items:,} films, {stored.users:,} people"
+    new = stored.new_events
+    done = f"imported {new:,} new events of {what}" if new else f"all is there already: {what}"
+    say(f"{done} ({perf_counter() - started:.1f} s)")
 
 
 def _check_empty(settings: Settings) -> None:

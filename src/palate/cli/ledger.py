@@ -75,6 +75,9 @@ def main(  # noqa: PLR0913, PLR0917  the command's options
 def _live(settings: Settings, surface: str, days: int, *, as_json: bool) -> None:
     with closing(Kept(settings.path(FILE), settings.ledger.keep_days)) as kept:
         found = account(kept.read(SystemClock().now() - (days - 1) * DAY, surface))
+    if not (found.requests or as_json):
+        typer.echo(f"{surface}, {days} days: nothing yet, no sampled request is old enough")
+        return
     title = (
         f"{surface}, {days} days: {found.requests} sampled requests, {found.relevant} items taken"
         f" within {settings.ledger.wait_minutes:g} minutes, {found.shown} of them on the page:"

@@ -1,5 +1,6 @@
 """How commands speak: tables for people, one JSON object for programs."""
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
@@ -10,8 +11,10 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-console = Console(stderr=True)
-"""Progress and remarks go to stderr; facts go to stdout."""
+console = Console(stderr=True, soft_wrap=not sys.stderr.isatty())
+"""Progress and remarks go to stderr; facts go to stdout. In a log lines stay whole."""
+REMARK = "remark: "
+"""What a line begins with that keeps nothing from starting."""
 INTERRUPTED = 130
 """The exit code of what was stopped by Ctrl-C."""
 SILENT = 10.0

@@ -9,7 +9,7 @@ import typer
 
 from palate.cli.output import facts, table_of
 from palate.cli.site import JsonOption, SiteOption, settings_of
-from palate.errors import CorruptRelease
+from palate.errors import BadInput, CorruptRelease
 from palate.releases.directory import ReleaseDirectory
 from palate.releases.manifest import Manifest
 
@@ -21,12 +21,23 @@ ERROR, DECILE = "/ece", "/decile_"
 NameArgument = Annotated[str, typer.Argument(help="A release's name, as `list` prints it.")]
 
 
-@app.callback()
-def releases() -> None:
+@app.callback(invoke_without_command=True)
+def releases(
+    context: typer.Context,
+    site: SiteOption = Path(),
+    as_json: JsonOption = False,  # noqa: FBT002  Typer's form
+) -> None:
     """List the releases of a site, look into one, promote one, go back to the one before.
 
-    Example: **palate releases list**
+    With nothing but options it lists them.
+
+    Example: **palate releases --site shop**
     """
+    if context.invoked_subcommand is None:
+        list_(site, as_json)
+    elif site != Path() or as_json:
+        what = context.invoked_subcommand
+        raise BadInput(f"options go behind the command: palate releases {what} --site {site}")
 
 
 @app.command("list")

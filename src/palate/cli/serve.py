@@ -11,7 +11,9 @@ from palate.cli.listening import (
     PortOption,
     WorkersOption,
     address,
+    leave_address,
     listening,
+    take_address,
 )
 from palate.cli.output import say
 from palate.cli.site import SiteOption, settings_of
@@ -47,11 +49,15 @@ def main(
 
     def opened(port: int) -> None:
         where = address(msgspec.structs.replace(wanted, port=port))
+        leave_address(settings, where)
         say(f"serving {settings.site.name} on {where}")
         if remark:
             say(remark)
 
-    serve(settings.home, wanted, target, opened)
+    try:
+        serve(settings.home, wanted, target, opened)
+    finally:
+        take_address(settings)
 
 
 def front(serving: ServingSettings, *, api_only: bool) -> tuple[str, str]:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from palate.cli.output import REMARK, say
 from palate.errors import BadInput
 from palate.serving.environment import over, serving_environment
 from palate.settings import Settings
@@ -35,6 +36,9 @@ def check_fit(settings: Settings) -> None:
         check=False,
         env=over(os.environ, serving_environment()),
     )
+    for line in done.stderr.splitlines():
+        if line.startswith(REMARK):
+            say(line)
     if done.returncode == BadInput.exit_code:
         *_, told = done.stderr.strip().splitlines() or ["palate: the site cannot start"]
         raise BadInput(told.removeprefix("palate: "))

@@ -1,4 +1,4 @@
-"""Watch a running site: answers, latency, stages, lag, quality, queues, twice a second."""
+"""Watch a running site: answers, latency, stages, lag, quality, queues, every two seconds."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,7 +13,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from palate.cli.listening import SETTINGS, address
+from palate.cli.listening import found_address
 from palate.cli.output import facts, table_of
 from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.errors import Unavailable
@@ -28,7 +28,9 @@ app = typer.Typer()
 @app.command()
 def main(
     site: SiteOption = Path(),
-    url: Annotated[str, typer.Option(help="Of a server.", show_default=SETTINGS)] = "",
+    url: Annotated[
+        str, typer.Option(help="Of a server.", show_default="the one that serves the site")
+    ] = "",
     seconds: Annotated[float, typer.Option(min=0.1, help="Between two looks.")] = 2.0,
     once: Annotated[bool, typer.Option("--once", help="One look, and out.")] = False,  # noqa: FBT002  Typer's form
     as_json: JsonOption = False,  # noqa: FBT002
@@ -39,7 +41,7 @@ def main(
 
     Numbers are of all workers, since the last look. `--once --json` is for programs.
     """
-    where = url or address(settings_of(site).serving)
+    where = url or found_address(settings_of(site))
     if once or as_json:
         before, started = _look(where), perf_counter()
         sleep(seconds)
@@ -80,8 +82,11 @@ def _look(where: str) -> Samples:
 
 def _screen(where: str, found: Summary) -> Group:
     head = ("", "a second", "p50 ms", "p99 ms")
-    answers = table_of(f"{where}: answers by rung", head, found.answers)
-    stages = table_of("stages, the most costly first", head, found.stages[:STAGES])
+    title = f"{where}: answers by rung"
+    answers: RenderableType = table_of(title, head, found.answers)
+    stages: RenderableType = table_of("stages, the most costly first", head, found.stages[:STAGES])
+    if not found.answers:
+        answers, stages = f"{title}: nothing yet, nobody has asked since the last look\n", ""
     rest = Table(show_header=False, title="the rest", title_justify="left")
     for told in (found.rates, found.gauges, found.shares):
         for name, value in told.items():

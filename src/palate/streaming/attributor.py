@@ -112,7 +112,7 @@ class Attributor:
             if held_up:
                 log.warning("what was shown is joined again")
             held_up = ""
-            if done.events or done.joined:
+            if done.rows or done.joined or done.finished:
                 tell(done)
 
     def clear(self) -> None:
