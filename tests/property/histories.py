@@ -1,6 +1,8 @@
 """Logs of a few visitors and items, as strange as they may come."""
 
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 from hypothesis import settings
@@ -13,7 +15,10 @@ from palate.settings_loop import StreamingSettings
 
 ITEMS = tuple("abcdefgh")
 FOLLOWING = (Kind.FOLLOW, Kind.UNFOLLOW)
+HOME = tempfile.TemporaryDirectory(prefix="palate-histories-")
+"""Where workers take turns; all else of theirs is in memory."""
 TIGHT = Settings(
+    home=Path(HOME.name),
     streaming=StreamingSettings(seen_limit=3, batch=2, boards_seconds=0, session_gap_minutes=1),
     covisit=CovisitSettings(half_life_days=4 / 86_400),
 )
