@@ -86,7 +86,7 @@ def _screen(where: str, found: Summary) -> Group:
     answers: RenderableType = table_of(title, head, found.answers)
     stages: RenderableType = table_of("stages, the most costly first", head, found.stages[:STAGES])
     if not found.answers:
-        answers, stages = f"{title}: nothing yet, nobody has asked since the last look\n", ""
+        answers, stages = f"{title}: nothing yet\n", ""
     rest = Table(show_header=False, title="the rest", title_justify="left")
     for told in (found.rates, found.gauges, found.shares):
         for name, value in told.items():
