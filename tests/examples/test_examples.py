@@ -61,9 +61,10 @@ def test_curl_puts_items_and_events_and_gets_pages(tmp_path: Path) -> None:
         command = ["sh", EXAMPLES / "curl.sh", url]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    stored, accepted, home, more = done.stdout.splitlines()
+    stored, accepted, home, more, page = done.stdout.splitlines()
     assert stored == '{"accepted":3,"changed":3}'
     assert accepted == '{"accepted":1,"duplicates":0}'
     assert '"surface":"home"' in home
     assert '"anchor":"alien"' in more
     assert more.count('"position":') == 2
+    assert page.startswith('{"page":"home","rows":[{')
