@@ -2,7 +2,7 @@
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
@@ -59,37 +59,31 @@ def _file(place: Path) -> FileIO:
     return place.open("ab", buffering=0)
 
 
-@contextmanager
-def only_worker(settings: Settings) -> Iterator[None]:
+def only_worker(settings: Settings) -> AbstractContextManager[None]:
     """Hold the site's lock; raises Conflict where another process has it."""
     problem = (
         f"another process is writing the state of {settings.home}: stop its"
         " `palate up` or `palate stream` first"
     )
-    with _locked(settings, FILE, problem):
-        yield
+    return _locked(settings, FILE, problem)
 
 
-@contextmanager
-def only_site(settings: Settings) -> Iterator[None]:
+def only_site(settings: Settings) -> AbstractContextManager[None]:
     """Hold the lock of who runs the whole site; raises Conflict where another process has it."""
     problem = (
         f"{settings.home} is run by another process already: stop its `palate up` or"
         " `palate demo` first"
     )
-    with _locked(settings, RUNNING, problem):
-        yield
+    return _locked(settings, RUNNING, problem)
 
 
-@contextmanager
-def only_attributor(settings: Settings) -> Iterator[None]:
+def only_attributor(settings: Settings) -> AbstractContextManager[None]:
     """Hold the lock of the offline store; raises Conflict where another process has it."""
     problem = (
         f"another process is writing the offline store of {settings.home}: its `palate up` or"
         " `palate attribute --watch` does this anyway"
     )
-    with _locked(settings, ATTRIBUTING, problem):
-        yield
+    return _locked(settings, ATTRIBUTING, problem)
 
 
 def check_alone(settings: Settings) -> None:
