@@ -32,14 +32,21 @@ def reasons_for(
         return tuple(slate.marks.get(row, plain) for row in slate.rows.tolist())
     weights = weights_of(pool.generators, credit)
     givers = _givers(pool.rows, pool.ranks, slate.rows, weights).tolist()
-    explored = slate.explore if slate.explore is not None else np.zeros(len(slate), np.bool_)
-    told = {} if failed is None else failed
-    return tuple(
-        slate.marks.get(row)
-        or (_brought(slate, row) if giver < 0 else None)
-        or _reason(generators[max(giver, 0)], query, row, told, explored=lot)
-        for row, giver, lot in zip(slate.rows.tolist(), givers, explored.tolist(), strict=True)
-    )
+    explored = [False] * len(slate) if slate.explore is None else slate.explore.tolist()
+    found: dict[int, Reason] = {}
+    asked: dict[int, list[int]] = {}
+    for row, giver, lot in zip(slate.rows.tolist(), givers, explored, strict=True):
+        said = slate.marks.get(row) or (_brought(slate, row) if giver < 0 else None)
+        if said is not None:
+            found[row] = said
+        elif lot:
+            found[row] = Reason("explore", generator=pool.generators[max(giver, 0)])
+        else:
+            asked.setdefault(max(giver, 0), []).append(row)
+    for giver, rows in asked.items():
+        told = _reasons(generators[giver], query, rows, {} if failed is None else failed)
+        found.update(zip(rows, told, strict=True))
+    return tuple(map(found.__getitem__, slate.rows.tolist()))
 
 
 def _brought(slate: Slate, row: int) -> Reason | None:
@@ -72,12 +79,22 @@ def _givers(
     return givers
 
 
+def _reasons(
+    generator: Generator, query: Query, rows: list[int], failed: dict[str, str]
+) -> list[Reason]:
+    """What a generator says of its rows: of all at once where it can, else of each."""
+    name, together = name_of(generator), getattr(generator, "explain_all", None)
+    if together is not None:
+        try:
+            return [each.by(name) for each in together(query, rows)]
+        except Exception:
+            log.debug("%s cannot explain %d rows at once", name, len(rows), exc_info=True)
+    return [_reason(generator, name, query, row, failed) for row in rows]
+
+
 def _reason(
-    generator: Generator, query: Query, row: int, failed: dict[str, str], *, explored: bool
+    generator: Generator, name: str, query: Query, row: int, failed: dict[str, str]
 ) -> Reason:
-    name = name_of(generator)
-    if explored:
-        return Reason("explore", generator=name)
     try:
         return generator.explain(query, row).by(name)
     except Exception as error:

@@ -20,6 +20,8 @@ class Generator(Protocol):
     Two class variables may be added: ``remote = True`` where it waits for another machine (it then
     runs beside the others, within the budget); ``explores = True`` where it finds what nobody knows
     to be good (some of it stays on the shortlist whatever its score, for Explore to draw from).
+    And a method: ``explain_all(query, rows)``, what `explain` says of each, where a whole page's
+    reasons cost less together.
     """
 
     @classmethod

@@ -332,8 +332,9 @@ class Reason:
 
     def by(self, generator: str) -> "Reason":
         """The same, with the name of the generator that gave it, where it names none itself."""
-        named = self.generator or generator
-        return Reason(self.kind, self.rows, self.weights, self.trait, named, self.rule)
+        if self.generator:
+            return self
+        return Reason(self.kind, self.rows, self.weights, self.trait, generator, self.rule)
 
 
 @dataclass(frozen=True, slots=True)

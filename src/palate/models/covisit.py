@@ -173,12 +173,16 @@ class Covisit:
         rows, gave, _ = reading.strongest(self.scaled(history), row, self.table, alike, limit)
         return rows, (gave * self._damping(np.array([row]))).astype(np.float32)
 
-    def shares_of(
-        self, scaled: Scaled, row: int, limit: int = 3, alike: Alike = UNKNOWN
-    ) -> tuple[Rows, Doubles]:
-        """As `reasons`, in shares of the score, of a history that is `scaled`: for whole slates."""
-        rows, gave, total = reading.strongest(scaled, row, self.table, alike, limit)
-        return rows, gave / total
+    def shares(
+        self, history: Rows, wanted: Rows, limit: int = 3, alike: Alike = UNKNOWN
+    ) -> list[tuple[tuple[int, ...], tuple[float, ...]]]:
+        """As `reasons`, in shares of the score, of each of a page of distinct rows."""
+        told = reading.shares(self.scaled(history), wanted, self.table, alike, limit)
+        rows, gave, counts = (each.tolist() for each in told)
+        return [
+            (tuple(because[:count]), tuple(share[:count]))
+            for because, share, count in zip(rows, gave, counts, strict=True)
+        ]
 
     def counted_together(self, row: int, other: int) -> bool:
         """Whether anybody took in both, as far as the table knows."""

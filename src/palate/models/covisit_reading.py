@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Doubles, Rows
+from palate.arrays import Doubles, Floats, Mask, Rows
 from palate.catalog.alike import Alike
-from palate.index.slots import SIEVE
+from palate.index.slots import SIEVE, free, slot
 from palate.jit import kernel, swift
 from palate.models.covisit_table import Table
 
@@ -24,6 +24,16 @@ class Scaled(NamedTuple):
     """(history,): what 1 of an item's counted pairs is worth."""
     likeness: Doubles
     """(history,): what a cosine of 1 with it is worth; 0 where likeness does not count."""
+
+
+class Wanted(NamedTuple):
+    """Distinct rows, and how each is found among them."""
+
+    rows: Rows
+    held: NDArray[np.int32]
+    """A table of their places; see `index.slots`."""
+    sieve: Mask
+    """True at the last bits of each."""
 
 
 @kernel
@@ -54,12 +64,12 @@ def totals(past: Scaled, table: Table, alike: Alike) -> tuple[NDArray[np.int32],
     rows, sums = np.full(size, -1, np.int32), np.zeros(size)
     for step in range(len(past.rows)):
         row = past.rows[step]
-        for slot in range(_sized(table, row)):
-            place = _place(rows, table.rows[row, slot])
-            sums[place] += past.pairs[step] * table.weights[row, slot]
-        for slot in range(_alike(alike, row, past.likeness[step])):
-            place = _place(rows, alike.rows[row, slot])
-            sums[place] += past.likeness[step] * alike.cosines[row, slot]
+        for near in range(_sized(table, row)):
+            place = _place(rows, table.rows[row, near])
+            sums[place] += past.pairs[step] * table.weights[row, near]
+        for near in range(_alike(alike, row, past.likeness[step])):
+            place = _place(rows, alike.rows[row, near])
+            sums[place] += past.likeness[step] * alike.cosines[row, near]
     return rows, sums
 
 
@@ -101,30 +111,57 @@ def everything(past: Scaled, table: Table, alike: Alike, size: int) -> Doubles:
     sums = np.zeros(size)
     for step in range(len(past.rows)):
         row = past.rows[step]
-        for slot in range(_sized(table, row)):
-            if table.rows[row, slot] < size:
-                sums[table.rows[row, slot]] += past.pairs[step] * table.weights[row, slot]
-        for slot in range(_alike(alike, row, past.likeness[step])):
-            if alike.rows[row, slot] < size:
-                sums[alike.rows[row, slot]] += past.likeness[step] * alike.cosines[row, slot]
+        for near in range(_sized(table, row)):
+            if table.rows[row, near] < size:
+                sums[table.rows[row, near]] += past.pairs[step] * table.weights[row, near]
+        for near in range(_alike(alike, row, past.likeness[step])):
+            if alike.rows[row, near] < size:
+                sums[alike.rows[row, near]] += past.likeness[step] * alike.cosines[row, near]
     return sums
 
 
 @swift
-def parts(past: Scaled, wanted: int, table: Table, alike: Alike) -> Doubles:
-    """How much each item of the history gives to one neighbour, which a row holds once at most."""
-    found = np.zeros(len(past.rows))
-    for step in range(len(past.rows)):
-        row, weight, cosine = past.rows[step], np.float32(0.0), np.float32(0.0)
-        for slot in range(_sized(table, row)):
-            weight += (
-                table.weights[row, slot] if table.rows[row, slot] == wanted else np.float32(0.0)
-            )
-        for slot in range(_alike(alike, row, past.likeness[step])):
-            same = alike.rows[row, slot] == wanted
-            cosine += alike.cosines[row, slot] if same else np.float32(0.0)
-        found[step] = past.pairs[step] * weight + past.likeness[step] * cosine
+def parts(past: Scaled, wanted: Rows, table: Table, alike: Alike) -> Doubles:
+    """(wanted, history): how much each item of the history gives to each of some distinct rows.
+
+    The neighbours are gone through once for all of them.
+    """
+    steps, held, sieve = len(past.rows), free(len(wanted)), np.zeros(SIEVE, np.bool_)
+    pairs, likeness = np.zeros((2, len(wanted), steps), np.float32)
+    for at in range(len(wanted)):
+        held[slot(held, wanted, wanted[at])] = at
+        sieve[wanted[at] & (SIEVE - 1)] = True
+    places = Wanted(wanted, held, sieve)
+    for step in range(steps):
+        row = past.rows[step]
+        count, few = _sized(table, row), _alike(alike, row, past.likeness[step])
+        _note(pairs, step, places, (table.rows, table.weights), row, count)
+        _note(likeness, step, places, (alike.rows, alike.cosines), row, few)
+    found = np.empty((len(wanted), steps))
+    for at in range(len(wanted)):
+        for step in range(steps):
+            both = past.pairs[step] * pairs[at, step] + past.likeness[step] * likeness[at, step]
+            found[at, step] = both
     return found
+
+
+@kernel
+def _note(
+    given: Floats,
+    step: int,
+    places: Wanted,
+    near: tuple[NDArray[np.int32], Floats],
+    row: int,
+    count: int,
+) -> None:
+    """Note what the first `count` neighbours of a row are given, where they are wanted."""
+    others, worth = near
+    for place in range(count):
+        other = others[row, place]
+        if places.sieve[other & (SIEVE - 1)]:
+            at = places.held[slot(places.held, places.rows, other)]
+            if at >= 0:
+                given[at, step] += worth[row, place]
 
 
 @kernel
@@ -132,13 +169,42 @@ def strongest(
     past: Scaled, wanted: int, table: Table, alike: Alike, limit: int
 ) -> tuple[Rows, Doubles, float]:
     """The `limit` items that give most to one neighbour, most first; how much, and what all do."""
+    left = parts(past, np.array([wanted], np.int32), table, alike)
+    most = min(limit, len(past.rows))
+    rows, gave = np.empty((1, most), np.int32), np.empty((1, most))
+    total, count = _most(past, left, 0, rows, gave)
+    return rows[0, :count], gave[0, :count], total
+
+
+@kernel
+def shares(
+    past: Scaled, wanted: Rows, table: Table, alike: Alike, limit: int
+) -> tuple[NDArray[np.int32], Doubles, NDArray[np.int64]]:
+    """The same of some distinct rows, in shares of what all give, and how many give anything."""
     left = parts(past, wanted, table, alike)
-    total, most = left.sum(), min(limit, len(left))
-    rows, gave = np.empty(most, np.int32), np.empty(most)
-    for at in range(most):
-        best = np.argmax(left)
-        if left[best] <= 0.0:
-            return rows[:at], gave[:at], total
-        rows[at], gave[at] = past.rows[best], left[best]
-        left[best] = 0.0
-    return rows, gave, total
+    most, counts = min(limit, len(past.rows)), np.empty(len(wanted), np.int64)
+    rows, gave = np.empty((len(wanted), most), np.int32), np.empty((len(wanted), most))
+    for at in range(len(wanted)):
+        total, counts[at] = _most(past, left, at, rows, gave)
+        for place in range(counts[at]):
+            gave[at, place] /= total
+    return rows, gave, counts
+
+
+@kernel
+def _most(
+    past: Scaled, left: Doubles, at: int, rows: NDArray[np.int32], gave: Doubles
+) -> tuple[float, int]:
+    """Fill in those that give most to the row at this place; what all give, and how many do."""
+    total = 0.0
+    for step in range(left.shape[1]):
+        total += left[at, step]
+    for place in range(rows.shape[1]):
+        best = 0
+        for step in range(1, left.shape[1]):
+            best = step if left[at, step] > left[at, best] else best
+        if left[at, best] <= 0.0:
+            return total, place
+        rows[at, place], gave[at, place] = past.rows[best], left[at, best]
+        left[at, best] = 0.0
+    return total, rows.shape[1]

@@ -1,7 +1,10 @@
 """What people took in next to what you took in."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
+
+import numpy as np
 
 from palate.catalog.columns import ItemColumns
 from palate.funnel.types import Candidates, Query, Reason
@@ -33,10 +36,15 @@ class Covisit:
     def explain(self, query: Query, row: int) -> Reason:
         if query.seed_item >= 0:
             return self._beside(query.seed_item, row)
-        history = query.about(self.history)
-        scaled = query.once("covisit", lambda: self.counts.scaled(history))
-        rows, shares = self.counts.shares_of(scaled, row, TOLD, self.columns.alike)
-        return Reason("because_of_items", tuple(rows.tolist()), tuple(shares.tolist()))
+        return self.explain_all(query, [row])[0]
+
+    def explain_all(self, query: Query, rows: Sequence[int]) -> list[Reason]:
+        """The same of a page of distinct rows."""
+        if query.seed_item >= 0:
+            return [self._beside(query.seed_item, row) for row in rows]
+        history, wanted = query.about(self.history), np.array(rows, np.int32)
+        shares = self.counts.shares(history, wanted, TOLD, self.columns.alike)
+        return [Reason("because_of_items", *told) for told in shares]
 
     def _beside(self, seed: int, row: int) -> Reason:
         """Nobody is said to have chosen both where it is only described alike."""

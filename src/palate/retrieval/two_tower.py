@@ -1,14 +1,17 @@
 """Items near to you in the learnt space."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from palate.arrays import Floats, Rows
 from palate.catalog.columns import ItemColumns
 from palate.funnel.types import Candidates, Query, Reason
+from palate.jit import swift
 from palate.models import two_tower
 from palate.stores import Stores
 
@@ -44,10 +47,35 @@ class TwoTower:
     def explain(self, query: Query, row: int) -> Reason:
         if query.seed_item >= 0:
             return Reason("similar_to_item", (query.seed_item,), (1.0,))
+        return self.explain_all(query, [row])[0]
+
+    def explain_all(self, query: Query, rows: Sequence[int]) -> list[Reason]:
+        """The same of a page."""
+        if query.seed_item >= 0:
+            return [self.explain(query, row) for row in rows]
         history = query.about(RECENT)
-        vectors = query.once("recent_content", lambda: self._content(history))
-        nearest = np.argsort(-(vectors @ self.columns.content[row]), kind="stable")[:BECAUSE]
-        return Reason("taste", tuple(history[nearest].tolist()))
+        told = _nearest(self._content(history), self._content(np.array(rows, np.int32)))
+        return [Reason("taste", because) for because in map(tuple, history[told].tolist())]
 
     def _content(self, rows: Rows) -> Floats:
-        return self.columns.read(rows, ["content"])["content"]
+        return self.columns.read(rows, ("content",))["content"]
+
+
+@swift
+def _nearest(mine: Floats, theirs: Floats) -> NDArray[np.int64]:
+    """(theirs, BECAUSE): places of those of mine that each is most like; of equals the first."""
+    few = min(BECAUSE, len(mine))
+    found = np.empty((len(theirs), few), np.int64)
+    near = np.empty(len(mine), np.float32)
+    for at in range(len(theirs)):
+        for k in range(len(mine)):
+            total = np.float32(0.0)
+            for i in range(mine.shape[1]):
+                total += mine[k, i] * theirs[at, i]
+            near[k] = total
+        for place in range(few):
+            best = 0
+            for k in range(1, len(near)):
+                best = k if near[k] > near[best] else best
+            found[at, place], near[best] = best, np.float32(-np.inf)
+    return found

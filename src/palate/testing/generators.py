@@ -82,5 +82,16 @@ class GeneratorContract:
             assert all(0 <= because < WORLD_SIZE for because in reason.rows)
             assert not reason.weights or len(reason.weights) == len(reason.rows)
 
+    @shared
+    @given(query=queries())
+    def test_explains_a_page_as_it_explains_each(
+        self, component: type[Generator], query: Query
+    ) -> None:
+        generator = component.default(tiny_stores())
+        together = getattr(generator, "explain_all", None)
+        if together is not None:
+            rows = proposed(generator, query, 30).rows.tolist()
+            assert together(query, rows) == [generator.explain(query, row) for row in rows]
+
     def test_says_what_it_is(self, component: type[Any]) -> None:
         assert component.__doc__
