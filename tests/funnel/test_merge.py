@@ -3,11 +3,11 @@
 from math import inf
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from palate.funnel.merge import merge
-from palate.funnel.types import Candidates
+from palate.funnel.merge import merge, shortlisted
+from palate.funnel.types import Candidates, Pool
 from palate.funnel.worth import POOLED, leaning
 
 lists = st.lists(st.lists(st.integers(0, 60), unique=True, max_size=30), max_size=5)
@@ -110,3 +110,28 @@ def test_a_quotas_first_are_in_the_pool_before_all_others(
     seated = proposed[0][:quota] if proposed else []
     assert set(pool.rows[: len(seated)].tolist()) <= set(seated)
     assert len(set(seated) & set(pool.rows.tolist())) == min(len(seated), limit)
+
+
+@settings(deadline=None)  # the first example compiles
+@given(seed=st.integers(0, 10_000), deep=st.booleans())
+def test_the_shortlist_has_the_best_a_reserve_and_last_what_came_by_lot(
+    *, seed: int, deep: bool
+) -> None:
+    dice = np.random.default_rng(seed)
+    rows = dice.permutation(60).astype(np.int32)
+    ranks = dice.integers(0, 5, (60, 3)).astype(np.int16)
+    pool = Pool(rows, np.ones((60, 3), np.float32), ranks, ("a", "b", "c"))
+    exploring, ranked = np.array([False, True, True]), dice.permutation(rows)
+    lots = np.sort(dice.choice(rows, int(dice.integers(0, 9)), replace=False))
+    size, reserve = int(dice.integers(1, 70)), int(dice.integers(0, 30))
+    last = np.isin(ranked, lots).argsort(kind="stable")
+    best = {
+        int(row): min((int(r) for r in of[exploring] if r > 0), default=99)
+        for row, of in zip(rows, ranks, strict=True)
+    }
+    rest = sorted(last[size:].tolist(), key=lambda at: best[int(ranked[at])])
+    chosen = [at for at in rest if best[int(ranked[at])] < 99][:reserve]
+    wanted = [*last[:size], *(at for at in last[size:] if at in chosen)]
+    wanted += [at for at in last[size:] if at not in chosen] if deep else []
+    found = shortlisted(pool, ranked, lots, exploring, (size, reserve), deep=deep)
+    assert found.tolist() == wanted

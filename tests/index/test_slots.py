@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from palate.index.slots import free, outside, slot, summed
+from palate.index.slots import free, once_each, outside, places_of, slot, summed
 
 ROWS = st.lists(st.integers(0, 20_000), max_size=200)
 
@@ -41,3 +41,14 @@ def test_a_full_table_still_finds_every_row() -> None:
     for place, row in enumerate(rows.tolist()):
         table[slot(table, rows, row)] = place
     assert [int(table[slot(table, rows, row)]) for row in rows.tolist()] == list(range(len(rows)))
+
+
+@settings(deadline=None)  # the first example compiles
+@given(held=st.lists(st.integers(0, 40), unique=True), rows=st.lists(st.integers(0, 40)))
+def test_places_among_distinct_rows_and_whether_each_is_there_once(
+    held: list[int], rows: list[int]
+) -> None:
+    places = [held.index(row) if row in held else -1 for row in rows]
+    assert places_of(as_rows(held), as_rows(rows)).tolist() == places
+    fine = len(set(rows)) == len(rows) and set(rows) <= set(held)
+    assert once_each(as_rows(rows), as_rows(held)) == fine

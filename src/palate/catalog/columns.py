@@ -164,8 +164,8 @@ class ItemColumns:
 
     def read(self, rows: Rows, names: Sequence[str]) -> dict[str, NDArray[Any]]:
         """The named columns for `rows`; a row outside (also -1) reads as never written."""
-        within = np.asarray(rows, np.int32).view(np.uint32)
-        return {name: np.take(self._array(name), within, axis=0, mode="clip") for name in names}
+        within = np.asarray(rows, np.int32).view(np.uint32).astype(np.intp)
+        return {name: self._array(name).take(within, axis=0, mode="clip") for name in names}
 
     def refresh(self) -> None:
         """Reader: map the newer files if there are any. Cheap; call it before each request."""

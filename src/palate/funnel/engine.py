@@ -11,25 +11,20 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from palate.arrays import Floats, Mask, Rows
 from palate.funnel.budget import DEFAULT, LATE, UNFIT, WHOLE, Budget, Plan
 from palate.funnel.facts import features_of
 from palate.funnel.ladder import POOLED, STEPS, by_rank, nothing, popular, unlimited
-from palate.funnel.merge import by_lot, merge
+from palate.funnel.merge import by_lot, merge, shortlisted
 from palate.funnel.reasons import reasons_for
 from palate.funnel.retrieve import Asked, retrieve
 from palate.funnel.stages import Filter, Generator, Ranker, Rule, name_of, weighed
 from palate.funnel.trace import Recorder
 from palate.funnel.types import NOTHING, Answer, Columns, Pool, Query, Slate, Step
 from palate.index.matching import Matching
-from palate.index.slots import distinct, free, outside, slot
-from palate.jit import kernel
+from palate.index.slots import distinct, once_each, outside
 from palate.stores import Stores
-
-NEVER = np.int16(32_767)
-"""Rank of what a generator did not propose."""
 
 
 @dataclass(frozen=True)
@@ -182,19 +177,19 @@ class Funnel:
         """Where every filter agrees. Raises what a filter raises: nothing passes unchecked."""
         columns = self.stores.columns.read(rows, self._filter_reads)
         kept = query.matches(rows)
-        _note(log, "filter", rows, kept)
+        _note(log, "filter", rows, ~kept)
         welcome = query.welcomes(rows)
-        _note(log, "excluded", rows, welcome)
+        _note(log, "excluded", rows, ~welcome)
         kept &= welcome
-        for each in self.filters:
-            name = name_of(each)
-            with log.part(f"filter.{name}", int(kept.sum())) as part:
+        count = int(np.count_nonzero(kept))
+        for each, name in zip(self.filters, self._filter_names, strict=True):
+            with log.part(f"filter.{name}", count) as part:
                 mask = each.keep(query, rows, columns)
                 if mask.shape != rows.shape or mask.dtype != np.bool_:
                     raise ValueError(f"{name} answered {mask.dtype} {mask.shape}")
-                _note(log, name, rows[kept], mask[kept])
+                _note(log, name, rows, kept & ~mask)
                 kept = kept & mask
-                part.left = int(kept.sum())
+                part.left = count = int(np.count_nonzero(kept))
         return kept
 
     def _composed(self, query: Query, pool: Pool, ranked: Slate, log: Recorder) -> Slate:
@@ -214,7 +209,7 @@ class Funnel:
             scores, expected = weighed(self.ranker, query, pool, features)
             if scores.shape != (len(pool),) or not np.isfinite(scores).all():
                 raise ValueError("the ranker gave something else than one number for each item")
-            order = np.argsort(-scores, kind="stable")
+            order = (-scores).argsort(kind="stable")
             part.left = len(pool)
         ranked = Slate(pool.rows[order], scores[order].astype(np.float32), expected=expected)
         log.ranked(ranked, pool.rows, features)
@@ -222,28 +217,11 @@ class Funnel:
 
     def _shortlisted(self, query: Query, pool: Pool, ranked: Slate, lots: Rows) -> Slate:
         """The best, and a few that are there to be learnt about; last what only chance brought."""
-        size = max(self.shortlist, 3 * query.size)
-        if len(lots):
-            drawn = ~outside(ranked.rows, lots)
-            ranked = ranked.take(np.argsort(drawn, kind="stable"))
-        if len(ranked) <= size:
+        room = max(self.shortlist, 3 * query.size), self.reserve
+        if not len(lots) and len(ranked) <= room[0]:
             return ranked
-        unsure = np.empty(0, np.intp)
-        if self._exploring.any():
-            unsure = size + self._unsure(pool, ranked.rows[size:])
-        kept = np.concatenate([np.arange(size), np.sort(unsure[: self.reserve])])
-        if self.deep:
-            kept = np.concatenate([kept, np.setdiff1d(np.arange(size, len(ranked)), kept)])
-        return ranked.take(kept)
-
-    def _unsure(self, pool: Pool, rows: Rows) -> NDArray[np.intp]:
-        """Places of the rows that exploring generators proposed, in the order of these.
-
-        The ranker knows little of what is new, so its order says little of who is to get a chance.
-        """
-        found = _first_ranks(pool.rows, pool.ranks, self._exploring, rows)
-        order = np.argsort(found, kind="stable")
-        return np.asarray(order[found[order] < NEVER])
+        exploring = self._exploring
+        return ranked.take(shortlisted(pool, ranked.rows, lots, exploring, room, deep=self.deep))
 
     def _ruled(
         self,
@@ -278,20 +256,22 @@ class Funnel:
         if not rules:
             return slate
         slate = replace(slate, columns=self._read(slate.rows, rules))
-        offered = np.sort(slate.rows)
+        offered = slate.rows
         drawn = ~outside(slate.rows, lots)
         apart = slate.take(drawn) if drawn.any() and not drawn.all() else None
         slate = slate if apart is None else slate.take(~drawn)
+        after = _rows(slate, apart)
         for each in rules:
             if apart is not None and (stays(each) or getattr(each, "explores", False)):
                 slate, apart = slate.followed(apart), None
-            name, before = name_of(each), _rows(slate, apart)
+            name, before = name_of(each), after
             with log.part(f"rule.{name}", len(before), forgive=not each.required) as part:
                 slate = _checked(each.apply(query, slate), offered)
                 if apart is not None:
                     apart = _checked(each.apply(query, apart), offered)
-                part.left = len(_rows(slate, apart))
-            log.rule(name, before, _rows(slate, apart))
+                after = _rows(slate, apart)
+                part.left = len(after)
+            log.rule(name, before, after)
         slate = slate if apart is None else slate.followed(apart)
         log.trace.notes, log.trace.relaxed = slate.notes, slate.relaxed
         return slate
@@ -327,6 +307,10 @@ class Funnel:
         return np.array([getattr(each, "explores", False) for each in self.generators], np.bool_)
 
     @cached_property
+    def _filter_names(self) -> tuple[str, ...]:
+        return tuple(name_of(each) for each in self.filters)
+
+    @cached_property
     def _filter_reads(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for each in self.filters for name in each.reads))
 
@@ -345,10 +329,7 @@ def _rows(slate: Slate, apart: Slate | None) -> Rows:
 
 
 def _checked(slate: Slate, offered: Rows) -> Slate:
-    """`offered` is sorted."""
-    told = np.sort(slate.rows)
-    same = len(told) == len(offered) and bool((told == offered).all())
-    if not same and ((told[1:] == told[:-1]).any() or outside(told, offered).any()):
+    if slate.rows is not offered and not once_each(np.asarray(slate.rows, np.int32), offered):
         raise ValueError("the rule invented or repeated an item")
     return slate
 
@@ -358,23 +339,6 @@ def _unmarked(lots: Rows, slate: Slate) -> Rows:
     return lots[~np.isin(lots, list(slate.marks))] if slate.marks else lots
 
 
-@kernel
-def _first_ranks(
-    pool: Rows, ranks: NDArray[np.int16], exploring: Mask, rows: Rows
-) -> NDArray[np.int16]:
-    """(len(rows),): the best rank that an exploring generator gave each; `NEVER` for none."""
-    table = free(len(pool))
-    for at in range(len(pool)):
-        table[slot(table, pool, pool[at])] = at
-    found = np.full(len(rows), NEVER, np.int16)
-    for i in range(len(rows)):
-        at = table[slot(table, pool, rows[i])]
-        for g in range(ranks.shape[1] if at >= 0 else 0):
-            if exploring[g] and 0 < ranks[at, g] < found[i]:
-                found[i] = ranks[at, g]
-    return found
-
-
-def _note(log: Recorder, name: str, rows: Rows, kept: Mask) -> None:
-    if not kept.all():
-        log.trace.removed[name] = rows[~kept]
+def _note(log: Recorder, name: str, rows: Rows, gone: Mask) -> None:
+    if np.count_nonzero(gone):
+        log.trace.removed[name] = rows[gone]

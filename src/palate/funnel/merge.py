@@ -1,4 +1,4 @@
-"""One pool out of many proposals: what is worth most, every generator's score and rank kept."""
+"""One pool out of many proposals, what is worth most, and of what was ranked the shortlist."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -23,6 +23,8 @@ SEAT = np.float32(8.0)
 """More than any sum of worths: an entry within its generator's quota comes before all others."""
 LOTS = 50
 """One place in so many of a full pool is for what was drawn by lot."""
+NEVER = np.int16(32_767)
+"""Rank of what a generator did not propose."""
 NO_QUOTAS: Mapping[str, int] = MappingProxyType({})
 
 
@@ -178,3 +180,81 @@ def _provenance(
                 found[entry, g] = scores[at]
                 ranks[entry, g] = min(at - ends[g] + 1, 32767)
     return found, ranks
+
+
+def shortlisted(
+    pool: Pool, ranked: Rows, lots: Rows, exploring: Mask, room: tuple[int, int], *, deep: bool
+) -> NDArray[np.int64]:
+    """Places of what stays of `ranked`, best first; what was drawn by lot (`lots`) comes last.
+
+    `room` is for how many, and for how many more that exploring generators proposed, by the rank
+    that these gave: the ranker knows little of what is new, so its order says little of who is to
+    get a chance. With `deep` everything else stays behind them.
+    """
+    size, reserve = room
+    order = np.arange(len(ranked))
+    if len(lots):
+        order = np.argsort(~outside(ranked, lots), kind="stable")
+    if len(ranked) <= size:
+        return order
+    found = _first_ranks(pool.rows, pool.ranks, exploring, ranked[order[size:]])
+    return _chosen(order, found, reserve, deep)
+
+
+@kernel
+def _chosen(
+    order: NDArray[np.int64],
+    found: NDArray[np.int16],
+    reserve: int,
+    deep: bool,  # noqa: FBT001  compiled code takes no keywords
+) -> NDArray[np.int64]:
+    """The head of the order, and of the rest, whose ranks are `found`, the `reserve` first."""
+    size = len(order) - len(found)
+    last, room = _last(found, reserve)
+    kept, beside = np.empty(len(order), np.int64), np.empty(len(order), np.int64)
+    kept[:size], few, others = order[:size], size, 0
+    for at in range(len(found)):
+        equal = found[at] == last and room > 0
+        room -= equal
+        if found[at] < last or equal:
+            kept[few], few = order[size + at], few + 1
+        else:
+            beside[others], others = order[size + at], others + 1
+    if deep:
+        kept[few:] = beside[:others]
+        few += others
+    return kept[:few]
+
+
+@kernel
+def _last(found: NDArray[np.int16], reserve: int) -> tuple[int, int]:
+    """The rank at which `reserve` are reached, and how many of that rank there is room for."""
+    most = 0
+    for rank in found:
+        most = max(most, rank) if rank < NEVER else most
+    counts = np.zeros(most + 1, np.int32)
+    for rank in found:
+        if rank < NEVER:
+            counts[rank] += 1
+    last, room = 0, reserve
+    while last <= most and counts[last] <= room:
+        room -= counts[last]
+        last += 1
+    return last, (room if last <= most else 0)
+
+
+@kernel
+def _first_ranks(
+    pool: Rows, ranks: NDArray[np.int16], exploring: Mask, rows: Rows
+) -> NDArray[np.int16]:
+    """(len(rows),): the best rank that an exploring generator gave each; `NEVER` for none."""
+    table = free(len(pool))
+    for at in range(len(pool)):
+        table[slot(table, pool, pool[at])] = at
+    found = np.full(len(rows), NEVER, np.int16)
+    for i in range(len(rows)):
+        at = table[slot(table, pool, rows[i])]
+        for g in range(ranks.shape[1] if at >= 0 else 0):
+            if exploring[g] and 0 < ranks[at, g] < found[i]:
+                found[i] = ranks[at, g]
+    return found

@@ -11,6 +11,7 @@ import numpy as np
 from palate.arrays import Floats, Rows
 from palate.funnel.budget import WHOLE, Plan
 from palate.funnel.types import Slate, StageTrace, Trace
+from palate.index.slots import places_of
 
 log = logging.getLogger("palate.funnel")
 HELD_BACK, PUT_HERE = " held it back", " put it here"
@@ -59,8 +60,7 @@ class Recorder:
         self.trace.shown = rows
         if ranked and self._features is not None:
             known, features = self._features
-            order = np.argsort(known)
-            self.trace.features = features[order[np.searchsorted(known, rows, sorter=order)]]
+            self.trace.features = features.take(places_of(known, rows), axis=0)
 
 
 class Part:

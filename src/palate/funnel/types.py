@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from palate.arrays import Floats, Mask, Rows
 from palate.catalog.columns import ItemColumns
 from palate.features.record import HISTORY, UserState
+from palate.index.aligned import Aligned
 from palate.index.matching import Matching
 from palate.index.slots import outside
 
@@ -240,7 +241,7 @@ class Slate:
         return Slate(
             self.rows[which],
             self.scores[which],
-            {name: column[which] for name, column in self.columns.items()},
+            Aligned.of(self.columns).take(which, len(self.rows)) if self.columns else self.columns,
             None if self.explore is None else self.explore[which],
             None if self.propensity is None else self.propensity[which],
             self.policy,
@@ -258,7 +259,7 @@ class Slate:
         return Slate(
             np.concatenate([self.rows, other.rows]),
             np.concatenate([self.scores, other.scores]),
-            {n: np.concatenate([column, other.columns[n]]) for n, column in self.columns.items()},
+            Aligned.of(self.columns).followed(other.columns),
             marks={**other.marks, **self.marks},
             notes={**other.notes, **self.notes},
             relaxed=self.relaxed,

@@ -96,6 +96,29 @@ def slot(table: NDArray[np.int32], taken: Rows, row: int) -> int:
 
 
 @kernel
+def places_of(held: Rows, rows: Rows) -> NDArray[np.int64]:
+    """(len(rows),): where each is among `held`, which are distinct; -1 for nowhere."""
+    table = free(len(held))
+    for at in range(len(held)):
+        table[slot(table, held, held[at])] = at
+    found = np.empty(len(rows), np.int64)
+    for i in range(len(rows)):
+        found[i] = table[slot(table, held, rows[i])]
+    return found
+
+
+@kernel
+def once_each(rows: Rows, offered: Rows) -> bool:
+    """Whether all are among `offered`, which are distinct, and none is there twice."""
+    places, met = places_of(offered, rows), np.zeros(len(offered), np.bool_)
+    for place in places:
+        if place < 0 or met[place]:
+            return False
+        met[place] = True
+    return True
+
+
+@kernel
 def summed(rows: Rows, worth: Doubles) -> tuple[Rows, Floats]:
     """Each row once, in order of first sight, with the sum of what its entries are worth."""
     table = free(len(rows))

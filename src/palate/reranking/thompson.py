@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from palate.arrays import Floats, Mask, Rows
 from palate.funnel.types import Expected
-from palate.index.slots import free, slot
+from palate.index.slots import places_of
 from palate.jit import kernel, swift
 
 WORLDS = 64
@@ -98,20 +98,9 @@ class Policy(NamedTuple):
 
 def head_of(expected: Expected, rows: Rows) -> Head:
     """What the ranker says of these rows, which it has ranked."""
-    at = _places(expected.rows, rows)
+    at = places_of(expected.rows, rows)
     variance = _variances(expected.layer, expected.doubt, at, np.float32(expected.stray**2))
     return Head(expected.click[at], variance)
-
-
-@kernel
-def _places(pool: Rows, rows: Rows) -> NDArray[np.int64]:
-    table = free(len(pool))
-    for at in range(len(pool)):
-        table[slot(table, pool, pool[at])] = at
-    found = np.empty(len(rows), np.int64)
-    for i in range(len(rows)):
-        found[i] = table[slot(table, pool, rows[i])]
-    return found
 
 
 @swift
