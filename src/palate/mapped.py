@@ -128,6 +128,11 @@ class MappedArrays:
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self._arrays[name]
 
+    @property
+    def bound(self) -> Mapping[str, NDArray[Any]]:
+        """All of them; another mapping when they are other arrays."""
+        return self._arrays
+
     def scalar(self, name: str) -> Any:
         """Read a number of the header."""
         return self.header[name][0]

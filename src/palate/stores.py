@@ -7,7 +7,7 @@ which technology answers.
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ from palate.events.protocol import EventLog
 from palate.events.sqlite import SqliteLog
 from palate.features.boards import Leaderboards
 from palate.features.items import ItemStates
+from palate.features.known import Sight
 from palate.features.offline.waiting import FILE as WAITING
 from palate.features.offline.waiting import Waiting
 from palate.features.online.lmdb import LmdbStore
@@ -70,6 +71,8 @@ class Stores:
     covisit: Covisit
     release: Release | None
     """What training made; None before the first release."""
+    sight: Sight = field(default_factory=Sight, repr=False, compare=False)
+    """Its arrays as features read them."""
 
 
 @dataclass(frozen=True, slots=True)

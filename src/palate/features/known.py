@@ -1,6 +1,7 @@
 """What a matrix is read from: the arrays of a site, as the kernel takes them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import is_
 from typing import Any, Protocol
 
 import numpy as np
@@ -60,6 +61,24 @@ class Vectors(Protocol):
 NO_VECTORS = (np.empty((0, 1), np.float32), np.empty(0, np.bool_))
 
 
+class Sight:
+    """The arrays of a site as the kernel takes them: made anew when one of them is another."""
+
+    __slots__ = ("_told",)
+
+    def __init__(self) -> None:
+        self._told: tuple[tuple[NDArray[Any], ...], World] | None = None
+
+    def of(self, arrays: tuple[NDArray[Any], ...]) -> World:
+        """A `World` of these; those that it was made of last are held, so none is mistaken."""
+        told = self._told
+        if told is None or not all(map(is_, told[0], arrays)):
+            told = arrays, World(*map(frozen, arrays))
+            # what had to be copied shows its moment alone
+            self._told = told if all(each.flags.c_contiguous for each in arrays) else None
+        return told[1]
+
+
 @dataclass(frozen=True, slots=True)
 class Known:
     """The site as of now, or as of a replayed moment; the arrays are never changed here."""
@@ -68,6 +87,7 @@ class Known:
     states: ItemStates
     pairs: Pairs
     vectors: Vectors | None = None
+    sight: Sight = field(default_factory=Sight)
 
     def when(self, now: float) -> When:
         """`now`, and the site's time: the newest event's, or `now` where that is earlier."""
@@ -100,7 +120,7 @@ class Known:
             pairs.sizes,
             *(NO_VECTORS if tower is None else (tower.vectors, tower.known)),
         )
-        return World(*map(frozen, arrays))
+        return self.sight.of(arrays)
 
 
 def frozen(array: NDArray[Any]) -> NDArray[Any]:

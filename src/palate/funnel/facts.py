@@ -28,7 +28,8 @@ def features_of(stores: Stores, query: Query, pool: Pool, names: Sequence[str]) 
 def known_of(stores: Stores) -> Known:
     """What features are read from; without a tower its features say nothing."""
     tower = stores.release.two_tower if stores.release else None
-    return Known(stores.columns, stores.states, stores.covisit, tower.table if tower else None)
+    table = tower.table if tower else None
+    return Known(stores.columns, stores.states, stores.covisit, table, stores.sight)
 
 
 def heard(generators: Iterable[Generator]) -> tuple[str, ...]:

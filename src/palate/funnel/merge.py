@@ -12,7 +12,7 @@ from palate.arrays import Floats, Mask, Rows
 from palate.funnel.types import NOTHING, Candidates, Pool
 from palate.funnel.worth import ADMITTED, BY_LOT, POOLED, UNNAMED, leaning
 from palate.index.exact import best
-from palate.index.slots import free, outside, slot
+from palate.index.slots import free, outside, places_of, slot
 from palate.jit import kernel
 
 DEPTH = 60
@@ -59,17 +59,20 @@ def merge(
     for at in chance:
         certain[at] = Candidates.none()
     pool = _merged(names, certain, most, known, quotas, guests)
+    room = limit - min(len(pool), most)
+    if len(chance) == 1:
+        [at], found = chance, proposals[chance[0]]
+        told = np.asarray(found.rows, np.int32), np.asarray(found.scores, np.float32)
+        return Pool(*_behind((pool.rows, pool.scores, pool.ranks), *told, at, room), names)
     lots = _drawn(names, proposals, chance, known)
     lots = lots.take(outside(lots.rows, np.sort(pool.rows)))
-    return pool.followed(lots.take(slice(0, limit - min(len(pool), most))))
+    return pool.followed(lots.take(slice(0, room)))
 
 
 def _drawn(
     names: tuple[str, ...], proposals: Sequence[Candidates], chance: Sequence[int], known: float
 ) -> Pool:
     """What chance brought, whatever else there is."""
-    if len(chance) == 1:
-        return Pool.of(names, chance[0], proposals[chance[0]])
     none = Candidates.none()
     drawn = [each if at in chance else none for at, each in enumerate(proposals)]
     count = max(sum(map(len, drawn)), 1)
@@ -116,17 +119,14 @@ def _merged(
         return Pool.none(names).joined(guests)
     rows = np.concatenate([each.rows for each in proposals]).astype(np.int32, copy=False)
     scores = np.concatenate([each.scores for each in proposals]).astype(np.float32, copy=False)
-    seats = np.array([quotas.get(name, 0) for name in names], np.int64)
+    seats = np.array([quotas.get(name, 0) for name in names] if quotas else [0] * len(names))
     taken, value, entries = _distinct(rows, ends, _weights(names, known), seats)
     order, _ = best(np.arange(len(value), dtype=np.int32), value, limit)
     if len(guests):
         proposed = np.flatnonzero(np.isin(taken, guests))
         late = proposed[~np.isin(proposed, order)]
         order = np.concatenate([order, late[np.argsort(-value[late], kind="stable")]])
-    places = np.full(len(taken), -1, np.int32)
-    places[order] = np.arange(len(order), dtype=np.int32)
-    found = _provenance(scores, ends, places[entries], len(order))
-    return Pool(taken[order], *found, names).joined(guests)
+    return Pool(*_provenance(scores, ends, taken, entries, order), names).joined(guests)
 
 
 @lru_cache(maxsize=4_096)
@@ -168,18 +168,43 @@ def _distinct(
 
 @kernel
 def _provenance(
-    scores: Floats, ends: NDArray[np.int64], places: NDArray[np.int32], taken: int
-) -> tuple[Floats, NDArray[np.int16]]:
-    """(taken, generators): each generator's score and rank; `places` is -1 where none was taken."""
-    found = np.full((taken, len(ends) - 1), np.nan, np.float32)
-    ranks = np.zeros((taken, len(ends) - 1), np.int16)
+    scores: Floats,
+    ends: NDArray[np.int64],
+    taken: Rows,
+    entries: NDArray[np.int32],
+    order: NDArray[np.int32],
+) -> tuple[Rows, Floats, NDArray[np.int16]]:
+    """Rows in this order, and (order, generators): each generator's score and rank of them."""
+    rows, places = np.empty(len(order), np.int32), np.full(len(taken), -1, np.int32)
+    for place in range(len(order)):
+        rows[place], places[order[place]] = taken[order[place]], place
+    found = np.full((len(order), len(ends) - 1), np.nan, np.float32)
+    ranks = np.zeros((len(order), len(ends) - 1), np.int16)
     for g in range(len(ends) - 1):
         for at in range(ends[g], ends[g + 1]):
-            entry = places[at]
+            entry = places[entries[at]]
             if entry >= 0 and ranks[entry, g] == 0:
                 found[entry, g] = scores[at]
                 ranks[entry, g] = min(at - ends[g] + 1, 32767)
-    return found, ranks
+    return rows, found, ranks
+
+
+@kernel
+def _behind(
+    pool: tuple[Rows, Floats, NDArray[np.int16]], rows: Rows, scores: Floats, g: int, room: int
+) -> tuple[Rows, Floats, NDArray[np.int16]]:
+    """A pool's rows, scores and ranks, and behind them what one generator alone brought."""
+    held, before = pool[0], len(pool[0])
+    new = np.flatnonzero(places_of(held, rows) < 0)[: max(room, 0)]
+    taken = np.empty(before + len(new), np.int32)
+    found = np.full((len(taken), pool[1].shape[1]), np.nan, np.float32)
+    ranks = np.zeros((len(taken), pool[2].shape[1]), np.int16)
+    taken[:before], found[:before], ranks[:before] = held, pool[1], pool[2]
+    for place in range(len(new)):
+        at = new[place]
+        taken[before + place], found[before + place, g] = rows[at], scores[at]
+        ranks[before + place, g] = min(at + 1, 32767)
+    return taken, found, ranks
 
 
 def shortlisted(

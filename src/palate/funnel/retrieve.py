@@ -32,6 +32,9 @@ async def retrieve(
     try:
         near: dict[int, Candidates] = {}
         left = [i for i in wanted if i not in far]
+        while left and log.plan.left is None:
+            i = left.pop(0)
+            near[i] = await _one(wanted[i], query, asked, log)
         while left:  # once, but for those that wait for ever: they are left behind
             with suppress(TimeoutError):
                 async with asyncio.timeout(_patience(log.plan.left)):
@@ -84,9 +87,10 @@ async def _one(generator: Generator, query: Query, asked: Asked, log: Recorder) 
         return found
     with log.part(name, forgive=True) as part:
         said = await generator.generate(query, asked.limit)
-        most = max(TOO_MANY * asked.limit, FEW)
-        found, flaws = cleaned(said.take(slice(0, most)), asked.rows_given)
-        flaws += max(len(said.rows) - most, 0)
+        over = len(said.rows) - max(TOO_MANY * asked.limit, FEW)
+        few = said if over <= 0 else said.take(slice(0, -over))
+        found, flaws = cleaned(few, asked.rows_given)
+        flaws += max(over, 0)
         part.left = len(found)
         if flaws:
             log.skip(
@@ -100,7 +104,7 @@ def cleaned(found: Candidates, rows_given: int) -> tuple[Candidates, int]:
     rows, scores = np.asarray(found.rows, np.int32), np.asarray(found.scores, np.float32)
     if rows.shape != scores.shape or rows.ndim != 1:
         raise ValueError(f"{rows.shape} rows with {scores.shape} scores")
-    flaws = _flaws(rows, scores, rows_given)
+    flaws = _flaws(rows, scores, rows_given) if len(rows) else 0
     if not flaws:
         return found, 0
     good = (rows >= 0) & (rows < rows_given) & np.isfinite(scores)

@@ -11,6 +11,7 @@ like a: pairs that nobody counted yet. They carry an item that nobody took, and 
 that many did; being pairs, they weigh the same on any site.
 """
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from hashlib import blake2b
 from pathlib import Path
@@ -50,6 +51,7 @@ class Covisit:
         self._rate = 1.0 / (settings.half_life_days * DAY) if settings.half_life_days else 0.0
         forward = np.arange(1.0, settings.window + 1.0) ** -settings.gamma
         self._steps = np.stack([forward, settings.back * forward]).astype(np.float32)
+        self._told: tuple[Mapping[str, NDArray[Any]], Table] | None = None
 
     @classmethod
     def in_memory(
@@ -75,8 +77,10 @@ class Covisit:
 
     @property
     def table(self) -> Table:
-        held = self._arrays
-        return Table(*(held[name] for name in Table._fields))
+        held, arrays = self._told, self._arrays.bound
+        if held is None or held[0] is not arrays:  # they are others since it was told last
+            self._told = held = arrays, Table(*(arrays[name] for name in Table._fields))
+        return held[1]
 
     @property
     def fading(self) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from typing import ClassVar, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Doubles, Floats, Mask, Rows
+from palate.arrays import Doubles, Floats, Mask, Rows, Times
 from palate.features.folds import FIRST_AT, ITEM_CLOCKS, ITEM_SLOT
 from palate.features.items import TABLE, ItemStates
 from palate.funnel.types import Query, Slate
@@ -150,14 +150,8 @@ class Explore:
         """Where an item is new and was not shown often enough to be judged."""
         if self.states is None or self.newcomers <= 0:
             return np.zeros(len(pool), np.bool_)
-        rows, born = slate.rows[pool], slate.columns["published"][pool].astype(np.float64)
-        met = np.zeros(len(rows))
-        inside = rows < len(self.states.times)
-        met[inside] = self.states.times[rows[inside], FIRST_AT]
-        undated = np.isnan(born)
-        born[undated] = met[undated]
-        young = (born > query.now - self.young_days * DAY) | (undated & (met == 0.0))
-        return np.asarray(young & (np.maximum(counts.shown, counts.engaged) < self.trial))
+        born, since = slate.columns["published"][pool], query.now - self.young_days * DAY
+        return _owed(slate.rows[pool], born, self.states.times, since, counts, self.trial)
 
     def _slots(self, slate: Slate, page: int) -> Places:
         """Places that may explore: not those that an operator's pin gave away."""
@@ -172,7 +166,8 @@ class Explore:
         pool = np.arange(page, min(len(slate), page + self.most))
         for each in self.within:
             pool = pool[each.admits(query, slate, slots.tolist())[pool]]
-        return pool[_few_of_each(slate.columns["creator"][pool], self.per_creator)]
+        few: Places = pool[_few_of_each(slate.columns["creator"][pool], self.per_creator)]
+        return few
 
 
 def counts_of(states: ItemStates, rows: Rows, now: float) -> Counts:
@@ -193,13 +188,27 @@ def _decayed(counts: Floats, times: Doubles, rows: Rows, now: float) -> Floats:
     return found
 
 
-def _few_of_each(creators: NDArray[np.int32], cap: int) -> NDArray[np.bool_]:
+@kernel
+def _owed(rows: Rows, born: Times, times: Times, since: float, counts: Counts, trial: int) -> Mask:
+    """Where what was published (else met first, or never) after `since` was shown too little."""
+    owed = np.empty(len(rows), np.bool_)
+    for i in range(len(rows)):
+        met = times[rows[i], FIRST_AT] if rows[i] < len(times) else 0.0
+        undated = np.isnan(born[i])
+        young = (met if undated else born[i]) > since or (undated and met == 0.0)
+        owed[i] = young and max(counts.shown[i], counts.engaged[i]) < trial
+    return owed
+
+
+@kernel
+def _few_of_each(creators: NDArray[np.int32], cap: int) -> Mask:
     """True for the first `cap` of each creator, and for whatever has none."""
-    order = np.argsort(creators, kind="stable")
-    sorted_ = creators[order]
-    before = np.arange(len(creators)) - np.searchsorted(sorted_, sorted_)
     kept = np.empty(len(creators), np.bool_)
-    kept[order] = (before < cap) | (sorted_ < 0)
+    for i in range(len(creators)):
+        before = 0
+        for j in range(i):
+            before += creators[j] == creators[i]
+        kept[i] = before < cap or creators[i] < 0
     return kept
 
 
@@ -212,11 +221,24 @@ def _swapped(slate: Slate, slots: Places, drawn: Places) -> Slate:
 
 def _inserted(slate: Slate, slots: Places, drawn: Places) -> Slate:
     """The drawn stand in the slots; what stood there and below moves down."""
-    order = np.empty(len(slate), np.intp)
-    free, left = np.ones((2, len(slate)), np.bool_)
-    free[slots], left[drawn] = False, False
-    order[slots], order[free] = drawn, np.flatnonzero(left)
-    return slate.take(order)
+    return slate.take(_moved(slots, drawn, len(slate)))
+
+
+@kernel
+def _moved(slots: Places, drawn: Places, size: int) -> Places:
+    """The order in which these slots have what was drawn, and the rest follows as it stood."""
+    order, moved = np.full(size, -1, np.int64), np.zeros(size, np.bool_)
+    for at in range(len(slots)):
+        order[slots[at]] = drawn[at]
+        moved[drawn[at]] = True
+    behind = 0
+    for at in range(size):
+        if order[at] < 0:
+            while moved[behind]:
+                behind += 1
+            order[at] = behind
+            behind += 1
+    return order
 
 
 def _explored(slate: Slate, slots: Places, propensity: Floats, told: str) -> Slate:

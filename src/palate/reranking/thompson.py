@@ -157,17 +157,20 @@ def _told(content: Floats, taken: Floats, shown: Floats) -> Floats:
     count, width = content.shape
     out = np.zeros((2, count), np.float32)
     for i in range(count):
+        took, saw = np.float32(0.0), np.float32(0.0)
         for j in range(i):
             near = np.float32(0.0)
             for d in range(width):
                 near += content[i, d] * content[j, d]
-            if near > np.float32(0.0):
-                near *= near
-                near *= near
-                out[0, i] += near * taken[j]
-                out[1, i] += near * shown[j]
-                out[0, j] += near * taken[i]
-                out[1, j] += near * shown[i]
+            # no branch, for half of all are likely: it could not be foreseen
+            near = near if near > np.float32(0.0) else np.float32(0.0)  # noqa: FURB136
+            near *= near
+            near *= near
+            took += near * taken[j]
+            saw += near * shown[j]
+            out[0, j] += near * taken[i]
+            out[1, j] += near * shown[i]
+        out[0, i], out[1, i] = took, saw
     return out
 
 
@@ -215,44 +218,50 @@ def policy(
     Where some are on `trial`, a share `first` of the draws takes the best of these (and the best of
     the others where there are fewer of them than slots).
     """
-    best = _best(rows, found, slots, np.zeros(len(rows), np.bool_), _Z)
-    share = _shares(best, len(rows))
     if trial is None or not trial.any():
-        return Policy(best, best, 0.0, share)
-    owed = _best(rows, found, slots, trial, _Z)
-    share += np.float32(first) * (_shares(owed, len(rows)) - share)
-    return Policy(best, owed, first, share)
+        best, _ = _best(rows, found, slots, np.zeros(0, np.bool_), _Z)
+        return Policy(best, best, 0.0, _shares(best, best, len(rows), 0.0))
+    best, owed = _best(rows, found, slots, trial, _Z)
+    return Policy(best, owed, first, _shares(best, owed, len(rows), first))
 
 
 @kernel
-def _shares(best: NDArray[np.int64], pool: int) -> Floats:
-    """(slots, pool): in how many worlds each is the s-th best."""
-    share = np.zeros((best.shape[1], pool), np.float32)
-    for world in range(len(best)):
+def _shares(best: NDArray[np.int64], owed: NDArray[np.int64], pool: int, first: float) -> Floats:
+    """(slots, pool): in how many worlds each is the s-th best; of a part `first` by `owed`."""
+    share, other = np.zeros((2, best.shape[1], pool), np.float32)
+    for world in range(WORLDS):
         for place in range(best.shape[1]):
             share[place, best[world, place]] += np.float32(1.0 / WORLDS)
+            other[place, owed[world, place]] += np.float32(1.0 / WORLDS)
+    if first > 0.0:
+        part = np.float32(first)
+        for place in range(best.shape[1]):
+            for at in range(pool):
+                share[place, at] += part * (other[place, at] - share[place, at])
     return share
 
 
 @kernel
 def _best(
     rows: Rows, found: Posterior, slots: int, ahead: Mask, normal: Floats
-) -> NDArray[np.int64]:
-    """(WORLDS, slots): every world's best, in order, those `ahead` first; equals by their place.
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(WORLDS, slots): every world's best, in order, and its best with those `ahead` first.
+
+    Equals go by their place; where nobody may be ahead, both are the same.
 
     A Beta draw is one of two gamma draws over their sum, and a gamma draw is made of a normal one
     (Wilson and Hilferty 1931): in loops of one thing each, which run on the vector unit.
     """
     a, b, pool = found.a, found.b, len(rows)
     best = np.empty((WORLDS, slots), np.int64)
-    rate, lifted = np.empty(pool, np.float32), np.empty(pool, np.float32)
+    owed = np.empty((WORLDS, slots), np.int64) if len(ahead) else best
+    rate = np.empty(pool, np.float32)
     held = np.empty(slots, np.float32)
     shapes, scales = np.empty((4, pool), np.float32), np.empty((2, pool), np.float32)
     for i in range(pool):
         ninth, other = np.float32(1.0) / (NINE * a[i]), np.float32(1.0) / (NINE * b[i])
         shapes[0, i], shapes[1, i] = np.float32(1.0) - ninth, np.sqrt(ninth)
         shapes[2, i], shapes[3, i] = np.float32(1.0) - other, np.sqrt(other)
-        lifted[i] = np.float32(1.0) if ahead[i] else np.float32(0.0)
     for world in range(WORLDS):
         turn = (np.uint64(world) + np.uint64(1)) * np.uint64(0xD1B54A32D192ED03)
         for i in range(pool):
@@ -268,9 +277,13 @@ def _best(
             root = shapes[2, i] + scales[1, i] * shapes[3, i]
             root = root if root > LEAST else LEAST  # noqa: FURB136
             bad = b[i] * root * root * root
-            rate[i] = good / (good + bad) + lifted[i]
+            rate[i] = good / (good + bad)
         _first_of(rate, best[world], held)
-    return best
+        for i in range(len(ahead)):
+            rate[i] += np.float32(1.0) if ahead[i] else np.float32(0.0)
+        if len(ahead):
+            _first_of(rate, owed[world], held)
+    return best, owed
 
 
 @kernel
