@@ -234,10 +234,11 @@ class Funnel:
     ) -> Slate:
         """What the rules make of the slate. Raises what a required rule raises."""
         rules = [each for each in self.rules if optional or stays(each)]
-        beyond = [e for e in rules if not stays(e) and f"rule.{name_of(e)}" in log.plan.without]
-        for each in beyond:
-            log.skip(f"rule.{name_of(each)}", UNFIT)
-        rules = [each for each in rules if each not in beyond]
+        if log.plan.without:
+            beyond = [e for e in rules if not stays(e) and f"rule.{name_of(e)}" in log.plan.without]
+            for each in beyond:
+                log.skip(f"rule.{name_of(each)}", UNFIT)
+            rules = [each for each in rules if each not in beyond]
         return self._applied(rules, query, slate, log, lots).top(query.size)
 
     def _applied(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats, Rows
-from palate.funnel.stages import Generator, name_of
+from palate.funnel.stages import Generator
 from palate.funnel.trace import PUT_HERE, log
 from palate.funnel.types import Pool, Query, Reason, Slate
 from palate.funnel.worth import PATIENCE, weights_of
@@ -30,23 +30,33 @@ def reasons_for(
     if pool is None or not len(slate):
         plain = Reason("popular", generator="popular")
         return tuple(slate.marks.get(row, plain) for row in slate.rows.tolist())
-    weights = weights_of(pool.generators, credit)
-    givers = _givers(pool.rows, pool.ranks, slate.rows, weights).tolist()
-    explored = [False] * len(slate) if slate.explore is None else slate.explore.tolist()
-    found: dict[int, Reason] = {}
+    rows, told = slate.rows.tolist(), {} if failed is None else failed
+    givers = _givers(pool.rows, pool.ranks, slate.rows, weights_of(pool.generators, credit))
+    found = _favoured(slate, rows, givers)
     asked: dict[int, list[int]] = {}
-    for row, giver, lot in zip(slate.rows.tolist(), givers, explored, strict=True):
-        said = slate.marks.get(row) or (_brought(slate, row) if giver < 0 else None)
-        if said is not None:
-            found[row] = said
-        elif lot:
-            found[row] = Reason("explore", generator=pool.generators[max(giver, 0)])
-        else:
+    for row, giver in zip(rows, givers.tolist(), strict=True):
+        if row not in found:
             asked.setdefault(max(giver, 0), []).append(row)
-    for giver, rows in asked.items():
-        told = _reasons(generators[giver], query, rows, {} if failed is None else failed)
-        found.update(zip(rows, told, strict=True))
-    return tuple(map(found.__getitem__, slate.rows.tolist()))
+    drawn = set() if slate.explore is None else set(slate.rows[slate.explore].tolist())
+    for giver, theirs in asked.items():
+        generator, name = generators[giver], pool.generators[giver]
+        known = [row for row in theirs if row not in drawn]
+        reasons = _reasons(generator, name, query, known, told) if known else []
+        found.update(zip(known, reasons, strict=True))
+        if len(known) < len(theirs):
+            lot = Reason("explore", generator=name)
+            found.update({row: lot for row in theirs if row in drawn})
+    return tuple(map(found.__getitem__, rows))
+
+
+def _favoured(slate: Slate, rows: list[int], givers: NDArray[np.int64]) -> dict[int, Reason]:
+    """By row: what operators' rules say of those that they favour, or put there."""
+    found = {row: slate.marks[row] for row in rows if row in slate.marks} if slate.marks else {}
+    for at in np.flatnonzero(givers < 0).tolist():
+        said = None if rows[at] in found else _brought(slate, rows[at])
+        if said is not None:
+            found[rows[at]] = said
+    return found
 
 
 def _brought(slate: Slate, row: int) -> Reason | None:
@@ -80,10 +90,10 @@ def _givers(
 
 
 def _reasons(
-    generator: Generator, query: Query, rows: list[int], failed: dict[str, str]
+    generator: Generator, name: str, query: Query, rows: list[int], failed: dict[str, str]
 ) -> list[Reason]:
     """What a generator says of its rows: of all at once where it can, else of each."""
-    name, together = name_of(generator), getattr(generator, "explain_all", None)
+    together = getattr(generator, "explain_all", None)
     if together is not None:
         try:
             return [each.by(name) for each in together(query, rows)]

@@ -14,6 +14,7 @@ from palate.funnel.types import Candidates, Query
 from palate.index.slots import free, slot
 from palate.jit import kernel
 
+NO_CANDIDATES = Candidates.none()
 TOO_MANY, FEW = 4, 2_000
 """What is proposed beyond so many times what was asked for (but always so many) is not read."""
 
@@ -26,21 +27,19 @@ async def retrieve(
     Local generators never wait, so running them in turn is as fast as it gets; those marked
     ``remote`` are started first and collected last.
     """
-    wanted = {i: g for i, g in enumerate(generators) if _fits(g, log)}
+    names = [f"generate.{name_of(each)}" for each in generators]
+    wanted = {i: g for i, g in enumerate(generators) if _fits(names[i], log)}
     far = {i: g for i, g in wanted.items() if getattr(g, "remote", False)}
-    tasks = {i: asyncio.create_task(_one(g, query, asked, log)) for i, g in far.items()}
+    tasks = {i: asyncio.create_task(_one(g, names[i], query, asked, log)) for i, g in far.items()}
     try:
         near: dict[int, Candidates] = {}
         left = [i for i in wanted if i not in far]
-        while left and log.plan.left is None:
-            i = left.pop(0)
-            near[i] = await _one(wanted[i], query, asked, log)
         while left:  # once, but for those that wait for ever: they are left behind
             with suppress(TimeoutError):
                 async with asyncio.timeout(_patience(log.plan.left)):
                     while left:
                         i = left.pop(0)
-                        near[i] = await _one(wanted[i], query, asked, log)
+                        near[i] = await _one(wanted[i], names[i], query, asked, log)
         if tasks:
             most, remains = asked.budget.remote_seconds, log.plan.left
             patient = most if remains is None else min(most, remains)
@@ -51,9 +50,9 @@ async def retrieve(
         for task in tasks.values():
             task.cancel()
     for i in late:
-        log.skip(f"generate.{name_of(generators[i])}", LATE)
+        log.skip(names[i], LATE)
     found = near | {i: task.result() for i, task in tasks.items() if i not in late}
-    return [found.get(i) or Candidates.none() for i in range(len(generators))]
+    return [found.get(i, NO_CANDIDATES) for i in range(len(generators))]
 
 
 def _patience(left: float | None) -> float | None:
@@ -61,9 +60,8 @@ def _patience(left: float | None) -> float | None:
     return None if left is None else left / 2
 
 
-def _fits(generator: Generator, log: Recorder) -> bool:
+def _fits(name: str, log: Recorder) -> bool:
     """Whether the plan has room for it."""
-    name = f"generate.{name_of(generator)}"
     fits = name not in log.plan.without
     if not fits:
         log.skip(name, UNFIT)
@@ -79,9 +77,10 @@ class Asked:
         self.limit, self.rows_given, self.budget = limit, rows_given, budget
 
 
-async def _one(generator: Generator, query: Query, asked: Asked, log: Recorder) -> Candidates:
-    name = f"generate.{name_of(generator)}"
-    found = Candidates.none()
+async def _one(
+    generator: Generator, name: str, query: Query, asked: Asked, log: Recorder
+) -> Candidates:
+    found = NO_CANDIDATES
     if log.plan.late:
         log.skip(name, LATE)
         return found

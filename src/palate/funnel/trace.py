@@ -81,7 +81,8 @@ class Part:
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> bool:
         spent = (perf_counter() - self._started) * 1e3
-        self._trace.stages.append(StageTrace(self._name, self._entered, self.left, spent))
+        stage = (self._name, self._entered, self.left, spent)
+        self._trace.stages.append(tuple.__new__(StageTrace, stage))  # thirty a request
         if not isinstance(error, Exception):
             return False
         if self._name not in self._trace.skipped:

@@ -310,8 +310,7 @@ ReasonKind: TypeAlias = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """Why an item is in the slate; the edge turns it into a sentence."""
 
     kind: ReasonKind

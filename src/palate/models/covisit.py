@@ -158,7 +158,18 @@ class Covisit:
         alike: Alike = UNKNOWN,
     ) -> tuple[Rows, Floats]:
         """Best `limit` servable rows for a history (newest first), without `excluded`."""
-        rows, sums = reading.totals(self.scaled(history), self.table, alike)
+        return self.score_of(self.scaled(history), servable, excluded, limit, alike)
+
+    def score_of(
+        self,
+        past: Scaled,
+        servable: NDArray[np.uint8] | Mask,
+        excluded: Rows,
+        limit: int,
+        alike: Alike = UNKNOWN,
+    ) -> tuple[Rows, Floats]:
+        """The same for a history that is `scaled`."""
+        rows, sums = reading.totals(past, self.table, alike)
         may = servable.view(np.uint8)
         rows, sums = reading.servable(rows, sums, may, excluded)
         return best(rows, (sums * self._damping(rows)).astype(np.float32), limit)
@@ -178,10 +189,10 @@ class Covisit:
         return rows, (gave * self._damping(np.array([row]))).astype(np.float32)
 
     def shares(
-        self, history: Rows, wanted: Rows, limit: int = 3, alike: Alike = UNKNOWN
+        self, past: Scaled, wanted: Rows, limit: int = 3, alike: Alike = UNKNOWN
     ) -> list[tuple[tuple[int, ...], tuple[float, ...]]]:
         """As `reasons`, in shares of the score, of each of a page of distinct rows."""
-        told = reading.shares(self.scaled(history), wanted, self.table, alike, limit)
+        told = reading.shares(past, wanted, self.table, alike, limit)
         rows, gave, counts = (each.tolist() for each in told)
         return [
             (tuple(because[:count]), tuple(share[:count]))

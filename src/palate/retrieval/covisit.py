@@ -9,6 +9,7 @@ import numpy as np
 from palate.catalog.columns import ItemColumns
 from palate.funnel.types import Candidates, Query, Reason
 from palate.models import covisit
+from palate.models.covisit_reading import Scaled
 from palate.stores import Stores
 
 TOLD = 3
@@ -29,9 +30,9 @@ class Covisit:
         return cls(stores.covisit, stores.columns, stores.covisit.settings.history)
 
     async def generate(self, query: Query, limit: int) -> Candidates:
-        history = query.about(self.history)
         servable, alike = query.servable(self.columns), self.columns.alike
-        return Candidates(*self.counts.score(history, servable, query.excluded, limit, alike))
+        scaled = self._scaled(query)
+        return Candidates(*self.counts.score_of(scaled, servable, query.excluded, limit, alike))
 
     def explain(self, query: Query, row: int) -> Reason:
         if query.seed_item >= 0:
@@ -42,9 +43,13 @@ class Covisit:
         """The same of a page of distinct rows."""
         if query.seed_item >= 0:
             return [self._beside(query.seed_item, row) for row in rows]
-        history, wanted = query.about(self.history), np.array(rows, np.int32)
-        shares = self.counts.shares(history, wanted, TOLD, self.columns.alike)
+        scaled, wanted = self._scaled(query), np.array(rows, np.int32)
+        shares = self.counts.shares(scaled, wanted, TOLD, self.columns.alike)
         return [Reason("because_of_items", *told) for told in shares]
+
+    def _scaled(self, query: Query) -> Scaled:
+        history = query.about(self.history)
+        return query.once(("covisit", self.history), lambda: self.counts.scaled(history))
 
     def _beside(self, seed: int, row: int) -> Reason:
         """Nobody is said to have chosen both where it is only described alike."""
