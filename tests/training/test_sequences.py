@@ -19,6 +19,7 @@ from palate.training.sequences import (
     batch_of,
     batches,
     cut_windows,
+    room_for,
 )
 from palate.training.validation import counted_marks, held_out
 
@@ -156,6 +157,12 @@ def test_batches_hold_every_window_once(seed: int, tokens: int) -> None:
     windows = cut_windows(made, 5, 10_000, dice(seed))
     dealt = [w for part in batches(windows, tokens, dice(seed)) for w in part]
     assert sorted(dealt) == sorted(windows)
+
+
+@given(steps=st.integers(1, 5_000))
+def test_room_is_an_eighth_too_wide_at_most_and_of_few_widths(steps: int) -> None:
+    assert steps <= room_for(steps) <= steps * 1.125
+    assert len({room_for(each) for each in range(1, 201)}) < 50
 
 
 def test_a_batch_lines_up_inputs_targets_and_time() -> None:

@@ -158,10 +158,16 @@ class Steps(NamedTuple):
     """(B, L): where that is to be predicted."""
 
 
-def batch_of(sequences: Sequences, windows: list[Window], aims: NDArray[np.int64]) -> Steps:
-    """Lay windows side by side; `aims` (events,) says what the step before each event predicts."""
+def batch_of(
+    sequences: Sequences, windows: list[Window], aims: NDArray[np.int64], most: int = 0
+) -> Steps:
+    """Lay windows side by side; `aims` (events,) says what the step before each event predicts.
+
+    As wide as the longest, or up to `most` steps as `room_for` says.
+    """
     cuts = np.array(windows, np.int64).reshape(-1, 2)
-    shape = (len(cuts), int((cuts[:, 1] - cuts[:, 0]).max()))
+    longest = int((cuts[:, 1] - cuts[:, 0]).max())
+    shape = (len(cuts), max(longest, min(room_for(longest), most)))
     steps = Steps(
         np.zeros(shape, np.int64),
         np.zeros(shape, np.int64),
@@ -197,15 +203,28 @@ def _lay(
                 steps.spans[row, step, back] = min(bucket, TIME_BUCKETS - 1)
 
 
+def room_for(steps: int) -> int:
+    """Steps that so many are laid out as: an eighth more at most, so that there are few shapes.
+
+    Products of a shape that was not met before have to be compiled, which takes several times as
+    long as they do: a pass over histories of up to 200 events was half of it that.
+    """
+    grain = 1 << max(0, steps.bit_length() - 4)
+    return -(-steps // grain) * grain
+
+
 def batches(
     windows: list[Window], tokens: int, dice: np.random.Generator
 ) -> Iterator[list[Window]]:
-    """Windows of like length together, about `tokens` steps a batch, batches in random order."""
+    """Windows of like length together, about `tokens` steps a batch, batches in random order.
+
+    How many depends on the room of the longest alone, so that batches have few shapes.
+    """
     lengths = np.array([w.end - w.start for w in windows]) + dice.random(len(windows)) * 0.5
     order = np.argsort(-lengths)
     cuts, at = [], 0
     while at < len(order):
-        size = max(4, int(tokens // max(lengths[order[at]], 1)))
+        size = max(4, tokens // room_for(max(int(lengths[order[at]]), 1)))
         cuts.append(order[at : at + size])
         at += size
     for which in dice.permutation(len(cuts)):

@@ -8,8 +8,9 @@ from msgspec.structs import replace
 from palate.settings import TrainingSettings
 from palate.training.sequences import Sequences
 
-PASSES = 1_300.0
-"""Over the square root of the steps of a pass: 5 passes over 65,000 steps, 2 over 700,000."""
+PASSES, SPARSE_PASSES = 1_300.0, 10_000.0
+"""Over the square root of the steps of a pass: 5 passes over 65,000 steps, 2 over 700,000; where
+histories are short many more (28 over 131,000), until what is known of an item is learnt."""
 FEWEST, MOST = 1, 30
 SHORT = 10.0
 """Histories are short where they have fewer steps than this in the mean."""
@@ -19,17 +20,18 @@ SPARSE_DROPOUT, DENSE_DROPOUT = 0.5, 0.2
 def sized(settings: TrainingSettings, sequences: Sequences, until: int) -> TrainingSettings:
     """Fill in what the settings leave to the data: passes and dropout. Data alone decides."""
     steps = sequences.steps(until)
-    dropout = DENSE_DROPOUT if dense(sequences, until) else SPARSE_DROPOUT
+    long = dense(sequences, until)
+    dropout = DENSE_DROPOUT if long else SPARSE_DROPOUT
     return replace(
         settings,
-        epochs=settings.epochs or passes(steps),
+        epochs=settings.epochs or passes(steps, PASSES if long else SPARSE_PASSES),
         dropout=dropout if settings.dropout == "auto" else settings.dropout,
     )
 
 
-def passes(steps: int) -> int:
+def passes(steps: int, over: float = PASSES) -> int:
     """How often to go over so many steps."""
-    return int(np.clip(round(PASSES / math.sqrt(max(steps, 1))), FEWEST, MOST))
+    return int(np.clip(round(over / math.sqrt(max(steps, 1))), FEWEST, MOST))
 
 
 def dense(sequences: Sequences, until: int) -> bool:

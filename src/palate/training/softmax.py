@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from palate.index.opening import build_index
 from palate.index.protocol import Index
@@ -26,8 +27,9 @@ FIRST_RANK, LAST_RANK = 100, 500
 NEVER = -1e9
 LOGITS = 1 << 20
 """Of the full softmax held at once: so many stay in the cache of a core."""
-FEWEST = 64
-"""Steps in a chunk of it, at least."""
+ROUND = 64
+"""Steps and items of every product come in multiples of this: a routine is compiled for each shape
+that was not met before, which takes five times as long as the product."""
 
 
 def precision() -> torch.dtype:
@@ -88,14 +90,13 @@ class Softmax:
         chance = np.concatenate([chance, np.zeros(len(hard), np.float32)])
         rows = np.concatenate([rows, hard])
         near, far = table[targets], table[torch.from_numpy(rows)]
-        same = targets[:, None] == torch.from_numpy(rows)[None]
-        among = torch.from_numpy(chance), same
+        among = torch.from_numpy(chance), _alike(targets.numpy(), rows)
         loss: Tensor = _Drawn.apply(hidden, near, far, among, precision())  # type: ignore[no-untyped-call]
         return loss
 
 
 Past = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""(which wanted step, item), by step."""
+"""(which wanted step, item or column), by step."""
 
 
 class _Full(torch.autograd.Function):
@@ -115,10 +116,11 @@ class _Full(torch.autograd.Function):
         past: Past | None,
         dtype: torch.dtype,
     ) -> Tensor:
-        n, chunk = len(targets), max(FEWEST, LOGITS // len(table))
-        users, items = hidden.detach().to(dtype), table.detach().to(dtype)
+        n, chunk = len(targets), max(ROUND, LOGITS // len(table) // ROUND * ROUND)
+        users = _padded(hidden.detach().to(dtype), _rounded(n))
+        items = table.detach().to(dtype)
         to_users, to_items, loss = torch.empty_like(users), torch.zeros(table.shape), 0.0
-        room = torch.empty(2, min(chunk, n), len(table), dtype=dtype)
+        room = torch.empty(2, min(chunk, len(users)), len(table), dtype=dtype)
         by_item = items.T.contiguous()
         for at in range(0, n, chunk):
             part, wanted = users[at : at + chunk], targets[at : at + chunk]
@@ -131,7 +133,7 @@ class _Full(torch.autograd.Function):
             share[each, wanted] -= 1.0
             torch.mm(share, items, out=to_users[at : at + chunk])
             to_items += share.T @ part
-        ctx.save_for_backward(to_users.to(hidden.dtype) / n, to_items / n)
+        ctx.save_for_backward(to_users[:n].to(hidden.dtype) / n, to_items / n)
         return torch.tensor(loss / n)
 
     @staticmethod
@@ -144,7 +146,8 @@ class _Drawn(torch.autograd.Function):
     """Mean cross-entropy of each step's own item among drawn ones, gradients made on the way.
 
     Hidden (n, dim), the own items' vectors `near` (n, dim), the drawn ones' `far` (k, dim), and
-    `among` them: what each logit is lowered by (k,), and which are the step's own item (n, k).
+    `among` them: what each logit is lowered by (k,), and which are a step's own item (steps, which
+    of the k). A step's own item has the column behind theirs.
     """
 
     @staticmethod
@@ -153,21 +156,24 @@ class _Drawn(torch.autograd.Function):
         hidden: Tensor,
         near: Tensor,
         far: Tensor,
-        among: tuple[Tensor, Tensor],
+        among: tuple[Tensor, Past],
         dtype: torch.dtype,
     ) -> Tensor:
-        n, (lower, same) = len(hidden), among
-        users, items = hidden.detach().to(dtype), far.detach().to(dtype)
-        logits = torch.empty(n, len(far) + 1, dtype=dtype)
-        logits[:, 0] = (hidden.detach() * near.detach()).sum(1)
-        logits[:, 1:] = (users @ items.T).sub_(lower).masked_fill_(same, NEVER)
+        (n, k), (lower, same) = (len(hidden), len(far)), among
+        users = _padded(hidden.detach().to(dtype), _rounded(n))
+        items = _padded(far.detach().to(dtype), _rounded(k + 1))
+        logits = users @ items.T
+        logits[:, :k] -= lower.to(dtype)
+        logits[:n, k] = (hidden.detach() * near.detach()).sum(1).to(dtype)
+        logits[:, k + 1 :] = NEVER
+        _never(logits, *same)
         share = logits.softmax(1)
-        loss = -share[:, 0].float().clamp(min=1e-30).log().mean()
-        share[:, 0] -= 1.0
-        share /= n
-        own, others = share[:, :1].float(), share[:, 1:]
-        to_hidden = (others @ items).float() + own * near.detach()
-        ctx.save_for_backward(to_hidden, own * hidden.detach(), (others.T @ users).float())
+        own = share[:n, k : k + 1].float()
+        loss = -own.clamp(min=1e-30).log().mean()
+        own = (own - 1.0) / n
+        to_hidden = (share @ items)[:n].float() / n + own * near.detach()
+        to_far = (share.T @ users)[:k].float() / n
+        ctx.save_for_backward(to_hidden, own * hidden.detach(), to_far)
         return loss
 
     @staticmethod
@@ -180,9 +186,33 @@ def _hide(logits: Tensor, past: Past, first: int) -> None:
     """Make what was seen impossible, in the chunk of steps from `first` on."""
     step, item = past
     span = slice(*np.searchsorted(step, (first, first + len(logits))))
+    _never(logits, step[span] - first, item[span])
+
+
+def _never(logits: Tensor, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> None:
+    """Make these of the logits impossible."""
     whole = torch.int16 if logits.dtype == torch.bfloat16 else torch.int32  # numpy has no bfloat16
     never = torch.full((1,), NEVER, dtype=logits.dtype).view(whole).numpy()
-    _overwrite(logits.view(whole).numpy(), step[span] - first, item[span], never)
+    _overwrite(logits.view(whole).numpy(), rows, columns, never)
+
+
+def _alike(targets: NDArray[np.int64], rows: NDArray[np.int64]) -> Past:
+    """Where a step's own item was drawn: (steps, which of the drawn)."""
+    order = np.argsort(rows, kind="stable")
+    first, end = (np.searchsorted(rows[order], targets, side) for side in ("left", "right"))
+    many = end - first
+    steps = np.repeat(np.arange(len(targets)), many)
+    within = np.arange(len(steps)) - np.repeat(np.cumsum(many) - many, many)
+    return steps, order[first[steps] + within]
+
+
+def _rounded(many: int) -> int:
+    return -(-many // ROUND) * ROUND
+
+
+def _padded(x: Tensor, rows: int) -> Tensor:
+    """(rows, dim): `x` and zeros below it."""
+    return functional.pad(x, (0, 0, 0, rows - len(x)))
 
 
 @kernel

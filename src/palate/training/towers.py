@@ -43,7 +43,11 @@ class ItemInputs(NamedTuple):
 
 
 class ItemTower(nn.Module):
-    """v = W·content + mean of its categories' vectors + gate(n)·δ, gate(n) = n / (n + 10)."""
+    """v = W·content + mean of its categories' vectors + gate(n)·δ, gate(n) = n / (n + 10).
+
+    Where nothing is known of an item but who took it, there is nothing to shrink towards, and its
+    gate is open: a third of the gradient is what rare items would learn from.
+    """
 
     def __init__(self, inputs: ItemInputs, dim: int) -> None:
         super().__init__()
@@ -53,9 +57,9 @@ class ItemTower(nn.Module):
         self.codes = torch.from_numpy(codes)
         self.shares = _shares(inputs.categories, count)
         self.counts = inputs.counts
-        counts = torch.from_numpy(inputs.counts.astype(np.float32))
-        self.gate = (counts / (counts + GATE))[:, None]
         self.told = ((self.content != 0).any(1) | (self.codes < count).any(1))[:, None]
+        counts = torch.from_numpy(inputs.counts.astype(np.float32))[:, None]
+        self.gate = torch.where(self.told, counts / (counts + GATE), 1.0)
         self.weight = nn.Parameter(torch.randn(inputs.content.shape[1], dim) * 0.1)
         self.bag = nn.EmbeddingBag(count + 1, dim, mode="mean", padding_idx=count)
         self.delta = nn.Parameter(torch.randn(len(inputs.content), dim) * 0.02)

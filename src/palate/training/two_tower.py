@@ -225,7 +225,8 @@ class _Fit:
         for cut in cuts[place.done :]:
             at = place.epoch + place.done / len(cuts)
             self._pace(at / self.plan.epochs, self.plan.epochs * len(cuts))
-            place.loss += self._update(batch_of(self.sequences, cut, aims))
+            steps = batch_of(self.sequences, cut, aims, self.settings.history)
+            place.loss += self._update(steps)
             place.done += 1
             place.spent = before + thread_time() - since
             if place.spent > self.settings.tower_seconds > 0:
