@@ -13,7 +13,7 @@ from palate.jit import kernel, swift
 from palate.models.everybody import Everybody
 from palate.models.gauss import Gauss
 from palate.models.laplace import Laplace
-from palate.models.onnx import session
+from palate.models.networks import session
 from palate.models.trees import FILE as TREES
 from palate.models.trees import Trees
 from palate.models.visits import NEWCOMER, Visit

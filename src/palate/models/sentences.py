@@ -19,7 +19,7 @@ import numpy as np
 from palate.arrays import Floats
 from palate.catalog.item import Item
 from palate.errors import MissingExtra
-from palate.models.onnx import session
+from palate.models.networks import session
 
 WIDTH = 384
 TOKENS = 128

@@ -12,7 +12,7 @@ was added a second ago has a usable vector through its content alone.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import msgspec
 import numpy as np
@@ -29,7 +29,7 @@ from palate.index.opening import EXACT_LIMIT, Building, Tuned, build_index, held
 from palate.index.protocol import Allowed, Index
 from palate.jit import ahead, kernel
 from palate.models.fold_in import Background
-from palate.models.onnx import session
+from palate.models.networks import LastStep, session
 from palate.tables import read_table, write_table
 
 TIME_BUCKETS = 32
@@ -37,6 +37,9 @@ TIME_BUCKETS = 32
 
 ITEM_NETWORK = "item.onnx"
 """Content and categories to a vector; releases older than it have the same as arrays alone."""
+
+STEP = ".npz"
+"""Beside the user tower's network, of the same name: its weights, where it has one block."""
 
 NEUTRAL, LIKED, DISLIKED = 0, 1, 2
 
@@ -136,6 +139,7 @@ class TwoTower:
         self.facts, self.background = facts, background
         self._own: Mapping[int, Floats] = {}
         self._table = table
+        self._step = LastStep.load(user.with_suffix(STEP))
         self._session = session(user)
         self._item = session(item) if item is not None else None
         self._asked = frozenset(each.name for each in self._session.get_inputs())
@@ -172,13 +176,18 @@ class TwoTower:
             vectors, signals, times = vectors[usable], signals[usable], times[usable]
         if not len(vectors):
             return None
-        feed = {"vectors": vectors[None], "outcomes": outcome_codes(signals)[None]}
+        codes = outcome_codes(signals)
         if "spans" in self._asked:
-            feed["spans"] = span_buckets(times, now)[None]
-        else:
-            feed["waits"] = time_buckets(np.append(times[1:], now) - times)[None]
-            feed["ages"] = time_buckets(now - times)[None]
-        answer: Floats = self._session.run(None, feed)[0][0]
+            return self._run(vectors=vectors, outcomes=codes, spans=span_buckets(times, now))
+        waits = time_buckets(np.append(times[1:], now) - times)
+        ages = time_buckets(now - times)
+        if self._step is not None:
+            return self._step(vectors, codes, waits, ages)
+        return self._run(vectors=vectors, outcomes=codes, waits=waits, ages=ages)
+
+    def _run(self, **feed: NDArray[Any]) -> Floats:
+        """What the network of a release says that has no `LastStep`."""
+        answer: Floats = self._session.run(None, {n: each[None] for n, each in feed.items()})[0][0]
         return answer
 
     def candidates(

@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from palate.arrays import Floats
 from palate.jit import kernel
+from palate.models.networks import LastStep
 from palate.models.two_tower import TIME_BUCKETS, ItemTable
 from palate.training.sequences import Steps
 from palate.training.softmax import precision
@@ -298,7 +299,7 @@ def _sum_biases(outside: Floats, spans: NDArray[np.uint8], distance: Floats, tim
                     time[spans[row, step, at], head] += outside[row, head, step, at]
 
 
-class LastStep(nn.Module):
+class Newest(nn.Module):
     """The user tower as it is served: one visitor, the newest step only."""
 
     def __init__(self, tower: UserTower) -> None:
@@ -308,6 +309,26 @@ class LastStep(nn.Module):
     def forward(self, vectors: Tensor, outcomes: Tensor, waits: Tensor, ages: Tensor) -> Tensor:
         """(1, L, dim) and three of (1, L) -> (1, dim)."""
         return self.tower.newest(vectors, outcomes, waits, ages)
+
+
+def last_step(tower: UserTower) -> LastStep:
+    """The weights of a tower of one block, as serving reads them."""
+    [block] = cast("list[Block]", list(tower.blocks))
+    norms = (block.before, block.between, tower.last)
+    gates = cast("list[nn.Linear]", list(block.gates))
+    told = (
+        tower.outcomes.weight,
+        tower.recency.weight,
+        tower.distance,
+        tower.time.weight,
+        torch.stack([torch.stack([each.weight, each.bias]) for each in norms]),
+        torch.stack([*block.qkv.weight.chunk(3), block.out.weight]),
+        block.wide.weight,
+        block.narrow.weight,
+        torch.stack([each.weight for each in gates]),
+        torch.stack([each.bias for each in gates]),
+    )
+    return LastStep(*(each.detach().numpy() for each in told))
 
 
 class WholePast(nn.Module):
