@@ -163,8 +163,9 @@ class TrainingSettings(Part, frozen=True):
     ease_items: Count = 5_000
     """Catalogues up to this size may get a dense item filter (EASE); its time grows with the
     cube. 20,000 takes a minute and 5 GB."""
-    ranker_queries: Count = 1_300
-    """Moments of the history that are replayed into training rows."""
+    ranker_queries: Count = 0
+    """Moments of the history that are replayed into training rows; 0: by how many people there
+    are (1,300 to 4,000)."""
     horizon: Positive = 200
     """Engagements from a moment on that count as what the user wanted then: 1 learns what comes
     right next, 200 what people take over the coming weeks (which a page is for)."""

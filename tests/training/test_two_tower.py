@@ -200,6 +200,12 @@ def test_size_and_shape_of_the_history_decide_what_the_settings_leave_open() -> 
     assert sizing.passes(131_000, sizing.SPARSE_PASSES) == 28
 
 
+def test_as_many_moments_are_judged_as_there_are_people_to_tell_by() -> None:
+    asked = [sizing.moments(TrainingSettings(), people) for people in (50, 6_040, 9_000, 22_363)]
+    assert asked == [1_300, 1_300, 1_800, 4_000]
+    assert sizing.moments(TrainingSettings(ranker_queries=7), 9_000) == 7
+
+
 def test_items_without_events_live_on_their_content_alone() -> None:
     _, inputs = board()
     unknown = inputs._replace(counts=np.zeros(ITEMS, np.int64))

@@ -12,6 +12,9 @@ PASSES, SPARSE_PASSES = 1_300.0, 10_000.0
 """Over the square root of the steps of a pass: 5 passes over 65,000 steps, 2 over 700,000; where
 histories are short many more (28 over 131,000), until what is known of an item is learnt."""
 FEWEST, MOST = 1, 30
+FEW_MOMENTS, MANY_MOMENTS, PEOPLE = 1_300, 4_000, 5
+"""Moments that the ranker learns from and is judged by: one of so many people, within bounds. Where
+many have done little, 1,300 cannot tell what is better (Beauty: `docs/quality.md`)."""
 SHORT = 10.0
 """Histories are short where they have fewer steps than this in the mean."""
 SPARSE_DROPOUT, DENSE_DROPOUT = 0.5, 0.2
@@ -32,6 +35,11 @@ def sized(settings: TrainingSettings, sequences: Sequences, until: int) -> Train
 def passes(steps: int, over: float = PASSES) -> int:
     """How often to go over so many steps."""
     return int(np.clip(round(over / math.sqrt(max(steps, 1))), FEWEST, MOST))
+
+
+def moments(settings: TrainingSettings, people: int) -> int:
+    """How many moments of the history of so many people become training rows."""
+    return settings.ranker_queries or int(np.clip(people // PEOPLE, FEW_MOMENTS, MANY_MOMENTS))
 
 
 def dense(sequences: Sequences, until: int) -> bool:

@@ -17,6 +17,7 @@ from palate.releases.manifest import Verdict
 from palate.releases.release import Release
 from palate.settings import TrainingSettings
 from palate.stores_offline import open_offline
+from palate.training import sizing
 from palate.training.dataset import Dataset
 from palate.training.gate import by_visit, challenged, judge_ranker, refused
 from palate.training.ranking.calibration import reliability
@@ -82,7 +83,8 @@ class RankerOutcome:
 def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -> RankerOutcome:
     """Live through the moments after the cut, learn from them, and judge most of them."""
     settings = source.stores.settings.training
-    moments = sample_moments(data.events, data.part(cut), settings.ranker_queries, settings.horizon)
+    asked = sizing.moments(settings, len(np.unique(data.events.user)))
+    moments = sample_moments(data.events, data.part(cut), asked, settings.horizon)
     late = moments[int(len(moments) * JUDGED) :]
     people = len({m.user for m in late})
     if len(moments) < FEWEST_MOMENTS or people < FEWEST_USERS:
@@ -94,9 +96,8 @@ def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -
         )
     report("rows", 0.0, f"replaying the log with {len(moments):,} moments")
     hours = settings.attribution_hours
-    pages = showings(data.events, data.part(cut), settings.ranker_queries, 3_600.0 * hours)
-    few = settings.ranker_queries // 2
-    empty = unanswered(data.events, data.part(cut), few, 3_600.0 * hours, pages)
+    pages = showings(data.events, data.part(cut), asked, 3_600.0 * hours)
+    empty = unanswered(data.events, data.part(cut), asked // 2, 3_600.0 * hours, pages)
     both = sorted((*moments, *pages, *empty), key=lambda each: each.at)
     as_shown = _as_shown(source, data, (*pages, *empty))
     made = reconstruct(source, data, both, int(len(moments) * JUDGED), report, as_shown)
