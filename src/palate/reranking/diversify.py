@@ -54,23 +54,22 @@ class Diversify:
         page = min(query.size, len(slate))
         if page < 2:  # noqa: PLR2004  a single item is as diverse as can be
             return slate
-        spread = max(float(slate.scores.max() - slate.scores[page - 1]), 1e-9)
-        # From the best down: scores that are all alike would else drown what an item adds.
-        below = slate.scores - slate.scores.max()
-        merit = (below / np.float32(spread)).astype(np.float32)
-        named = _named(slate.columns["categories"], slate.columns["code"])
-        vectors = _vectors(slate.columns["content"], named, np.float32(self.category_share))
+        held = slate.columns
+        named, share = (held["categories"], held["code"]), np.float32(self.category_share)
+        vectors, merit = _vectors(held["content"], named, share), _merit(slate.scores, page)
         return slate.take(_greedy(merit, vectors, page, self.window, np.float32(self.strength)))
 
 
-def _named(categories: NDArray[np.int16], code: NDArray[np.int16]) -> NDArray[np.int16]:
-    """Categories (n, 8); the code of what is said, in the first place, where there are none."""
-    bare = (categories < 0).all(axis=1) & (code >= 0)
-    if not bare.any():
-        return categories
-    named = categories.copy()
-    named[bare, 0] = code[bare]
-    return named
+@kernel
+def _merit(scores: Floats, page: int) -> Floats:
+    """Scores in units of the page's spread, from the best down.
+
+    So that scores that are all alike do not drown what an item adds.
+    """
+    best = scores.max()
+    spread = np.float32(max(np.float64(best - scores[page - 1]), 1e-9))
+    merit: Floats = (scores - best) / spread
+    return merit
 
 
 @swift
@@ -82,8 +81,14 @@ def _dot(one: Floats, other: Floats) -> np.float32:
 
 
 @kernel
-def _vectors(content: Floats, categories: NDArray[np.int16], share: np.float32) -> Floats:
-    """Unit vectors: content beside hashed categories, each weighed by its share."""
+def _vectors(
+    content: Floats, codes: tuple[NDArray[np.int16], NDArray[np.int16]], share: np.float32
+) -> Floats:
+    """Unit vectors: content beside hashed categories, each weighed by its share.
+
+    Of `codes` the second says what an item is about that has no category.
+    """
+    categories, about = codes
     n, width = content.shape
     out = np.zeros((n, width + CATEGORY_DIM), np.float32)
     rest = np.sqrt(np.float32(1.0) - share)
@@ -96,6 +101,8 @@ def _vectors(content: Floats, categories: NDArray[np.int16], share: np.float32) 
         for code in categories[i]:
             if code >= 0:
                 out[i, width + code % CATEGORY_DIM] += np.sqrt(share / named)
+        if named == 0 and about[i] >= 0:
+            out[i, width + about[i] % CATEGORY_DIM] += np.sqrt(share)
         norm = np.sqrt(_dot(out[i], out[i]))
         if norm > 0:
             out[i] /= norm
