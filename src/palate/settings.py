@@ -144,7 +144,7 @@ class TrainingSettings(Part, frozen=True):
     blocks: Positive = 1
     """Transformer blocks of the user tower; a second one makes asking five times slower."""
     epochs: Count = 0
-    """At most this many passes over the history; 0: by its length (5 over 65,000 steps of people
+    """At most this many passes over the history; 0: by its length (8 over 65,000 steps of people
     with long histories, 30 of people with short ones)."""
     batch_size: Positive = 1_024
     """Events in one step of the towers."""

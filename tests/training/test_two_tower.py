@@ -196,7 +196,7 @@ def test_size_and_shape_of_the_history_decide_what_the_settings_leave_open() -> 
     assert sized(open_, sequences, 300).dropout == sizing.SPARSE_DROPOUT
     assert sized(changed(open_, dropout=0.1, epochs=3), sequences, 300).dropout == 0.1
     assert sized(changed(open_, epochs=3), sequences, 300).epochs == 3
-    assert [sizing.passes(n) for n in (100, 65_000, 700_000, 10**9)] == [30, 5, 2, 1]
+    assert [sizing.passes(n) for n in (100, 65_000, 700_000, 10**9)] == [30, 8, 2, 1]
     assert sizing.passes(131_000, sizing.SPARSE_PASSES) == 28
 
 

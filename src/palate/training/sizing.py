@@ -8,8 +8,8 @@ from msgspec.structs import replace
 from palate.settings import TrainingSettings
 from palate.training.sequences import Sequences
 
-PASSES, SPARSE_PASSES = 1_300.0, 10_000.0
-"""Over the square root of the steps of a pass: 5 passes over 65,000 steps, 2 over 700,000; where
+PASSES, SPARSE_PASSES = 2_000.0, 10_000.0
+"""Over the square root of the steps of a pass: 8 passes over 65,000 steps, 2 over 700,000; where
 histories are short many more (28 over 131,000), until what is known of an item is learnt."""
 FEWEST, MOST = 1, 30
 FEW_MOMENTS, MANY_MOMENTS, PEOPLE = 1_300, 4_000, 5
