@@ -219,7 +219,7 @@ def with_release(stores: Stores, release: Release | None) -> Stores:
     if release is not None and release.content is not None:
         columns = EncodedColumns(columns, release.content)
         columns.follow(stores.items)
-    return replace(stores, release=release, columns=columns)
+    return replace(stores, release=release, columns=columns, sight=Sight())
 
 
 def close(stores: Stores | Sources) -> None:

@@ -136,6 +136,9 @@ class Rearranges:
                 return slate.take(np.zeros(len(slate), np.intp))
             case "invent":
                 return Slate(slate.rows + 1, slate.scores)
+            case "overwrite":
+                slate.rows[:] += 1
+                return slate
             case "drop":
                 return slate.take(slice(1, None))
             case _:

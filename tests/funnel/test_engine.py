@@ -97,7 +97,7 @@ def test_a_ranker_that_fails_leaves_retrieval_scores(ranker: Scores) -> None:
     assert set(answer.slate.rows.tolist()) == {1, 3, 4, 5}
 
 
-@pytest.mark.parametrize("how", ["break", "repeat", "invent"])
+@pytest.mark.parametrize("how", ["break", "repeat", "invent", "overwrite"])
 def test_an_optional_rule_that_fails_is_left_out(how: str) -> None:
     plain = answered(funnel())
     answer = answered(funnel(rules=(Rearranges(how),)))
@@ -106,7 +106,7 @@ def test_an_optional_rule_that_fails_is_left_out(how: str) -> None:
     assert "rule.rearranges" in answer.trace.skipped
 
 
-@pytest.mark.parametrize("how", ["break", "repeat", "invent"])
+@pytest.mark.parametrize("how", ["break", "repeat", "invent", "overwrite"])
 def test_a_required_rule_that_fails_is_never_skipped(how: str) -> None:
     answer = answered(funnel(rules=(Rearranges(how, required=True),)))
     assert answer.step == "static"

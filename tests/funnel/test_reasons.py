@@ -2,6 +2,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 from tests.funnel.parts import Says
 
 from palate.funnel.reasons import reasons_for
@@ -29,6 +30,14 @@ class Stumbles(Says):
         raise RuntimeError("too many")
 
 
+@dataclass(frozen=True)
+class Short(Says):
+    """Forgets one."""
+
+    def explain_all(self, query: Query, rows: Sequence[int]) -> list[Reason]:
+        return [Reason("taste", rows=(row + 10,)) for row in rows[1:]]
+
+
 def told(*generators: Generator, ranks: list[list[int]]) -> tuple[Reason, ...]:
     names = tuple(type(each).__name__.lower() for each in generators)
     rows, held = np.array([1, 2, 3], np.int32), np.array(ranks, np.int16)
@@ -43,7 +52,8 @@ def test_each_generator_is_asked_for_its_rows_and_the_order_is_the_pages() -> No
     assert [each.rows for each in found] == [(13,), (11,), (1,)]
 
 
-def test_who_cannot_explain_all_at_once_is_asked_for_each() -> None:
-    found = told(Stumbles(()), ranks=[[1], [2], [3]])
+@pytest.mark.parametrize("generator", [Stumbles(()), Short(())])
+def test_who_cannot_explain_all_at_once_is_asked_for_each(generator: Generator) -> None:
+    found = told(generator, ranks=[[1], [2], [3]])
     assert [each.rows for each in found] == [(1,), (1,), (1,)]
-    assert {each.generator for each in found} == {"stumbles"}
+    assert {each.generator for each in found} == {type(generator).__name__.lower()}

@@ -43,6 +43,21 @@ def test_one_loop_says_what_the_network_says(exported: Path, count: int) -> None
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
 
 
+def test_weights_of_another_tower_or_broken_ones_are_refused(
+    exported: Path, tmp_path: Path
+) -> None:
+    tower = LastStep.load(exported.with_suffix(".npz"))
+    assert tower is not None
+    assert tower.fits(DIM, HISTORY)
+    assert not tower.fits(DIM, HISTORY + 1)
+    assert not tower.fits(DIM * 2, HISTORY)
+    whole = exported.with_suffix(".npz").read_bytes()
+    for broken in (whole[: len(whole) // 2], b""):
+        (tmp_path / "user.npz").write_bytes(broken)
+        with pytest.raises(ValueError, match=r"user\.npz"):
+            LastStep.load(tmp_path / "user.npz")
+
+
 def test_a_tower_of_two_blocks_and_an_older_release_have_their_network_alone(
     tmp_path: Path,
 ) -> None:

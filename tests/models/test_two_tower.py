@@ -121,6 +121,18 @@ def test_an_item_added_after_the_training_is_found_through_its_content(
     assert found[KNOWN] == pytest.approx(found[twin], abs=1e-4)
 
 
+def test_a_release_with_its_network_alone_says_the_same_of_a_visitor(
+    model: TwoTower, columns: ItemColumns, tmp_path: Path
+) -> None:
+    user: Any = visitor([3, 9, 4, 1, 22])
+    user.times = np.array([10.0, 500.0, 800.0, 990.0, 999.0])
+    ours = model.user_vector(user, 1_000.0, columns)
+    (tmp_path / "user.npz").unlink()  # as older releases are
+    theirs = TwoTower.load(tmp_path).user_vector(user, 1_000.0, columns)
+    assert ours is not None
+    np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+
 def test_the_item_tower_places_new_items_as_its_arrays_do(
     model: TwoTower, columns: ItemColumns, tmp_path: Path
 ) -> None:

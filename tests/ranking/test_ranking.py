@@ -68,6 +68,11 @@ def test_the_value_formula_weighs_the_heads() -> None:
     np.testing.assert_allclose(scores, [0.5 + 0.3 * 0.2 - 0.3 * 0.1] * 2, rtol=1e-6)
 
 
+def test_a_release_that_went_is_not_held_by_what_the_next_one_sees() -> None:
+    stores = tiny_stores()
+    assert with_release(stores, None).sight is not stores.sight
+
+
 def test_without_a_learnt_ranker_fusion_ranks() -> None:
     assert isinstance(best_ranker(tiny_stores()), Fusion)
     refused: Any = Learnt({"covisit": 1.0}, None)

@@ -14,6 +14,7 @@ from palate.events.batch import EventBatch
 from palate.events.protocol import Logged
 from palate.settings import CovisitSettings, TrainingSettings
 from palate.training import sizing, softmax, two_tower
+from palate.training import towers as towers_module
 from palate.training.checkpoint import Checkpoint
 from palate.training.sequences import Sequences, Steps, Window, batch_of, cut_windows
 from palate.training.sizing import sized
@@ -245,17 +246,27 @@ def test_the_loss_and_its_gradients_are_those_of_the_textbook(
     assert torch.allclose(got[1], table.grad, atol=1e-6)
 
 
-def test_wider_batches_say_the_same() -> None:
+@pytest.mark.parametrize(("history", "width"), [(20, 18), (17, 17)])
+def test_wider_batches_say_and_teach_the_same(
+    monkeypatch: pytest.MonkeyPatch, history: int, width: int
+) -> None:
+    for module in (softmax, towers_module):
+        monkeypatch.setattr(module, "precision", lambda: torch.float32)
     sequences, inputs = board()
-    towers = fresh_towers(inputs, changed(QUICK, dropout=0.0))
-    towers.items.eval()
-    aims, windows = sequences.next_ones(0, 900), [Window(0, 9), Window(20, 25)]
-    marks = []
-    for most in (0, 12):
+    aims, windows = sequences.next_ones(0, 900), [Window(0, 17), Window(20, 25)]
+    found = []
+    for most in (0, history):
+        torch.manual_seed(0)
+        towers = fresh_towers(inputs, changed(QUICK, dropout=0.0, history=history))
+        towers.items.eval()
         steps = batch_of(sequences, windows, aims, most)
-        hidden = encode(towers.users, towers.items(), steps)
-        marks.append(hidden[torch.from_numpy(steps.wanted)].detach())
-    assert torch.allclose(marks[0], marks[1], atol=2e-2)  # half precision where the processor can
+        hidden = encode(towers.users, towers.items(), steps)[torch.from_numpy(steps.wanted)]
+        loss = Softmax(inputs.counts, np.random.default_rng(0)).loss(hidden, towers.items(), steps)
+        loss.backward()
+        found.append((hidden.detach(), towers.items.delta.grad, steps.items.shape[1]))
+    assert [each[2] for each in found] == [17, width]
+    assert torch.allclose(found[0][0], found[1][0], atol=1e-5)
+    assert torch.allclose(found[0][1], found[1][1], atol=1e-6)
 
 
 def test_an_item_of_which_nothing_is_known_learns_at_full_rate() -> None:

@@ -257,7 +257,7 @@ class Funnel:
         if not rules:
             return slate
         slate = replace(slate, columns=self._read(slate.rows, rules))
-        offered = slate.rows
+        offered = slate.rows.copy()  # a rule may write into its own
         drawn = ~outside(slate.rows, lots)
         apart = slate.take(drawn) if drawn.any() and not drawn.all() else None
         slate = slate if apart is None else slate.take(~drawn)
@@ -267,11 +267,13 @@ class Funnel:
                 slate, apart = slate.followed(apart), None
             name, before = name_of(each), after
             with log.part(f"rule.{name}", len(before), forgive=not each.required) as part:
-                slate = _checked(each.apply(query, slate), offered)
+                ruled = _checked(each.apply(query, slate), offered)
                 if apart is not None:
                     apart = _checked(each.apply(query, apart), offered)
-                after = _rows(slate, apart)
+                slate, after = ruled, _rows(ruled, apart)
                 part.left = len(after)
+            if after is before:  # it failed, and may have written into what it was given
+                slate = replace(slate, rows=before[: len(slate)].copy())
             log.rule(name, before, after)
         slate = slate if apart is None else slate.followed(apart)
         log.trace.notes, log.trace.relaxed = slate.notes, slate.relaxed
@@ -326,11 +328,11 @@ def _no_features(pool: Pool) -> Floats:
 
 
 def _rows(slate: Slate, apart: Slate | None) -> Rows:
-    return slate.rows if apart is None else np.concatenate([slate.rows, apart.rows])
+    return slate.rows.copy() if apart is None else np.concatenate([slate.rows, apart.rows])
 
 
 def _checked(slate: Slate, offered: Rows) -> Slate:
-    if slate.rows is not offered and not once_each(np.asarray(slate.rows, np.int32), offered):
+    if not once_each(np.ascontiguousarray(slate.rows, np.int32), offered):
         raise ValueError("the rule invented or repeated an item")
     return slate
 

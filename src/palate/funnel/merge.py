@@ -125,7 +125,8 @@ def _merged(
     if len(guests):
         proposed = np.flatnonzero(np.isin(taken, guests))
         late = proposed[~np.isin(proposed, order)]
-        order = np.concatenate([order, late[np.argsort(-value[late], kind="stable")]])
+        late = late[np.argsort(-value[late], kind="stable")]
+        order = np.concatenate([order, late.astype(np.int32)])
     return Pool(*_provenance(scores, ends, taken, entries, order), names).joined(guests)
 
 

@@ -96,7 +96,10 @@ def _reasons(
     together = getattr(generator, "explain_all", None)
     if together is not None:
         try:
-            return [each.by(name) for each in together(query, rows)]
+            told = [each.by(name) for each in together(query, rows)]
+            if len(told) == len(rows):
+                return told
+            log.debug("%s explained %d of %d rows", name, len(told), len(rows))
         except Exception:
             log.debug("%s cannot explain %d rows at once", name, len(rows), exc_info=True)
     return [_reason(generator, name, query, row, failed) for row in rows]

@@ -6,6 +6,7 @@ are of a few thousand products each, so that a runtime spends its time between t
 
 from pathlib import Path
 from typing import NamedTuple, Self
+from zipfile import BadZipFile
 
 import numpy as np
 import onnxruntime
@@ -69,8 +70,19 @@ class LastStep(NamedTuple):
         """Read what `save` wrote; None where there is nothing. Raises OSError or ValueError."""
         if not file.is_file():
             return None
-        with np.load(file) as held:
-            return cls(*(np.ascontiguousarray(held[name], np.float32) for name in cls._fields))
+        try:
+            with np.load(file) as held:
+                return cls(*(np.ascontiguousarray(held[name], np.float32) for name in cls._fields))
+        except (BadZipFile, EOFError, KeyError) as error:
+            raise ValueError(f"{file} holds no user tower: {error}") from error
+
+    def fits(self, dim: int, history: int) -> bool:
+        """Whether it is as wide and reads as many events; its loop looks at no bounds."""
+        square = (dim, dim)
+        matrices = self.attention.shape == (4, *square) and self.gates.shape == (2, *square)
+        wide = self.wide.shape == (4 * dim, dim) and self.narrow.shape == (dim, 2 * dim)
+        rows = all(each.shape[-1] == dim for each in (self.outcomes, self.recency, self.norms))
+        return matrices and wide and rows and self.distance.shape[1] >= history
 
     def save(self, file: Path) -> None:
         """Write one file."""

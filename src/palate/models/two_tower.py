@@ -140,6 +140,8 @@ class TwoTower:
         self._own: Mapping[int, Floats] = {}
         self._table = table
         self._step = LastStep.load(user.with_suffix(STEP))
+        if self._step is not None and not self._step.fits(facts.dim, facts.history):
+            raise ValueError(f"{user.with_suffix(STEP)} is of other towers than {facts}")
         self._session = session(user)
         self._item = session(item) if item is not None else None
         self._asked = frozenset(each.name for each in self._session.get_inputs())

@@ -20,6 +20,9 @@ from palate.training.dataset import Dataset, item_inputs
 FOLDER = "training"
 """In the site's folder, while a training runs and where one was killed; may be deleted."""
 BEGUN = "begun.json"
+FORM = 2
+"""Of how towers learn from the same settings and log: raised with it, so that nobody goes on with
+what learnt otherwise."""
 
 
 class Begun(msgspec.Struct, frozen=True):
@@ -99,7 +102,7 @@ def begun(home: Path, now: float, hours: float) -> Begun | None:
 def _digest(data: Dataset, columns: ItemColumns, settings: TrainingSettings) -> str:
     told = hashlib.blake2b(msgspec.json.encode(settings), digest_size=16)
     events, inputs = data.events, item_inputs(columns, data.rows, data.counts(data.part(1.0)))
-    told.update(msgspec.json.encode((inputs.names, str(torch.__version__))))
+    told.update(msgspec.json.encode((FORM, inputs.names, str(torch.__version__))))
     kinds = (events.position, events.signal, events.user, events.session, events.item, events.time)
     for array in (*kinds, inputs.content, inputs.categories):
         told.update(np.ascontiguousarray(array).tobytes())
