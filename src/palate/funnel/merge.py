@@ -274,12 +274,9 @@ def _first_ranks(
     pool: Rows, ranks: NDArray[np.int16], exploring: Mask, rows: Rows
 ) -> NDArray[np.int16]:
     """(len(rows),): the best rank that an exploring generator gave each; `NEVER` for none."""
-    table = free(len(pool))
-    for at in range(len(pool)):
-        table[slot(table, pool, pool[at])] = at
-    found = np.full(len(rows), NEVER, np.int16)
+    places, found = places_of(pool, rows), np.full(len(rows), NEVER, np.int16)
     for i in range(len(rows)):
-        at = table[slot(table, pool, rows[i])]
+        at = places[i]
         for g in range(ranks.shape[1] if at >= 0 else 0):
             if exploring[g] and 0 < ranks[at, g] < found[i]:
                 found[i] = ranks[at, g]
