@@ -10,7 +10,6 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -21,6 +20,7 @@ from palate.errors import BadInput, Problem
 from palate.settings import FILE, TUNED, PageSettings, Settings
 from palate.settings_loop import Part
 from palate.settings_wrong import of_file, sentence
+from palate.spelling import hint
 
 PAGE = "pages[]"
 """A table that has a name of the operator's."""
@@ -102,9 +102,7 @@ def _told(problem: str) -> str:
         of = type(part) if isinstance(part, Part) else None
         return f"{where}: {sentence(what, of, name)}"
     known = part.__struct_fields__ if isinstance(part, Part) else Settings.__struct_fields__[1:]
-    near = get_close_matches(unknown[1], known, 1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
-    return f"{where} has no {unknown[1]!r}; {hint}"
+    return f"{where} has no {unknown[1]!r}; {hint(unknown[1], known)}"
 
 
 def _laid(above: Any, below: Any) -> Any:

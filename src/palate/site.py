@@ -9,7 +9,6 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from difflib import get_close_matches
 from os import environ
 from pathlib import Path
 from typing import Any, Self, TypedDict, TypeVar, Unpack
@@ -33,6 +32,7 @@ from palate.serving.routes.asking import check
 from palate.serving.runtime import Runtime, running
 from palate.settings import FILE, Settings
 from palate.settings_files import load
+from palate.spelling import hint
 from palate.stores import Stores, close, open_stores, stream_worker
 from palate.streaming.lock import only_worker
 from palate.streaming.warming import warm
@@ -260,9 +260,7 @@ def _listed(given: Iterable[T] | Mapping[str, Any], what: str) -> list[Any]:
 
 
 def _strange(name: str) -> str:
-    near = get_close_matches(name, Asked.__annotations__, 1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(Asked.__annotations__)}"
-    return f"nothing is asked by {name!r}; {hint}"
+    return f"nothing is asked by {name!r}; {hint(name, Asked.__annotations__, str)}"
 
 
 def _folds_here(stack: ExitStack, settings: Settings) -> bool:

@@ -3,12 +3,12 @@
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from difflib import get_close_matches
 from typing import Any, TypeAlias
 
 import msgspec
 
 from palate.errors import Problem
+from palate.spelling import hint
 
 Reader: TypeAlias = Callable[[Any], Any]
 """One value of a JSON document into ours; WrongValueError says what is wrong and what to do."""
@@ -60,9 +60,7 @@ class Fields:
         return read
 
     def _unknown(self, name: str) -> str:
-        near = get_close_matches(name, self.readers, 1)
-        hint = f"did you mean {near[0]!r}?" if near else f"one of: {', '.join(self.readers)}"
-        return f"unknown field {name!r} of {self.what}; {hint}"
+        return f"unknown field {name!r} of {self.what}; {hint(name, self.readers)}"
 
 
 def escaped(name: object) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from difflib import get_close_matches
 from typing import Any
 
 import msgspec
@@ -20,6 +19,7 @@ from palate.rules.documents import (
     Ruling,
     SeenRule,
 )
+from palate.spelling import hint
 
 MOST = 500
 """Rules of one site."""
@@ -112,16 +112,13 @@ def _fields(kind: str) -> tuple[str, ...]:
 
 
 def _kinds(given: object) -> str:
-    near = get_close_matches(str(given), KINDS, 1)
-    hint = f"did you mean {near[0]!r}?" if near and given else f"one of {', '.join(KINDS)}"
-    return f"there is no kind {given!r}; {hint}" if given is not None else f"it is missing; {hint}"
+    if given is None:
+        return f"it is missing; one of {', '.join(KINDS)}"
+    return f"there is no kind {given!r}; {hint(str(given), KINDS)}"
 
 
 def _strange(name: str, kind: str) -> str:
-    fields = _fields(kind)
-    near = get_close_matches(str(name), fields, 1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(fields)}"
-    return f"a rule of kind {kind} has no such field; {hint}"
+    return f"a rule of kind {kind} has no such field; {hint(str(name), _fields(kind))}"
 
 
 def _unzoned(document: Mapping[str, Any]) -> list[tuple[str, str]]:

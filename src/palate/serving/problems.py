@@ -4,7 +4,6 @@ Our own errors carry their status; Litestar's are translated; anything else is a
 answers 500 without a word about the inside.
 """
 
-import difflib
 import logging
 import re
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from litestar.handlers import BaseRouteHandler
 
 from palate.catalog.converted import wanted
 from palate.errors import BadInput, PalateError, Problem, Unavailable
+from palate.spelling import hint
 
 CONTENT_TYPE = "application/problem+json"
 INTERNAL = 500
@@ -148,13 +148,8 @@ async def known_parameters(
             problem = f"given {len(given.getall(name))} times; say it once"
             raise BadInput(f"{name}: {problem}", [Problem(name, problem)])
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = (
-                f"did you mean {near[0]}?"
-                if near
-                else f"known are: {', '.join(sorted(known)) or 'none'}"
-            )
-            raise BadInput(f"unknown parameter {name}; {hint}", [Problem(name, f"unknown; {hint}")])
+            what = hint(name, sorted(known), str)
+            raise BadInput(f"unknown parameter {name}; {what}", [Problem(name, f"unknown; {what}")])
 
 
 def _declared(handler: BaseRouteHandler) -> frozenset[str]:

@@ -1,6 +1,5 @@
 """Where a training is, on disk: what a run that was killed goes on from."""
 
-import contextlib
 import hashlib
 import os
 import shutil
@@ -86,8 +85,7 @@ class Checkpoints:
 
 def clear(home: Path) -> None:
     """A run has come to its end, be it a release or a refusal: nothing is to be gone on with."""
-    with contextlib.suppress(FileNotFoundError):
-        shutil.rmtree(home / FOLDER)
+    shutil.rmtree(home / FOLDER, ignore_errors=True)
 
 
 def begun(home: Path, now: float, hours: float) -> Begun | None:
