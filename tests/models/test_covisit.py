@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from palate.arrays import Rows
-from palate.catalog.alike import Alike
+from palate.catalog.alike import UNKNOWN, Alike
 from palate.errors import CorruptStore
 from palate.mapped import MappedArrays
 from palate.models.covisit import DAY, Covisit
 from palate.models.covisit_history import Acts, counted, firsts
+from palate.models.covisit_reading import Scaled
 from palate.models.covisit_table import layout
 from palate.settings import CovisitSettings
 
@@ -88,6 +89,21 @@ def scores(users: list[list[int]], history: Rows, s: CovisitSettings) -> np.ndar
     )
 
 
+def shares_are_exact(covisit: Covisit, history: Rows, alike: Alike = UNKNOWN) -> None:
+    """Each share of a score is what its item gives by itself, of what all of them give."""
+    past, alone = covisit.scaled(history), np.zeros((ROWS, ROWS))
+    for step, item in enumerate(past.rows):
+        one = Scaled(*(each[step : step + 1] for each in past))
+        given_to, gave = covisit.score_of(one, EVERYTHING, NOTHING, ROWS, alike)
+        alone[given_to, item] += gave
+    found, values = covisit.score_of(past, EVERYTHING, NOTHING, ROWS, alike)
+    told = covisit.shares(past, found, len(history), alike)
+    for row, value, (because, shares) in zip(found, values, told, strict=True):
+        assert list(shares) == sorted(shares, reverse=True)
+        gave = value * np.bincount(because, shares, ROWS)
+        np.testing.assert_allclose(gave, alone[row], rtol=1e-5, atol=1e-9)
+
+
 @settings(deadline=None, max_examples=60)
 @given(histories, both)
 def test_scores_are_the_definitions_to_a_millionth(
@@ -116,13 +132,7 @@ def test_the_scores_of_everything_are_the_same_scores(
 @settings(deadline=None, max_examples=50)
 @given(histories, both)
 def test_reasons_add_up_to_the_score(users: list[list[int]], setup: CovisitSettings) -> None:
-    covisit, history = table(users, setup), rows(*users[0][::-1])
-    found, values = covisit.score(history, EVERYTHING, NOTHING, ROWS)
-    for row, value in zip(found.tolist(), values, strict=True):
-        because, parts = covisit.reasons(history, row, limit=ROWS)
-        assert np.isclose(parts.sum(), value, rtol=1e-6)
-        assert set(because) <= set(history)
-        assert (np.diff(parts) <= 0).all()
+    shares_are_exact(table(users, setup), rows(*users[0][::-1]))
 
 
 @settings(deadline=None, max_examples=50)
@@ -180,7 +190,7 @@ def test_an_unknown_item_has_no_neighbours_and_gives_no_score() -> None:
     covisit = table([[0, 1]])
     assert len(covisit.neighbours(-1, 5)[0]) == len(covisit.neighbours(10**6, 5)[0]) == 0
     assert len(covisit.score(rows(-1, 10**6), EVERYTHING, NOTHING, 5)[0]) == 0
-    assert len(covisit.reasons(rows(0), 10**6)[0]) == 0
+    assert covisit.shares(covisit.scaled(rows(0)), rows(10**6)) == [((), ())]
 
 
 def test_neighbours_are_the_best_first_and_weigh_one_together() -> None:
@@ -306,10 +316,7 @@ def test_what_is_described_alike_counts_as_pairs_and_reasons_still_add_up(
     assert set(found) == set(np.flatnonzero(wanted > 0))
     np.testing.assert_allclose(values, wanted[found], rtol=1e-6)
     np.testing.assert_allclose(covisit.everything(history, ROWS, ALIKE), wanted, rtol=1e-6)
-    for row, value in zip(found.tolist(), values, strict=True):
-        because, parts = covisit.reasons(history, row, ROWS + 2, ALIKE)
-        assert np.isclose(parts.sum(), value, rtol=1e-6)
-        assert set(because) <= set(history)
+    shares_are_exact(covisit, history, ALIKE)
 
 
 def test_an_item_that_nobody_took_has_the_neighbours_that_are_described_like_it() -> None:

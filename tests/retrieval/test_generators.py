@@ -69,14 +69,14 @@ def test_beside_a_seed_item_likeness_is_the_reason(part: Any) -> None:
 
 def test_covisit_says_because_of_which_items_and_how_much_each_gave() -> None:
     found = proposed(Covisit.default(STORES), COMEDY, 60)
-    row, score = int(found.rows[0]), float(found.scores[0])
-    rows, parts = STORES.covisit.reasons(COMEDY.about(20), row, 20)
+    row, past = int(found.rows[0]), STORES.covisit.scaled(COMEDY.about(20))
+    [(rows, parts)] = STORES.covisit.shares(past, found.rows[:1], 20)
     reason = Covisit.default(STORES).explain(COMEDY, row)
     assert reason.kind == "because_of_items"
     assert set(reason.rows) <= set(COMEDY.user.history.tolist())
     assert list(reason.weights) == sorted(reason.weights, reverse=True)
-    assert sum(parts.tolist()) == pytest.approx(score, rel=1e-5)
-    assert list(reason.rows) == rows[: len(reason.rows)].tolist()
+    assert sum(parts) == pytest.approx(1.0)
+    assert (reason.rows, reason.weights) == (rows[:3], parts[:3])
 
 
 def test_content_names_the_nearest_of_the_last_items() -> None:

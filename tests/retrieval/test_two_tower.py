@@ -1,7 +1,7 @@
 """The two-tower generator over a real tower whose item vectors are the content vectors."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -15,16 +15,20 @@ from palate.stores import Stores, with_release
 from palate.testing.generators import proposed
 from palate.testing.tiny import tiny_names, tiny_row, tiny_stores, tiny_world
 from palate.training.export import write_user
+from palate.training.towers import Block, UserTower
 
 
-class Mean(torch.nn.Module):
-    """A user tower of one line: the mean of the history's vectors."""
-
-    blocks = (None,)
-    """One, as far as its export asks: it reads waits and ages."""
-
-    def newest(self, vectors: Any, outcomes: Any, waits: Any, ages: Any) -> Any:
-        return vectors.mean(dim=1) + 0.0 * (outcomes.sum() + waits.sum() + ages.sum())
+def last_item() -> UserTower:
+    """A user tower with its gates shut: what it says of somebody is their last item's vector."""
+    tower = UserTower(64, 20, 1, 0.0)
+    [block] = cast("list[Block]", list(tower.blocks))
+    with torch.no_grad():
+        for gate in block.gates:
+            gate.weight.zero_()
+            gate.bias.fill_(-100.0)
+        for told in (tower.outcomes, tower.recency):
+            told.weight.zero_()
+    return tower
 
 
 class Released:
@@ -40,7 +44,7 @@ class Released:
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Stores:
     file = tmp_path_factory.mktemp("tower") / "user.onnx"
-    write_user(file, Mean(), 64)
+    write_user(file, last_item(), 64)
     columns = tiny_stores().columns
     vectors, rows = columns.content[:60].copy(), np.arange(60, dtype=np.int32)
     nothing = np.zeros((1, 64), np.float32)

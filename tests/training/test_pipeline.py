@@ -11,6 +11,7 @@ from msgspec.structs import replace as changed
 from tests.training.conftest import (
     ITEMS,
     START,
+    USERS,
     board_events,
     board_items,
     checkerboard,
@@ -22,7 +23,7 @@ from palate.catalog.item import Item
 from palate.catalog.user import user_key
 from palate.clock import FixedClock
 from palate.errors import Conflict, CorruptRelease
-from palate.events.kinds import Event, Signal
+from palate.events.kinds import Event, Kind, Signal
 from palate.features.measured import read_measured
 from palate.features.record import UserState
 from palate.features.vector import offered
@@ -54,6 +55,21 @@ def quietly(phase: str, fraction: float, text: str) -> None:
     """Progress that nobody watches."""
 
 
+def logging_in(user: str) -> list[Event]:
+    """A visitor clicks, and then says who they are."""
+    return [
+        Event(
+            event_id=f"visit-{n}",
+            kind=Kind.CLICK,
+            time=START - 60.0 + n,
+            user_id=name,
+            session_id="visit",
+            item_id="i0",
+        )
+        for n, name in enumerate(("", user))
+    ]
+
+
 class Trained(NamedTuple):
     site: Stores
     report: TrainingReport
@@ -78,6 +94,7 @@ def weighed(site: Stores) -> Stores:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
     """One training that several tests look at."""
     stores = checkerboard(tmp_path_factory.mktemp("site"))
+    stores.log.append(logging_in("u0"), START)
     yield learnt(weighed(stores))
     close(stores)
 
@@ -108,7 +125,7 @@ def test_the_manifest_says_where_it_comes_from(trained: Trained) -> None:
     assert manifest.reconstructed
     assert manifest.log_position == site.log.end()
     assert manifest.data["events"] == site.log.count()
-    assert manifest.data["items"] == ITEMS
+    assert (manifest.data["users"], manifest.data["items"]) == (USERS, ITEMS)
     parts = ["two_tower", "linear", "ials", "together", "ranker"]
     assert [v.part for v in manifest.verdicts] == parts
     assert any("reconstructed" in note for note in manifest.notes)
@@ -119,6 +136,7 @@ def test_the_manifest_says_where_it_comes_from(trained: Trained) -> None:
 
 
 def test_the_same_log_and_seed_give_the_same_files(trained: Trained, site: Stores) -> None:
+    site.log.append(logging_in("u0"), START)
     again = learnt(weighed(site)).release.manifest
     assert again.files == trained.release.manifest.files
     assert again.metrics == trained.release.manifest.metrics

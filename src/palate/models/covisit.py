@@ -181,17 +181,13 @@ class Covisit:
         found[seen] *= self._damping(seen)
         return found
 
-    def reasons(
-        self, history: Rows, row: int, limit: int = 3, alike: Alike = UNKNOWN
-    ) -> tuple[Rows, Floats]:
-        """Which items of the history (newest first) gave `row` its score, and how much each."""
-        rows, gave, _ = reading.strongest(self.scaled(history), row, self.table, alike, limit)
-        return rows, (gave * self._damping(np.array([row]))).astype(np.float32)
-
     def shares(
         self, past: Scaled, wanted: Rows, limit: int = 3, alike: Alike = UNKNOWN
     ) -> list[tuple[tuple[int, ...], tuple[float, ...]]]:
-        """As `reasons`, in shares of the score, of each of a page of distinct rows."""
+        """What gave each of a page of distinct rows its score: items of the history, their shares.
+
+        The `limit` that gave most, most first.
+        """
         told = reading.shares(past, wanted, self.table, alike, limit)
         rows, gave, counts = (each.tolist() for each in told)
         return [

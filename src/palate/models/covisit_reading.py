@@ -165,22 +165,13 @@ def _note(
 
 
 @kernel
-def strongest(
-    past: Scaled, wanted: int, table: Table, alike: Alike, limit: int
-) -> tuple[Rows, Doubles, float]:
-    """The `limit` items that give most to one neighbour, most first; how much, and what all do."""
-    left = parts(past, np.array([wanted], np.int32), table, alike)
-    most = min(limit, len(past.rows))
-    rows, gave = np.empty((1, most), np.int32), np.empty((1, most))
-    total, count = _most(past, left, 0, rows, gave)
-    return rows[0, :count], gave[0, :count], total
-
-
-@kernel
 def shares(
     past: Scaled, wanted: Rows, table: Table, alike: Alike, limit: int
 ) -> tuple[NDArray[np.int32], Doubles, NDArray[np.int64]]:
-    """The same of some distinct rows, in shares of what all give, and how many give anything."""
+    """The `limit` items that give most to each of some distinct rows, most first.
+
+    In shares of what all give; and how many give anything.
+    """
     left = parts(past, wanted, table, alike)
     most, counts = min(limit, len(past.rows)), np.empty(len(wanted), np.int64)
     rows, gave = np.empty((len(wanted), most), np.int32), np.empty((len(wanted), most))

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from palate.index.opening import Building, Tuned
 from palate.models.two_tower import ITEM_NETWORK, STEP, TowerFacts, Tune, save_table
 from palate.training.towers import (
-    Block,
     ContentPath,
     ItemTower,
     Newest,
@@ -73,8 +72,7 @@ def write_user(file: Path, tower: UserTower, dim: int) -> None:
     if len(tower.blocks) == 1:
         axes |= {name: {1: "steps"} for name in ("waits", "ages")}
         write_network(file, Newest(tower), (vectors, codes, codes, codes), axes)
-        if isinstance(tower.blocks[0], Block):
-            last_step(tower).save(file.with_suffix(STEP))
+        last_step(tower).save(file.with_suffix(STEP))
         return
     spans = torch.zeros(1, steps, steps, dtype=torch.int64)
     axes["spans"] = {1: "steps", 2: "steps"}

@@ -26,6 +26,7 @@ import palate
 from palate.catalog.columns import ItemColumns
 from palate.clock import Clock, SystemClock
 from palate.errors import PalateError, Unavailable
+from palate.events.batch import people
 from palate.features.measured import write_measured
 from palate.features.vector import layout_hash, meanings
 from palate.index.opening import Building
@@ -292,7 +293,7 @@ class _Run:
         return {
             "events": data.read,
             "engagements": int(data.engaged.sum()),
-            "users": len(np.unique(data.events.user)),
+            "users": len(np.unique(people(data.events))),
             "items": int((data.counts(data.part(1.0)) > 0).sum()),
         }
 

@@ -18,11 +18,11 @@ from palate.features.record import HISTORY, engaged_rows
 from palate.index.exact import best
 from palate.models.covisit_history import Acts, counted
 from palate.settings import CovisitSettings
+from palate.training.ranking.lists import DEPTH, GAINS, IDEAL
 from palate.training.sequences import Sequences, Steps, Window, batch_of
 from palate.training.softmax import NEVER
 from palate.training.towers import ItemTower, UserTower, encode
 
-DEPTH = 10
 MOST = 3_000
 """Steps that are asked; so many tell 1 % apart."""
 TOGETHER = 32
@@ -146,9 +146,8 @@ def _mark(scores: Floats, past: Rows, relevant: Rows) -> float:
 
 def ndcg(found: NDArray[np.integer], relevant: Rows) -> float:
     """NDCG@10 of a list, best first."""
-    gains = 1.0 / np.log2(np.arange(DEPTH) + 2.0)
     hits = np.isin(found[:DEPTH], relevant)
-    return float((gains[: len(hits)] * hits).sum() / gains[: len(relevant)].sum())
+    return float(GAINS[: len(hits)][hits].sum() / IDEAL[min(len(relevant), DEPTH)])
 
 
 def askers(sequences: Sequences, asked: Sequence[Late]) -> Keys:

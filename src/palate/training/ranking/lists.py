@@ -13,7 +13,9 @@ from palate.jit import kernel
 from palate.models.visits import Visit, visit_of
 
 DEPTH = 10
-IDEAL = np.append(1.0, np.cumsum(1.0 / np.log2(np.arange(DEPTH) + 2.0)))
+GAINS = 1.0 / np.log2(np.arange(DEPTH) + 2.0)
+"""What a hit at each place is worth in NDCG@10."""
+IDEAL = np.append(1.0, np.cumsum(GAINS))
 """What the best order gains, by the number of relevant items; 1 where there is none."""
 
 
@@ -126,7 +128,7 @@ def _gains(scores: Floats, hits: Floats, starts: NDArray[np.int64], ideal: Doubl
             best[place], place_of[place] = own, at
         for place in range(count):
             if hits[place_of[place]] > 0:
-                out[q] += 1.0 / np.log2(place + 2.0)
+                out[q] += GAINS[place]
         out[q] /= ideal[q]
     return out
 

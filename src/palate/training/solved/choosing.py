@@ -10,12 +10,13 @@ from palate.arrays import Floats, Rows
 from palate.index.exact import best
 from palate.training.sequences import Sequences
 from palate.training.solved.histories import Histories, from_sequences, later
+from palate.training.validation import ndcg
 
 ASKED = 1_000
 """Users asked at most: enough to tell models apart, few enough to take seconds."""
 FIRST = 5
 """Of somebody who comes new with the held-out events: so many first items are the history."""
-DEEP, SHORT = 100, 10
+DEEP = 100
 
 M = TypeVar("M")
 
@@ -83,8 +84,5 @@ def _mark(scores: Floats, question: Question) -> float:
     scores = scores.copy()
     scores[question.history] = -np.inf
     rows, _ = best(np.arange(len(scores), dtype=np.int32), scores, DEEP)
-    hits = np.isin(rows, question.relevant)
-    gains = 1.0 / np.log2(np.arange(SHORT) + 2.0)
-    ideal = gains[: len(question.relevant)].sum()
-    short = float((gains[: len(hits[:SHORT])] * hits[:SHORT]).sum() / ideal)
-    return 0.5 * short + 0.5 * float(hits.sum()) / min(len(question.relevant), DEEP)
+    reached = int(np.isin(rows, question.relevant).sum()) / min(len(question.relevant), DEEP)
+    return 0.5 * ndcg(rows, question.relevant) + 0.5 * reached
