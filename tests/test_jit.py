@@ -7,9 +7,15 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from palate.arrays import Floats
 from palate.jit import exp2, kernel, ln
+
+
+@kernel
+def _given(size: int) -> tuple[NDArray[np.int32], Floats]:
+    return np.arange(size).astype(np.int32), np.ones((size, 2), np.float32)
 
 
 @kernel
@@ -33,6 +39,21 @@ def test_far_below_zero_a_power_stays_a_small_number() -> None:
     _each(x, powers, np.empty_like(x))
     assert (powers < 1e-37).all()
     assert (powers >= 0).all()
+
+
+def test_arrays_are_given_back_without_a_call_into_python() -> None:
+    _given(3)
+    calls: list[str] = []
+    dtype, known = np.dtype(np.float32), sys.getrefcount(np.dtype(np.float32))
+    sys.setprofile(lambda frame, *_: calls.append(frame.f_code.co_name))
+    rows, scores = _given(3)
+    sys.setprofile(None)
+    assert "_numba_unpickle" not in calls
+    assert type(rows) is type(scores) is np.ndarray
+    assert rows.tolist() == [0, 1, 2]
+    assert (scores.dtype, scores.shape, scores.flags.writeable) == (dtype, (3, 2), True)
+    del rows, scores
+    assert sys.getrefcount(dtype) <= known + 1  # nothing is held for good
 
 
 def stamp_with(folder: Path, constant: str) -> str:
