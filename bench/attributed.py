@@ -11,7 +11,6 @@ act) that it found is held against the truth. An act later than the window of it
 """
 
 import argparse
-import os
 import sys
 import tempfile
 from collections import Counter
@@ -19,11 +18,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from time import strftime
 from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
+from load.ran import ran
 from msgspec.structs import replace as changed
 
 from palate.arrays import Rows
@@ -80,9 +79,7 @@ def main(arguments: Sequence[str]) -> int:
         for seed in range(1, wanted.seeds + 1)
     ]
     told = {
-        "machine": {"cores": os.cpu_count(), "load": os.getloadavg()[0]},
-        "date": strftime("%Y-%m-%d"),
-        "command": " ".join(["bench/attributed.py", *arguments]),
+        **ran("attributed", arguments),
         "runs": rows,
         "means": {str(names): _means(rows, names=names) for names in (True, False)},
     }

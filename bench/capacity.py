@@ -19,11 +19,12 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+from load.ran import machine
 from load.report import STORE
 from load.site import packed
 
 from features import folding
-from funnel import DIM, machine, one_user
+from funnel import DIM, one_user
 from palate.catalog.columns import LAYOUT as COLUMNS
 from palate.clock import SystemClock
 from palate.events.kinds import Event, Kind

@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from time import perf_counter, strftime, time
+from time import perf_counter, time
 from typing import Any
 
 import httpx
@@ -29,6 +29,7 @@ from load.disturbed import Disturbed
 from load.faults import FAULTS_OF_FILES, columns, cut_columns, cut_state, live_release, log, state
 from load.lawful import Judged, crowd, is_hidden
 from load.mounted import mounted
+from load.ran import ran, source
 from load.report import lay
 from load.scene import (
     DAY,
@@ -57,7 +58,6 @@ from load.scene import (
 from load.sending import Sent, sending
 from load.site import build
 
-from funnel import machine
 from palate.catalog.item import Item
 from palate.cli.output import console
 from palate.settings import FILE, Settings
@@ -107,9 +107,7 @@ def main(arguments: Sequence[str]) -> None:
     wanted = parser.parse_args(arguments)
     found = run(wanted.items, wanted.rate, wanted.seconds, set(wanted.only or ()) or None)
     told: dict[str, Any] = {
-        "machine": machine(),
-        "date": strftime("%Y-%m-%d"),
-        "command": " ".join(["bench/chaos.py", *(a for a in arguments if a != "--write")]),
+        **ran("chaos", arguments),
         "faults": found,
     }
     print(msgspec.json.encode(told).decode() if wanted.json else table(told))
@@ -260,9 +258,8 @@ def _site(home: Path, items: int) -> None:
 
 def table(told: Mapping[str, Any]) -> str:
     """For people."""
-    machine_ = told["machine"]
     lines = [
-        f"`{told['command']}`, {told['date']}; {machine_['processor']}, load {machine_['load']}.",
+        source(told),
         "",
         f"| {' | '.join(HEAD)} |",
         "|---" * len(HEAD) + "|",

@@ -15,8 +15,8 @@ from time import perf_counter, process_time
 from typing import Any, NamedTuple
 
 import numpy as np
+from load.ran import ran
 
-from funnel import machine
 from palate.arrays import Rows
 from palate.cli.output import facts, table_of
 from palate.models.covisit import Covisit
@@ -56,10 +56,9 @@ def main(arguments: Sequence[str]) -> None:
     run(PEOPLE * EACH, 2_000, 256)  # compiled before the clock runs
     short = run(wanted.events, 20_000, wanted.megabytes)
     long = run(wanted.stream, wanted.items, wanted.megabytes)
-    command = " ".join(["bench/covisit.py", *arguments])
-    told = {"machine": machine(), "command": command, "runs": [short, long]}
+    told = {**ran("covisit", arguments), "runs": [short, long]}
     rows = [tuple(each.values()) for each in (short, long)]
-    facts(told, as_json=wanted.json, table=table_of(command, tuple(short), rows))
+    facts(told, as_json=wanted.json, table=table_of(told["command"], tuple(short), rows))
 
 
 def run(events: int, items: int, megabytes: int) -> dict[str, Any]:

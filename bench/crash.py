@@ -24,7 +24,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
-from time import perf_counter, sleep, strftime, time
+from time import perf_counter, sleep, time
 from typing import Any
 
 import msgspec
@@ -34,6 +34,7 @@ from living.deleter import Deleter
 from living.sender import Sender
 from living.site import build, rows_of
 from living.up import Up, free_port, palate, up
+from load.ran import ran
 
 from palate.catalog.user import session_key, user_key
 from palate.cli.output import console
@@ -58,15 +59,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args(arguments)
-    facts = {"cores": os.cpu_count(), "load": os.getloadavg()[0], "python": sys.version.split()[0]}
     with tempfile.TemporaryDirectory(prefix="palate-crash-") as folder:
         seen = run(Path(folder) / "site", wanted.kills, wanted.seed)
-    told = {
-        "machine": facts,
-        "date": strftime("%Y-%m-%d"),
-        "command": " ".join(["bench/crash.py", *arguments]),
-        **seen,
-    }
+    told = ran("crash", arguments) | seen
     print(msgspec.json.format(msgspec.json.encode(told), indent=2).decode())
     sys.exit(0 if told["kept"] else 1)
 

@@ -17,8 +17,9 @@ from time import process_time
 from typing import Any
 
 import numpy as np
+from load.ran import ran
 
-from funnel import NOW, machine, queries, site
+from funnel import NOW, queries, site
 from palate.arrays import Floats
 from palate.catalog.columns import ItemColumns
 from palate.cli.output import console, facts, table_of
@@ -51,8 +52,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args(arguments)
     told: dict[str, Any] = {
-        "machine": machine(),
-        "command": " ".join(["bench/features.py", *arguments]),
+        **ran("features", arguments),
         "fold": folding(wanted.events),
         "matrix": [reading(items) for items in wanted.items or [10_000]],
     }

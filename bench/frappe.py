@@ -24,6 +24,7 @@ import lightgbm
 import numpy as np
 import torch
 from compared.tables import marked
+from load.ran import ran
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
@@ -31,7 +32,6 @@ from sklearn.metrics import log_loss, roc_auc_score
 from torch import Tensor, nn
 from torch.nn import functional
 
-from funnel import machine
 from palate.cli.output import facts, table_of
 from palate.training.ranking.network import SHARED, Body
 
@@ -197,14 +197,15 @@ def main(arguments: Sequence[str]) -> None:
         row(name, [_answered(name, parts, seed) for seed in range(1, wanted.seeds + 1)], parts[2])
         for name in wanted.only or MODELS
     ]
-    command = " ".join(["bench/frappe.py", *arguments])
     if wanted.write:
         PAGE.write_text(marked("frappe", _markdown(rows), PAGE.read_text("utf-8")), "utf-8")
-    told = {"machine": machine(), "command": command, "models": rows}
+    told = {**ran("frappe", arguments), "models": rows}
     facts(
         told,
         as_json=wanted.json,
-        table=table_of(command, tuple(rows[0]), [tuple(map(str, each.values())) for each in rows]),
+        table=table_of(
+            told["command"], tuple(rows[0]), [tuple(map(str, each.values())) for each in rows]
+        ),
     )
 
 

@@ -9,8 +9,6 @@ weights. What it measures is the time that the work takes; it says nothing about
 
 import argparse
 import asyncio
-import os
-import platform
 import resource
 import sys
 import tempfile
@@ -23,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from load.ran import ran
 from load.towers import mixture
 from load.trees import forest
 
@@ -89,8 +88,7 @@ def main(arguments: Sequence[str]) -> None:
     else:
         runs = [run(items, wanted.requests, wanted.limit) for items in wanted.items or [10_000]]
     told: dict[str, Any] = {
-        "machine": machine(),
-        "command": " ".join(["bench/funnel.py", *arguments]),
+        **ran("funnel", arguments),
         "runs": runs,
     }
     if wanted.json:
@@ -172,24 +170,10 @@ def table(run_: dict[str, Any]) -> Any:
     return table_of(title, ("stage", "p10 ms", "p50 ms", "p99 ms"), rows)
 
 
-def machine() -> dict[str, Any]:
-    """What the numbers were measured on."""
-    lines = Path("/proc/cpuinfo").read_text("utf-8") if Path("/proc/cpuinfo").exists() else ""
-    models = [line.partition(":")[2].strip() for line in lines.splitlines() if "model name" in line]
-    return {
-        "processor": models[0] if models else platform.processor(),
-        "cores": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 2),
-        "gigabytes": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "palate": palate.__version__,
-    }
-
-
 def site(items: int, folder: Path) -> tuple[Stores, Funnel]:
     """A site with a release, and its Home."""
     dice = np.random.default_rng(1)
+    torch.manual_seed(1)
     columns, states = ItemColumns.in_memory(items + 1), ItemStates.in_memory(items)
     covisit = Covisit.in_memory(capacity=items)
     fill_columns(columns, items, dice, NOW)

@@ -15,14 +15,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from subprocess import run
-from time import strftime
 from typing import Any
 
 import msgspec
 from fuzzed.parsers import PARSERS
+from load.ran import ran, source
 from load.report import lay
-
-from funnel import machine
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "reliability.md"
@@ -41,9 +39,7 @@ def main(arguments: Sequence[str]) -> None:
     names = wanted.only or list(PARSERS)
     found = {name: _child(name, wanted.minutes / len(names), wanted.keep) for name in names}
     told = {
-        "machine": machine(),
-        "date": strftime("%Y-%m-%d"),
-        "command": " ".join(["bench/fuzz.py", *(a for a in arguments if a != "--write")]),
+        **ran("fuzz", arguments),
         "parsers": found,
     }
     print(msgspec.json.encode(told).decode() if wanted.json else table(told))
@@ -70,9 +66,8 @@ def _child(name: str, minutes: float, keep: Path) -> dict[str, Any]:
 
 def table(told: dict[str, Any]) -> str:
     """For people."""
-    machine_ = told["machine"]
     lines = [
-        f"`{told['command']}`, {told['date']}; {machine_['processor']}, load {machine_['load']}.",
+        source(told),
         "",
         "| parser | inputs | kept for new lines | slowest | memory grown | findings |",
         "|---|---|---|---|---|---|",

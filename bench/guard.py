@@ -19,8 +19,9 @@ from time import process_time, strftime
 import msgspec
 import numpy as np
 import torch
+from load.ran import machine
 
-from funnel import WARM, machine, queries, site
+from funnel import WARM, queries, site
 from palate.funnel.engine import Funnel
 from palate.funnel.types import Query
 

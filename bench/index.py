@@ -23,10 +23,10 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from load.ran import ran
 from load.server import megabytes
 from load.towers import mixture, multiplied, of_folder
 
-from funnel import machine
 from palate.arrays import Floats, Rows
 from palate.cli.output import console, facts, table_of
 from palate.index.faiss import FaissIndex
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str]) -> None:
             runs.append(told)
             if not wanted.json:
                 facts(told, as_json=False, table=_table(told))
-    told = {"machine": machine(), "command": " ".join(arguments), "runs": runs}
+    told = {**ran("index", arguments), "runs": runs}
     if wanted.json:
         facts(told, as_json=True, table="")
 

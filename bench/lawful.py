@@ -27,9 +27,9 @@ import numpy as np
 from lawbook.cases import Case, Law, Wish, case
 from lawbook.oracle import Oracle, Page, page_problems, row_problems, tail_problems
 from lawbook.world import NOW, settled, world
+from load.ran import ran
 from msgspec.structs import replace as changed
 
-from funnel import machine
 from palate.arrays import Floats
 from palate.cli.output import console, facts, table_of
 from palate.clock import FixedClock
@@ -106,8 +106,7 @@ def main(arguments: Sequence[str]) -> int:
     started = perf_counter()
     tally = judged(wanted.cases, wanted.seed, wanted.minutes)
     told: dict[str, Any] = {
-        "machine": machine(),
-        "command": " ".join(["bench/lawful.py", *arguments]),
+        **ran("lawful", arguments),
         "asked_for": wanted.cases,
         "cases": tally.cases,
         "whole_pages": tally.pages,

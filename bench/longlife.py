@@ -17,12 +17,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from time import perf_counter, strftime
+from time import perf_counter
 from typing import Any
 
 import numpy as np
+from load.ran import ran
 
-from funnel import machine
 from palate import Item, Site
 from palate.catalog.user import user_key
 from palate.cli.output import console, facts, table_of
@@ -52,9 +52,7 @@ def main(arguments: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="palate-longlife-") as folder:
         told = lived(Path(folder) / "site", wanted.events)
     told |= {
-        "machine": machine(),
-        "date": strftime("%Y-%m-%d"),
-        "command": " ".join(["bench/longlife.py", *arguments]),
+        **ran("longlife", arguments),
     }
     rows = [(name, str(value)) for name, value in told.items()]
     facts(told, as_json=wanted.json, table=table_of("a long life", ("what", "value"), rows))

@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
-from time import perf_counter, strftime, time
+from time import perf_counter, time
 from typing import Any
 
 import msgspec
@@ -28,9 +28,9 @@ from living.release import add_release
 from living.site import CATEGORIES, build
 from living.up import Up, up
 from load.client import Wire, closed_loop, wires
+from load.ran import ran
 from load.report import percentiles
 
-from funnel import machine
 from palate.cli.output import console
 from palate.settings import Settings
 from palate.stores import close, open_stores
@@ -62,9 +62,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args(arguments)
     facts = {
-        "machine": machine(),
-        "date": strftime("%Y-%m-%d"),
-        "command": " ".join(["bench/loop.py", *arguments]),
+        **ran("loop", arguments),
     }
     with tempfile.TemporaryDirectory(prefix="palate-loop-") as folder:
         measured = run(Path(folder), wanted)

@@ -19,15 +19,15 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from time import perf_counter, strftime, time
+from time import perf_counter, time
 from typing import Any
 
 from load.client import closed_loop, wires
+from load.ran import ran
 from load.server import Server, serving, tree
 from load.site import build
 from serve import CLOSED, paths
 
-from funnel import machine
 from palate.cli.output import console, facts, table_of
 from palate.settings import FILE, Settings
 
@@ -49,9 +49,7 @@ def main(arguments: Sequence[str]) -> None:
         home = wanted.site or Path(folder)
         told = {"built_seconds": made(home, wanted)} | looked_at(home, wanted)
     told |= {
-        "machine": machine(),
-        "date": strftime("%Y-%m-%d"),
-        "command": " ".join(["bench/memory.py", *arguments]),
+        **ran("memory", arguments),
     }
     names = ("process", "private MB", "shared MB", "mapped MB", "anonymous MB")
     rows = [tuple(str(cell) for cell in each.values()) for each in told.pop("processes")]

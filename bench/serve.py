@@ -17,17 +17,17 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from time import perf_counter, strftime, time
+from time import perf_counter, time
 from typing import Any
 
 import msgspec
 import numpy as np
 from load.client import Told, closed_loop, open_loop, wires
+from load.ran import ran
 from load.report import merged, percentiles, told_runs, write
 from load.server import Server, cpu_seconds, megabytes, serving
 from load.site import build
 
-from funnel import machine
 from palate.cli.output import console
 from palate.settings import Settings
 
@@ -51,9 +51,7 @@ def main(arguments: Sequence[str]) -> None:
     wanted = parser.parse_args(arguments)
     runs = [run(items, wanted) for items in wanted.items or [10_000]]
     told: dict[str, Any] = {
-        "machine": machine(),
-        "date": strftime("%Y-%m-%d"),
-        "command": " ".join(["bench/serve.py", *(a for a in arguments if a != "--write")]),
+        **ran("serve", arguments),
         "runs": runs,
     }
     print(msgspec.json.encode(told).decode() if wanted.json else told_runs(told))

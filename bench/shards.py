@@ -16,18 +16,18 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from time import strftime, time
+from time import time
 from typing import Any
 
 import msgspec
 import numpy as np
 from living.site import USERS, build
 from load.client import closed_loop, wires
+from load.ran import ran, source
 from load.report import lay
 from load.server import cpu_seconds, serving
 
 import palate
-from funnel import machine
 from palate.catalog.columns import COLUMNS
 from palate.catalog.user import user_key
 from palate.clock import FixedClock
@@ -53,9 +53,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--write", action="store_true", help="into docs/capacity.md")
     wanted = parser.parse_args(arguments)
     told: dict[str, Any] = {
-        "machine": machine(),
-        "date": strftime("%Y-%m-%d"),
-        "command": " ".join(["bench/shards.py", *(a for a in arguments if a != "--write")]),
+        **ran("shards", arguments),
         **run(wanted.items, wanted.events, wanted.seconds),
     }
     print(msgspec.json.encode(told).decode() if wanted.json else table(told))
@@ -185,12 +183,11 @@ def spends(home: Path, workers: int, seconds: float) -> dict[str, float]:
 
 def table(told: dict[str, Any]) -> str:
     """For people."""
-    facts, good = told["machine"], told["answers"] - told["answers_different"]
-    source = f"{facts['processor']}, {facts['cores']} cores, load {facts['load']}"
+    good = told["answers"] - told["answers_different"]
     same = "a second node that follows the log has the same columns, counters, pairs and records"
     alike = f"{good} of {told['answers']} alike"
     lines = [
-        f"`{told['command']}`, {told['date']}; {source}.",
+        source(told),
         "",
         "| assumed | found |",
         "|---|---|",

@@ -21,17 +21,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import DEVNULL
-from time import perf_counter, strftime
+from time import perf_counter
 from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
 from load.client import Told, Wire, open_loop, wires
+from load.ran import ran, source
 from load.server import Server, megabytes, serving
 from load.site import build
 from scipy.stats import theilslopes
 
-from funnel import machine
 from palate.clock import SystemClock
 from palate.settings import Settings
 
@@ -79,7 +79,7 @@ def main(arguments: Sequence[str]) -> int:
         every = min(EVERY, 3.0 * wanted.minutes)
         with serving(settings.home, os.sched_getaffinity(0), wanted.workers) as server:
             told = soaked(settings.home, server, wanted, every)
-    told |= {"command": " ".join(["bench/soak.py", *arguments]), "date": strftime("%Y-%m-%d")}
+    told = ran("soak", arguments) | told
     print(msgspec.json.encode(told).decode() if wanted.json else table(told))
     return int(bool(told["wrong"]))
 
@@ -94,7 +94,6 @@ def soaked(
         seen, parts = asyncio.run(_loaded(server, wanted, every, list(names)))
     processes = {names[pid]: _facts(samples) for pid, samples in seen.items()}
     return {
-        "machine": machine(),
         "answered": sum(part.statuses.count(OK) for part in parts),
         "failed": sum(
             len(part.statuses) - part.statuses.count(OK) + part.failures for part in parts
@@ -195,7 +194,7 @@ def slope(seconds: Sequence[float], held: Sequence[float]) -> Slope:
 def table(told: dict[str, Any]) -> str:
     """For the terminal and docs/performance.md."""
     lines = [
-        f"{told['command']}, {told['date']}, {told['machine']}",
+        source(told),
         f"{told['answered']:,} answered, {told['failed']} failed",
         "| process | resident | PSS | USS first / last / most MB | an hour (95 %) | resident |",
         "|---|---|---|---|---|---|",

@@ -22,16 +22,15 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import DEVNULL
-from time import strftime
 from typing import Any
 
 import msgspec
 import numpy as np
 from load.client import Told, open_loop, wires
+from load.ran import ran, source
 from load.report import percentiles
 from load.server import Server, serving
 
-from funnel import machine
 from palate.cli.output import console
 from palate.releases.directory import ReleaseDirectory
 from palate.settings_files import load
@@ -64,9 +63,7 @@ def main(arguments: Sequence[str]) -> None:
         with serving(home, os.sched_getaffinity(0), wanted.workers) as server:
             phases = asyncio.run(_phases(home, server, wanted))
     told = {
-        "machine": machine(),
-        "date": strftime("%Y-%m-%d"),
-        "command": " ".join(["bench/swap.py", *arguments]),
+        **ran("swap", arguments),
         "workers": wanted.workers,
         "phases": phases,
     }
@@ -164,7 +161,7 @@ def _facts(name: str, parts: Sequence[Told]) -> dict[str, Any]:
 
 def _table(told: dict[str, Any]) -> str:
     lines = [
-        f"{told['command']}, {told['date']}, {told['machine']}",
+        source(told),
         "| under load | answered | of these asked again | failed | p50 | p99 | longest ms |",
         "|---|---|---|---|---|---|---|",
     ]

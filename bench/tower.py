@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 import numpy as np
 import torch
+from load.ran import machine
 
-from funnel import machine
 from palate.cli.output import facts, table_of
 from palate.events.kinds import Signal
 from palate.index.opening import Building

@@ -21,9 +21,9 @@ from time import perf_counter
 from typing import Any, Self
 
 import numpy as np
+from load.ran import ran
 from recomputed import Retold, fate, merged_by_hand, retold, without
 
-from funnel import machine
 from palate.arrays import Floats
 from palate.cli.output import facts, table_of
 from palate.funnel.engine import Funnel
@@ -73,8 +73,7 @@ def main(arguments: Sequence[str]) -> int:
     started = perf_counter()
     stages, wrong = judged(wanted.pairs, wanted.seed)
     told = {
-        "machine": machine(),
-        "command": " ".join(["bench/why.py", *arguments]),
+        **ran("why", arguments),
         "pairs": wanted.pairs,
         "agree": wanted.pairs - len(wrong),
         "stages": dict(stages.most_common()),
