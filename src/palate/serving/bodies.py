@@ -9,35 +9,6 @@ from palate.funnel.types import ReasonKind, Step
 DEFAULT_LIMIT = 20
 
 
-class Ask(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A request for a slate. `user_id` wins where `session_id` is given too."""
-
-    surface: str = ""
-    """`home`, `trending`, `more_like_this`, `because_you_watched`, `continue_watching`,
-    `new_for_you`, or a surface of your own."""
-    user_id: str = ""
-    session_id: str = ""
-    """A visitor without an account."""
-    item_id: str = ""
-    """The item on screen; more_like_this needs it."""
-    limit: int = DEFAULT_LIMIT
-    cursor: str = ""
-    """`next` of the page before."""
-    region: str = ""
-    """ISO country code; else the user's country."""
-    age: int | None = None
-    """Whole years; else reckoned from the user's birth year."""
-    context: dict[str, Any] = {}
-    exclude: tuple[str, ...] = ()
-    """Item ids that must not come back."""
-    budget_ms: int | None = None
-    """Milliseconds that the answer may take; absent: `serving.budget_ms` of the settings."""
-    filter: str = ""
-    """A condition on items, like ``year >= 2000 and "drama" in categories``."""
-    language: str = ""
-    """In which reasons are told, as ``de``; else the profile's, else that of `Accept-Language`."""
-
-
 class PageAsk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A request for a page; every row is asked for so."""
 
@@ -45,7 +16,7 @@ class PageAsk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     session_id: str = ""
     """A visitor without an account."""
     limit: int = DEFAULT_LIMIT
-    """Of a row."""
+    """How many entries; on a page, of each row."""
     region: str = ""
     """ISO country code; else the user's country."""
     age: int | None = None
@@ -57,6 +28,20 @@ class PageAsk(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A condition on items, like ``year >= 2000 and "drama" in categories``."""
     language: str = ""
     """In which reasons are told, as ``de``; else the profile's, else that of `Accept-Language`."""
+
+
+class Ask(PageAsk, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A request for a slate. `user_id` wins where `session_id` is given too."""
+
+    surface: str = ""
+    """`home`, `trending`, `more_like_this`, `because_you_watched`, `continue_watching`,
+    `new_for_you`, or a surface of your own."""
+    item_id: str = ""
+    """The item on screen; more_like_this needs it."""
+    cursor: str = ""
+    """`next` of the page before."""
+    budget_ms: int | None = None
+    """Milliseconds that the answer may take; absent: `serving.budget_ms` of the settings."""
 
 
 class Wonder(Ask, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Request, get, post
 from litestar.params import FromPath, FromQuery
 from litestar.router import Router
+from msgspec.structs import asdict
 
 from palate.serving.bodies import DEFAULT_LIMIT, Ask, PageAsk, PageBody
 from palate.serving.composing import Composing
@@ -48,8 +49,7 @@ async def compose_page_with_context(
     request: Request[Any, Any, Any], page: FromPath[str]
 ) -> PageBody:
     """The same with a body: adds `context`, and `exclude` (item ids that must not come back)."""
-    asked_ = asked(await request.body(), PageAsk)
-    said = {name: getattr(asked_, name) for name in PageAsk.__struct_fields__}
+    said = asdict(asked(await request.body(), PageAsk))
     return await _composed(request, Ask(surface=page, **said), at="/")
 
 
