@@ -198,6 +198,9 @@ class RankingSettings(Part, frozen=True):
     personal: Share = 0.001
     """Share of hits (NDCG@10) that training may give up to show those whom it knows less of what
     everybody is shown; 0.01 shows still more different items, and costs more than that in life."""
+    spread: Share = 0.01
+    """Share of hits (NDCG@10) that training may give up for pages of Home and New For You whose
+    items are unlike one another; 0 leaves them in the ranker's order, 1 spreads them in full."""
 
 
 class GateSettings(Part, frozen=True):

@@ -51,6 +51,9 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     are none, and where all are of pages."""
     fusion: dict[str, float] = {}
     """Weight of each generator's reciprocal rank, and where ``visit/generator`` has its own."""
+    spread: float = 1.0
+    """Share of their strength at which the rules that spread a page act: in full before this
+    field, see `reranking.spreading`."""
     metrics: dict[str, float] = {}
     verdicts: tuple[Verdict, ...] = ()
     notes: tuple[str, ...] = ()

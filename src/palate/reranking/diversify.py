@@ -52,7 +52,7 @@ class Diversify:
 
     def apply(self, query: Query, slate: Slate) -> Slate:
         page = min(query.size, len(slate))
-        if page < 2:  # noqa: PLR2004  a single item is as diverse as can be
+        if page < 2 or self.strength == 0.0:  # noqa: PLR2004  a single item is as diverse as can be
             return slate
         held = slate.columns
         named, share = (held["categories"], held["code"]), np.float32(self.category_share)

@@ -4,14 +4,13 @@ from palate.funnel.engine import Funnel
 from palate.funnel.stages import Generator
 from palate.ranking.fusion import Fusion
 from palate.ranking.network import best_ranker
-from palate.reranking.at_most import AtMost
 from palate.reranking.boost_fresh import BoostFresh
-from palate.reranking.diversify import Diversify
 from palate.reranking.explore import Explore
 from palate.reranking.hide_muted import HideMuted
 from palate.reranking.hide_policy import HidePolicy
 from palate.reranking.hide_seen import HideSeen
 from palate.reranking.rest_shown import RestShown
+from palate.reranking.spreading import spread_of, spreading
 from palate.retrieval.anything import Anything
 from palate.retrieval.content import Content
 from palate.retrieval.covisit import Covisit
@@ -40,8 +39,7 @@ def home(stores: Stores) -> Funnel:
         rules=(
             RestShown(),
             BoostFresh(lift=0.2),
-            Diversify(strength=0.1),
-            AtMost("categories", cap=6, screen=12),
+            *spreading(spread_of(stores)),
             Explore.default(stores),
         ),
         credit=Fusion.default(stores).weights,

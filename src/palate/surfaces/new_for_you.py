@@ -2,13 +2,12 @@
 
 from palate.funnel.engine import Funnel
 from palate.ranking.network import best_ranker
-from palate.reranking.at_most import AtMost
-from palate.reranking.diversify import Diversify
 from palate.reranking.explore import Explore
 from palate.reranking.hide_muted import HideMuted
 from palate.reranking.hide_policy import HidePolicy
 from palate.reranking.hide_seen import HideSeen
 from palate.reranking.rest_shown import RestShown
+from palate.reranking.spreading import spread_of, spreading
 from palate.retrieval.fresh import Fresh
 from palate.stores import Stores
 from palate.surfaces import plugins
@@ -25,8 +24,7 @@ def new_for_you(stores: Stores) -> Funnel:
         ranker=plugins.ranker(stores) or best_ranker(stores),
         rules=(
             RestShown(),
-            Diversify(strength=0.1),
-            AtMost("categories", cap=6, screen=12),
+            *spreading(spread_of(stores)),
             Explore.resting(stores),
         ),
         pool=150,

@@ -275,6 +275,7 @@ class _Run:
             log_position=int(data.events.position.max(initial=0)),
             data=self._counts(data) | dict(ranker.data),
             fusion=dict(ranker.fusion),
+            spread=ranker.spread,
             metrics=dict(tower.verdict.numbers) | dict(ranker.metrics),
             verdicts=(tower.verdict, *solved.verdicts, ranker.verdict),
             reconstructed=ranker.data.get("lists_reconstructed", 0.0) > 0,

@@ -39,6 +39,7 @@ from palate.training.ranking.importance import measure
 from palate.training.ranking.judging.crossed import tuned
 from palate.training.ranking.judging.guards import Breadth, Items, breadth, guarded, items_of
 from palate.training.ranking.judging.live import Window, compared
+from palate.training.ranking.judging.spread import Spread, spread
 from palate.training.ranking.laplace import stray_of
 from palate.training.ranking.lists import RankedList
 from palate.training.ranking.logged import AsShown
@@ -73,6 +74,8 @@ class RankerOutcome:
     data: Mapping[str, float] = field(default_factory=dict)
     measured: Mapping[str, Measured] = field(default_factory=dict)
     """What each feature was worth on the last part that was judged."""
+    spread: float = 1.0
+    """How far pages may be spread; in full where nobody could tell what it costs."""
     everybody: Everybody | None = None
     """What everybody would be shown, and so counts a little less."""
     judge: Sequence[RankedList] = ()
@@ -183,10 +186,14 @@ def _judged(
     rows = np.arange(source.stores.columns.size, dtype=np.int32)
     items = items_of(data, source.stores.columns.read(rows, ("content",))["content"])
     verdict = guarded(verdict, _breadths(folds, best, layout, items), metrics, settings.gate)
+    apart = _spread(folds, best, layout, source, ranked=verdict.shipped)
+    metrics |= {f"spread/{name}": each for name, each in apart._asdict().items()}
+    verdict = msgspec.structs.replace(verdict, sentence=f"{verdict.sentence} {apart}")
     verdict, promote = _since(verdict, judged, best, layout, source)
     outcome = RankerOutcome(
         verdict,
         promote=promote,
+        spread=apart.share,
         fusion=folds[-1].fusion,
         metrics=metrics,
         data=_counts(lists, layout),
@@ -255,6 +262,21 @@ def _breadths(
     served = np.concatenate([fold.answers[kind].served for fold in folds])
     fused = [fusion_scores(fold.judge, layout.generators, fold.fusion) for fold in folds]
     return breadth(judge, served, items), breadth(judge, np.concatenate(fused), items)
+
+
+def _spread(
+    folds: Sequence[Fold], kind: Kind, layout: Layout, source: RowSource, *, ranked: bool
+) -> Spread:
+    """How far pages may be spread, in the order that ships: the ranker's or fusion's."""
+    judge = [each for fold in folds for each in fold.judge]
+    served = [
+        fold.answers[kind].served
+        if ranked
+        else fusion_scores(fold.judge, layout.generators, fold.fusion)
+        for fold in folds
+    ]
+    cost = source.stores.settings.ranking.spread
+    return spread(judge, np.concatenate(served), source.stores.columns, cost)
 
 
 def _since(
