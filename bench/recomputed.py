@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from msgspec import structs
 
 from palate.funnel.engine import Funnel
 from palate.funnel.facts import features_of
@@ -224,6 +225,6 @@ def _applied(
     for rule in rules:
         before = slate.rows.tolist()
         columns = funnel.stores.columns.read(slate.rows, rule.reads) if rule.reads else {}
-        slate = rule.apply(query, replace(slate, columns=columns))
+        slate = rule.apply(query, structs.replace(slate, columns=columns))
         told.steps.append((name_of(rule), before, slate.rows.tolist()))
     return slate

@@ -6,6 +6,7 @@ the compiler runs them on whole vectors (numba's own go to libm, one number at a
 
 from collections.abc import Callable
 from hashlib import blake2b
+from pathlib import Path
 from typing import Any, ParamSpec, TypeAlias, TypeVar, cast
 
 import numba
@@ -26,6 +27,7 @@ FLOAT = np.float32
 INT8, INT32, INT64, FLOAT32 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
 LINE = 64
 """Bytes of a line of the processor's cache."""
+OURS = Path(__file__).read_bytes()
 ROOT_HALF = 0x3F3504F3
 """Bits of sqrt(1/2): from there to sqrt(2) a mantissa lies around 1."""
 
@@ -95,9 +97,9 @@ def _kept(compiled: Any) -> Any:
     """Let what is kept on disk hang on everything that was compiled into it.
 
     Numba looks at the function's own file alone. A kernel also holds the constants of its module,
-    wherever they come from, and the kernels that it calls.
+    wherever they come from, the kernels that it calls, and how this file has it compiled.
     """
-    told = blake2b(digest_size=16)
+    told = blake2b(OURS, digest_size=16)
     for name, value in sorted(compiled.py_func.__globals__.items()):
         if hasattr(value, "py_func"):
             told.update(repr((name, _stamp(value))).encode())

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from palate.funnel.types import Query, Reason, Slate
 from palate.reranking.editorial.at_least import AtLeast
@@ -151,9 +152,9 @@ def test_a_lift_speaks_of_what_it_brought_up_and_of_nothing_else() -> None:
 def test_exploration_leaves_pins_alone_and_takes_what_was_lifted() -> None:
     query, said = replace(tiny_world().query(), size=10), Reason("editorial", rule="p")
     pin = Pin("p", np.array([58], np.int32), (4,), reason=said)
-    slate = replace(EVERYTHING, columns={"creator": np.arange(60, dtype=np.int32)})
+    slate = structs.replace(EVERYTHING, columns={"creator": np.arange(60, dtype=np.int32)})
     lifted = {row: Reason("editorial", rule="up") for row in slate.rows.tolist()}
-    marked = replace(slate, marks=lifted)
+    marked = structs.replace(slate, marks=lifted)
     page = Explore(epsilon=1.0, within=(pin,)).apply(query, Compose((pin,)).apply(query, marked))
     assert page.explore is not None
     assert np.flatnonzero(page.explore).tolist() == [7], "the fourth is the pin's"

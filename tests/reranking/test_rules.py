@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from palate.funnel.types import Query, Slate
 from palate.reranking.at_most import AtMost
@@ -59,10 +60,10 @@ def test_diversify_goes_by_the_code_of_the_content_where_there_are_no_categories
         "categories": np.full((4, 8), -1, np.int16),
         "code": np.array([7, 7, 9, -1], np.int16),
     }
-    page = Diversify(strength=2.0).apply(query(4), replace(slate, columns=columns))
+    page = Diversify(strength=2.0).apply(query(4), structs.replace(slate, columns=columns))
     assert page.rows.tolist() == [0, 2, 3, 1]
     columns["categories"][1, 0] = 0
-    page = Diversify(strength=2.0).apply(query(4), replace(slate, columns=columns))
+    page = Diversify(strength=2.0).apply(query(4), structs.replace(slate, columns=columns))
     assert page.rows.tolist() == [0, 1, 2, 3], "a category says more than a code"
 
 

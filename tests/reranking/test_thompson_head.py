@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from msgspec import structs
 from tests.reranking.test_thompson import NOW, PAGE, SIZE, query, rule, slate, states
 
 from palate.arrays import Floats
@@ -41,7 +42,7 @@ def test_what_the_ranker_says_is_read_by_row() -> None:
 
 
 def test_the_propensity_on_record_is_how_often_it_happens() -> None:
-    draws, each, whole = 5000, rule(), replace(slate(), expected=expected())
+    draws, each, whole = 5000, rule(), structs.replace(slate(), expected=expected())
     whole.columns["published"][[40, 50]] = NOW - 86_400.0
     stood, recorded = np.zeros((PAGE, SIZE)), np.full((PAGE, SIZE), np.nan)
     for draw in range(draws):
@@ -58,7 +59,7 @@ def test_the_propensity_on_record_is_how_often_it_happens() -> None:
 
 def test_it_may_be_turned_off_and_is_not_missed() -> None:
     whole = slate()
-    told = replace(whole, expected=expected())
+    told = structs.replace(whole, expected=expected())
     off = replace(rule(), head=False)
     for draw in range(40):
         alone, ignored = (off.apply(query(draw), each) for each in (whole, told))
@@ -87,7 +88,7 @@ def test_who_is_surer_has_the_stronger_prior_and_own_counts_decide_as_they_grow(
 
 def test_nobody_is_sure_of_what_is_on_trial() -> None:
     """The first clicks on a new item tell as much as they did without the ranker's word."""
-    sure = replace(slate(), expected=expected(click=np.full(SIZE, 0.05, np.float32)))
+    sure = structs.replace(slate(), expected=expected(click=np.full(SIZE, 0.05, np.float32)))
     new = [40, 45, 50, 55]
     sure.columns["published"][new] = NOW - 86_400.0
     told = states(dict.fromkeys(new, 10), {40: 4})

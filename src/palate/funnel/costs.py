@@ -1,8 +1,9 @@
 """Why an item ranked below the page: what it lacks, measured against the items that were shown."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+from msgspec import structs
 from numpy.typing import NDArray
 
 from palate.arrays import Floats, Rows
@@ -93,7 +94,7 @@ class _Trial:
         if self.funnel.ranker.reads:
             return self.funnel.ranker.score(self.query, pool, values)
         scores = np.where(changed, self.scores, pool.scores).astype(np.float32)
-        told = replace(
+        told = structs.replace(
             pool, ranks=values.astype(np.int16), scores=np.where(values > 0, scores, np.nan)
         )
         return self.funnel.ranker.score(self.query, told, np.empty((len(told), 0), np.float32))

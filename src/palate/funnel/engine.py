@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
+from msgspec import structs
 
 from palate.arrays import Floats, Mask, Rows
 from palate.funnel.budget import DEFAULT, LATE, UNFIT, WHOLE, Budget, Plan
@@ -256,7 +257,7 @@ class Funnel:
         """
         if not rules:
             return slate
-        slate = replace(slate, columns=self._read(slate.rows, rules))
+        slate = structs.replace(slate, columns=self._read(slate.rows, rules))
         offered = slate.rows.copy()  # a rule may write into its own
         drawn = ~outside(slate.rows, lots)
         apart = slate.take(drawn) if drawn.any() and not drawn.all() else None
@@ -273,7 +274,7 @@ class Funnel:
                 slate, after = ruled, _rows(ruled, apart)
                 part.left = len(after)
             if after is before:  # it failed, and may have written into what it was given
-                slate = replace(slate, rows=before[: len(slate)].copy())
+                slate = structs.replace(slate, rows=before[: len(slate)].copy())
             log.rule(name, before, after)
         slate = slate if apart is None else slate.followed(apart)
         log.trace.notes, log.trace.relaxed = slate.notes, slate.relaxed

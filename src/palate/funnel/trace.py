@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
+from msgspec import Struct
 
 from palate.arrays import Floats, Rows
 from palate.funnel.budget import WHOLE, Plan
@@ -63,29 +64,29 @@ class Recorder:
             self.trace.features = features.take(places_of(known, rows), axis=0)
 
 
-class Part:
+class Part(Struct):
     """One part of one request. Set `left` to how many items it leaves."""
 
-    __slots__ = ("_entered", "_forgive", "_name", "_started", "_trace", "left")
-
-    def __init__(self, trace: Trace, name: str, entered: int, forgive: bool) -> None:  # noqa: FBT001
-        self._trace, self._name, self._entered, self._forgive = trace, name, entered, forgive
-        self._started = 0.0
-        self.left = 0
+    trace: Trace
+    name: str
+    entered: int
+    forgive: bool
+    left: int = 0
+    started: float = 0.0
 
     def __enter__(self) -> Self:
-        self._started = perf_counter()
+        self.started = perf_counter()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> bool:
-        spent = (perf_counter() - self._started) * 1e3
-        stage = (self._name, self._entered, self.left, spent)
-        self._trace.stages.append(tuple.__new__(StageTrace, stage))  # thirty a request
+        spent = (perf_counter() - self.started) * 1e3
+        stage = (self.name, self.entered, self.left, spent)
+        self.trace.stages.append(tuple.__new__(StageTrace, stage))  # thirty a request
         if not isinstance(error, Exception):
             return False
-        if self._name not in self._trace.skipped:
-            self._trace.skipped[self._name] = f"{type(error).__name__}: {error}"
-            log.debug("%s failed", self._name, exc_info=error)
-        return self._forgive
+        if self.name not in self.trace.skipped:
+            self.trace.skipped[self.name] = f"{type(error).__name__}: {error}"
+            log.debug("%s failed", self.name, exc_info=error)
+        return self.forgive

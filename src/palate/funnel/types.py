@@ -1,4 +1,8 @@
-"""The nouns that travel down the funnel: Query -> Candidates -> Pool -> Slate -> Answer."""
+"""The nouns that travel down the funnel: Query -> Candidates -> Pool -> Slate -> Answer.
+
+What a request makes dozens of is a structure of msgspec, which is made twenty times as fast as a
+frozen dataclass; `msgspec.structs.replace` changes one.
+"""
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
@@ -6,6 +10,8 @@ from math import inf
 from typing import Any, Literal, NamedTuple, Self, TypeAlias, TypeVar
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from palate.arrays import Floats, Mask, Rows
@@ -122,8 +128,7 @@ def _dice(*seed: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
 
 
-@dataclass(frozen=True, slots=True)
-class Candidates:
+class Candidates(Struct, frozen=True):
     """What one generator proposes: distinct rows, best first, with the generator's own score."""
 
     rows: Rows
@@ -142,8 +147,7 @@ class Candidates:
         return len(self.rows)
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(Struct, frozen=True):
     """The generators' candidates merged, each with who found it, how high and at which rank."""
 
     rows: Rows
@@ -208,25 +212,24 @@ class Expected(NamedTuple):
     """… and the square of this, for what no feature tells of an item."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slate:
+class Slate(Struct, frozen=True):
     """A ranked list, best first, with the columns its rules asked to read."""
 
     rows: Rows
     scores: Floats
     """The ranker's value, as the rules left it."""
-    columns: Columns = field(default_factory=dict)
+    columns: Columns = {}
     explore: Mask | None = None
     """True where the item is there to be learnt about; None is nowhere."""
     propensity: Floats | None = None
     """Probability with which the item got its position; None is 1 everywhere."""
     policy: str = ""
     """What was left to chance, in words; "" where nothing was."""
-    marks: "Mapping[int, Reason]" = field(default_factory=dict)
+    marks: "Mapping[int, Reason]" = {}
     """By row: what an operator's rule says of an item that it favours."""
-    notes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    notes: Mapping[int, tuple[str, ...]] = {}
     """By row: what operators' rules did to it, each by its name."""
-    relaxed: Mapping[str, int] = field(default_factory=dict)
+    relaxed: Mapping[str, int] = {}
     """Rules that could not be kept, in the order in which they gave way, and at how many places."""
     expected: Expected | None = None
     """Of everything that was ranked, in no order; None where the ranker does not know."""
@@ -274,19 +277,11 @@ class Slate:
         """Replace the scores and sort again; equal scores keep their order."""
         order = np.argsort(-scores, kind="stable")
         told: Floats = scores.astype(np.float32, copy=False)
-        return self._with(told, self.explore, self.propensity, self.policy).take(order)
+        return replace(self, scores=told).take(order)
 
     def drawn(self, explore: Mask, propensity: Floats, policy: str) -> "Slate":
         """With what was left to chance: where, how likely, and in words."""
-        return self._with(self.scores, explore, propensity, policy)
-
-    def _with(
-        self, scores: Floats, explore: Mask | None, propensity: Floats | None, policy: str
-    ) -> "Slate":
-        """As `replace` would make it, which takes three times as long."""
-        columns, marks = self.columns, self.marks
-        kept = (marks, self.notes, self.relaxed, self.expected)
-        return Slate(self.rows, scores, columns, explore, propensity, policy, *kept)
+        return replace(self, explore=explore, propensity=propensity, policy=policy)
 
     def __len__(self) -> int:
         return len(self.rows)

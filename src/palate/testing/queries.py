@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from palate.funnel.stages import Rule
 from palate.funnel.types import Pool, Query, Slate
@@ -70,4 +71,4 @@ def pools(draw: st.DrawFn) -> Pool:
 
 def with_columns(rule: Rule, slate: Slate) -> Slate:
     """The slate as the engine hands it to the rule."""
-    return replace(slate, columns=tiny_stores().columns.read(slate.rows, rule.reads))
+    return structs.replace(slate, columns=tiny_stores().columns.read(slate.rows, rule.reads))

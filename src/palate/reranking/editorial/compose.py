@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 import numpy as np
+from msgspec import structs
 
 from palate.arrays import Mask
 from palate.funnel.stages import name_of
@@ -54,7 +55,7 @@ class Compose:
             if isinstance(each, Pin) and each.reason is not None:
                 for row in slate.rows[filling.by.get(each.id, [])].tolist():
                     marks[row] = each.reason.over(marks.get(row))
-        return replace(
+        return structs.replace(
             slate.take(order),
             marks=marks,
             notes={int(slate.rows[at]): tuple(told) for at, told in filling.notes.items()},

@@ -1,9 +1,10 @@
 """What an operator favours ranks higher, what they would rather not show ranks lower."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from msgspec import structs
 
 from palate.funnel.types import Query, Reason, Slate
 from palate.reranking.editorial.where import Where
@@ -52,4 +53,4 @@ class Lift:
         for row in (row for at, row in page if row in meant and (at < was[row] or row in marks)):
             first = marks.get(row)
             marks[row] = first.over(self.reason) if first else self.reason
-        return replace(lifted, marks=marks)
+        return structs.replace(lifted, marks=marks)
