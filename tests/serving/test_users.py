@@ -85,27 +85,28 @@ def test_a_deletion_that_broke_off_is_finished_by_a_repeat(
     assert_forgotten(site)
 
 
+@pytest.mark.parametrize("user", ["u0", "forgotten-soul"])
 def test_a_deletion_that_broke_off_is_finished_by_the_next_worker(
-    site: SmallSite, monkeypatch: pytest.MonkeyPatch
+    site: SmallSite, monkeypatch: pytest.MonkeyPatch, user: str
 ) -> None:
-    claim(site)
+    claim(site, user)
     monkeypatch.setattr("palate.serving.forgetting._elsewhere", broken_off)
     monkeypatch.setattr("palate.serving.forgetting._renamed", broken_off)
-    assert site.client.delete("/v1/users/u0").status_code == 500
+    assert site.client.delete(f"/v1/users/{user}").status_code == 500
     monkeypatch.undo()
     site.worker.drain()
     with TestClient(create(site.settings, clock=site.clock, stores=site.stores)) as other:
         assert other.get("/livez").status_code == 200
         with other.portal() as portal:
             portal.call(other.app.state["runtime"].settle)
-    assert_forgotten(site)
+    assert_forgotten(site, user)
 
 
-def claim(site: SmallSite) -> None:
-    """Pages of a session that turns out to be u0's."""
+def claim(site: SmallSite, user: str = "u0") -> None:
+    """Pages of a session that turns out to be the user's."""
     site.slate("home", session_id="s0")
-    site.slate("home", user_id="u0")
-    site.send({"kind": "like", "user_id": "u0", "session_id": "s0", "item_id": "drama-1"})
+    site.slate("home", user_id=user)
+    site.send({"kind": "like", "user_id": user, "session_id": "s0", "item_id": "drama-1"})
     site.settle()
 
 
@@ -113,11 +114,11 @@ def broken_off(*_: object) -> NoReturn:
     raise RuntimeError("killed")
 
 
-def assert_forgotten(site: SmallSite) -> None:
-    assert site.stores.online.user(user_key("u0")) is None
-    assert site.logged(user_id="u0") == site.logged(session_id="s0") == []
+def assert_forgotten(site: SmallSite, user: str = "u0") -> None:
+    assert site.stores.online.user(user_key(user)) is None
+    assert site.logged(user_id=user) == site.logged(session_id="s0") == []
     visitors = {each.visitor for each in site.app.state["runtime"].store.newest(100)}
-    assert not {"user:u0", "session:s0"} & visitors
+    assert not {f"user:{user}", "session:s0"} & visitors
 
 
 def test_a_page_that_was_just_shown_is_forgotten_too(site: SmallSite) -> None:

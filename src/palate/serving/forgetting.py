@@ -10,6 +10,7 @@ renamed before it was folded would be counted as a stranger's, without their seg
 
 import asyncio
 import logging
+import re
 import uuid
 from collections.abc import Coroutine
 from typing import Any
@@ -22,6 +23,7 @@ from palate.serving.runtime import Runtime
 
 log = logging.getLogger("palate.serving")
 PREFIX = "forgotten-"
+PSEUDONYM = re.compile(f"{PREFIX}[0-9a-f]{{32}}")
 PAUSE, LONGEST = 0.2, 600.0
 LOOK, SOON = 0.004, 0.25
 """The state is gone when the answer goes out, unless the stream worker is down or busy."""
@@ -68,7 +70,7 @@ async def _rest(runtime: Runtime) -> None:
     stores = runtime.stores
     named: dict[str, list[str]] = {}
     for user, session in await asyncio.to_thread(stores.log.forgets):
-        if not user.startswith(PREFIX):
+        if not PSEUDONYM.fullmatch(user):
             named.setdefault(user, []).append(session)
     end = await asyncio.to_thread(stores.log.end)
     for user, sessions in named.items():
