@@ -100,6 +100,7 @@ def test_what_is_known_of_a_person_hangs_on_their_own_events_alone(entries: list
 
 def test_a_log_of_several_chunks_is_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(as_of, "CHUNK", 3)
+    monkeypatch.setattr("palate.events.protocol.PART", 3)
     log, items = SqliteLog(Path(":memory:")), SqliteItems(Path(":memory:"))
     told = [("u", Kind.PROFILE)] * 2 + [("v", Kind.SEARCH)] * 8 + [("u", Kind.PROFILE)] * 2
     log.append(

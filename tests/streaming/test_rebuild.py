@@ -121,7 +121,7 @@ def test_somebody_deleted_while_the_log_is_read_makes_it_begin_again(
         if len(told) == 3:
             stores.log.pseudonymise("u1", "nobody", stores.log.end())
 
-    monkeypatch.setattr("palate.streaming.rebuild.CHUNK", 30)
+    monkeypatch.setattr("palate.events.protocol.PART", 30)
     rows_of = partial(stores.items.rows, create=True)
     found = compare(stores.settings, stores.log, stores.online, rows_of, telling)
     assert found.equal
@@ -142,7 +142,7 @@ def test_somebody_renamed_while_all_is_counted_again_makes_it_begin_again(
             stores.log.pseudonymise("u1", "nobody", stores.log.end())
         return read(after, limit)
 
-    monkeypatch.setattr("palate.streaming.replay.CHUNK", 30)
+    monkeypatch.setattr("palate.events.protocol.PART", 30)
     monkeypatch.setattr(stores.log, "read", reading)
     rows_of = partial(stores.items.rows, create=True)
     recount(stores.settings, stores.log, stores.online, rows_of)

@@ -1,11 +1,14 @@
 """What a catalogue promises; `palate.testing.catalog` holds every back-end to it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from palate.arrays import Rows
 from palate.catalog.item import Item
 from palate.catalog.user import User
+
+PART = 20_000
+"""Items in memory at a time, where a catalogue is read from end to end."""
 
 
 class ItemChange(NamedTuple):
@@ -89,3 +92,11 @@ class UserCatalog(Protocol):
     def count(self) -> int:
         """How many profiles are held."""
         ...
+
+
+def read_catalog(items: ItemCatalog) -> Iterator[list[ItemChange]]:
+    """The latest state of everything there ever was, in parts, oldest change first."""
+    after = 0
+    while part := items.changes(after, PART):
+        yield part
+        after = part[-1].version

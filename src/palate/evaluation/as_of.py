@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from palate.arrays import Doubles, Mask, Rows
 from palate.catalog.item import Item
-from palate.catalog.protocol import ItemCatalog, ItemChange
+from palate.catalog.protocol import ItemCatalog, ItemChange, read_catalog
 from palate.errors import Conflict
 from palate.events.batch import EventBatch
 from palate.events.kinds import Event, Kind, Signal
-from palate.events.protocol import Appended, EventLog, Logged, Renamed, Then, Traces
+from palate.events.protocol import Appended, EventLog, Logged, Renamed, Then, Traces, read_log
 from palate.streaming.state import encode
 
 CHUNK = 20_000
@@ -40,10 +40,8 @@ class Shelf:
     def of(cls, items: ItemCatalog) -> Self:
         """Read a catalogue."""
         found: dict[int, Item | None] = {}
-        after = 0
-        while changes := items.changes(after, CHUNK):
+        for changes in read_catalog(items):
             found |= {each.row: each.item for each in changes}
-            after = changes[-1].version
         both = np.zeros((2, max(found, default=-1) + 1), np.bool_)
         for row, item in found.items():
             both[:, row] = item is not None, item is not None and not item.hidden
@@ -67,10 +65,10 @@ def read_all(
     log: EventLog, shelf: Shelf, progress: Callable[[float], None]
 ) -> tuple[EventBatch, int]:
     """Read the whole log, in log order, as columns; and how many events it holds."""
-    parts, read, after, total = [], 0, 0, max(log.count(), 1)
-    while part := log.read(after, CHUNK):
+    parts, read, total = [], 0, max(log.count(), 1)
+    for part in read_log(log):
         parts.append(encode(part, shelf.rows)[0])
-        read, after = read + len(part), part[-1].position
+        read += len(part)
         progress(min(read / total, 1.0))
     return EventBatch.concat(parts), read
 

@@ -10,9 +10,8 @@ import msgspec
 import numpy as np
 
 from palate.events.kinds import Event, Kind, Signal, signals_of
-from palate.events.protocol import EventLog
+from palate.events.protocol import EventLog, read_log
 
-CHUNK = 20_000
 SURE = 1.645
 """Standard deviations: nineteen in twenty, one-sided."""
 TAKING = Signal.CLICKED | Signal.ENGAGED
@@ -137,7 +136,7 @@ def exploration(log: EventLog, since: float, window: float) -> Exploration:
 
 def _read(log: EventLog, since: float) -> _Reading:
     read = _Reading()
-    for event in _events(log):
+    for event in (each.event for part in read_log(log) for each in part):
         actor = event.user_id or event.session_id
         if event.reports:
             continue
@@ -149,13 +148,6 @@ def _read(log: EventLog, since: float) -> _Reading:
     for several in read.shown.values():
         several.sort(key=lambda each: each.time)
     return read
-
-
-def _events(log: EventLog) -> Iterator[Event]:
-    after = 0
-    while logged := log.read(after, CHUNK):
-        after = logged[-1].position
-        yield from (each.event for each in logged)
 
 
 def _takes(event: Event) -> bool:

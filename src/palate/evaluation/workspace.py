@@ -10,7 +10,8 @@ import numpy as np
 
 from palate.arrays import Doubles
 from palate.catalog.columns import ItemColumns
-from palate.evaluation.as_of import CHUNK, ItemsAsOf, PastLog, Retold, Shelf, retold
+from palate.catalog.protocol import read_catalog
+from palate.evaluation.as_of import ItemsAsOf, PastLog, Retold, Shelf, retold
 from palate.evaluation.slates import World
 from palate.evaluation.split import Case, Split
 from palate.events.batch import EventBatch, people
@@ -116,7 +117,7 @@ def _settled(settings: Settings, folder: Path) -> Settings:
 def _columns(items: ItemsAsOf) -> ItemColumns:
     columns = ItemColumns.in_memory(items.counts()[1] + 2)
     columns.undated_is_new = False
-    while changes := items.changes(columns.version, CHUNK):
+    for changes in read_catalog(items):
         columns.write(changes)
     return columns
 

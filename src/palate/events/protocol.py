@@ -1,9 +1,12 @@
 """What an event log promises; `palate.testing.event_log` holds every back-end to it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol, TypeAlias
 
 from palate.events.kinds import Event
+
+PART = 20_000
+"""Events in memory at a time, where a log is read from end to end."""
 
 
 class Appended(NamedTuple):
@@ -99,3 +102,17 @@ class EventLog(ForgetsUsers, Protocol):
     def close(self) -> None:
         """Release what is held open."""
         ...
+
+
+def read_log(log: EventLog, after: int = 0, until: int | None = None) -> Iterator[list[Logged]]:
+    """The events after a position, in log order and in parts, up to `until` (the end by default).
+
+    What is appended meanwhile is read too where no `until` says otherwise.
+    """
+    while part := log.read(after, PART):
+        after = part[-1].position
+        if until is not None and after >= until:
+            if part := [each for each in part if each.position <= until]:
+                yield part
+            return
+        yield part

@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 
 from palate.arrays import Floats, Rows
 from palate.catalog.columns import ItemColumns
-from palate.events.protocol import EventLog
+from palate.events.protocol import EventLog, read_log
 from palate.funnel.types import Candidates, Query, Reason
 from palate.stores import Stores
 from palate.streaming.state import encode
 
-CHUNK = 20_000
 GROWTH = 1.25
 """A model is learnt anew when the log has grown by a quarter."""
 
@@ -115,15 +114,11 @@ class _Learnt:
 
 def taken(stores: Stores, until: int) -> Taken:
     """Read what people took in, up to a position of the log."""
-    users, items, after = [np.empty(0, np.uint64)], [np.empty(0, np.int32)], 0
-    while logged := stores.log.read(after, CHUNK):
+    users, items = [np.empty(0, np.uint64)], [np.empty(0, np.int32)]
+    for logged in read_log(stores.log, until=until):
         batch, _ = encode(logged, lambda ids: stores.items.rows(ids, create=False))
-        which = batch.engaged & (batch.position <= until)
-        users.append(batch.user[which])
-        items.append(batch.item[which])
-        after = logged[-1].position
-        if after >= until:
-            break
+        users.append(batch.user[batch.engaged])
+        items.append(batch.item[batch.engaged])
     numbers = np.unique(np.concatenate(users), return_inverse=True)[1]
     rows = np.concatenate(items)
     size = max(stores.columns.size, int(rows.max(initial=-1)) + 1)

@@ -10,11 +10,11 @@ import msgspec
 from palate.catalog.columns import ItemColumns
 from palate.errors import Conflict
 from palate.events.batch import RowsOf
-from palate.events.protocol import EventLog
+from palate.events.protocol import EventLog, read_log
 from palate.features.online.protocol import OnlineStore, StateChange, StateTable
 from palate.settings import Settings
 from palate.streaming.lock import Turn
-from palate.streaming.replay import CHUNK, Replay
+from palate.streaming.replay import Replay
 
 TABLES: tuple[StateTable, ...] = ("users", "items", "covisit")
 TRIES = 5
@@ -136,14 +136,11 @@ class _Anew:
 
     def follow(self, until: int) -> None:
         """Go on up to a position of the log."""
-        while part := self._log.read(self._replay.position, CHUNK):
-            entries = [entry for entry in part if entry.position <= until]
+        for entries in read_log(self._log, self._replay.position, until):
             touched = self._replay.fold(entries, self._rows_of)
             if self._held:
                 self._take(self._replay.changed(touched))
             self._told(self._replay.position, until)
-            if len(entries) < len(part):
-                break
         if not self._held:
             record = self._replay.record()
             self._held = {table: dict(getattr(record, table)) for table in TABLES}

@@ -6,7 +6,7 @@ import numpy as np
 
 from palate.catalog.columns import ItemColumns
 from palate.events.batch import EventBatch, RowsOf
-from palate.events.protocol import EventLog, Logged
+from palate.events.protocol import EventLog, Logged, read_log
 from palate.features.boards import Leaderboards
 from palate.features.items import ItemStates
 from palate.features.online.protocol import StateChange
@@ -15,8 +15,6 @@ from palate.features.users import UserTable
 from palate.models.covisit import Covisit
 from palate.settings import Settings
 from palate.streaming.state import LiveState, Touched, encode
-
-CHUNK = 20_000
 
 
 class Replay:
@@ -57,11 +55,8 @@ class Replay:
 
     def read(self, log: EventLog, rows_of: RowsOf, *, until: int | None = None) -> None:
         """Fold what the log holds after `position`, up to `until` (its end by default)."""
-        while part := log.read(self.position, CHUNK):
-            entries = [e for e in part if until is None or e.position <= until]
+        for entries in read_log(log, self.position, until):
             self.fold(entries, rows_of)
-            if len(entries) < len(part):
-                break
 
     def fold(self, entries: Sequence[Logged], rows_of: RowsOf) -> Touched:
         """Fold entries of the log as the stream worker does, leaving out what it leaves out."""

@@ -16,7 +16,7 @@ from palate.catalog.columns import ItemColumns
 from palate.catalog.content import fields
 from palate.catalog.encoder import CONTENT_DIM
 from palate.catalog.item import Item
-from palate.catalog.protocol import ItemCatalog
+from palate.catalog.protocol import ItemCatalog, read_catalog
 from palate.index.opening import Building, build_index
 from palate.models.codes import codes_of
 from palate.models.content import (
@@ -44,7 +44,6 @@ FLAT = 0.5
 PASSES = 4
 FAINT = 1e-4
 """Directions weaker than this share of the strongest are noise."""
-CHUNK = 20_000
 FEW = 16
 """Neighbours kept of each item. 8, 16 and 32 do equally well on Beauty."""
 SENTENCES = "sentences.db"
@@ -99,10 +98,7 @@ def model_of(name: str, encoder: TermEncoder, columns: ItemColumns, books: Float
 
 
 def _sample(items: ItemCatalog, seed: int) -> list[Item]:
-    told, after = [], 0
-    while changes := items.changes(after, CHUNK):
-        told += [change.item for change in changes if change.item is not None]
-        after = changes[-1].version
+    told = [change.item for part in read_catalog(items) for change in part if change.item]
     if len(told) <= MOST_ITEMS:
         return told
     dice = np.random.Generator(np.random.PCG64(seed))

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from palate.arrays import Rows
 from palate.catalog.columns import ItemColumns
 from palate.catalog.encoder import ContentEncoder
+from palate.catalog.protocol import read_catalog
 from palate.events.batch import EventBatch
 from palate.events.kinds import Kind
+from palate.events.protocol import read_log
 from palate.stores import Stores
 from palate.streaming.state import encode
 from palate.training.report import Report
 from palate.training.towers import ItemInputs
-
-CHUNK = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +81,13 @@ def read_dataset(stores: Stores, report: Report, until: int | None = None) -> Da
 
     Items that only events know get their rows, as they do live.
     """
-    total, read, after, parts = max(stores.log.count(), 1), 0, 0, []
+    total, read, parts = max(stores.log.count(), 1), 0, []
     shown: list[tuple[int, str]] = []
 
     def rows_of(ids: Sequence[str]) -> Rows:
         return stores.items.rows(ids, create=True)
 
-    while logged := stores.log.read(after, CHUNK):
-        after = logged[-1].position
-        if until is not None and after > until:
-            logged = [each for each in logged if each.position <= until]
-        if not logged:
-            break
+    for logged in read_log(stores.log, until=until):
         parts.append(encode(logged, rows_of)[0])
         shown += [(e.position, e.event.surface) for e in logged if e.event.kind is Kind.IMPRESSION]
         read += len(logged)
@@ -108,11 +103,10 @@ def current_columns(stores: Stores, encoder: ContentEncoder | None = None) -> It
     The shared columns go on changing under a training: a category that came between two of its
     phases would not fit the tower that was shaped before.
     """
-    columns, after = ItemColumns.in_memory(encoder=encoder), 0
+    columns = ItemColumns.in_memory(encoder=encoder)
     columns.undated_is_new = stores.columns.undated_is_new
-    while changes := stores.items.changes(after, CHUNK):
+    for changes in read_catalog(stores.items):
         columns.write(changes)
-        after = changes[-1].version
     return columns
 
 

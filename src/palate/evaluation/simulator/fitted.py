@@ -1,7 +1,6 @@
 """A world fitted to a site: what its people took in tells who likes what."""
 
 from collections import defaultdict
-from collections.abc import Iterator
 
 import numpy as np
 
@@ -19,10 +18,9 @@ from palate.evaluation.simulator.world import (
     unit,
 )
 from palate.events.kinds import Event, Signal, signals_of
-from palate.events.protocol import EventLog
+from palate.events.protocol import read_log
 from palate.stores import Sources
 
-CHUNK = 20_000
 LEAST = 40
 """Items and people below which nothing can be fitted."""
 MOST = 6_000
@@ -34,7 +32,8 @@ def fitted(sources: Sources, seed: int, size: Size) -> tuple[World, list[Act]]:
 
     New items are like old ones, of other appeal. Raises BadInput where the log says too little.
     """
-    events = [event for event in _events(sources.log) if _takes(event)]
+    logged = (each.event for part in read_log(sources.log) for each in part)
+    events = [event for event in logged if _takes(event)]
     taken: dict[str, set[str]] = defaultdict(set)
     for event in events:
         taken[event.user_id].add(event.item_id)
@@ -93,13 +92,6 @@ def _takes(event: Event) -> bool:
     signal = signals_of(event.kind, event.value)
     done = Signal.ENGAGED in signal and Signal.TOLD not in signal
     return bool(event.user_id and event.item_id and done)
-
-
-def _events(log: EventLog) -> Iterator[Event]:
-    after = 0
-    while logged := log.read(after, CHUNK):
-        after = logged[-1].position
-        yield from (each.event for each in logged)
 
 
 def _directions(table: Floats) -> Floats:
