@@ -8,7 +8,7 @@ and maps the new file. What is held here is always a projection of an authoritat
 import mmap
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -22,6 +22,8 @@ from palate.errors import Unavailable
 SUFFIX = ".map"
 ALIGN = 64
 SUPERSEDED = "superseded"
+CAPACITY = 1_024
+"""Rows that there is room for where counting begins."""
 BLANK = 64
 """Rows of what a reader sees where there is nothing to map."""
 
@@ -313,6 +315,48 @@ class MappedArrays:
             if number < self.generation:
                 _supersede(path, self.layout.head)
                 path.unlink(missing_ok=True)
+
+
+class Projection:
+    """What follows the event log in mapped arrays, with its `position` in the header."""
+
+    def __init__(self, arrays: MappedArrays) -> None:
+        self._arrays = arrays
+
+    @property
+    def position(self) -> int:
+        """Log position that is shown."""
+        return int(self._arrays.scalar("position"))
+
+    @property
+    def whole(self) -> bool:
+        """False where somebody else wrote over its files."""
+        return self._arrays.whole
+
+    def refresh(self) -> bool:
+        """Follow the writer to a new generation; cheap, call it before each request."""
+        return self._arrays.refresh()
+
+
+class Counts(Projection):
+    """One that the stream worker counts in, so that it may be ahead of what is held: `dirty`."""
+
+    @property
+    def capacity(self) -> int:
+        return self._arrays.capacity
+
+    @property
+    def dirty(self) -> bool:
+        """A fold began and its commit did not follow: what is shown may not be what is held."""
+        return bool(self._arrays.scalar("dirty"))
+
+    def stamp(self, **scalars: float) -> None:
+        """Set `position`, `dirty` and what else the header has."""
+        self._arrays.stamp(**scalars)
+
+    def anew(self) -> AbstractContextManager[None]:
+        """Load everything again from nothing; readers see what was until that is done."""
+        return self._arrays.anew(CAPACITY)
 
 
 def _reserved(file: Path, size: int) -> mmap.mmap:

@@ -19,7 +19,7 @@ from palate.catalog.columns import ItemColumns
 from palate.features.folds import DAY, FIRST_AT, ITEM_SLOT, SEGMENT_HALF_LIFE
 from palate.features.heads import Counted, Heads, Rules, head, rank, totals
 from palate.features.items import TABLE, ItemStates
-from palate.mapped import Column, Layout, MappedArrays
+from palate.mapped import Column, Layout, MappedArrays, Projection
 
 Board: TypeAlias = Literal["popular", "trending", "fresh"]
 
@@ -54,11 +54,8 @@ LAYOUT = Layout(
 )
 
 
-class Leaderboards:
+class Leaderboards(Projection):
     """Boards in two copies: the writer fills one while the other is read, then turns them."""
-
-    def __init__(self, arrays: MappedArrays) -> None:
-        self._arrays = arrays
 
     @classmethod
     def in_memory(cls) -> "Leaderboards":
@@ -70,23 +67,9 @@ class Leaderboards:
         """Map the boards below `directory`; a reader may come before the writer."""
         return cls(MappedArrays.open(directory, LAYOUT, write=write, capacity=CAPACITY))
 
-    @property
-    def position(self) -> int:
-        """Log position of the counts they were built from."""
-        return int(self._arrays.scalar("position"))
-
-    @property
-    def whole(self) -> bool:
-        """False where somebody else wrote over its files."""
-        return self._arrays.whole
-
     def renew(self) -> None:
         """Begin anew, blank, in the place of what is damaged."""
         self._arrays.renew()
-
-    def refresh(self) -> bool:
-        """Follow the writer to a new generation; cheap, call it before each request."""
-        return self._arrays.refresh()
 
     def top(self, name: Board, limit: int) -> tuple[Rows, Floats]:
         """Best `limit` rows of a board and their scores (share of engagements, trend, age)."""

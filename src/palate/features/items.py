@@ -1,6 +1,5 @@
 """What events said of each item: counters as columns, in memory that every process shares."""
 
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,8 @@ from palate.features.folds import (
     layout_of,
     table_of,
 )
-from palate.mapped import Column, Layout, MappedArrays
+from palate.mapped import CAPACITY, Column, Counts, Layout, MappedArrays
 
-CAPACITY = 1_024
 SEGMENTS, REGIONS = 16, 32
 TABLE = table_of(ITEM_FOLDS)
 FORM = 2
@@ -42,11 +40,12 @@ def _layout(columns: int) -> Layout:
     )
 
 
-class ItemStates:
+class ItemStates(Counts):
     """Item counters by row. The stream worker writes; everybody else sees it at once."""
 
     def __init__(self, arrays: MappedArrays, segments: int) -> None:
-        self._arrays, self._segments = arrays, segments
+        super().__init__(arrays)
+        self._segments = segments
 
     @classmethod
     def in_memory(
@@ -74,10 +73,6 @@ class ItemStates:
         return cls(MappedArrays.open(directory, layout, write=write, capacity=CAPACITY), segments)
 
     @property
-    def capacity(self) -> int:
-        return self._arrays.capacity
-
-    @property
     def counts(self) -> Floats:
         """(capacity, counting folds): `ITEM_FOLDS` as of their signal's time."""
         return self._arrays["counts"]
@@ -101,41 +96,14 @@ class ItemStates:
         return float(self._arrays.scalar("newest"))
 
     @property
-    def position(self) -> int:
-        """Log position that is shown."""
-        return int(self._arrays.scalar("position"))
-
-    @property
     def beat(self) -> float:
         """When the stream worker last found nothing more to fold, by its clock; 0 for never."""
         return float(self._arrays.scalar("beat"))
-
-    @property
-    def whole(self) -> bool:
-        """False where somebody else wrote over its files."""
-        return self._arrays.whole
-
-    @property
-    def dirty(self) -> bool:
-        """A fold began and its commit did not follow: what is shown may not be what is held."""
-        return bool(self._arrays.scalar("dirty"))
-
-    def stamp(self, **scalars: float) -> None:
-        """Set `position`, `newest`, `beat` or `dirty`."""
-        self._arrays.stamp(**scalars)
-
-    def refresh(self) -> bool:
-        """Follow the writer to a new generation; cheap, call it before each request."""
-        return self._arrays.refresh()
 
     def grow(self, rows: int) -> None:
         """Make room for `rows` rows (the next power of two)."""
         if rows > self.capacity:
             self._arrays.grow(1 << (rows - 1).bit_length())
-
-    def anew(self) -> AbstractContextManager[None]:
-        """Load everything again from nothing; readers see what was until that is done."""
-        return self._arrays.anew(CAPACITY)
 
     def decayed(self, fold_name: str, now: float, rows: Rows | None = None) -> Floats:
         """Values of one fold as of `now` (of all rows by default)."""

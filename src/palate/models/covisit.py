@@ -12,7 +12,6 @@ that many did; being pairs, they weigh the same on any site.
 """
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -24,14 +23,13 @@ from palate.arrays import Doubles, Floats, Mask, Rows, Times
 from palate.catalog.alike import UNKNOWN, Alike
 from palate.errors import CorruptState
 from palate.index.exact import best
-from palate.mapped import Layout, MappedArrays
+from palate.mapped import CAPACITY, Counts, Layout, MappedArrays
 from palate.models import covisit_reading as reading
 from palate.models import covisit_table as tables
 from palate.models.covisit_reading import Scaled
 from palate.models.covisit_table import CELL_BYTES, EPOCH, Table
 from palate.settings import CovisitSettings
 
-CAPACITY = 1_024
 FEWEST = 32
 """Neighbours an item keeps at least, whatever the bound."""
 DAY = 86_400.0
@@ -40,11 +38,11 @@ READ_LATER = frozenset({"alpha", "beta", "decay", "history", "content_weight"})
 HEAD = np.dtype([("digest", "u8"), ("count", "f8"), ("last", "f8")])
 
 
-class Covisit:
+class Covisit(Counts):
     """The table of neighbours, its fold and its scores."""
 
     def __init__(self, arrays: MappedArrays, settings: CovisitSettings) -> None:
-        self._arrays = arrays
+        super().__init__(arrays)
         self.settings = settings
         self.digest = digest_of(settings)
         """Of the settings that shape the counts; told in every record."""
@@ -86,37 +84,6 @@ class Covisit:
     def fading(self) -> tuple[float, float]:
         """Half-lives a second, and the newest event in half-lives; 0 where counts do not fade."""
         return self._rate, float(self._arrays.scalar("newest")) * self._rate
-
-    @property
-    def capacity(self) -> int:
-        return self._arrays.capacity
-
-    @property
-    def position(self) -> int:
-        """Log position that is shown."""
-        return int(self._arrays.scalar("position"))
-
-    @property
-    def whole(self) -> bool:
-        """False where somebody else wrote over its files."""
-        return self._arrays.whole
-
-    @property
-    def dirty(self) -> bool:
-        """A fold began and its commit did not follow."""
-        return bool(self._arrays.scalar("dirty"))
-
-    def stamp(self, **scalars: float) -> None:
-        """Set `position` or `dirty`."""
-        self._arrays.stamp(**scalars)
-
-    def refresh(self) -> bool:
-        """Follow the writer to a new generation; cheap, call it before each request."""
-        return self._arrays.refresh()
-
-    def anew(self) -> AbstractContextManager[None]:
-        """Load everything again from nothing; readers see what was until that is done."""
-        return self._arrays.anew(CAPACITY)
 
     def fold(self, items: Rows, windows: NDArray[np.int32], times: Times) -> Rows:
         """Count what users took in for the first time, in log order; returns the rows changed.

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import msgspec
 
+from palate.disk import sync
 from palate.errors import CorruptRelease, NotFound
-from palate.releases.manifest import Manifest, read, sync, verify, write
+from palate.releases.manifest import Manifest, read, verify, write
 from palate.releases.release import Release
 
 CURRENT = "current"

@@ -1,12 +1,12 @@
 """What a release says of itself: where it comes from, how good it is, and each file's checksum."""
 
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from palate.disk import sync
 from palate.errors import CorruptRelease
 
 FILE = "manifest.json"
@@ -117,12 +117,3 @@ def verify(folder: Path, manifest: Manifest) -> None:
             raise CorruptRelease(f"{file} is missing: the release is half-written")
         if checksum(file) != expected:
             raise CorruptRelease(f"{file} was altered after the release was made (SHA-256 differs)")
-
-
-def sync(path: Path) -> None:
-    """Ask the disk to keep a file, or the names in a folder."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,7 +1,6 @@
 """Where a training is, on disk: what a run that was killed goes on from."""
 
 import hashlib
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 
 from palate.catalog.columns import ItemColumns
+from palate.disk import sync
 from palate.settings import TrainingSettings
 from palate.training.dataset import Dataset, item_inputs
 
@@ -53,10 +53,8 @@ class Checkpoint:
         """Replace the state, so that whoever is killed meanwhile leaves the one before."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
         aside = self.file.with_suffix(".new")
-        with aside.open("wb") as stream:
-            torch.save({"key": self.key, "state": state}, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
+        torch.save({"key": self.key, "state": state}, aside)
+        sync(aside)
         aside.replace(self.file)
 
 

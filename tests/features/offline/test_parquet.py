@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from palate import disk
 from palate.errors import CorruptStore, Unavailable
 from palate.features.offline import parquet
 from palate.features.offline.parquet import ParquetStore
@@ -35,7 +36,7 @@ def seen(folder: Path) -> list[int]:
 
 def killed_after(steps: int) -> Callable[[Path], None]:
     """A sync that ends the process at its n-th call: syncs stand between all that is done."""
-    left, real = iter(range(steps)), parquet._sync
+    left, real = iter(range(steps)), disk.sync
 
     def sync(path: Path) -> None:
         real(path)
@@ -53,7 +54,7 @@ def test_what_a_full_disk_left_half_done_is_done_first_once_there_is_room(
     store.land(Landing(4, [(part, rows_of(part)) for part in small]))
     whole, new = part_of(1, 4), part_of(5, 6, day="2026-11-30")
     landing = Landing(6, [(whole, rows_of(whole)), (new, rows_of(new))], small)
-    left, real = iter(range(steps)), parquet._sync
+    left, real = iter(range(steps)), disk.sync
 
     def full(path: Path) -> None:
         real(path)
@@ -61,7 +62,7 @@ def test_what_a_full_disk_left_half_done_is_done_first_once_there_is_room(
             raise OSError(ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(parquet, "_sync", full)
+        patched.setattr(parquet, "sync", full)
         with pytest.raises(Unavailable, match="No space left"):
             store.land(landing)
         with pytest.raises(Unavailable, match="No space left"):
@@ -84,7 +85,7 @@ def test_killed_at_any_moment_it_is_as_before_or_as_after(
     whole, new = part_of(1, 4), part_of(5, 6, day="2026-11-30")
     landing = Landing(6, [(whole, rows_of(whole)), (new, rows_of(new))], small)
     with monkeypatch.context() as patched:
-        patched.setattr(parquet, "_sync", killed_after(steps))
+        patched.setattr(parquet, "sync", killed_after(steps))
         try:
             store.land(landing)
         except Killed:
@@ -102,13 +103,13 @@ def test_killed_at_any_moment_it_is_as_before_or_as_after(
 def test_every_folder_that_got_a_name_is_synced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, part, synced, real = ParquetStore(tmp_path, write=True), part_of(1, 2), [], parquet._sync
+    store, part, synced, real = ParquetStore(tmp_path, write=True), part_of(1, 2), [], disk.sync
 
     def sync(path: Path) -> None:
         real(path)
         synced.append(path)
 
-    monkeypatch.setattr(parquet, "_sync", sync)
+    monkeypatch.setattr(parquet, "sync", sync)
     store.land(Landing(2, [(part, rows_of(part))]))
     day = (tmp_path / f"{part.name}.parquet").parent
     assert {day, day.parent, tmp_path} <= set(synced)

@@ -5,7 +5,6 @@ crash before the journal leaves nothing; after it, the next opening does the res
 So whoever reads ``shown/*/*.parquet`` sees each row once.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TypeVar
 import msgspec
 import polars as pl
 
+from palate.disk import sync
 from palate.errors import CorruptStore, Unavailable
 from palate.features.offline.protocol import SCHEMA, Held, Landing, Part
 
@@ -99,7 +99,7 @@ class ParquetStore:
         }
         file = self._aside(part.name)
         rows.write_parquet(file, compression="zstd", compression_level=3, metadata=told)
-        _sync(file)
+        sync(file)
 
     @contextmanager
     def _named_errors(self) -> Iterator[None]:
@@ -131,7 +131,7 @@ class ParquetStore:
             touched |= {file.parent, file.parent.parent}
         for folder in touched:
             if folder.exists():
-                _sync(folder)
+                sync(folder)
             if folder != self._folder and not any(folder.iterdir()):
                 folder.rmdir()
         self._replace(LEDGER, msgspec.json.encode(journal.then))
@@ -152,9 +152,9 @@ class ParquetStore:
     def _replace(self, name: str, raw: bytes) -> None:
         aside = self._folder / ASIDE / name
         aside.write_bytes(raw)
-        _sync(aside)
+        sync(aside)
         aside.replace(self._folder / name)
-        _sync(self._folder)
+        sync(self._folder)
 
     def _file(self, name: str) -> Path:
         return self._folder / (name + ENDING)
@@ -170,12 +170,3 @@ def _read(file: Path, kind: type[T]) -> T:
         raise CorruptStore(
             f"{file} does not read back ({error}): `palate attribute --anew` makes the store again"
         ) from error
-
-
-def _sync(path: Path) -> None:
-    """What was written there is on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
