@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from palate.clock import Clock
-from palate.errors import PalateError
+from palate.errors import NotFound, PalateError
 from palate.funnel.engine import Funnel
 from palate.funnel.kept import KeptSlates
 from palate.models.arrivals import Arrivals
@@ -50,6 +50,13 @@ class Live:
         built = {name: kept.behind(funnel) for name, funnel in funnels(stores).items()}
         name = release.name if release else "none"
         return cls(name, stores, built, kept, _arrivals(release, stores.settings.serving.newcomers))
+
+    def funnel(self, surface: str) -> Funnel:
+        """That of a surface. Raises NotFound, which names those that there are."""
+        if surface not in self.funnels:
+            known = ", ".join(sorted(self.funnels))
+            raise NotFound(f"there is no surface {surface!r}; there are {known}")
+        return self.funnels[surface]
 
     def fold_in(self) -> int:
         """Let the newest items learn from their first events; blocking. How many moved."""

@@ -14,7 +14,6 @@ import numpy as np
 from palate.arrays import Rows
 from palate.errors import NotFound
 from palate.funnel.budget import WHOLE, Plan
-from palate.funnel.engine import Funnel
 from palate.funnel.trace import Recorder
 from palate.funnel.types import NOTHING, Answer, Query
 from palate.index.matching import Matching
@@ -23,7 +22,6 @@ from palate.serving.allowed.through import let_through
 from palate.serving.bodies import Ask, Entry, Recommendation, Timing
 from palate.serving.cursor import TAIL, Cursor
 from palate.serving.impressions import impression
-from palate.serving.live import Live
 from palate.serving.names import Named
 from palate.serving.observing.spans import PARENT, Answered
 from palate.serving.pacing.pacer import Turn
@@ -69,7 +67,7 @@ class Recommending:
         self._runtime, self._ask, self._id, self._now = runtime, ask, recommendation_id, now
         self._turn, self._took = turn, math.nan
         self._live, self._words = runtime.live, runtime.settings.site
-        self._funnel = _funnel(self._live, ask)
+        self._funnel = self._live.funnel(ask.surface)
         self._owner = f"{ask.surface}|{who(ask)}|{ask.item_id}|{ask.filter}".removesuffix("|")
         self._most = runtime.settings.serving.max_excluded
         self._cursor = Cursor()
@@ -305,14 +303,6 @@ async def query_of(runtime: Runtime, ask: Ask) -> Query:
 def recommendation_id(now: float, draw: int) -> str:
     """Sorts by time; its second half is the request's draw, so that an answer can be repeated."""
     return f"{int(now * 1e3):012x}{draw:016x}"
-
-
-def _funnel(live: Live, ask: Ask) -> Funnel:
-    funnel = live.funnels.get(ask.surface)
-    if funnel is None:
-        known = ", ".join(sorted(live.funnels))
-        raise NotFound(f"there is no surface {ask.surface!r}; there are {known}")
-    return funnel
 
 
 def _named(answer: Answer, names: dict[int, Named]) -> Answer:

@@ -7,7 +7,7 @@ from litestar import Request, get
 from litestar.params import FromPath, FromQuery
 from litestar.router import Router
 
-from palate.errors import BadInput, NotFound, Problem
+from palate.errors import BadInput, Problem
 from palate.funnel.ledger import account
 from palate.serving.accounting.books import DAY
 from palate.serving.runtime import runtime_of
@@ -29,9 +29,7 @@ async def ledger(
     if not 1 <= days <= settings.keep_days:
         what = f"{days} is not between 1 and {settings.keep_days}"
         raise BadInput(f"days: {what}", [Problem("days", what)])
-    if surface not in runtime.live.funnels:
-        known = ", ".join(sorted(runtime.live.funnels))
-        raise NotFound(f"there is no surface {surface!r}; there are {known}")
+    runtime.live.funnel(surface)
     since = runtime.clock.now() - (days - 1) * DAY
     kept = await asyncio.to_thread(runtime.sampler.books.read, since, surface)
     told = account(kept)

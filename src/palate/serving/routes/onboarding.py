@@ -5,19 +5,15 @@ from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
-import msgspec
 from litestar import Request, get, post
 from litestar.params import FromQuery
 from litestar.router import Router
 
-from palate.catalog.converted import converted_problem
-from palate.catalog.decode import parsed
 from palate.errors import BadInput, Problem
 from palate.events.kinds import Event, Kind
 from palate.serving.bodies import Ask, Picks, Recommendation
 from palate.serving.pacing.door import Door
-from palate.serving.problems import described
-from palate.serving.routes.asking import check
+from palate.serving.routes.asking import asked, check
 from palate.serving.routes.recommendations import answered
 from palate.serving.runtime import Runtime, runtime_of
 from palate.serving.schema.documents import EventsAccepted
@@ -76,11 +72,7 @@ async def send_picks(request: Request[Any, Any, Any]) -> EventsAccepted:
 
 
 def _read(raw: bytes) -> Picks:
-    try:
-        picks = msgspec.convert(parsed(raw), Picks)
-    except msgspec.ValidationError as error:
-        found = converted_problem(error)
-        raise BadInput(f"the body is wrong: {described([found])}", [found]) from error
+    picks = asked(raw, Picks)
     check(Ask(user_id=picks.user_id, session_id=picks.session_id), 100, "/")
     if not picks.user_id and not picks.session_id:
         raise _wrong("/user_id", "who picked? give user_id or session_id")

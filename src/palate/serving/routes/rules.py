@@ -10,7 +10,6 @@ from litestar import Request, Response, delete, get, post, put
 from litestar.params import FromPath, FromQuery
 from litestar.router import Router
 
-from palate.catalog.converted import converted_problem
 from palate.catalog.decode import parsed
 from palate.catalog.fields import rfc3339
 from palate.errors import BadInput, Conflict, NotFound, Problem
@@ -18,7 +17,8 @@ from palate.rules import decode
 from palate.rules.documents import Rule
 from palate.rules.protocol import Book, By, Entry
 from palate.serving.auth import key_of
-from palate.serving.problems import described, outdated
+from palate.serving.problems import outdated
+from palate.serving.routes.asking import asked
 from palate.serving.runtime import Runtime, runtime_of
 from palate.serving.steering.bodies import (
     AuditBody,
@@ -74,11 +74,7 @@ async def audit_rules(
 @post("/preview", operation_id="preview_rules", status_code=200)
 async def preview_rules(request: Request[Any, Any, Any]) -> PreviewBody:
     """Try rules on real requests: the slates before and after, and which rule moved what."""
-    try:
-        document = msgspec.convert(parsed(await request.body()), PreviewDocument)
-    except msgspec.ValidationError as error:
-        found = converted_problem(error)
-        raise BadInput(f"the body is wrong: {described([found])}", [found]) from error
+    document = asked(await request.body(), PreviewDocument)
     return await preview(runtime_of(request), document)
 
 

@@ -73,10 +73,7 @@ async def told(runtime: Runtime, wonder: Wonder, at: str = "") -> WhyBody:
     """Follow the item; `at` comes before the names of fields that are wrong."""
     ask = wonder.ask
     check(ask, runtime.settings.serving.max_limit, at, "seed_item_id")
-    funnel = runtime.live.funnels.get(ask.surface)
-    if funnel is None:
-        known = ", ".join(sorted(runtime.live.funnels))
-        raise NotFound(f"there is no surface {ask.surface!r}; there are {known}")
+    funnel = runtime.live.funnel(ask.surface)
     row = await _row(runtime, wonder.item_id, at)
     query = await query_of(runtime, ask)
     steered = certain(runtime.rules.program.steer(funnel, query))
