@@ -23,7 +23,7 @@ demo: setup
 test: setup
 	scripts/browser
 	@[ -x /usr/bin/chromium ] || set -- -m "not browser"; \
-	$(THREADS) $(BIN)/python -m pytest --numprocesses 2 --dist loadgroup "$$@"
+	$(THREADS) $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder "$$@"
 
 check: setup
 	scripts/check

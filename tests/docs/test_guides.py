@@ -1,5 +1,6 @@
 """What the documentation says is true: its programs run, its links lead somewhere."""
 
+import os
 import re
 import subprocess
 import sys
@@ -22,6 +23,8 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 TOML = re.compile(r"^```toml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FENCE = re.compile(r"^(```|~~~).*?^\1", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)[^)]*\)")
+PLAIN = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+"""Plugins that happen to be installed take seconds to load, and no guide asks for one."""
 FILES = {"palate.toml", "palate.schema"}
 """Names of the same look that are something else: a file, a key of a Parquet file."""
 HEADING = re.compile(r"^#+ +(.+)$", re.MULTILINE)
@@ -60,6 +63,7 @@ def test_a_guides_code_runs_and_its_tests_pass(page: Path, tmp_path: Path) -> No
         capture_output=True,
         text=True,
         check=False,
+        env=os.environ | PLAIN,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -1,13 +1,14 @@
 """Our metrics against two independent implementations, and against numbers worked out by hand."""
 
 from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
 
 import ir_measures
+import numba
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from ranx import Qrels, Run
-from ranx import evaluate as ranx
 
 from palate.arrays import Rows
 from palate.evaluation.bootstrap import interval
@@ -65,6 +66,13 @@ def judgements(relevant: Sequence[Rows]) -> dict[str, dict[str, int]]:
     }
 
 
+@pytest.fixture
+def ranx(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Interpreted: it compiles for a minute what then runs for a moment."""
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", True)
+    return import_module("ranx")
+
+
 @pytest.mark.parametrize("k", [1, 5, 10, 30, 50])
 @pytest.mark.parametrize(
     ("ours", "theirs"),
@@ -78,11 +86,11 @@ def judgements(relevant: Sequence[Rows]) -> dict[str, dict[str, int]]:
     ],
 )
 def test_every_accuracy_metric_agrees_with_ranx_user_by_user(
-    ours: str, theirs: str, k: int
+    ranx: Any, ours: str, theirs: str, k: int
 ) -> None:
     lists, relevant = random_run(seed=k)
-    run, qrels = Run(documents(lists)), Qrels(judgements(relevant))
-    ranx(qrels, run, f"{theirs}@{k}", make_comparable=True)
+    run, qrels = ranx.Run(documents(lists)), ranx.Qrels(judgements(relevant))
+    ranx.evaluate(qrels, run, f"{theirs}@{k}", make_comparable=True)
     per_user = run.scores[f"{theirs}@{k}"]
     wanted = [per_user[f"u{user:03}"] for user in range(USERS)]
     assert_allclose(METRICS[ours](judge(lists, relevant), k), wanted, atol=1e-6)

@@ -1,3 +1,4 @@
+import time
 from functools import partial
 from typing import Any, NoReturn
 
@@ -10,6 +11,7 @@ from palate.catalog.user import session_key, user_key
 from palate.events.kinds import Kind
 from palate.features.record import UserState
 from palate.serving.app import create
+from palate.serving.runtime import SETTLE
 from palate.stores import open_sources
 from palate.stores_offline import attributor
 from palate.streaming.rebuild import compare
@@ -100,6 +102,21 @@ def test_a_deletion_that_broke_off_is_finished_by_the_next_worker(
         with other.portal() as portal:
             portal.call(other.app.state["runtime"].settle)
     assert_forgotten(site, user)
+
+
+def test_a_worker_that_ends_leaves_to_the_next_what_waits_for_the_stream(site: SmallSite) -> None:
+    claim(site)
+    with TestClient(create(site.settings, clock=site.clock, stores=site.stores)) as other:
+        assert other.delete("/v1/users/u0").status_code == 204
+        began = time.perf_counter()
+    assert time.perf_counter() - began < SETTLE
+    site.worker.drain()
+    with (
+        TestClient(create(site.settings, clock=site.clock, stores=site.stores)) as following,
+        following.portal() as portal,
+    ):
+        portal.call(following.app.state["runtime"].settle)
+    assert_forgotten(site)
 
 
 def claim(site: SmallSite, user: str = "u0") -> None:

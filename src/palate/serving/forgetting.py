@@ -128,10 +128,13 @@ async def _renamed(runtime: Runtime, user_id: str, end: int, longest: float, pau
 
 
 async def _folded(runtime: Runtime, end: int, longest: float, pause: float) -> bool:
-    """Wait until the log is folded up to `end`, but no longer than that; whether it is."""
+    """Wait until the log is folded up to `end`, but no longer than that; whether it is.
+
+    Nor longer than this worker lives: the next one resumes.
+    """
     waited = 0.0
     while await asyncio.to_thread(runtime.stores.online.position) < end:
-        if waited >= longest:
+        if waited >= longest or runtime.ending.is_set():
             return False
         await asyncio.sleep(pause)
         waited += pause

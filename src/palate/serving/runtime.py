@@ -80,6 +80,8 @@ class Runtime:
     spans: Spans | None = None
     """The way to an OpenTelemetry collector, where one is named."""
     background: set[asyncio.Task[Any]] = field(default_factory=set)
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the worker ends: what another may do later is left to it."""
 
     @property
     def live(self) -> Live:
@@ -203,9 +205,8 @@ async def running(
     await runtime.watch.warm_up()
     await runtime.rules.look(held)
     await runtime.names.warm(held.boards.rows(), held.columns.size)
-    stop = asyncio.Event()
     tasks = [
-        asyncio.create_task(runtime.watch.follow(stop)),
+        asyncio.create_task(runtime.watch.follow(runtime.ending)),
         asyncio.create_task(_ticking(runtime)),
         asyncio.create_task(_steering(runtime)),
         asyncio.create_task(_folding_in(runtime)),
@@ -219,7 +220,7 @@ async def running(
     try:
         yield runtime
     finally:
-        stop.set()
+        runtime.ending.set()
         with suppress(TimeoutError):
             await asyncio.wait_for(runtime.settle(), SETTLE)
         for task in (*tasks, *runtime.background):

@@ -1,6 +1,7 @@
 """Answers arrive at a real OTLP receiver as spans, below the caller's own; without it, nothing."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -11,7 +12,7 @@ from tests.serving.conftest import SmallSite
 
 from palate.cli.listening import listening
 from palate.errors import MissingExtra
-from palate.serving.observing import installed, spans
+from palate.serving.observing import installed, otel, spans
 from palate.settings import ServingSettings
 
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -54,7 +55,7 @@ class Taking(BaseHTTPRequestHandler):
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     with Receiver() as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         yield server
         server.shutdown()
@@ -115,11 +116,18 @@ def test_each_row_of_a_page_is_below_the_caller(
     assert {each.parent_span_id.hex() for each in whole} == {CALLER}
 
 
-def test_a_collector_that_is_not_there_disturbs_nobody(site_of: Callable[..., SmallSite]) -> None:
+def test_a_collector_that_is_not_there_disturbs_nobody_and_is_waited_for_a_while(
+    site_of: Callable[..., SmallSite], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(otel, "PATIENCE", 0.2)
     site = site_of(otel="http://127.0.0.1:1", otel_share=1.0)
     assert site.slate(user_id="u1")["step"] == "full"
     site.settle()
-    assert site.app.state["runtime"].spans.waiting == 0
+    exporting = site.app.state["runtime"].spans
+    assert exporting.waiting == 0
+    began = time.perf_counter()
+    exporting.close()
+    assert 0.15 < time.perf_counter() - began < 2.0
 
 
 def test_without_a_collector_there_is_no_queue(site: SmallSite) -> None:

@@ -5,6 +5,7 @@ thread and only their durations are kept, so each begins where the one before it
 """
 
 from collections.abc import Sequence
+from threading import Thread
 from urllib.parse import urlsplit
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -20,8 +21,8 @@ from palate.serving.observing.spans import Answered
 PATH = "/v1/traces"
 MOST_SPANS = 8_192
 """Spans that wait for the collector; of more the newest are dropped."""
-PATIENCE = 3_000
-"""Milliseconds that the end waits for the collector."""
+PATIENCE = 3.0
+"""Seconds that the end waits for the collector."""
 
 
 class Collector:
@@ -44,8 +45,10 @@ class Collector:
 
     def close(self) -> None:
         """Send what is left, for a few seconds at most."""
-        self._provider.force_flush(PATIENCE)
-        self._provider.shutdown()
+        # The SDK takes a limit and does not keep it, and tries again for 10 s where nobody listens.
+        closing = Thread(target=self._provider.shutdown, daemon=True)
+        closing.start()
+        closing.join(PATIENCE)
 
     def _send(self, answered: Answered) -> None:
         began = int(answered.began * 1e9)
