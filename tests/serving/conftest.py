@@ -14,13 +14,27 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from palate.clock import FixedClock
+from palate.serving import forgetting
 from palate.serving.app import create
+from palate.serving.routes import items
 from palate.settings import ServingSettings, Settings
 from palate.stores import Stores, close
 from palate.streaming.worker import StreamWorker
 from palate.testing.tiny import NOW, tiny_site
 
 Json = dict[str, Any]
+PATIENCE, SOON, LATER = items.PATIENCE, forgetting.SOON, 0.01
+
+
+@contextmanager
+def waiting(patience: float, soon: float) -> Iterator[None]:
+    """How long answers wait for the stream worker, in seconds; no other worker is waited for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(items, "PATIENCE", patience)
+        patch.setattr(forgetting, "SOON", soon)
+        patch.setattr(forgetting, "OTHERS", 0.0)
+        patch.setattr(forgetting, "PAUSE", LATER)
+        yield
 
 
 @dataclass
@@ -56,7 +70,7 @@ class SmallSite:
             while not stop.wait(0.1):  # later than an answer that does not wait for it
                 self.worker.drain()
 
-        with ThreadPoolExecutor(1) as pool:
+        with waiting(PATIENCE, SOON), ThreadPoolExecutor(1) as pool:
             following = pool.submit(follow)
             try:
                 yield
@@ -99,10 +113,11 @@ def site_of(tmp_path: Path) -> Iterator[Callable[..., SmallSite]]:
         opened.append(SmallSite(settings, stores, clock, app, client, worker))
         return opened[-1]
 
-    yield make
-    for site in opened:
-        site.client.__exit__()
-        close(site.stores)
+    with waiting(0.0, 0.0):  # nobody follows the log by itself
+        yield make
+        for site in opened:
+            site.client.__exit__()
+            close(site.stores)
 
 
 @pytest.fixture
