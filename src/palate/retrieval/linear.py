@@ -31,16 +31,12 @@ class Linear:
         return Candidates(*self.model.candidates(history, servable, query.excluded, limit))
 
     def explain(self, query: Query, row: int) -> Reason:
-        return reason_by(self.model, query, row, self.history)
-
-
-def reason_by(model: linear.Linear | None, query: Query, row: int, limit: int) -> Reason:
-    """What an item filter says of a row: which of the last `limit` items spoke for it."""
-    if query.seed_item >= 0:
-        return Reason("similar_to_item", (query.seed_item,), (1.0,))
-    if model is None:
-        return Reason("taste")
-    history = query.about(limit)
-    scaled = query.once((model, limit), lambda: model.scaled(history))
-    rows, parts = model.reasons_of(scaled, row)
-    return Reason("because_of_items", tuple(rows.tolist()), tuple(parts.tolist()))
+        if query.seed_item >= 0:
+            return Reason("similar_to_item", (query.seed_item,), (1.0,))
+        model = self.model
+        if model is None:
+            return Reason("taste")
+        history = query.about(self.history)
+        scaled = query.once((model, self.history), lambda: model.scaled(history))
+        rows, parts = model.reasons_of(scaled, row)
+        return Reason("because_of_items", tuple(rows.tolist()), tuple(parts.tolist()))
