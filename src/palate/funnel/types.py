@@ -6,6 +6,7 @@ frozen dataclass; `msgspec.structs.replace` changes one.
 
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from math import inf
 from typing import Any, Literal, NamedTuple, Self, TypeAlias, TypeVar
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from palate.arrays import Floats, Mask, Rows
 from palate.catalog.columns import ItemColumns
+from palate.dice import dice
 from palate.features.record import HISTORY, UserState
 from palate.index.aligned import Aligned
 from palate.index.matching import Matching
@@ -67,7 +69,7 @@ class Query:
 
     def dice(self, name: str) -> np.random.Generator:
         """This request's own random stream for the component `name`: same query, same numbers."""
-        return _dice(self.draw, _salt(name))
+        return dice(self.draw, _salt(name))
 
     def lots(self, name: str) -> np.random.Generator:
         """A random stream that is the same for an hour of a visitor, surface and place in the list.
@@ -75,7 +77,7 @@ class Query:
         For what chance decides without a propensity on record: it is a function of what is logged.
         """
         hour, seed = int(max(self.now, 0.0) // HOUR), self.seed_item + 1
-        return _dice(self.user.key, hour, _salt(self.surface), seed, self.given, _salt(name))
+        return dice(self.user.key, hour, _salt(self.surface), seed, self.given, _salt(name))
 
     def about(self, limit: int) -> Rows:
         """What the slate is about: the seed item, else what the visitor took in, newest first."""
@@ -120,12 +122,9 @@ class Query:
         return columns.servable if self.matching is None else self.matching.mask.view(np.uint8)
 
 
+@cache
 def _salt(name: str) -> int:
     return int.from_bytes(name.encode()[:8].ljust(8, b"\0"), "little")
-
-
-def _dice(*seed: int) -> np.random.Generator:
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
 
 
 class Candidates(Struct, frozen=True):
@@ -241,10 +240,13 @@ class Slate(Struct, frozen=True):
 
     def take(self, which: NDArray[np.intp] | Mask | slice) -> "Slate":
         """Keep these rows, in this order; everything stays aligned."""
+        columns = self.columns
+        if type(columns) is Aligned or columns:
+            columns = Aligned.of(columns).take(which, len(self.rows))
         return Slate(
             self.rows[which],
             self.scores[which],
-            Aligned.of(self.columns).take(which, len(self.rows)) if self.columns else self.columns,
+            columns,
             None if self.explore is None else self.explore[which],
             None if self.propensity is None else self.propensity[which],
             self.policy,
@@ -275,7 +277,7 @@ class Slate(Struct, frozen=True):
 
     def scored(self, scores: Floats) -> "Slate":
         """Replace the scores and sort again; equal scores keep their order."""
-        order = np.argsort(-scores, kind="stable")
+        order = (-scores).argsort(kind="stable")
         told: Floats = scores.astype(np.float32, copy=False)
         return replace(self, scores=told).take(order)
 
