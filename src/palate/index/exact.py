@@ -1,6 +1,5 @@
 """Looks at every vector: exact, and the fastest choice for up to some ten thousand items."""
 
-from math import sqrt
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 from palate.arrays import Floats, Mask, Rows
 from palate.index.protocol import Allowed
 from palate.jit import ahead, kernel, swift
-from palate.keys import ROW, key_of, score_of
+from palate.keys import ROW, cut, key_of, score_of
 
 SOON = 8
 """A row's vector is asked for so many rows early: a large catalogue's lies in memory, not cache."""
@@ -23,20 +22,29 @@ DEVIATIONS = 4.0
 
 def best(rows: Rows, scores: Floats, limit: int) -> tuple[Rows, Floats]:
     """Pick the `limit` best of a scored list, best first, equal scores in row order."""
-    return best_keys(_keys(rows, scores), limit)
+    return _in_order(_foremost(rows, scores, limit), limit)
 
 
 def best_keys(keys: NDArray[np.int64], limit: int) -> tuple[Rows, Floats]:
     """The same of keys, which rise from the best entry to the worst."""
-    if 0 < limit < len(keys):
-        keys = _likely(keys, limit)
-        if len(keys) > FEW * limit:
-            keys = np.partition(keys, limit - 1)[:limit]
-    keys = keys.copy()
+    return _in_order(_likely(keys, limit).copy(), limit)
+
+
+def _in_order(keys: NDArray[np.int64], limit: int) -> tuple[Rows, Floats]:
+    """Of keys that may be written over."""
+    if len(keys) > FEW * limit > 0:
+        keys = np.partition(keys, limit - 1)[:limit]
     keys.sort()
     return _entries(keys[: max(limit, 0)])
 
 
+@kernel
+def _foremost(rows: Rows, scores: Floats, limit: int) -> NDArray[np.int64]:
+    """Keys of at least the `limit` best, and mostly of few more."""
+    return _likely(_keys(rows, scores), limit)
+
+
+@kernel
 def _likely(keys: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
     """At least the `limit` smallest keys, and mostly few more.
 
@@ -44,13 +52,14 @@ def _likely(keys: NDArray[np.int64], limit: int) -> NDArray[np.int64]:
     them takes four times as long.
     """
     step = len(keys) // SAMPLE
-    if step < FEWEST:
+    if step < FEWEST or not 0 < limit < len(keys):
         return keys
-    sample = np.sort(keys[::step])
+    sample = keys[::step].copy()
     within = limit * len(sample) / len(keys)
-    place = int(within + DEVIATIONS * (1.0 + sqrt(within)))
+    place = int(within + DEVIATIONS * (1.0 + np.sqrt(within)))
     if place >= len(sample):
         return keys
+    cut(sample, place + 1)
     found = _below(keys, sample[place])
     return found if len(found) >= limit else keys
 
