@@ -7,9 +7,9 @@ with the last month's, taking the lower bound of two standard deviations: no vis
 trend. Fresh goes by publication, else by the first event, else by the row (the newest row first).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from palate.catalog.columns import ItemColumns
 from palate.features.folds import DAY, FIRST_AT, ITEM_SLOT, SEGMENT_HALF_LIFE
 from palate.features.heads import Counted, Heads, Rules, head, rank, totals
 from palate.features.items import TABLE, ItemStates
+from palate.features.known import frozen
 from palate.mapped import Column, Layout, MappedArrays, Projection
 
 Board: TypeAlias = Literal["popular", "trending", "fresh"]
@@ -53,9 +54,16 @@ LAYOUT = Layout(
     {"side": "i8", "built": "f8", "position": "i8"},
 )
 
+Held: TypeAlias = tuple[Rows, Floats, NDArray[np.int32], NDArray[np.int64]]
+"""Rows, scores and sizes, (boards, 2, …) each, and which of the two sides is read, (1,)."""
+
 
 class Leaderboards(Projection):
     """Boards in two copies: the writer fills one while the other is read, then turns them."""
+
+    def __init__(self, arrays: MappedArrays) -> None:
+        super().__init__(arrays)
+        self._told: tuple[Mapping[str, NDArray[Any]], Held] | None = None
 
     @classmethod
     def in_memory(cls) -> "Leaderboards":
@@ -77,15 +85,25 @@ class Leaderboards(Projection):
 
     def category(self, code: int, limit: int) -> tuple[Rows, Floats]:
         """Most popular rows of a category; nothing for an unknown code."""
-        return self._read(CATEGORIES_AT + code if code >= 0 else -1, limit)
+        return self._read(of_category(code), limit)
 
     def segment(self, code: int, limit: int) -> tuple[Rows, Floats]:
         """Most popular rows among the users of a segment; nothing for the unknown one, 0."""
-        return self._read(SEGMENTS_AT + code if code > 0 else -1, limit)
+        return self._read(of_segment(code), limit)
 
     def region(self, code: int, limit: int) -> tuple[Rows, Floats]:
         """Most popular rows among the users of a region; nothing for the unknown one, 0."""
         return self.segment(code, limit)
+
+    @property
+    def held(self) -> Held:
+        """All of them, as a loop reads them."""
+        told, arrays = self._told, self._arrays.bound
+        if told is None or told[0] is not arrays:  # they are others since they were read last
+            rows, scores, sizes = (frozen(arrays[name]) for name in LAYOUT.columns)
+            held = rows, scores, sizes, frozen(self._arrays.header["side"])
+            self._told = told = arrays, held
+        return told[1]
 
     def rows(self) -> Rows:
         """Whatever is on any board, each row once, those that are high on some board first."""
@@ -115,6 +133,16 @@ class Leaderboards(Projection):
         size = min(int(self._arrays["sizes"][board, side]), limit)
         rows, scores = self._arrays["rows"], self._arrays["scores"]
         return rows[board, side, :size].copy(), scores[board, side, :size].copy()
+
+
+def of_category(code: int) -> int:
+    """The number of a category's board; -1 for an unknown code."""
+    return CATEGORIES_AT + code if code >= 0 else -1
+
+
+def of_segment(code: int) -> int:
+    """The number of the board of a segment, or of a region; -1 for the unknown one, 0."""
+    return SEGMENTS_AT + code if code > 0 else -1
 
 
 def _boards(

@@ -19,8 +19,8 @@ from palate.funnel.facts import features_of
 from palate.funnel.ladder import POOLED, STEPS, by_rank, nothing, popular, unlimited
 from palate.funnel.merge import by_lot, merge, shortlisted
 from palate.funnel.reasons import reasons_for
-from palate.funnel.retrieve import Asked, retrieve
-from palate.funnel.stages import Filter, Generator, Ranker, Rule, name_of, weighed
+from palate.funnel.retrieve import Asked, Named, retrieve
+from palate.funnel.stages import Act, Filter, Generator, Ranker, Rule, name_of, weighed
 from palate.funnel.trace import Recorder
 from palate.funnel.types import NOTHING, Answer, Columns, Pool, Query, Slate, Step
 from palate.index.matching import Matching
@@ -111,8 +111,8 @@ class Funnel:
             with log.part("anchor", forgive=True):
                 query = replace(query, seed_item=self.anchor(query))
         hidden = []
-        for each in self.filters:
-            with log.part(f"exclude.{name_of(each)}", forgive=True) as part:
+        for each, (name, _) in zip(self.filters, self._filter_names, strict=True):
+            with log.part(f"exclude.{name}", forgive=True) as part:
                 rows = each.excludes(query)
                 part.left = len(rows)
                 hidden += [rows] if len(rows) else []
@@ -133,7 +133,7 @@ class Funnel:
     async def _pooled(self, query: Query, log: Recorder) -> Pool:
         size = log.plan.sized(self.pool)
         asked = Asked(size, self.stores.columns.size, self.budget)
-        proposals = await retrieve(self.generators, query, asked, log)
+        proposals = await retrieve(self.named, query, asked, log)
         guests = NOTHING
         # Where every generator failed, pins alone are no page: the ladder has better.
         if self.guests is not nothing and (any(map(len, proposals)) or not log.trace.skipped):
@@ -177,26 +177,29 @@ class Funnel:
     def _lawful(self, query: Query, rows: Rows, log: Recorder) -> Mask:
         """Where every filter agrees. Raises what a filter raises: nothing passes unchecked."""
         columns = self.stores.columns.read(rows, self._filter_reads)
-        kept = query.matches(rows)
-        _note(log, "filter", rows, ~kept)
-        welcome = query.welcomes(rows)
-        _note(log, "excluded", rows, ~welcome)
-        kept &= welcome
-        count = int(np.count_nonzero(kept))
-        for each, name in zip(self.filters, self._filter_names, strict=True):
-            with log.part(f"filter.{name}", count) as part:
+        kept, count = np.ones(len(rows), np.bool_), len(rows)
+        if query.matching is not None or len(query.excluded):
+            kept, welcome = query.matches(rows), query.welcomes(rows)
+            _note(log, "filter", rows, ~kept)
+            _note(log, "excluded", rows, ~welcome)
+            kept &= welcome
+            count = int(np.count_nonzero(kept))
+        for each, (name, told) in zip(self.filters, self._filter_names, strict=True):
+            with log.part(told, count) as part:
                 mask = each.keep(query, rows, columns)
                 if mask.shape != rows.shape or mask.dtype != np.bool_:
                     raise ValueError(f"{name} answered {mask.dtype} {mask.shape}")
-                _note(log, name, rows, kept & ~mask)
-                kept = kept & mask
-                part.left = count = int(np.count_nonzero(kept))
+                both = kept & mask
+                part.left = left = int(np.count_nonzero(both))
+                if left < count:
+                    log.trace.removed[name] = rows[kept & ~mask]
+                kept, count = both, left
         return kept
 
     def _composed(self, query: Query, pool: Pool, ranked: Slate, log: Recorder) -> Slate:
         """A page of what was ranked."""
         lots = np.sort(by_lot(pool))
-        lifted = self._applied(self.lifts, query, ranked, log)
+        lifted = self._applied(self._lifting, query, ranked, log)
         slate = self._shortlisted(query, pool, lifted, _unmarked(lots, lifted))
         return self._ruled(query, slate, log, lots=_unmarked(lots, slate))
 
@@ -234,17 +237,17 @@ class Funnel:
         lots: Rows = NOTHING,
     ) -> Slate:
         """What the rules make of the slate. Raises what a required rule raises."""
-        rules = [each for each in self.rules if optional or stays(each)]
+        acts = self._acts if optional else [each for each in self._acts if each.stays]
         if log.plan.without:
-            beyond = [e for e in rules if not stays(e) and f"rule.{name_of(e)}" in log.plan.without]
-            for each in beyond:
-                log.skip(f"rule.{name_of(each)}", UNFIT)
-            rules = [each for each in rules if each not in beyond]
-        return self._applied(rules, query, slate, log, lots).top(query.size)
+            beyond = {e.part for e in acts if not e.stays} & log.plan.without
+            for part in beyond:
+                log.skip(part, UNFIT)
+            acts = [each for each in acts if each.part not in beyond]
+        return self._applied(acts, query, slate, log, lots).top(query.size)
 
     def _applied(
         self,
-        rules: Sequence[Rule],
+        acts: Sequence[Act],
         query: Query,
         slate: Slate,
         log: Recorder,
@@ -255,23 +258,23 @@ class Funnel:
         They stay behind it, there to be drawn from (or to fill a short page, or where an operator's
         constraint wants them).
         """
-        if not rules:
+        if not acts:
             return slate
-        slate = structs.replace(slate, columns=self._read(slate.rows, rules))
+        slate = structs.replace(slate, columns=self._read(slate.rows, acts))
         offered = slate.rows.copy()  # a rule may write into its own
         drawn = ~outside(slate.rows, lots)
         apart = slate.take(drawn) if drawn.any() and not drawn.all() else None
         slate = slate if apart is None else slate.take(~drawn)
         after = _rows(slate, apart)
-        for each in rules:
-            if apart is not None and (stays(each) or getattr(each, "explores", False)):
+        for rule, name, told, required, _, last in acts:
+            if apart is not None and last:
                 slate, apart = slate.followed(apart), None
-            name, before = name_of(each), after
-            with log.part(f"rule.{name}", len(before), forgive=not each.required) as part:
-                ruled = _checked(each.apply(query, slate), offered)
-                if apart is not None:
-                    apart = _checked(each.apply(query, apart), offered)
-                slate, after = ruled, _rows(ruled, apart)
+            before = after
+            with log.part(told, len(before), forgive=not required) as part:
+                ruled = rule.apply(query, slate)
+                beside = None if apart is None else rule.apply(query, apart)
+                after = _checked(_rows(ruled, beside), offered)
+                slate, apart = ruled, beside
                 part.left = len(after)
             if after is before:  # it failed, and may have written into what it was given
                 slate = structs.replace(slate, rows=before[: len(slate)].copy())
@@ -280,8 +283,8 @@ class Funnel:
         log.trace.notes, log.trace.relaxed = slate.notes, slate.relaxed
         return slate
 
-    def _read(self, rows: Rows, rules: Iterable[Rule]) -> Columns:
-        names = tuple(dict.fromkeys(name for each in rules for name in each.reads))
+    def _read(self, rows: Rows, acts: Sequence[Act]) -> Columns:
+        names = self._rule_reads if acts is self._acts else _reads(acts)
         return self.stores.columns.read(rows, names) if names else {}
 
     def _answered(self, step: Step, query: Query, slate: Slate, log: Recorder) -> Answer:
@@ -300,28 +303,46 @@ class Funnel:
         return tuple(name_of(each) for each in self.generators)
 
     @cached_property
+    def named(self) -> tuple[Named, ...]:
+        """The generators, by their names in the trace."""
+        return tuple((f"generate.{name_of(each)}", each) for each in self.generators)
+
+    @cached_property
     def optional(self) -> tuple[str, ...]:
         """What a plan may leave out, by its names in the trace."""
-        generators = (f"generate.{name}" for name in self.names)
-        rules = (f"rule.{name_of(each)}" for each in self.rules if not stays(each))
+        generators = (name for name, _ in self.named)
+        rules = (each.part for each in self._acts if not each.stays)
         return (*generators, *rules)
+
+    @cached_property
+    def _acts(self) -> tuple[Act, ...]:
+        return tuple(map(Act.of, self.rules))
+
+    @cached_property
+    def _lifting(self) -> tuple[Act, ...]:
+        return tuple(map(Act.of, self.lifts))
+
+    @cached_property
+    def _rule_reads(self) -> tuple[str, ...]:
+        return _reads(self._acts)
 
     @cached_property
     def _exploring(self) -> Mask:
         return np.array([getattr(each, "explores", False) for each in self.generators], np.bool_)
 
     @cached_property
-    def _filter_names(self) -> tuple[str, ...]:
-        return tuple(name_of(each) for each in self.filters)
+    def _filter_names(self) -> tuple[tuple[str, str], ...]:
+        """In what is removed, and in the trace."""
+        names = [name_of(each) for each in self.filters]
+        return tuple((name, f"filter.{name}") for name in names)
 
     @cached_property
     def _filter_reads(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for each in self.filters for name in each.reads))
 
 
-def stays(rule: Rule) -> bool:
-    """Whether a rule acts on every rung, and whatever the budget."""
-    return rule.required or getattr(rule, "always", False)
+def _reads(acts: Iterable[Act]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for each in acts for name in each.rule.reads))
 
 
 def _no_features(pool: Pool) -> Floats:
@@ -332,10 +353,10 @@ def _rows(slate: Slate, apart: Slate | None) -> Rows:
     return slate.rows.copy() if apart is None else np.concatenate([slate.rows, apart.rows])
 
 
-def _checked(slate: Slate, offered: Rows) -> Slate:
-    if not once_each(np.ascontiguousarray(slate.rows, np.int32), offered):
+def _checked(rows: Rows, offered: Rows) -> Rows:
+    if not once_each(np.asarray(rows, np.int32), offered):
         raise ValueError("the rule invented or repeated an item")
-    return slate
+    return rows
 
 
 def _unmarked(lots: Rows, slate: Slate) -> Rows:

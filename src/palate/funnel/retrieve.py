@@ -3,54 +3,62 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from math import inf
+from typing import TypeAlias
 
 import numpy as np
 
 from palate.arrays import Floats, Rows
 from palate.funnel.budget import LATE, UNFIT, Budget
-from palate.funnel.stages import Generator, name_of
+from palate.funnel.stages import Generator
 from palate.funnel.trace import Recorder
 from palate.funnel.types import Candidates, Query
 from palate.index.slots import free, slot
 from palate.jit import kernel
 
+Named: TypeAlias = tuple[str, Generator]
+"""A generator, by its name in the trace."""
 NO_CANDIDATES = Candidates.none()
 TOO_MANY, FEW = 4, 2_000
 """What is proposed beyond so many times what was asked for (but always so many) is not read."""
 
 
 async def retrieve(
-    generators: Sequence[Generator], query: Query, asked: "Asked", log: Recorder
+    generators: Sequence[Named], query: Query, asked: "Asked", log: Recorder
 ) -> list[Candidates]:
     """One proposal per generator, in order; an empty one where it failed or was late.
 
     Local generators never wait, so running them in turn is as fast as it gets; those marked
     ``remote`` are started first and collected last.
     """
-    names = [f"generate.{name_of(each)}" for each in generators]
-    wanted = {i: g for i, g in enumerate(generators) if _fits(names[i], log)}
-    far = {i: g for i, g in wanted.items() if getattr(g, "remote", False)}
-    tasks = {i: asyncio.create_task(_one(g, names[i], query, asked, log)) for i, g in far.items()}
+    plan = log.plan
+    far = {i for i, (_, each) in enumerate(generators) if getattr(each, "remote", False)}
+    if not far and not plan.without and plan.ends == inf:
+        return [await _one(each, query, asked, log) for each in generators]
+    wanted = [i for i, (name, _) in enumerate(generators) if _fits(name, log)]
+    tasks = {
+        i: asyncio.create_task(_one(generators[i], query, asked, log)) for i in wanted if i in far
+    }
     try:
         near: dict[int, Candidates] = {}
         left = [i for i in wanted if i not in far]
         while left:  # once, but for those that wait for ever: they are left behind
             with suppress(TimeoutError):
-                async with asyncio.timeout(_patience(log.plan.left)):
+                async with asyncio.timeout(_patience(plan.left)):
                     while left:
                         i = left.pop(0)
-                        near[i] = await _one(wanted[i], names[i], query, asked, log)
+                        near[i] = await _one(generators[i], query, asked, log)
         if tasks:
-            most, remains = asked.budget.remote_seconds, log.plan.left
+            most, remains = asked.budget.remote_seconds, plan.left
             patient = most if remains is None else min(most, remains)
             await asyncio.wait(tasks.values(), timeout=patient)
         late = {i for i, task in tasks.items() if not task.done()}
-        late |= wanted.keys() - far.keys() - near.keys()
+        late |= set(wanted) - tasks.keys() - near.keys()
     finally:
         for task in tasks.values():
             task.cancel()
     for i in late:
-        log.skip(names[i], LATE)
+        log.skip(generators[i][0], LATE)
     found = near | {i: task.result() for i, task in tasks.items() if i not in late}
     return [found.get(i, NO_CANDIDATES) for i in range(len(generators))]
 
@@ -77,11 +85,9 @@ class Asked:
         self.limit, self.rows_given, self.budget = limit, rows_given, budget
 
 
-async def _one(
-    generator: Generator, name: str, query: Query, asked: Asked, log: Recorder
-) -> Candidates:
-    found = NO_CANDIDATES
-    if log.plan.late:
+async def _one(named: Named, query: Query, asked: Asked, log: Recorder) -> Candidates:
+    (name, generator), found = named, NO_CANDIDATES
+    if log.plan.ends < inf and log.plan.late:
         log.skip(name, LATE)
         return found
     with log.part(name, forgive=True) as part:
@@ -90,7 +96,7 @@ async def _one(
         few = said if over <= 0 else said.take(slice(0, -over))
         found, flaws = cleaned(few, asked.rows_given)
         flaws += max(over, 0)
-        part.left = len(found)
+        part.left = len(found.rows)
         if flaws:
             log.skip(
                 name, f"{flaws} of its entries were too many, unknown, repeated or not a number"

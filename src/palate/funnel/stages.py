@@ -7,7 +7,7 @@ name is its class's in snake case (`HideSeen` -> `hide_seen`).
 
 import re
 from functools import cache
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from palate.arrays import Floats, Mask, Rows
 from palate.funnel.types import Candidates, Columns, Expected, Pool, Query, Reason, Slate
@@ -92,6 +92,28 @@ class Rule(Protocol):
     def default(cls, stores: Stores) -> Self: ...
 
     def apply(self, query: Query, slate: Slate) -> Slate: ...
+
+
+class Act(NamedTuple):
+    """A rule, and what the engine asks of it for every slate."""
+
+    rule: Rule
+    name: str
+    part: str
+    """Its name in the trace."""
+    required: bool
+    stays: bool
+    """Whether it acts on every rung, and whatever the budget."""
+    last: bool
+    """Whether what was drawn by lot comes back before it acts."""
+
+    @classmethod
+    def of(cls, rule: Rule) -> Self:
+        """What a rule says of itself."""
+        name, required = name_of(rule), rule.required
+        stays = required or getattr(rule, "always", False)
+        last = stays or getattr(rule, "explores", False)
+        return cls(rule, name, f"rule.{name}", required, stays, last)
 
 
 def weighed(

@@ -194,7 +194,7 @@ async def _votes(
     """
     size = max(funnel.stores.columns.size, 1)
     asked = Asked(size, size, funnel.budget)
-    meant = {n: g for n, g in zip(funnel.names, funnel.generators, strict=True) if n not in BY_LOT}
+    meant = {n: g for n, g in zip(funnel.names, funnel.named, strict=True) if n not in BY_LOT}
     found = await retrieve(tuple(meant.values()), query, asked, Recorder(plan))
     deep, none = dict(zip(meant, found, strict=True)), Candidates.none()
     return tuple(

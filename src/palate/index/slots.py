@@ -55,7 +55,7 @@ def first(
 ) -> tuple[Rows, Floats]:
     """The first `limit` that are not in `excluded`, which is sorted, and their scores.
 
-    With `servable` only rows where it is not 0.
+    With `servable` only rows where it is not 0, and none beyond its end.
     """
     sieve = np.zeros(SIEVE, np.bool_)
     for row in excluded:
@@ -65,7 +65,7 @@ def first(
     for at in range(len(rows)):
         if found == most:
             break
-        if servable is not None and servable[rows[at]] == 0:
+        if servable is not None and (rows[at] >= len(servable) or servable[rows[at]] == 0):
             continue
         if sieve[rows[at] & (SIEVE - 1)]:
             place = np.searchsorted(excluded, rows[at])

@@ -1,13 +1,12 @@
 """What is new, nearest to your taste first."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import ClassVar, Self
 
 import numpy as np
 
 from palate.catalog.columns import ItemColumns
-from palate.features.boards import Leaderboards
+from palate.features.boards import GLOBAL, Leaderboards
 from palate.funnel.types import Candidates, Query, Reason
 from palate.index.exact import best, dots
 from palate.retrieval.boards import head
@@ -35,7 +34,7 @@ class Fresh:
         return cls(stores.columns, stores.boards)
 
     async def generate(self, query: Query, limit: int) -> Candidates:
-        found = head(partial(self.boards.top, "fresh"), query, DEPTH * limit)
+        found = head(self.boards, GLOBAL["fresh"], query, DEPTH * limit)
         newness = 1.0 - np.arange(len(found)) / max(len(found), 1)
         history = query.about(self.history)
         if len(history):

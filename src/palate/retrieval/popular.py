@@ -1,10 +1,9 @@
 """What most people take in these days."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Self
 
-from palate.features.boards import Leaderboards
+from palate.features.boards import GLOBAL, Leaderboards
 from palate.funnel.types import Candidates, Query, Reason
 from palate.retrieval.boards import head
 from palate.stores import Stores
@@ -21,7 +20,7 @@ class Popular:
         return cls(stores.boards)
 
     async def generate(self, query: Query, limit: int) -> Candidates:
-        return head(partial(self.boards.top, "popular"), query, limit)
+        return head(self.boards, GLOBAL["popular"], query, limit)
 
     def explain(self, query: Query, row: int) -> Reason:
         return Reason("popular")

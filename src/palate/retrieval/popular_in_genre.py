@@ -1,15 +1,14 @@
 """The heads of the genres you keep to."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Doubles
+from palate.arrays import Doubles, Floats, Rows
 from palate.catalog.columns import ItemColumns
-from palate.features.boards import Leaderboards
+from palate.features.boards import Leaderboards, of_category
 from palate.funnel.types import Candidates, Query, Reason
 from palate.index.exact import best
 from palate.index.slots import summed
@@ -36,15 +35,12 @@ class PopularInGenre:
 
     async def generate(self, query: Query, limit: int) -> Candidates:
         codes, shares = self._liked(query)
-        heads = [head(partial(self.boards.category, int(code)), query, limit) for code in codes]
+        heads = [head(self.boards, of_category(int(code)), query, limit) for code in codes]
         if not heads:
             return Candidates.none()
-        voice = 1.0 / np.sqrt(np.arange(2.0, 2.0 + max(map(len, heads))))
-        votes = [
-            share * voice[: len(each)] for each, share in zip(heads, shares.tolist(), strict=True)
-        ]
         rows = np.concatenate([each.rows for each in heads])
-        return Candidates(*best(*summed(rows, np.concatenate(votes)), limit))
+        sizes = np.array([len(each.rows) for each in heads])
+        return Candidates(*best(*_voted(rows, sizes, shares), limit))
 
     def explain(self, query: Query, row: int) -> Reason:
         of_item = self.columns.categories[row]
@@ -63,6 +59,17 @@ class PopularInGenre:
         best = np.argsort(-sums, kind="stable")[: self.genres]
         best = best[sums[best] > 0]
         return best, sums[best] / max(float(sums.sum()), 1e-9)
+
+
+@kernel
+def _voted(rows: Rows, sizes: NDArray[np.int64], shares: Doubles) -> tuple[Rows, Floats]:
+    """Each row once, with the votes of the heads that have it: a genre's share, less by rank."""
+    votes, at = np.empty(len(rows)), 0
+    for genre in range(len(sizes)):
+        for rank in range(sizes[genre]):
+            votes[at] = shares[genre] * (1.0 / np.sqrt(rank + 2.0))
+            at += 1
+    return summed(rows, votes)
 
 
 @kernel

@@ -1,10 +1,9 @@
 """What people around you take in these days."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Self
 
-from palate.features.boards import Leaderboards
+from palate.features.boards import Leaderboards, of_segment
 from palate.features.segments import region_of
 from palate.funnel.types import Candidates, Query, Reason
 from palate.retrieval.boards import head
@@ -25,7 +24,7 @@ class PopularInRegion:
 
     async def generate(self, query: Query, limit: int) -> Candidates:
         named = region_of(query.region, self.settings)
-        return head(partial(self.boards.region, named or query.user.region), query, limit)
+        return head(self.boards, of_segment(named or query.user.region), query, limit)
 
     def explain(self, query: Query, row: int) -> Reason:
         return Reason("popular", trait=query.region.upper() or "your region")

@@ -1,10 +1,9 @@
 """What people like you take in these days."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Self
 
-from palate.features.boards import Leaderboards
+from palate.features.boards import Leaderboards, of_segment
 from palate.funnel.types import Candidates, Query, Reason
 from palate.retrieval.boards import head
 from palate.stores import Stores
@@ -21,7 +20,7 @@ class PopularInSegment:
         return cls(stores.boards)
 
     async def generate(self, query: Query, limit: int) -> Candidates:
-        return head(partial(self.boards.segment, query.user.segment), query, limit)
+        return head(self.boards, of_segment(query.user.segment), query, limit)
 
     def explain(self, query: Query, row: int) -> Reason:
         return Reason("popular", trait="your part of the audience")

@@ -1,10 +1,9 @@
 """What is on the rise now."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Self
 
-from palate.features.boards import Leaderboards
+from palate.features.boards import GLOBAL, Leaderboards
 from palate.funnel.types import Candidates, Query, Reason
 from palate.retrieval.boards import head
 from palate.stores import Stores
@@ -21,7 +20,7 @@ class Trending:
         return cls(stores.boards)
 
     async def generate(self, query: Query, limit: int) -> Candidates:
-        return head(partial(self.boards.top, "trending"), query, limit)
+        return head(self.boards, GLOBAL["trending"], query, limit)
 
     def explain(self, query: Query, row: int) -> Reason:
         return Reason("trending")
