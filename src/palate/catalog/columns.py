@@ -162,10 +162,15 @@ class ItemColumns:
         """Sorted rows that must not be shown, whatever the columns still say of them."""
         return self._withheld.rows(int(self._held.scalar("version")))
 
+    @property
+    def code(self) -> NDArray[Any]:
+        """What the live release says that items are about, in one code."""
+        return self.codes[:, 0]
+
     def read(self, rows: Rows, names: Sequence[str]) -> dict[str, NDArray[Any]]:
         """The named columns for `rows`; a row outside (also -1) reads as never written."""
         within = np.asarray(rows, np.int32).view(np.uint32).astype(np.intp)
-        return {name: self._array(name).take(within, axis=0, mode="clip") for name in names}
+        return {name: getattr(self, name).take(within, axis=0, mode="clip") for name in names}
 
     def refresh(self) -> None:
         """Reader: map the newer files if there are any. Cheap; call it before each request."""
@@ -237,9 +242,6 @@ class ItemColumns:
             self._held.stamp(boot=0)
             os.close(self._lock)
             self._lock = None
-
-    def _array(self, name: str) -> NDArray[Any]:
-        return self.codes[:, 0] if name == "code" else self._held[name]
 
     def _bind(self) -> None:
         """Take up the arrays (and vocabularies) of the generation now mapped."""

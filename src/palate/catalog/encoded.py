@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -118,9 +118,6 @@ class EncodedColumns(ItemColumns):
             self._vectors = self.content = room
             spare = ((0, len(room) - len(self._codes)), (0, 0))
             self._codes = self.codes = np.pad(self._codes, spare, constant_values=-1)
-
-    def _array(self, name: str) -> NDArray[Any]:
-        return self.content if name == "content" else super()._array(name)
 
     def _bind(self) -> None:
         for name in BOUND:

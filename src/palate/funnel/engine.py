@@ -21,7 +21,7 @@ from palate.funnel.merge import by_lot, merge, shortlisted
 from palate.funnel.reasons import reasons_for
 from palate.funnel.retrieve import Asked, Named, retrieve
 from palate.funnel.stages import Act, Filter, Generator, Ranker, Rule, name_of, weighed
-from palate.funnel.trace import Recorder
+from palate.funnel.trace import Part, Recorder
 from palate.funnel.types import NOTHING, Answer, Columns, Pool, Query, Slate, Step
 from palate.index.matching import Matching
 from palate.index.slots import distinct, once_each, outside
@@ -79,9 +79,9 @@ class Funnel:
             if step == "full" and plan.late:
                 log.skip("step.full", LATE)
                 continue
-            with log.part(f"step.{step}", len(pool), forgive=True) as part:
+            with Part(log.trace, f"step.{step}", len(pool), forgive=True) as part:
                 slate = self._compose(step, query, pool, log)
-                part.left = len(slate)
+                part.left = len(slate.rows)
             if slate is not None and (len(slate) or (step == "full" and not log.trace.skipped)):
                 return self._answered(step, query, slate, log)
         return self._answered("static", query, Slate.none(), log)
@@ -98,21 +98,21 @@ class Funnel:
         slate = Slate.none()
         if answer.step != "full":
             query = await self._told(self._prepared(query, log), log)
-        with log.part(f"step.{answer.step}", forgive=True) as part:
+        with Part(log.trace, f"step.{answer.step}", forgive=True) as part:
             if answer.step == "full" and ranked is not None:
                 slate = self._composed(query, pool, ranked.take(query.welcomes(ranked.rows)), log)
             else:
                 slate = self._compose(answer.step, query, pool, log)
-            part.left = len(slate)
+            part.left = len(slate.rows)
         return self._answered(answer.step, query, slate, log)
 
     def _prepared(self, query: Query, log: Recorder) -> Query:
         if self.anchor is not None and query.seed_item < 0:
-            with log.part("anchor", forgive=True):
+            with Part(log.trace, "anchor", forgive=True):
                 query = replace(query, seed_item=self.anchor(query))
         hidden = []
         for each, (name, _) in zip(self.filters, self._filter_names, strict=True):
-            with log.part(f"exclude.{name}", forgive=True) as part:
+            with Part(log.trace, f"exclude.{name}", forgive=True) as part:
                 rows = each.excludes(query)
                 part.left = len(rows)
                 hidden += [rows] if len(rows) else []
@@ -126,7 +126,7 @@ class Funnel:
         if self.allowed is unlimited:
             return query
         found = None
-        with log.part("allowed", forgive=True):
+        with Part(log.trace, "allowed", forgive=True):
             found = await self.allowed(query)
         return query if found is None else replace(query, matching=found.within(query.matching))
 
@@ -134,13 +134,13 @@ class Funnel:
         size = log.plan.sized(self.pool)
         asked = Asked(size, self.stores.columns.size, self.budget)
         proposals = await retrieve(self.named, query, asked, log)
-        guests = NOTHING
+        guests, found = NOTHING, sum(len(each.rows) for each in proposals)
         # Where every generator failed, pins alone are no page: the ladder has better.
-        if self.guests is not nothing and (any(map(len, proposals)) or not log.trace.skipped):
-            with log.part("guests", forgive=True) as part:
+        if self.guests is not nothing and (found or not log.trace.skipped):
+            with Part(log.trace, "guests", forgive=True) as part:
                 guests = self.guests(query)
                 part.left = len(guests)
-        with log.part("merge", sum(map(len, proposals))) as part:
+        with Part(log.trace, "merge", found) as part:
             pool = merge(self.names, proposals, size, query.known, self.quotas, guests)
             part.left = len(pool)
         log.trace.proposals, log.trace.pool = tuple(proposals), pool
@@ -168,7 +168,7 @@ class Funnel:
         """A list with what operators pin behind it, so that it can be placed."""
         if self.guests is nothing or not len(rows):
             return rows
-        with log.part("guests", len(rows), forgive=True) as part:
+        with Part(log.trace, "guests", len(rows), forgive=True) as part:
             guests = self.guests(query)
             rows = np.concatenate([rows, guests[~np.isin(guests, rows)]]).astype(np.int32)
             part.left = len(rows)
@@ -185,7 +185,7 @@ class Funnel:
             kept &= welcome
             count = int(np.count_nonzero(kept))
         for each, (name, told) in zip(self.filters, self._filter_names, strict=True):
-            with log.part(told, count) as part:
+            with Part(log.trace, told, count) as part:
                 mask = each.keep(query, rows, columns)
                 if mask.shape != rows.shape or mask.dtype != np.bool_:
                     raise ValueError(f"{name} answered {mask.dtype} {mask.shape}")
@@ -206,10 +206,10 @@ class Funnel:
     def _ranked(self, query: Query, pool: Pool, log: Recorder) -> Slate:
         pool = pool.take(self._lawful(query, pool.rows, log))
         reads = self.ranker.reads
-        with log.part("features", len(pool)) as part:
+        with Part(log.trace, "features", len(pool)) as part:
             features = features_of(self.stores, query, pool, reads) if reads else _no_features(pool)
             part.left = len(pool)
-        with log.part("rank", len(pool)) as part:
+        with Part(log.trace, "rank", len(pool)) as part:
             scores, expected = weighed(self.ranker, query, pool, features)
             if scores.shape != (len(pool),) or not np.isfinite(scores).all():
                 raise ValueError("the ranker gave something else than one number for each item")
@@ -270,7 +270,7 @@ class Funnel:
             if apart is not None and last:
                 slate, apart = slate.followed(apart), None
             before = after
-            with log.part(told, len(before), forgive=not required) as part:
+            with Part(log.trace, told, len(before), forgive=not required) as part:
                 ruled = rule.apply(query, slate)
                 beside = None if apart is None else rule.apply(query, apart)
                 after = _checked(_rows(ruled, beside), offered)
@@ -288,7 +288,7 @@ class Funnel:
         return self.stores.columns.read(rows, names) if names else {}
 
     def _answered(self, step: Step, query: Query, slate: Slate, log: Recorder) -> Answer:
-        with log.part("reasons", len(slate)) as part:
+        with Part(log.trace, "reasons", len(slate.rows)) as part:
             pool = log.trace.pool if step in {"full", "retrieval"} else None
             reasons = reasons_for(
                 self.generators, self.credit, query, pool, slate, log.trace.skipped

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import accumulate
 from math import inf
 from types import MappingProxyType
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats, Mask, Rows
-from palate.funnel.types import NOTHING, Candidates, Pool
+from palate.funnel.types import NO_CANDIDATES, NOTHING, Candidates, Pool
 from palate.funnel.worth import ADMITTED, BY_LOT, POOLED, UNNAMED, leaning
 from palate.index.exact import best
 from palate.index.slots import free, outside, places_of, slot
@@ -52,12 +53,12 @@ def merge(
     chance = _by_lot(names)
     if not chance or len(chance) == len(names):
         return _merged(names, proposals, limit, known, quotas, guests)
-    count = sum(len(proposals[at]) for at in chance)
+    count = sum(len(proposals[at].rows) for at in chance)
     seats = sum(quotas.get(names[at], limit // LOTS) for at in chance)
     most = max(limit - min(seats, count), 0)
     certain = list(proposals)
     for at in chance:
-        certain[at] = Candidates.none()
+        certain[at] = NO_CANDIDATES
     pool = _merged(names, certain, most, known, quotas, guests)
     room = limit - min(len(pool), most)
     if len(chance) == 1:
@@ -73,8 +74,7 @@ def _drawn(
     names: tuple[str, ...], proposals: Sequence[Candidates], chance: Sequence[int], known: float
 ) -> Pool:
     """What chance brought, whatever else there is."""
-    none = Candidates.none()
-    drawn = [each if at in chance else none for at, each in enumerate(proposals)]
+    drawn = [each if at in chance else NO_CANDIDATES for at, each in enumerate(proposals)]
     count = max(sum(map(len, drawn)), 1)
     return _merged(names, drawn, count, known, NO_QUOTAS, NOTHING)
 
@@ -114,7 +114,7 @@ def _merged(
     quotas: Mapping[str, int],
     guests: Rows,
 ) -> Pool:
-    ends = np.cumsum([0, *map(len, proposals)], dtype=np.int64)
+    ends = np.array([0, *accumulate([len(each.rows) for each in proposals])], np.int64)
     if not ends[-1]:
         return Pool.none(names).joined(guests)
     rows = np.concatenate([each.rows for each in proposals]).astype(np.int32, copy=False)

@@ -11,14 +11,13 @@ import numpy as np
 from palate.arrays import Floats, Rows
 from palate.funnel.budget import LATE, UNFIT, Budget
 from palate.funnel.stages import Generator
-from palate.funnel.trace import Recorder
-from palate.funnel.types import Candidates, Query
+from palate.funnel.trace import Part, Recorder
+from palate.funnel.types import NO_CANDIDATES, Candidates, Query
 from palate.index.slots import free, slot
 from palate.jit import kernel
 
 Named: TypeAlias = tuple[str, Generator]
 """A generator, by its name in the trace."""
-NO_CANDIDATES = Candidates.none()
 TOO_MANY, FEW = 4, 2_000
 """What is proposed beyond so many times what was asked for (but always so many) is not read."""
 
@@ -90,7 +89,7 @@ async def _one(named: Named, query: Query, asked: Asked, log: Recorder) -> Candi
     if log.plan.ends < inf and log.plan.late:
         log.skip(name, LATE)
         return found
-    with log.part(name, forgive=True) as part:
+    with Part(log.trace, name, forgive=True) as part:
         said = await generator.generate(query, asked.limit)
         over = len(said.rows) - max(TOO_MANY * asked.limit, FEW)
         few = said if over <= 0 else said.take(slice(0, -over))

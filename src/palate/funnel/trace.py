@@ -28,10 +28,6 @@ class Recorder:
         self.trace, self.plan = Trace(), plan
         self._features: tuple[Rows, Floats] | None = None
 
-    def part(self, name: str, entered: int = 0, *, forgive: bool = False) -> "Part":
-        """Time what runs inside ``with``; with `forgive` its failure is noted and that is all."""
-        return Part(self.trace, name, entered, forgive)
-
     def skip(self, name: str, why: str) -> None:
         """Note that a part did not contribute."""
         self.trace.skipped[name] = why
@@ -65,13 +61,15 @@ class Recorder:
 
 
 class Part(Struct):
-    """One part of one request. Set `left` to how many items it leaves."""
+    """One part of one request: what runs inside ``with`` is timed."""
 
     trace: Trace
     name: str
-    entered: int
-    forgive: bool
+    entered: int = 0
+    forgive: bool = False
+    """Whether its failure is noted and that is all."""
     left: int = 0
+    """To be set to how many items it leaves."""
     started: float = 0.0
 
     def __enter__(self) -> Self:

@@ -146,6 +146,9 @@ class Candidates(Struct, frozen=True):
         return len(self.rows)
 
 
+NO_CANDIDATES = Candidates.none()
+
+
 class Pool(Struct, frozen=True):
     """The generators' candidates merged, each with who found it, how high and at which rank."""
 
@@ -307,7 +310,7 @@ ReasonKind: TypeAlias = Literal[
 ]
 
 
-class Reason(NamedTuple):
+class Reason(Struct, frozen=True):
     """Why an item is in the slate; the edge turns it into a sentence."""
 
     kind: ReasonKind
@@ -331,7 +334,7 @@ class Reason(NamedTuple):
         """The same, with the name of the generator that gave it, where it names none itself."""
         if self.generator:
             return self
-        return Reason(self.kind, self.rows, self.weights, self.trait, generator, self.rule)
+        return replace(self, generator=generator)
 
 
 @dataclass(frozen=True, slots=True)
