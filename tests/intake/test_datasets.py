@@ -331,7 +331,7 @@ def test_beauty_has_attributes_words_and_steps_for_times(site: Sources, tmp_path
     one, two = site.items.find(["1", "2"])
     assert one
     assert two
-    assert (one.title, one.tags) == ("nail polish", ("attribute 3", "attribute 5"))
+    assert (one.title, one.categories) == ("nail polish", ("category 3", "category 5"))
     assert (two.title, two.tags, two.attributes) == ("", (), {"asin": "B02"})
     events = [e.event for e in site.log.read(0, 9) if e.event.kind is Kind.RATING]
     assert [(e.user_id, e.item_id) for e in events] == [

@@ -17,7 +17,7 @@ from palate.models.two_tower import TIME_BUCKETS, ItemTable
 from palate.training.sequences import Steps
 from palate.training.softmax import precision
 
-GATE = 10.0
+GATE = 1.0
 """Events after which an item's own correction counts for half."""
 OUTCOMES = 3
 DROPPED = 0.25
@@ -44,7 +44,7 @@ class ItemInputs(NamedTuple):
 
 
 class ItemTower(nn.Module):
-    """v = W·content + mean of its categories' vectors + gate(n)·δ, gate(n) = n / (n + 10).
+    """v = W·content + mean of its categories' vectors + gate(n)·δ, gate(n) = n / (n + 1).
 
     Where nothing is known of an item but who took it, there is nothing to shrink towards, and its
     gate is open: a third of the gradient is what rare items would learn from.

@@ -33,7 +33,10 @@ class _Names(msgspec.Struct):
 
 
 def read(folder: Path, progress: Progress) -> Content:
-    """Items with attributes as tags and words as title, histories as ratings without a value."""
+    """Items with attributes as categories and words as title, histories as ratings without a value.
+
+    The attributes are the places in the shop's tree that an item hangs from, without their names.
+    """
     with Rejects(None) as none:
         found = read_histories(folder / HISTORIES, (), none, encoding="utf-8")
     attributes = _json(folder / ATTRIBUTES, dict[str, list[int]])
@@ -46,7 +49,7 @@ def read(folder: Path, progress: Progress) -> Content:
         Item(
             item_id=name,
             title=words.get(names[name], ""),
-            tags=tuple(f"attribute {number}" for number in attributes.get(name, ())),
+            categories=tuple(f"category {number}" for number in attributes.get(name, ())),
             attributes={"asin": names[name]},
         )
         for name in sorted(told, key=int)
