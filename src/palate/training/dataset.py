@@ -11,7 +11,7 @@ from palate.arrays import Rows
 from palate.catalog.columns import ItemColumns
 from palate.catalog.encoder import ContentEncoder
 from palate.catalog.protocol import read_catalog
-from palate.events.batch import EventBatch
+from palate.events.batch import EventBatch, people
 from palate.events.kinds import Kind
 from palate.events.protocol import read_log
 from palate.stores import Stores
@@ -69,6 +69,11 @@ class Dataset:
     def engaged(self) -> NDArray[np.bool_]:
         """Where somebody took an item in."""
         return self.events.engaged
+
+    @property
+    def takers(self) -> int:
+        """How many people took something in, whatever sessions they had."""
+        return len(np.unique(people(self.events)[self.engaged]))
 
     def counts(self, until: int) -> NDArray[np.int64]:
         """(rows,) engagements at log positions below `until`."""

@@ -1,7 +1,8 @@
 """From the log to a release: tower, rows, ranker, gate, refit, publish.
 
-1. The log is cut at 70 % of its engagements. The tower learns from what came before, and the last
-   twentieth of that says when to stop and whether the tower is worth shipping.
+1. The log is cut behind 70 % of its engagements, or later where the ranker needs less of it. The
+   tower learns from what came before, and the last twentieth of that says when to stop and whether
+   the tower is worth shipping.
 2. The log is lived through again; the moments after the cut become lists for the ranker. Three
    times, ever later, one part of them trains it, the next calibrates it, the one after judges it;
    all the judgements together are the gate. What ships has then learnt from every list.
@@ -36,6 +37,7 @@ from palate.releases.directory import ReleaseDirectory
 from palate.releases.manifest import Manifest
 from palate.releases.release import CONTENT, RANKER, TOWER, Release
 from palate.stores import Stores, current_release, index_kind
+from palate.training import sizing
 from palate.training.checkpoint import FOLDER, Begun, Checkpoints, begun, clear
 from palate.training.content import coded, encoder_of, model_of, nearest
 from palate.training.dataset import Dataset, current_columns, read_dataset
@@ -52,9 +54,6 @@ from palate.training.ranking.stage import RankerOutcome, learn_ranker
 from palate.training.report import Report, TrainingReport, silent
 from palate.training.solved.stage import Solved, learn_solved, refit_solved
 from palate.training.tower_stage import TowerOutcome, learn_tower, refit_tower
-
-CUT = 0.7
-"""Share of the engagements that the towers know when the ranker's rows are made."""
 
 RECONSTRUCTED = (
     "{made:,} of the ranker's lists are reconstructed from history: what was on the screen is"
@@ -124,13 +123,14 @@ class _Run:
                 f" min_events), and there are {engaged:,} (clicks, views, likes, purchases …)"
             )
         columns, whole = self.stores.columns, self.stores.settings
-        known = data, columns, self.settings, CUT
+        cut = sizing.cut(self.settings, data.takers, engaged)
+        known = data, columns, self.settings, cut
         with ThreadPoolExecutor(1) as aside:  # numpy and scipy, while torch has the other core
             solving = aside.submit(learn_solved, *known, silent)
-            tower = learn_tower(data, columns, whole, CUT, self.progress, self.checkpoints)
+            tower = learn_tower(data, columns, whole, cut, self.progress, self.checkpoints)
             self.progress("solved", 0.0, "waiting for the linear filter and the factors")
             solved = solving.result()
-        ranker = self._ranker(data, tower, solved, current_release(self.stores.settings))
+        ranker = self._ranker(data, cut, tower, solved)
         if tower.towers is None and not ranker.fusion:
             return self._nothing(f"{tower.lacking}; {ranker.lacking}")
         return self._release(releases, data, solved, tower, ranker)
@@ -178,12 +178,13 @@ class _Run:
         return columns
 
     def _ranker(
-        self, data: Dataset, tower: TowerOutcome, solved: Solved, live: Release | None
+        self, data: Dataset, cut: float, tower: TowerOutcome, solved: Solved
     ) -> RankerOutcome:
+        live = current_release(self.stores.settings)
         with tempfile.TemporaryDirectory() as folder:
             candidate = solved.within(self._candidate(Path(folder), tower))
             source = RowSource(self.stores, self.generators_of, candidate, live)
-            return learn_ranker(source, data, CUT, self.progress)
+            return learn_ranker(source, data, cut, self.progress)
 
     def _candidate(self, folder: Path, tower: TowerOutcome) -> Release:
         manifest = Manifest(created=self.clock.now(), version=palate.__version__)

@@ -15,6 +15,9 @@ FEWEST, MOST = 1, 30
 FEW_MOMENTS, MANY_MOMENTS, PEOPLE = 1_300, 4_000, 5
 """Moments that the ranker learns from and is judged by: one of so many people, within bounds. Where
 many have done little, 1,300 cannot tell what is better (Beauty: `docs/quality.md`)."""
+CUTS, LABELLED = (0.7, 0.9), 6.0
+"""How much of the engagements towers know before the ranker's moments begin, at least and at most:
+what comes after is as much as the moments' labels reach, times so many."""
 SHORT = 10.0
 """Histories are short where they have fewer steps than this in the mean."""
 SPARSE_DROPOUT, DENSE_DROPOUT = 0.5, 0.2
@@ -40,6 +43,16 @@ def passes(steps: int, over: float = PASSES) -> int:
 def moments(settings: TrainingSettings, people: int) -> int:
     """How many moments of the history of so many people become training rows."""
     return settings.ranker_queries or int(np.clip(people // PEOPLE, FEW_MOMENTS, MANY_MOMENTS))
+
+
+def cut(settings: TrainingSettings, people: int, engaged: int) -> float:
+    """Share of the engagements before the ranker's moments.
+
+    As late as leaves room for these: the ranker learns what towers are worth by towers that know so
+    much, and is served with ones that know everything.
+    """
+    room = LABELLED * settings.horizon * moments(settings, people) / max(engaged, 1)
+    return float(np.clip(1.0 - room, *CUTS))
 
 
 def dense(sequences: Sequences, until: int) -> bool:

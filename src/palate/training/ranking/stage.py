@@ -9,7 +9,6 @@ import msgspec
 import numpy as np
 
 from palate.arrays import Floats, Rows
-from palate.events.batch import EventBatch, people
 from palate.features.measured import Measured
 from palate.models.everybody import Everybody
 from palate.models.ranker import HEADS, RankerFacts, VectorsOf
@@ -87,7 +86,7 @@ class RankerOutcome:
 def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -> RankerOutcome:
     """Live through the moments after the cut, learn from them, and judge most of them."""
     settings = source.stores.settings.training
-    asked = sizing.moments(settings, _takers(data.events))
+    asked = sizing.moments(settings, data.takers)
     moments = sample_moments(data.events, data.part(cut), asked, settings.horizon)
     late = moments[int(len(moments) * JUDGED) :]
     people = len({m.user for m in late})
@@ -118,11 +117,6 @@ def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -
     found = _judged(source, data, lists, logged, report)
     verdict = msgspec.structs.replace(found.verdict, sentence=found.verdict.sentence + watched)
     return replace(found, verdict=verdict, metrics={**found.metrics, **as_shown.numbers()})
-
-
-def _takers(events: EventBatch) -> int:
-    """How many people took something, whatever sessions they had."""
-    return len(np.unique(people(events)[events.engaged]))
 
 
 def _watched(

@@ -1,0 +1,29 @@
+"""How much is learnt from, by how much there is."""
+
+import pytest
+
+from palate.settings import TrainingSettings
+from palate.training.sizing import cut, moments
+
+
+@pytest.mark.parametrize(
+    ("people", "engaged", "horizon", "share"),
+    [
+        (900, 80_000, 200, 0.7),  # labels that reach far want room
+        (22_000, 150_000, 1, 0.84),  # 4,000 moments, labels of one act
+        (6_000, 1_000_000, 1, 0.9),
+        (900, 0, 1, 0.7),
+    ],
+)
+def test_the_log_is_cut_as_late_as_the_labels_have_room(
+    people: int, engaged: int, horizon: int, share: float
+) -> None:
+    settings = TrainingSettings(horizon=horizon)
+    assert cut(settings, people, engaged) == pytest.approx(share)
+
+
+def test_one_of_five_people_is_a_moment_within_bounds_unless_a_number_is_set() -> None:
+    for people, asked in ((100, 1_300), (10_000, 2_000), (1_000_000, 4_000)):
+        assert moments(TrainingSettings(), people) == asked
+    assert moments(TrainingSettings(ranker_queries=77), 10_000) == 77
+    assert cut(TrainingSettings(ranker_queries=100, horizon=1), 1, 3_000) == pytest.approx(0.8)
