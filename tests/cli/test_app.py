@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
-from tests.cli.running import palate
+from tests.cli.running import palate, within
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -73,7 +73,7 @@ def test_the_version_is_told() -> None:
     ],
 )
 def test_what_is_misused_is_told_in_one_line(arguments: list[str], told: str) -> None:
-    done = palate(*arguments)
+    done = within(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(told)
     assert len(done.stderr.splitlines()) == 1

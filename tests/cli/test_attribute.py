@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import polars as pl
-from tests.cli.running import palate
+from tests.cli.running import palate, within
 
 from palate.events.kinds import Event, Kind, Shown
 from palate.events.sqlite import SqliteLog
@@ -24,8 +24,8 @@ def shown_and_taken(home: Path) -> None:
 
 def test_it_is_done_once_however_often_it_runs(tmp_path: Path) -> None:
     shown_and_taken(tmp_path)
-    for rows in (2, 0):
-        done = palate("attribute", "--site", str(tmp_path), "--json")
+    for command, rows in ((palate, 2), (within, 0)):
+        done = command("attribute", "--site", str(tmp_path), "--json")
         assert done.returncode == 0, done.stderr
         told = json.loads(done.stdout)
         assert (told["position"], told["rows"], told["parts"]) == (2, rows, 1)

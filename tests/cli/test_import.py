@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.running import palate
+from tests.cli.running import palate, within
 from typer.testing import CliRunner
 
 from palate.cli import import_
@@ -15,7 +15,7 @@ from palate.intake.importing import append_in_order
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    assert palate("init", str(tmp_path / "site")).returncode == 0
+    assert within("init", str(tmp_path / "site")).returncode == 0
     return tmp_path / "site"
 
 
@@ -40,11 +40,11 @@ def test_an_import_prints_what_it_did(site: Path, tmp_path: Path) -> None:
     assert (told["what"], told["rejects"]) == ("events", str(bad))
     assert "left out: line 3: rating: a number is wanted" in done.stderr
     assert json.loads(bad.read_text())["line"] == 3
-    again = json.loads(palate(*asked, "--json").stdout)
+    again = json.loads(within(*asked, "--json").stdout)
     beside = tmp_path / "ratings.csv.rejects.jsonl"
     assert (again["new"], again["rejects"]) == (0, str(beside))
     assert beside.read_text() == bad.read_text()
-    assert "known" in palate(*asked).stdout
+    assert "known" in within(*asked).stdout
 
 
 @pytest.mark.parametrize("reading", [True, False])
@@ -83,7 +83,7 @@ def test_a_command_that_is_interrupted_says_so() -> None:
 def test_an_import_without_a_single_good_row_fails(site: Path, tmp_path: Path) -> None:
     file = tmp_path / "i.csv"
     file.write_text("item_id,min_age\na,old\n")
-    done = palate("import", "items", str(file), "--site", str(site))
+    done = within("import", "items", str(file), "--site", str(site))
     assert done.returncode == 1
 
 
@@ -103,7 +103,7 @@ def test_a_bad_file_is_refused_in_one_line(
 ) -> None:
     file = tmp_path / "f.csv"
     file.write_bytes(content)
-    done = palate("import", "items", str(file), "--site", str(site), *options)
+    done = within("import", "items", str(file), "--site", str(site), *options)
     assert done.returncode == 2
     assert done.stderr.startswith("palate: ")
     assert done.stderr.count("\n") == 1
@@ -116,7 +116,7 @@ def test_an_unknown_kind_and_a_folder_that_is_no_site_are_refused(
 ) -> None:
     file = tmp_path / "e.csv"
     file.write_text("user_id,item_id,time\nu,i,5\n")
-    done = palate("import", "events", str(file), "--kind", "profile", "--site", str(site))
+    done = within("import", "events", str(file), "--kind", "profile", "--site", str(site))
     assert (done.returncode, "one of: impression, click" in done.stderr) == (2, True)
-    done = palate("import", "events", str(file), "--kind", "view", "--site", str(tmp_path))
+    done = within("import", "events", str(file), "--kind", "view", "--site", str(tmp_path))
     assert (done.returncode, "is not a site" in done.stderr) == (2, True)

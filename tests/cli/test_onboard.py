@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.cli.running import palate
+from tests.cli.running import palate, within
 
 from palate.events.kinds import Kind
 from palate.settings import FILE
@@ -23,9 +23,9 @@ def test_a_newcomer_is_asked_and_what_they_pick_is_noted_once(tmp_path: Path) ->
     names = [entry["item_id"] for entry in json.loads(asked.stdout)["items"]]
     assert len({name.partition("-")[0] for name in names}) >= 4
     for accepted in (2, 0):
-        done = palate("onboard", *where, "--pick", names[0], "--pick", names[1])
+        done = within("onboard", *where, "--pick", names[0], "--pick", names[1])
         assert json.loads(done.stdout)["accepted"] == accepted
-    wrong = palate("onboard", *where, "--pick", "nothing")
+    wrong = within("onboard", *where, "--pick", "nothing")
     assert (wrong.returncode, wrong.stderr) == (2, "palate: --pick: there is no item 'nothing'\n")
     stores = open_stores(load(tmp_path, {}))
     picks = [e.event for e in stores.log.read(0, 10_000) if e.event.kind is Kind.PICK]

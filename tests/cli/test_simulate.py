@@ -2,7 +2,7 @@
 
 import json
 
-from tests.cli.running import palate
+from tests.cli.running import palate, within
 
 SMALL = ("--items", "200", "--users", "40", "--newcomers", "8", "--models", "position")
 
@@ -32,6 +32,6 @@ def test_it_loads_a_site_at_a_rate() -> None:
 
 
 def test_a_wrong_name_is_one_line() -> None:
-    done = palate("simulate", "--models", "telepathy")
+    done = within("simulate", "--models", "telepathy")
     assert done.returncode == 2
     assert "telepathy; there are position, cascade, varied" in done.stderr

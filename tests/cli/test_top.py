@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 from rich.console import Console
-from tests.cli.running import palate
+from tests.cli.running import palate, within
 
 from palate.cli.listening import address, found_address, leave_address, take_address
 from palate.cli.top import _screen, screens
@@ -76,7 +76,7 @@ def test_a_site_that_nobody_asks_says_so() -> None:
 
 def test_books_without_a_request_say_so(tmp_path: Path) -> None:
     (tmp_path / "palate.toml").touch()
-    told = palate("ledger", "--live", "--site", str(tmp_path))
+    told = within("ledger", "--live", "--site", str(tmp_path))
     assert (told.returncode, told.stdout) == (
         0,
         "home, 7 days: nothing yet, no sampled request is old enough\n",

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.cli.running import within
 from tests.training.conftest import QUICK, checkerboard
 
+from palate.cli import train
 from palate.releases.directory import ReleaseDirectory
 from palate.serving.environment import TRAINING_MALLOC
 from palate.settings import FILE
@@ -66,21 +68,40 @@ def test_releases_are_listed_shown_promoted_and_rolled_back(
     listed = json.loads(run("releases", "list", *site).stdout)
     assert listed["current"] == name
     assert [row["release"] for row in listed["releases"]] == [name]
-    shown = json.loads(run("releases", "show", name, *site).stdout)
+    shown = json.loads(within("releases", "show", name, *site).stdout)
     assert shown["name"] == name
     assert shown["files"]
-    assert json.loads(run("releases", "promote", name, *site).stdout) == {"current": name}
-    back = run("releases", "rollback", *site)
+    assert json.loads(within("releases", "promote", name, *site).stdout) == {"current": name}
+    back = within("releases", "rollback", *site)
     assert back.returncode == 2
     assert "nothing to go back to" in back.stderr
-    unknown = run("releases", "show", "nonsense", *site)
+    unknown = within("releases", "show", "nonsense", *site)
     assert unknown.returncode == 2
     assert "Traceback" not in unknown.stderr
 
 
+def test_a_trainer_that_waits_has_loaded_no_torch() -> None:
+    script = "import sys, palate.cli.train as train; train.check(); print('torch' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert told.stdout == b"False\n"
+
+
+def test_what_training_needs_is_named_before_anything_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / FILE).write_text("")
+    monkeypatch.setattr(train, "LEARNING", ("json", "torch_that_is_not_there"))
+    told = within("train", "--watch", "--site", str(tmp_path))
+    assert told.returncode == 2
+    assert told.stderr == (
+        "palate: training needs torch_that_is_not_there: pip install 'palate[train]'\n"
+    )
+    assert [file.name for file in tmp_path.iterdir()] == [FILE]
+
+
 def test_too_little_data_is_one_sentence_and_exit_code_1(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text("")
-    done = run("train", "--site", str(tmp_path))
+    done = within("train", "--site", str(tmp_path))
     assert done.returncode == 1
     assert "min_events" in " ".join(done.stdout.split())
     assert "Traceback" not in done.stderr

@@ -1,16 +1,12 @@
 """Files with hardly anything in them: every command ends in a result or one clear sentence."""
 
-import os
-import signal
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 import pytest
+from tests.cli.running import within
 
-from palate.cli.app import main
 from palate.settings import FILE
 
 QUICK = """[training]
@@ -22,8 +18,6 @@ ranker_queries = 150
 ranker_candidates = 12
 ranker_epochs = 1
 """
-Palate: TypeAlias = Callable[..., tuple[int, str]]
-"""The command: its exit code, and all that it said in one line."""
 
 
 def histories(users: int, each: int, items: int) -> str:
@@ -70,25 +64,14 @@ CASES = {
 }
 
 
-@pytest.fixture
-def palate(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Palate]:
-    def run(*arguments: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["palate", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        told = capsys.readouterr()
-        return int(ended.value.code or 0), " ".join((told.out + told.err).split())
-
-    monkeypatch.setattr(os, "nice", lambda _: 0)  # the tests stay as they are
-    ends = signal.getsignal(signal.SIGTERM)
-    yield run
-    signal.signal(signal.SIGTERM, ends)
+def palate(*arguments: str) -> tuple[int, str]:
+    """The command: its exit code, and all that it said in one line."""
+    done = within(*arguments)
+    return done.returncode, " ".join((done.stdout + done.stderr).split())
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_every_command_ends_well_or_in_a_sentence(
-    palate: Palate, tmp_path: Path, case: str
-) -> None:
+def test_every_command_ends_well_or_in_a_sentence(tmp_path: Path, case: str) -> None:
     file, imported, tuned, trained, says, judged = CASES[case]
     path, site = tmp_path / "some.csv", tmp_path / "site"
     path.write_text(file)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.cli.running import palate
+from tests.cli.running import palate, within
 
 USERS, STEPS, SHELF = 48, 12, 30
 FEW = "user,item,order\n1,a,2\n1,b,1\n2,a,1\n2,c,3\n"
@@ -32,9 +32,9 @@ def written(folder: Path, form: str) -> Path:
     return file
 
 
-def run(*arguments: str, code: int = 0) -> str:
+def run(*arguments: str, code: int = 0, alone: bool = False) -> str:
     """What the command said; never a stack trace."""
-    done = palate(*arguments)
+    done = palate(*arguments) if alone else within(*arguments)
     assert "Traceback" not in done.stderr + done.stdout
     assert done.returncode == code, done.stderr + done.stdout
     return done.stdout + done.stderr
@@ -50,12 +50,12 @@ def site(tmp_path: Path) -> Path:
 def test_it_recommends_what_a_crowd_takes_before_any_training(
     site: Path, tmp_path: Path, form: str
 ) -> None:
-    told = json.loads(
-        run("import", "histories", str(written(tmp_path, form)), "-s", str(site), "--json")
-    )
+    alone, file = form == "csv", str(written(tmp_path, form))
+    told = json.loads(run("import", "histories", file, "-s", str(site), "--json", alone=alone))
     assert (told["new"], told["created"]) == (USERS * STEPS, 2 * SHELF)
-    run("stream", "--once", "-s", str(site))
-    page = json.loads(run("recommend", "--user", "u0", "-s", str(site), "--limit", "5", "--json"))
+    run("stream", "--once", "-s", str(site), alone=alone)
+    asked = ("recommend", "--user", "u0", "-s", str(site), "--limit", "5", "--json")
+    page = json.loads(run(*asked, alone=alone))
     seen = set(worth_learning()["u0"])
     shown = [each["item_id"] for each in page["items"]]
     assert len(shown) == 5

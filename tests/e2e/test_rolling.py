@@ -48,12 +48,24 @@ class Load:
                 )
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    (tmp_path / "palate.toml").write_text("[serving]\ndrain_seconds = 1.0\n", "utf-8")
-    with serving(tmp_path, os.sched_getaffinity(0), workers=2) as running:
-        wait_until(lambda: len(alive(running)) == 2 and all(map(warm, alive(running))))
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("site")
+    (home / "palate.toml").write_text("[serving]\ndrain_seconds = 1.0\n", "utf-8")
+    return home
+
+
+@pytest.fixture(scope="module")
+def started(home: Path) -> Iterator[Server]:
+    with serving(home, os.sched_getaffinity(0), workers=2) as running:
         yield running
+
+
+@pytest.fixture
+def server(started: Server) -> Server:
+    """One for all tests, each of which leaves it with two workers; the last one ends it."""
+    wait_until(lambda: len(alive(started)) == 2 and all(map(warm, alive(started))))
+    return started
 
 
 def warm(worker: int) -> bool:
@@ -73,13 +85,14 @@ def test_no_request_fails_while_every_worker_is_replaced(server: Server) -> None
     assert {status for part in load.parts for status in part.statuses} == {200}
 
 
-def test_a_worker_stays_where_the_next_one_cannot_start(server: Server, tmp_path: Path) -> None:
-    before = set(server.workers)
-    (tmp_path / "palate.toml").write_text("[serving]\nno_such_thing = 1\n", "utf-8")
+def test_a_worker_stays_where_the_next_one_cannot_start(server: Server, home: Path) -> None:
+    before, file, log = set(server.workers), home / "palate.toml", home / "server.log"
+    good = file.read_text("utf-8")
+    file.write_text("[serving]\nno_such_thing = 1\n", "utf-8")
     with Load(server.port) as load:
         server.process.send_signal(signal.SIGHUP)
-        log = tmp_path / "server.log"
         wait_until(lambda: log.read_text("utf-8").count("is not replaced") == 2)
+    file.write_text(good, "utf-8")
     assert set(server.workers) == before
     assert sum(part.failures for part in load.parts) == 0
 

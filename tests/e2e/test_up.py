@@ -165,6 +165,7 @@ def test_events_change_the_slate_and_ctrl_c_ends_everything(up: Up) -> None:
     wait_until(lambda: "to Space 3" in str(up.slate(session_id="s1", limit=8)))
     assert f"is up: http://127.0.0.1:{up.port}" in up.said()
     check_that_workers_speak_for_each_other(up)
+    check_that_a_rule_is_obeyed_by_every_worker_without_a_restart(up)
     check_that_a_second_one_is_refused(up)
     wait_until(lambda: all(up.role(n) for n in ("serve", "stream", "attribute", "train")))
     below = children(up.process.pid)
@@ -217,7 +218,7 @@ def test_no_acknowledged_event_is_lost_whatever_is_killed(up: Up) -> None:
         assert done.returncode == 0, done.stderr.decode() + done.stdout.decode()
 
 
-def test_a_rule_is_obeyed_by_every_worker_without_a_restart(up: Up) -> None:
+def check_that_a_rule_is_obeyed_by_every_worker_without_a_restart(up: Up) -> None:
     workers = children(up.process.pid)
 
     def first() -> set[str]:

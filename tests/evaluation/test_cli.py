@@ -2,13 +2,13 @@
 
 import json
 import math
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import msgspec
 import pytest
+from tests.cli.running import palate, within
 
 from palate.cli import bench, evaluate
 from palate.settings import FILE, Settings
@@ -16,16 +16,6 @@ from palate.settings_files import load
 from palate.stores import close, open_stores
 from palate.testing.tiny import NOW, tiny_events, tiny_items, tiny_stores, tiny_users
 from palate.training.report import TrainingReport
-
-
-def palate(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "palate.cli", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +49,7 @@ def test_evaluate_prints_what_others_rely_on(site: Path) -> None:
 
 
 def test_evaluate_shows_people_a_table(site: Path) -> None:
-    done = palate("evaluate", "--site", str(site), "--no-train", "--models", "popularity")
+    done = within("evaluate", "--site", str(site), "--no-train", "--models", "popularity")
     assert done.returncode == 0, done.stderr
     assert "popularity" in done.stdout
     assert "N@10" in done.stdout
@@ -67,7 +57,7 @@ def test_evaluate_shows_people_a_table(site: Path) -> None:
 
 
 def test_evaluate_says_which_models_what_was_learnt_does_not_have(site: Path) -> None:
-    done = palate("evaluate", "--site", str(site), "--no-train", "--models", "popularity,ranker")
+    done = within("evaluate", "--site", str(site), "--no-train", "--models", "popularity,ranker")
     assert done.returncode == 0, done.stderr
     assert "left out: ranker;" in done.stderr
 
@@ -86,8 +76,14 @@ def test_evaluate_does_not_say_that_its_own_release_is_live(
     assert ("would not be promoted" in told) is not promoted
 
 
+def test_counting_loads_no_torch() -> None:
+    script = "import sys, palate.cli.evaluate; print('torch' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert told.stdout == b"False\n"
+
+
 def test_evaluate_refuses_a_model_that_there_is_not_in_one_line(site: Path) -> None:
-    done = palate("evaluate", "--site", str(site), "--no-train", "--models", "magic")
+    done = within("evaluate", "--site", str(site), "--no-train", "--models", "magic")
     assert done.returncode == 2
     assert "no model 'magic'" in done.stderr
     assert "Traceback" not in done.stderr
@@ -106,7 +102,7 @@ def test_ledger_accounts_for_everything_that_was_taken_later(site: Path) -> None
 
 
 def test_ledger_shows_people_tables(site: Path) -> None:
-    done = palate("ledger", "--site", str(site), "--no-train", "--split", "loo", "--limit", "3")
+    done = within("ledger", "--site", str(site), "--no-train", "--split", "loo", "--limit", "3")
     assert done.returncode == 0, done.stderr
     assert "what each stage kept" in done.stdout
     assert "items taken later" in done.stdout
@@ -149,6 +145,6 @@ def test_tune_writes_what_it_finds_beside_the_settings(site: Path) -> None:
 
 
 def test_tune_names_what_can_be_tuned(site: Path) -> None:
-    done = palate("tune", "--site", str(site), "--only", "towers")
+    done = within("tune", "--site", str(site), "--only", "towers")
     assert done.returncode
     assert "covisit, quotas" in done.stderr

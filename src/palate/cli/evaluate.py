@@ -4,8 +4,9 @@ import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -22,16 +23,10 @@ from palate.funnel.engine import Funnel
 from palate.stores import Stores, close, current_release, open_stores, with_release
 from palate.surfaces import funnel
 from palate.surfaces.home import generators
+from palate.training.report import TrainingReport
 
 LEARNING = frozenset({"torch", "sklearn", "scipy", "onnx", "lightgbm"})
 """What the extra `train` brings."""
-
-try:
-    from palate.training.pipeline import train as run_training
-except ModuleNotFoundError as error:
-    if error.name not in LEARNING:
-        raise
-    run_training = None  # type: ignore[assignment]
 
 app = typer.Typer()
 
@@ -130,8 +125,6 @@ def counted(stores: Stores, _: Progress) -> Stores:
 
 def trained(stores: Stores, progress: Progress) -> Stores:
     """Train a release, and let the questions be asked of it. Raises MissingExtra without torch."""
-    if run_training is None:
-        raise MissingExtra("training needs torch: pip install 'palate[train]', or use --no-train")
     done = run_training(
         stores, generators, lambda phase, part, _: progress(f"learn: {phase}", part)
     )
@@ -141,6 +134,19 @@ def trained(stores: Stores, progress: Progress) -> Stores:
     if done.name and not done.promoted:
         say("What was learnt would not be promoted, so the questions go to counting alone.")
     return with_release(stores, current_release(stores.settings))
+
+
+def run_training(*asked: Any) -> TrainingReport:
+    """`pipeline.train`, loaded when something is learnt: counting needs no torch."""
+    try:
+        pipeline = import_module("palate.training.pipeline")
+    except ModuleNotFoundError as error:
+        if error.name not in LEARNING:
+            raise
+        needs = f"training needs {error.name}: pip install 'palate[train]', or use --no-train"
+        raise MissingExtra(needs) from error
+    done: TrainingReport = pipeline.train(*asked)
+    return done
 
 
 def command_of(name: str, cut: Cut, site: Path, rest: Mapping[str, object], *, train: bool) -> str:

@@ -6,6 +6,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -24,13 +26,10 @@ from palate.training.progress import Overall, ProgressFile
 from palate.training.report import TrainingReport
 from palate.training.schedule import Schedule, wait
 
-try:
-    from palate.training.pipeline import train as run_training
-except ModuleNotFoundError as error:
-    if error.name not in {"torch", "sklearn", "scipy", "onnx", "lightgbm"}:
-        raise
-    raise MissingExtra(f"training needs {error.name}: pip install 'palate[train]'") from error
-
+LEARNING = ("torch", "sklearn", "scipy", "onnx", "lightgbm")
+"""What the extra `train` brings. Loaded when there is something to learn: it takes seconds and
+hundreds of megabytes, and a trainer may wait for days."""
+PIPELINE = "palate.training.pipeline"
 NICENESS = 10
 """Serving comes first: a busy trainer would turn every sync of the log into milliseconds."""
 
@@ -55,6 +54,7 @@ def train(
     Example: **palate train --json**
     """
     settings = settings_of(site)
+    check()
     os.nice(max(0, NICENESS - os.nice(0)))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     if watch:
@@ -66,8 +66,16 @@ def train(
     raise typer.Exit(0 if done.name else 1)
 
 
+def check() -> None:
+    """Raise MissingExtra where something of the extra is not installed; imports nothing."""
+    for name in LEARNING:
+        if find_spec(name) is None:
+            raise MissingExtra(f"training needs {name}: pip install 'palate[train]'")
+
+
 def _once(settings: Settings, tell: Tell) -> TrainingReport:
     """One training; whatever ends it is the last word of the progress file."""
+    learn = import_module(PIPELINE).train
     write, clock = ProgressFile(settings.home), SystemClock()
 
     def both(progress: reports.Progress) -> None:
@@ -78,7 +86,7 @@ def _once(settings: Settings, tell: Tell) -> TrainingReport:
     overall("read", 0.0, "opening the site")
     stores = open_stores(settings)
     try:
-        done = run_training(stores, generators, overall, clock)
+        done: TrainingReport = learn(stores, generators, overall, clock)
     except PalateError as error:
         overall("failed", 0.0, error.detail)
         raise
