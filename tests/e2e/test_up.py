@@ -59,7 +59,7 @@ class Up:
 
     def __init__(self, home: Path) -> None:
         self.home, self.port = home, free_port()
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=10)
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=PATIENCE)
         self._said = (home / "up.out").open("wb")
         self.process = subprocess.Popen(
             palate("up", "--site", str(home), "--port", str(self.port)),
@@ -137,7 +137,7 @@ class Sender:
         wait_until(lambda: len(self.acknowledged) >= enough)
 
     def _run(self) -> None:
-        with httpx.Client(base_url=self._url, timeout=10) as client:
+        with httpx.Client(base_url=self._url, timeout=PATIENCE) as client:
             number = 0
             while not self._stop.is_set():
                 genre = GENRES[number % len(GENRES)]
@@ -178,7 +178,7 @@ def check_that_workers_speak_for_each_other(up: Up) -> None:
     """Two workers, one port: whichever is asked knows every trace and counts for all."""
     answer = up.client.get("/v1/recommendations/trending", params={"limit": 5}).json()
     for _ in range(6):
-        with httpx.Client(base_url=up.client.base_url, timeout=10) as another:
+        with httpx.Client(base_url=up.client.base_url, timeout=PATIENCE) as another:
             trace = another.get(f"/v1/traces/{answer['recommendation_id']}")
             assert trace.status_code == 200
             counted = 'palate_request_duration_seconds_count{step="full",surface="trending"} 1.0'
@@ -225,7 +225,10 @@ def check_that_a_rule_is_obeyed_by_every_worker_without_a_restart(up: Up) -> Non
         """What several connections are shown first: the workers share the port."""
         found = set()
         for _ in range(12):
-            answer = httpx.get(f"{up.client.base_url}/v1/recommendations/home?session_id=s&limit=3")
+            answer = httpx.get(
+                f"{up.client.base_url}/v1/recommendations/home?session_id=s&limit=3",
+                timeout=PATIENCE,
+            )
             found.add(answer.json()["items"][0]["item_id"])
         return found
 
