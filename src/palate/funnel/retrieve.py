@@ -78,10 +78,11 @@ def _fits(name: str, log: Recorder) -> bool:
 class Asked:
     """What every generator is asked for."""
 
-    __slots__ = ("budget", "limit", "rows_given")
+    __slots__ = ("budget", "limit", "most", "rows_given")
 
     def __init__(self, limit: int, rows_given: int, budget: Budget) -> None:
         self.limit, self.rows_given, self.budget = limit, rows_given, budget
+        self.most = max(TOO_MANY * limit, FEW)
 
 
 async def _one(named: Named, query: Query, asked: Asked, log: Recorder) -> Candidates:
@@ -91,10 +92,10 @@ async def _one(named: Named, query: Query, asked: Asked, log: Recorder) -> Candi
         return found
     with Part(log.trace, name, forgive=True) as part:
         said = await generator.generate(query, asked.limit)
-        over = len(said.rows) - max(TOO_MANY * asked.limit, FEW)
+        over = len(said.rows) - asked.most
         few = said if over <= 0 else said.take(slice(0, -over))
         found, flaws = cleaned(few, asked.rows_given)
-        flaws += max(over, 0)
+        flaws += max(0, over)
         part.left = len(found.rows)
         if flaws:
             log.skip(

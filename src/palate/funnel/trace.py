@@ -82,7 +82,7 @@ class Part(Struct):
         spent = (perf_counter() - self.started) * 1e3
         stage = (self.name, self.entered, self.left, spent)
         self.trace.stages.append(tuple.__new__(StageTrace, stage))  # thirty a request
-        if not isinstance(error, Exception):
+        if error is None or not isinstance(error, Exception):
             return False
         if self.name not in self.trace.skipped:
             self.trace.skipped[self.name] = f"{type(error).__name__}: {error}"

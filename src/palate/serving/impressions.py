@@ -101,22 +101,23 @@ def impression(ask: Ask, body: Recommendation, slate: Slate, now: float) -> Even
     if not body.items or body.surface in ASKING or not (ask.user_id or ask.session_id):
         return None
     likely = [1.0] * len(slate) if slate.propensity is None else slate.propensity.tolist()
+    shown = [
+        Shown(
+            item_id=entry.item_id,
+            position=entry.position,
+            propensity=propensity,
+            score=entry.score,
+            explore=entry.explore,
+        )
+        for entry, propensity in zip(body.items, likely, strict=True)
+    ]
     return Event(
         event_id=f"{body.recommendation_id}.impression",
         kind=Kind.IMPRESSION,
         time=now,
         user_id=ask.user_id,
         session_id="" if ask.user_id else ask.session_id,
-        items=tuple(
-            Shown(
-                item_id=entry.item_id,
-                position=entry.position,
-                propensity=propensity,
-                score=entry.score,
-                explore=entry.explore,
-            )
-            for entry, propensity in zip(body.items, likely, strict=True)
-        ),
+        items=tuple(shown),
         surface=body.surface,
         recommendation_id=body.recommendation_id,
         context=_context(ask, body, slate),

@@ -7,6 +7,7 @@ answers 500 without a word about the inside.
 import logging
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -152,6 +153,7 @@ async def known_parameters(
             raise BadInput(f"unknown parameter {name}; {what}", [Problem(name, f"unknown; {what}")])
 
 
+@cache
 def _declared(handler: BaseRouteHandler) -> frozenset[str]:
     path = {name for each in handler.paths for name in re.findall(r"{(\w+):", each)}
     return frozenset(handler.parsed_fn_signature.parameters) - RESERVED - path

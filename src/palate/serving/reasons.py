@@ -56,8 +56,8 @@ def reason_body(
     return ReasonBody(
         kind=reason.kind,
         text=_text(reason, [e.title for e in named], verbs.pop() if len(verbs) == 1 else "", words),
-        item_ids=tuple(each.item_id for each in named),
-        weights=tuple(round(weights[row], 4) for row in rows if row in weights),
+        item_ids=tuple([each.item_id for each in named]),
+        weights=tuple([round(weights[row], 4) for row in rows if row in weights]),
         trait=reason.trait,
         generator=reason.generator,
         rule=reason.rule,

@@ -219,7 +219,8 @@ class Recommending:
         slate, first = answer.slate, self._cursor.given + 1
         told_in = self._runtime.wordings.of(*languages(self._ask, query), *SPOKEN.get())
         explore = [False] * len(slate) if slate.explore is None else slate.explore.tolist()
-        return tuple(
+        scored = zip(slate.rows.tolist(), slate.scores.tolist(), strict=True)
+        entries = [
             Entry(
                 item_id=names[row].item_id,
                 position=first + i,
@@ -227,10 +228,9 @@ class Recommending:
                 reason=reason_body(answer.reasons[i], names, done, row, told_in),
                 explore=explore[i],
             )
-            for i, (row, score) in enumerate(
-                zip(slate.rows.tolist(), slate.scores.tolist(), strict=True)
-            )
-        )
+            for i, (row, score) in enumerate(scored)
+        ]
+        return tuple(entries)
 
     def _next(self, query: Query, answer: Answer) -> str | None:
         rows = answer.slate.rows.tolist()

@@ -52,11 +52,11 @@ class Costs:
 
     def plan(self, surface: str, funnel: Funnel, left: float, share: float) -> Plan:
         """What fits into `left` milliseconds, with this `share` of the candidates."""
-        parts = list(self._parts(surface, funnel))
-        base = self._cost.get((surface, "base"), 0.0)
-        ranked = share * sum(self._cost.get((surface, name), 0.0) for name in RANKED)
-        if base + ranked + sum(part.cost for part in parts) <= left:
+        known, base = self._cost, self._cost.get((surface, "base"), 0.0)
+        ranked = share * sum([known.get((surface, name), 0.0) for name in RANKED])
+        if base + ranked + sum([known.get((surface, n), 0.0) for n in funnel.optional]) <= left:
             return Plan(share=share)
+        parts = list(self._parts(surface, funnel))
         generators = [part for part in parts if part.name.startswith("generate.")]
         cheapest = min((part.cost for part in generators), default=0.0)
         if base + cheapest > left:
