@@ -25,6 +25,7 @@ from compared import ledger
 from compared.answers import pairs
 from compared.cells import RELEASE, Cell, cells, measured
 from compared.chart import chart
+from compared.ours import TUNED
 from compared.peers import PEERS
 from compared.sasrec import SEQUENCES
 from compared.sets import SETS, files, there
@@ -76,6 +77,13 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         metavar="NAME=VALUE",
         help="train releases with this setting of [training]; may repeat",
     )
+    parser.add_argument(
+        "--tuned",
+        type=int,
+        default=0,
+        metavar="TRIES",
+        help="tune co-visitation inside train before a release is trained",
+    )
     parser.add_argument("--again", action="store_true", help="also what was measured already")
     parser.add_argument("--work", type=Path, default=Path.home() / ".cache/palate/bench")
     parser.add_argument("--results", type=Path, default=RESULTS)
@@ -108,7 +116,9 @@ def _wanted(wanted: argparse.Namespace, source: Path) -> Iterator[Cell]:
             continue
         for protocol in SETS[name].protocols:
             if protocol in protocols:
-                every = cells(SETS[name], protocol, seeds, ",".join(wanted.training or ()))
+                tuned = [f"{TUNED}={wanted.tuned}"] if wanted.tuned else []
+                how = ",".join([*tuned, *(wanted.training or ())])
+                every = cells(SETS[name], protocol, seeds, how)
                 yield from (c for c in every if not wanted.only or c.model in wanted.only)
 
 

@@ -43,7 +43,8 @@ class Cell(NamedTuple):
     model: str
     seed: int
     training: str = ""
-    """Of a release: settings of ``[training]`` that differ, ``name=value,name=value``."""
+    """Of a release: settings of ``[training]`` that differ, ``name=value,name=value``; ``tuned`` is
+    for how many tries co-visitation was tuned before."""
 
     def changes(self) -> dict[str, Any]:
         """What a release is trained with that is not the default."""

@@ -15,14 +15,17 @@ from palate.arrays import Floats, Rows
 from palate.evaluation.judging import Bench
 from palate.evaluation.run import Progress, Wish, answers
 from palate.evaluation.split import Protocol
+from palate.evaluation.tuning.run import Order, tune
 from palate.funnel.engine import Funnel
 from palate.models.covisit_history import Acts, counted
 from palate.settings import CovisitSettings
 from palate.stores import Stores, current_release, with_release
 from palate.surfaces import funnel
 from palate.surfaces.home import generators
+from palate.training.content import alike_today
 from palate.training.pipeline import train
 
+TUNED = "tuned"
 HIDDEN = frozenset({"popularity", "popularity_7d", "anything"})
 """Counted again by the peers, or drawn by lot."""
 
@@ -61,10 +64,12 @@ def released(
     """Train a release on what may be learnt and ask everybody; each model's lists.
 
     Beside the funnel's stands what the release says of itself: the gate's numbers and sentences.
+    With ``tuned`` among the changes co-visitation is tuned inside train first, with so many tries.
     """
-    learning = _Learning()
-    site = replace(site, settings=with_training(site.settings, seed=seed, **changes))
-    started = perf_counter()
+    learning, started = _Learning(), perf_counter()
+    trained = {name: value for name, value in changes.items() if name != TUNED}
+    site = replace(site, settings=with_training(site.settings, seed=seed, **trained))
+    site = _tuned(site, protocol, int(changes.get(TUNED, 0)), seed)
     found = answers(site, Wish(protocol, seed=seed), _home, learning, _silent)
     asking = perf_counter() - learning.done
     spent = {"fit_seconds": learning.seconds, "ask_seconds": asking}
@@ -73,6 +78,17 @@ def released(
         if name not in HIDDEN and any(map(len, lists)):
             told = {"release": learning.told} if name == "funnel" else {}
             yield name, lists, found.bench, spent | told
+
+
+def _tuned(site: Stores, protocol: Protocol, tries: int, seed: int) -> Stores:
+    """With what `palate tune` finds for co-visitation."""
+    if not tries:
+        return site
+    order = Order(parts=("covisit",), protocol=protocol, budget=tries, seed=seed)
+    found = tune(site, order, _home, lambda stores, _: stores, _silent, alike_today)
+    told = msgspec.to_builtins(site.settings.covisit) | found.settings["covisit"]
+    covisit = msgspec.convert(told, CovisitSettings)
+    return replace(site, settings=msgspec.structs.replace(site.settings, covisit=covisit))
 
 
 class _Learning:
