@@ -21,6 +21,9 @@ what comes after is as much as the moments' labels reach, times so many."""
 SHORT = 10.0
 """Histories are short where they have fewer steps than this in the mean."""
 SPARSE_DROPOUT, DENSE_DROPOUT = 0.5, 0.2
+SPARSE_HALF, DENSE_HALF = 1.0, 10.0
+"""Engagements after which an item's own part counts for half beside its content. Where histories
+are short, rare items are what is taken; where they are long, rare items' own parts are noise."""
 
 
 def sized(settings: TrainingSettings, sequences: Sequences, until: int) -> TrainingSettings:
@@ -53,6 +56,11 @@ def cut(settings: TrainingSettings, people: int, engaged: int) -> float:
     """
     room = LABELLED * settings.horizon * moments(settings, people) / max(engaged, 1)
     return float(np.clip(1.0 - room, *CUTS))
+
+
+def half(sequences: Sequences, until: int) -> float:
+    """Engagements after which half of what is special of an item counts."""
+    return DENSE_HALF if dense(sequences, until) else SPARSE_HALF
 
 
 def dense(sequences: Sequences, until: int) -> bool:

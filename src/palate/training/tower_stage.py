@@ -15,7 +15,7 @@ from palate.training.fold_in import background_of, fold_in
 from palate.training.gate import judge_tower, refused
 from palate.training.report import Report
 from palate.training.sequences import Sequences
-from palate.training.sizing import dense, sized
+from palate.training.sizing import dense, half, sized
 from palate.training.towers import ItemTower
 from palate.training.two_tower import Plan, Towers, fit, fresh_towers
 from palate.training.validation import JUDGING, askers, counted_marks, held_out, tower_marks
@@ -64,7 +64,8 @@ def learn_tower(
     settings = sized(settings, sequences, since)
     masked = dense(sequences, since)
     plan = Plan(settings.epochs, settings.learning_rate, since, until, masked)
-    inputs, tried = item_inputs(columns, data.rows, counts), []
+    inputs = item_inputs(columns, data.rows, counts)._replace(half=half(sequences, since))
+    tried = []
     for number in range(settings.seeds):
         each = msgspec.structs.replace(settings, seed=settings.seed + 1_000 * number)
         kept = checkpoints.of(f"tower{number or ''}") if checkpoints else None
@@ -87,12 +88,12 @@ def refit_tower(
     checkpoints: Checkpoints | None = None,
 ) -> Towers:
     """Go on from the judged weights over the whole log: fewer epochs, gentler steps."""
-    inputs = item_inputs(columns, data.rows, data.counts(data.part(1.0)))
+    end, sequences = data.part(1.0), Sequences.of(data.events)
+    inputs = item_inputs(columns, data.rows, data.counts(end))._replace(half=half(sequences, end))
     items = ItemTower(inputs, settings.dim)
     items.load_state_dict(towers.items.state_dict())
     again = replace(towers, items=items, users=copy.deepcopy(towers.users))
     epochs = max(1, round(towers.epochs * settings.refit))
-    end, sequences = data.part(1.0), Sequences.of(data.events)
     new = np.flatnonzero((towers.items.counts == 0) & (inputs.counts > 0))
     fold_in((items, again.users), sequences, new, end)
     rate = settings.learning_rate * (REFIT_RATE if settings.refit < LONG else 1.0)

@@ -17,8 +17,6 @@ from palate.models.two_tower import TIME_BUCKETS, ItemTable
 from palate.training.sequences import Steps
 from palate.training.softmax import precision
 
-GATE = 1.0
-"""Events after which an item's own correction counts for half."""
 OUTCOMES = 3
 DROPPED = 0.25
 """Share of items that have to live on their content alone, drawn anew each step."""
@@ -41,10 +39,12 @@ class ItemInputs(NamedTuple):
     """(rows,) engagements."""
     names: tuple[str, ...]
     """Of the categories, by code."""
+    half: float = 10.0
+    """Engagements after which half of what is special of an item counts, where content is known."""
 
 
 class ItemTower(nn.Module):
-    """v = W·content + mean of its categories' vectors + gate(n)·δ, gate(n) = n / (n + 1).
+    """v = W·content + mean of its categories' vectors + gate(n)·δ, gate(n) = n / (n + half).
 
     Where nothing is known of an item but who took it, there is nothing to shrink towards, and its
     gate is open: a third of the gradient is what rare items would learn from.
@@ -60,7 +60,7 @@ class ItemTower(nn.Module):
         self.counts = inputs.counts
         self.told = ((self.content != 0).any(1) | (self.codes < count).any(1))[:, None]
         counts = torch.from_numpy(inputs.counts.astype(np.float32))[:, None]
-        self.gate = torch.where(self.told, counts / (counts + GATE), 1.0)
+        self.gate = torch.where(self.told, counts / (counts + inputs.half), 1.0)
         self.weight = nn.Parameter(torch.randn(inputs.content.shape[1], dim) * 0.1)
         self.bag = nn.EmbeddingBag(count + 1, dim, mode="mean", padding_idx=count)
         self.delta = nn.Parameter(torch.randn(len(inputs.content), dim) * 0.02)
