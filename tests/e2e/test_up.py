@@ -137,7 +137,7 @@ class Sender:
         wait_until(lambda: len(self.acknowledged) >= enough)
 
     def _run(self) -> None:
-        with httpx.Client(base_url=self._url, timeout=PATIENCE) as client:
+        with httpx.Client(base_url=self._url, timeout=10) as client:
             number = 0
             while not self._stop.is_set():
                 genre = GENRES[number % len(GENRES)]
