@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 from litestar.testing import TestClient
+from tests.copied import tiny_copy
 
 from palate.clock import FixedClock
 from palate.console.app import front
@@ -18,7 +19,7 @@ from palate.serving.app import create
 from palate.settings import ServingSettings, Settings, SiteSettings
 from palate.stores import Stores, close
 from palate.streaming.worker import StreamWorker
-from palate.testing.tiny import NOW, tiny_site
+from palate.testing.tiny import NOW
 
 
 @dataclass
@@ -78,7 +79,7 @@ def shop_of(tmp_path: Path) -> Iterator[Callable[..., Shop]]:
             site=site or SiteSettings(),
             serving=ServingSettings(**{"budget_ms": 0.0} | serving),
         )
-        stores, worker = tiny_site(settings)
+        stores, worker = tiny_copy(settings)
         clock = FixedClock(NOW + 1)
         api = create(settings, clock=clock, stores=stores)
         client = TestClient(front(api, settings, clock))

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
+from tests.copied import tiny_copy
 
 from palate.clock import FixedClock
 from palate.serving import forgetting
@@ -20,7 +21,7 @@ from palate.serving.routes import items
 from palate.settings import ServingSettings, Settings
 from palate.stores import Stores, close
 from palate.streaming.worker import StreamWorker
-from palate.testing.tiny import NOW, tiny_site
+from palate.testing.tiny import NOW
 
 Json = dict[str, Any]
 PATIENCE, SOON, LATER = items.PATIENCE, forgetting.SOON, 0.01
@@ -105,7 +106,7 @@ def site_of(tmp_path: Path) -> Iterator[Callable[..., SmallSite]]:
             Settings(home=tmp_path),
             serving=ServingSettings(**{"budget_ms": 0.0, "page_ms": 0.0} | serving),
         )
-        stores, worker = tiny_site(settings)
+        stores, worker = tiny_copy(settings)
         clock = FixedClock(NOW)
         app = create(settings, clock=clock, stores=stores)
         client = TestClient(app, raise_server_exceptions=False)
