@@ -22,8 +22,8 @@ HALF = np.uint32(16)
 
 
 def dice(*seed: int) -> np.random.Generator:
-    """What ``default_rng(SeedSequence(seed))`` draws; each number is at least 0."""
-    words = [part for number in seed for part in _words(number)]
+    """What ``default_rng(SeedSequence(seed))`` draws. Raises ValueError for a number below 0."""
+    words = [part for number in seed for part in _words(int(number))]
     begun: Any = _Begun(_state(np.array(words, np.uint32)))
     return np.random.Generator(np.random.PCG64(begun))
 
@@ -40,6 +40,8 @@ class _Begun(ISeedSequence):
 
 def _words(number: int) -> list[int]:
     """The number's words of 32 bits, the lowest first; at least one."""
+    if number < 0:
+        raise ValueError(f"a stream cannot begin with {number}: its numbers are at least 0")
     found = [number & WORD]
     while number := number >> 32:
         found.append(number & WORD)

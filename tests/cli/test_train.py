@@ -12,7 +12,7 @@ import pytest
 from tests.cli.running import within
 from tests.training.conftest import QUICK, checkerboard
 
-from palate.cli import train
+from palate.cli import learning
 from palate.releases.directory import ReleaseDirectory
 from palate.serving.environment import TRAINING_MALLOC
 from palate.settings import FILE
@@ -81,7 +81,8 @@ def test_releases_are_listed_shown_promoted_and_rolled_back(
 
 
 def test_a_trainer_that_waits_has_loaded_no_torch() -> None:
-    script = "import sys, palate.cli.train as train; train.check(); print('torch' in sys.modules)"
+    loading = "import sys, palate.cli.train; from palate.cli.learning import check; check()"
+    script = f"{loading}; print('torch' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert told.stdout == b"False\n"
 
@@ -90,7 +91,7 @@ def test_what_training_needs_is_named_before_anything_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / FILE).write_text("")
-    monkeypatch.setattr(train, "LEARNING", ("json", "torch_that_is_not_there"))
+    monkeypatch.setattr(learning, "BROUGHT", ("json", "torch_that_is_not_there"))
     told = within("train", "--watch", "--site", str(tmp_path))
     assert told.returncode == 2
     assert told.stderr == (

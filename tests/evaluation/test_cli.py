@@ -68,7 +68,7 @@ def test_evaluate_does_not_say_that_its_own_release_is_live(
 ) -> None:
     last = "Release r1 is live." if promoted else "Release r1 was not promoted."
     done = TrainingReport(name="r1", promoted=promoted, sentences=("Learnt.", last), seconds=1.0)
-    monkeypatch.setattr(evaluate, "run_training", lambda *_: done)
+    monkeypatch.setattr(evaluate, "trainer", lambda: lambda *_: done)
     evaluate.trained(tiny_stores(), lambda *_: None)
     told = capsys.readouterr().err
     assert "Learnt." in told

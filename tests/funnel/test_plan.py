@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import ClassVar
 
 from palate.funnel.budget import LATE, UNFIT, Budget, Plan
-from palate.funnel.types import Candidates, Query, Reason
+from palate.funnel.types import Candidates, Query, Reason, Slate
 from palate.surfaces import funnel
 from palate.testing.tiny import tiny_stores, tiny_world, waited
 
@@ -89,3 +89,20 @@ def test_a_remote_generator_gets_no_more_time_than_is_left() -> None:
     answer = waited(patient.answer(tiny_world().query("u1", size=12), plan))
     assert answer.trace.skipped["generate.far"] == LATE
     assert not came
+
+
+def test_a_required_rule_stays_where_an_optional_one_of_its_name_does_not_fit() -> None:
+    @dataclass(frozen=True)
+    class Backwards:
+        required: bool
+        reads: ClassVar[tuple[str, ...]] = ()
+
+        def apply(self, query: Query, slate: Slate) -> Slate:
+            return slate.take(slice(None, None, -1))
+
+    both = replace(HOME, rules=(Backwards(required=True), Backwards(required=False)))
+    plain = replace(HOME, rules=())
+    query = tiny_world().query("u1", size=200)
+    plan = Plan(without=frozenset({"rule.backwards"}))
+    turned, straight = (waited(each.answer(query, plan)).slate.rows for each in (both, plain))
+    assert turned.tolist() == straight[::-1].tolist()

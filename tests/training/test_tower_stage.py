@@ -30,9 +30,11 @@ def test_the_last_round_knows_all_events_and_keeps_what_was_judged(site: Stores)
     data = read_dataset(site, silent)
     judged = learnt(site, data).towers
     assert judged is not None
+    judged.items.half_open = 3.0
     settings = changed(QUICK, epochs=2)
     again = refit_tower(judged, data, current_columns(site), settings, silent)
     assert again.metric == judged.metric
+    assert again.items.half_open == judged.items.half_open, "the ranker knows these scales"
     assert again.items.counts.sum() == data.counts(data.part(1.0)).sum()
     assert not judged.items.delta.equal(again.items.delta)
 

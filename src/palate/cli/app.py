@@ -26,6 +26,7 @@ NOT_COMMANDS = {
     "__main__",
     "app",
     "launching",
+    "learning",
     "listening",
     "output",
     "site",

@@ -4,18 +4,18 @@ import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
-from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
+from palate.cli.learning import check, trainer
 from palate.cli.output import console, facts, say
 from palate.cli.site import JsonOption, SiteOption, settings_of
-from palate.errors import BadInput, MissingExtra
+from palate.errors import BadInput
 from palate.evaluation.report import WIDTH
 from palate.evaluation.rolling import rolled
 from palate.evaluation.run import Progress, Wish, evaluate
@@ -23,10 +23,6 @@ from palate.funnel.engine import Funnel
 from palate.stores import Stores, close, current_release, open_stores, with_release
 from palate.surfaces import funnel
 from palate.surfaces.home import generators
-from palate.training.report import TrainingReport
-
-LEARNING = frozenset({"torch", "sklearn", "scipy", "onnx", "lightgbm"})
-"""What the extra `train` brings."""
 
 app = typer.Typer()
 
@@ -125,28 +121,14 @@ def counted(stores: Stores, _: Progress) -> Stores:
 
 def trained(stores: Stores, progress: Progress) -> Stores:
     """Train a release, and let the questions be asked of it. Raises MissingExtra without torch."""
-    done = run_training(
-        stores, generators, lambda phase, part, _: progress(f"learn: {phase}", part)
-    )
+    check(", or use --no-train")
+    done = trainer()(stores, generators, lambda phase, part, _: progress(f"learn: {phase}", part))
     for sentence in done.sentences:
         if not done.name or done.name not in sentence:  # nothing of the site itself goes live
             say(sentence)
     if done.name and not done.promoted:
         say("What was learnt would not be promoted, so the questions go to counting alone.")
     return with_release(stores, current_release(stores.settings))
-
-
-def run_training(*asked: Any) -> TrainingReport:
-    """`pipeline.train`, loaded when something is learnt: counting needs no torch."""
-    try:
-        pipeline = import_module("palate.training.pipeline")
-    except ModuleNotFoundError as error:
-        if error.name not in LEARNING:
-            raise
-        needs = f"training needs {error.name}: pip install 'palate[train]', or use --no-train"
-        raise MissingExtra(needs) from error
-    done: TrainingReport = pipeline.train(*asked)
-    return done
 
 
 def command_of(name: str, cut: Cut, site: Path, rest: Mapping[str, object], *, train: bool) -> str:

@@ -6,18 +6,17 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+from palate.cli.learning import check, trainer
 from palate.cli.output import console, facts
 from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.clock import SystemClock
-from palate.errors import MissingExtra, PalateError
+from palate.errors import PalateError
 from palate.settings import Settings
 from palate.stores import close, open_stores
 from palate.surfaces.home import generators
@@ -26,10 +25,6 @@ from palate.training.progress import Overall, ProgressFile
 from palate.training.report import TrainingReport
 from palate.training.schedule import Schedule, wait
 
-LEARNING = ("torch", "sklearn", "scipy", "onnx", "lightgbm")
-"""What the extra `train` brings. Loaded when there is something to learn: it takes seconds and
-hundreds of megabytes, and a trainer may wait for days."""
-PIPELINE = "palate.training.pipeline"
 NICENESS = 10
 """Serving comes first: a busy trainer would turn every sync of the log into milliseconds."""
 
@@ -66,16 +61,8 @@ def train(
     raise typer.Exit(0 if done.name else 1)
 
 
-def check() -> None:
-    """Raise MissingExtra where something of the extra is not installed; imports nothing."""
-    for name in LEARNING:
-        if find_spec(name) is None:
-            raise MissingExtra(f"training needs {name}: pip install 'palate[train]'")
-
-
 def _once(settings: Settings, tell: Tell) -> TrainingReport:
     """One training; whatever ends it is the last word of the progress file."""
-    learn = import_module(PIPELINE).train
     write, clock = ProgressFile(settings.home), SystemClock()
 
     def both(progress: reports.Progress) -> None:
@@ -86,7 +73,7 @@ def _once(settings: Settings, tell: Tell) -> TrainingReport:
     overall("read", 0.0, "opening the site")
     stores = open_stores(settings)
     try:
-        done: TrainingReport = learn(stores, generators, overall, clock)
+        done = trainer()(stores, generators, overall, clock)
     except PalateError as error:
         overall("failed", 0.0, error.detail)
         raise

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 from rich.console import Group
 
-from palate.cli.evaluate import LEARNING, Cut, TrainOption, bar, counted, home, trained
+from palate.cli.evaluate import Cut, TrainOption, bar, counted, home, trained
+from palate.cli.learning import BROUGHT
 from palate.cli.output import facts, table_of
 from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.errors import BadInput
@@ -18,7 +19,7 @@ from palate.stores import close, open_stores
 try:
     from palate.training.content import alike_today
 except ModuleNotFoundError as error:
-    if error.name not in LEARNING:
+    if error.name not in BROUGHT:
         raise
     alike_today = nothing_alike  # type: ignore[assignment]
 

@@ -242,7 +242,7 @@ class Funnel:
             beyond = {e.part for e in acts if not e.stays} & log.plan.without
             for part in beyond:
                 log.skip(part, UNFIT)
-            acts = [each for each in acts if each.part not in beyond]
+            acts = [each for each in acts if each.stays or each.part not in beyond]
         return self._applied(acts, query, slate, log, lots).top(query.size)
 
     def _applied(

@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -83,7 +84,8 @@ class Checkpoints:
 
 def clear(home: Path) -> None:
     """A run has come to its end, be it a release or a refusal: nothing is to be gone on with."""
-    shutil.rmtree(home / FOLDER, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        shutil.rmtree(home / FOLDER)
 
 
 def begun(home: Path, now: float, hours: float) -> Begun | None:

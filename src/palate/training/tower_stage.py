@@ -89,7 +89,7 @@ def refit_tower(
 ) -> Towers:
     """Go on from the judged weights over the whole log: fewer epochs, gentler steps."""
     end, sequences = data.part(1.0), Sequences.of(data.events)
-    inputs = item_inputs(columns, data.rows, data.counts(end))._replace(half=half(sequences, end))
+    inputs = item_inputs(columns, data.rows, data.counts(end))._replace(half=towers.items.half_open)
     items = ItemTower(inputs, settings.dim)
     items.load_state_dict(towers.items.state_dict())
     again = replace(towers, items=items, users=copy.deepcopy(towers.users))

@@ -57,7 +57,7 @@ class ItemTower(nn.Module):
         codes = np.where(inputs.categories < 0, count, inputs.categories)
         self.codes = torch.from_numpy(codes)
         self.shares = _shares(inputs.categories, count)
-        self.counts = inputs.counts
+        self.counts, self.half_open = inputs.counts, inputs.half
         self.told = ((self.content != 0).any(1) | (self.codes < count).any(1))[:, None]
         counts = torch.from_numpy(inputs.counts.astype(np.float32))[:, None]
         self.gate = torch.where(self.told, counts / (counts + inputs.half), 1.0)

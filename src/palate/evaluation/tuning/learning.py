@@ -4,6 +4,7 @@ The training keeps checkpoints in its site's folder; here that is one of tuning'
 """
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from palate.evaluation.run import Learn, Progress
@@ -38,4 +39,5 @@ def learnt(space: Workspace, learn: Learn, progress: Progress) -> Workspace:
 
 def clear(home: Path) -> None:
     """The quotas are found, or another task begins."""
-    shutil.rmtree(home / FOLDER, ignore_errors=True)
+    with suppress(FileNotFoundError):
+        shutil.rmtree(home / FOLDER)

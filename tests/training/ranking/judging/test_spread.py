@@ -55,8 +55,8 @@ def test_no_further_than_hits_allow() -> None:
     assert "NDCG@10" in str(held)
 
 
-def test_nothing_is_lost_where_nothing_may_be() -> None:
-    judge, served = asked(9)
+@pytest.mark.parametrize("wanted", [0, 9])
+def test_pages_stay_in_the_rankers_order_where_nothing_may_be_given_up(wanted: int) -> None:
+    judge, served = asked(wanted)
     found = spread(judge, served, catalogue(len(judge[0].rows)), 0.0)
-    assert found.share < 1.0
-    assert found.reached >= found.plain
+    assert (found.share, found.reached) == (0.0, found.plain)

@@ -38,16 +38,16 @@ class Spread(NamedTuple):
 def spread(
     lists: Sequence[RankedList], served: Floats, columns: ItemColumns, cost: float
 ) -> Spread:
-    """The largest share that costs no more than `cost` of NDCG@10; 0 where none does.
+    """The largest share that costs no more than `cost` of NDCG@10; 0 where none does, or none may.
 
     `served` are the values that order, of all pools end to end. What is lost grows with the share,
     so each trial rules out half of those that are left.
     """
     ends = np.cumsum([0, *(len(each.rows) for each in lists)])
-    some = range(0, len(lists), max(1, len(lists) // MOST))
+    some = range(0, len(lists), -(-len(lists) // MOST))
     asked = [(lists[at], served[ends[at] : ends[at + 1]]) for at in some]
     plain = _reached(asked, columns, 0.0)
-    found, low, high = Spread(0.0, plain, plain), 0, len(SHARES)
+    found, low, high = Spread(0.0, plain, plain), 0, len(SHARES) if cost > 0.0 else 0
     while low < high:
         at = (low + high) // 2
         reached = _reached(asked, columns, SHARES[at])
