@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 from pathlib import Path
 
 import numpy as np
@@ -39,11 +40,12 @@ def test_who_is_too_large_or_grows_is_named() -> None:
 
 def test_what_a_process_takes_is_its_own() -> None:
     before = soak.sample(os.getpid(), 0.0)
-    taken = np.ones(32 << 20, np.uint8)
+    taken = mmap(-1, 32 << 20, MAP_PRIVATE | MAP_ANONYMOUS)  # an array may be given what was freed
+    taken.write(bytes(32 << 20))
     after = soak.sample(os.getpid(), 1.0)
     assert after.own - before.own > 25.0
     assert after.own <= after.shared <= after.resident
-    del taken
+    taken.close()
 
 
 def test_a_short_soak_of_a_real_site(tmp_path: Path) -> None:
