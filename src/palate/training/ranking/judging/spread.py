@@ -75,7 +75,7 @@ def _order(each: RankedList, served: Floats, columns: ItemColumns, rules: Sequen
         return out
     best = np.argsort(-served, kind="stable")[:SEEN]
     names = tuple(dict.fromkeys(name for rule in rules for name in rule.reads))
-    held = columns.read(each.rows[best], names) if names else {}
+    held = columns.read(each.rows[best], names)
     query = Query("home", UserState.nobody(), PAGE, each.now)
     slate = Slate(np.arange(len(best), dtype=np.int32), served[best], held)
     for rule in rules:
