@@ -19,7 +19,7 @@ from palate.settings import PageSettings, Settings
 from palate.site import Site
 from palate.stores import close
 from palate.surfaces import funnels
-from palate.testing.tiny import NOW, tiny_site
+from palate.testing.tiny import EACH, NOW, tiny_site
 
 Json = dict[str, Any]
 
@@ -186,6 +186,27 @@ def test_rules_hold_of_every_row_as_it_is_shown(site: SmallSite) -> None:
             below += at > 0
     assert below >= 6
     assert pinned >= 3
+
+
+def test_what_a_rule_kept_for_a_row_that_is_not_shown_is_shown_by_another(site: SmallSite) -> None:
+    genres = ("drama", "romance", "comedy", "action", "horror", "space")
+    names = [f"{genre}-{n}" for genre in genres for n in range(EACH)][:-1]
+    pinned = 0
+    for few in (8, 9, 10):
+        left = {"romance-5", *names[:: len(names) // few][: few - 1]}
+        rules = [
+            {"id": "few", "kind": "block", "items": [name for name in names if name not in left]},
+            {"id": "pick", "kind": "pin", "items": ["romance-5"], "slots": [6]},
+        ]
+        assert site.client.put("/v1/rules", json={"rules": rules}).status_code == 200
+        for n in range(6):
+            asked = {"user_id": f"u{n}", "limit": 8}
+            alone = site.client.get("/v1/recommendations/home", params=asked).json()
+            rows = [items(row) for row in page(site, **asked)["rows"]]
+            if items(alone)[5:6] == ["romance-5"] and any(len(row) > 5 for row in rows):
+                assert [row[5] for row in rows if "romance-5" in row] == ["romance-5"], (few, n)
+                pinned += 1
+    assert pinned >= 6
 
 
 def test_a_row_is_timed_without_the_rows_after_it(

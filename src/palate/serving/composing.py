@@ -9,7 +9,7 @@ have given way.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -97,12 +97,26 @@ class Composing:
 async def placed_rows(rows: Sequence[Row], size: int, page: PageSettings) -> list[Row]:
     """The rows in the order of the page, each composed without what stands above it.
 
-    What an operator's rule put into a row stays there, though another row has it too.
+    What an operator's rule put into a row stays there, though another row has it too. A row that
+    gets no place keeps nothing from the others: they are placed anew without its claims.
     """
+    unplaced: set[int] = set()
+    while True:
+        keepers = _keepers(rows, size, unplaced)
+        placed = await _placed(rows, size, page, keepers)
+        in_vain = set(keepers.values()) - placed.keys()
+        if not in_vain:
+            return list(placed.values())
+        unplaced |= in_vain
+
+
+async def _placed(
+    rows: Sequence[Row], size: int, page: PageSettings, keepers: Mapping[int, int]
+) -> dict[int, Row]:
+    """The rows that get a place, by their numbers, in the order of the page."""
     least = msgspec.structs.replace(page, least=min(page.least, size))
     measure = _Measure(*_values(rows), least, size)
-    left, placed, above = list(range(len(rows))), list[Row](), np.empty(0, np.int32)
-    keepers = _keepers(rows, size)
+    left, placed, above = list(range(len(rows))), dict[int, Row](), np.empty(0, np.int32)
 
     def taken(n: int) -> Rows:
         kept = [item for item, at in keepers.items() if at != n and at in left]
@@ -116,11 +130,11 @@ async def placed_rows(rows: Sequence[Row], size: int, page: PageSettings) -> lis
         best = max(range(len(left)), key=worth.__getitem__)
         if worth[best] is NOTHING:
             break
-        row, beside = rows[left[best]], taken(left[best])
-        left.pop(best)
-        row = await _beneath(row, beside, size)
+        n, beside = left[best], taken(left[best])
+        left.remove(n)
+        row = await _beneath(rows[n], beside, size)
         if len(row.slate):
-            placed.append(row)
+            placed[n] = row
             above = np.concatenate([above, row.slate.rows])
     return placed
 
@@ -129,11 +143,15 @@ async def _beneath(row: Row, above: Rows, size: int) -> Row:
     return row._replace(found=await row.asking.beneath(row.found, above, size))
 
 
-def _keepers(rows: Sequence[Row], size: int) -> dict[int, int]:
-    """By item: the row, by its number, into which a rule put it; the first, where several have."""
+def _keepers(rows: Sequence[Row], size: int, without: Container[int]) -> dict[int, int]:
+    """By item: the row, by its number, into which a rule put it; the first, where several have.
+
+    Of rows `without` a place nothing is kept.
+    """
     return {
         item: n
         for n, row in reversed(list(enumerate(rows)))
+        if n not in without
         for item in row.slate.rows[:size][_certain(row.slate)[:size]].tolist()
         if item in row.slate.marks
     }
