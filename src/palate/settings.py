@@ -153,7 +153,8 @@ class TrainingSettings(Part, frozen=True):
     weight_decay: Amount = 1e-4
     """Pull of the weights towards zero."""
     seeds: Positive = 1
-    """Towers learnt from different seeds, of which the one that validates best ships."""
+    """Two-towers learnt from different seeds and served as one, the mean of their scores; each
+    takes its time to learn, and its part of a vector to serve."""
     dropout: Share | Literal["auto"] = "auto"
     """Share of activations dropped in training; `auto`: .5 where histories are short, else .2."""
     refit: Amount = 0.2

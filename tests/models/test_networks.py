@@ -6,18 +6,26 @@ import numpy as np
 import pytest
 import torch
 
-from palate.models.networks import LastStep, session
+from palate.models.networks import LastSteps, session
 from palate.models.two_tower import TIME_BUCKETS
 from palate.training.export import write_user
-from palate.training.towers import OUTCOMES, UserTower
+from palate.training.towers import OUTCOMES, AveragedUsers, Users, UserTower
 
 DIM, HISTORY = 24, 12
 
 
-@pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def alone() -> Users:
+    return UserTower(DIM, HISTORY, 1, 0.0)
+
+
+def averaged() -> Users:
+    return AveragedUsers([UserTower(DIM // 3, HISTORY, 1, 0.0) for _ in range(3)])
+
+
+@pytest.fixture(scope="module", params=[alone, averaged])
+def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(4)
-    tower = UserTower(DIM, HISTORY, 1, 0.0)
+    tower = request.param()
     with torch.no_grad():
         for weights in tower.parameters():  # some begin as 0, and would hide a mistake
             weights.add_(torch.randn_like(weights) * 0.3)
@@ -36,7 +44,7 @@ def test_one_loop_says_what_the_network_says(exported: Path, count: int) -> None
         "ages": dice.integers(0, TIME_BUCKETS, count),
     }
     [[wanted]] = session(exported).run(None, {name: each[None] for name, each in feed.items()})
-    tower = LastStep.load(exported.with_suffix(".npz"))
+    tower = LastSteps.load(exported.with_suffix(".npz"))
     assert tower is not None
     found = tower(feed["vectors"], feed["outcomes"], feed["waits"], feed["ages"])
     assert found.dtype == np.float32
@@ -46,7 +54,7 @@ def test_one_loop_says_what_the_network_says(exported: Path, count: int) -> None
 def test_weights_of_another_tower_or_broken_ones_are_refused(
     exported: Path, tmp_path: Path
 ) -> None:
-    tower = LastStep.load(exported.with_suffix(".npz"))
+    tower = LastSteps.load(exported.with_suffix(".npz"))
     assert tower is not None
     assert tower.fits(DIM, HISTORY)
     assert not tower.fits(DIM, HISTORY + 1)
@@ -55,11 +63,11 @@ def test_weights_of_another_tower_or_broken_ones_are_refused(
     for broken in (whole[: len(whole) // 2], b""):
         (tmp_path / "user.npz").write_bytes(broken)
         with pytest.raises(ValueError, match=r"user\.npz"):
-            LastStep.load(tmp_path / "user.npz")
+            LastSteps.load(tmp_path / "user.npz")
 
 
 def test_a_tower_of_two_blocks_and_an_older_release_have_their_network_alone(
     tmp_path: Path,
 ) -> None:
     write_user(tmp_path / "user.onnx", UserTower(DIM, HISTORY, 2, 0.0), DIM)
-    assert LastStep.load(tmp_path / "user.npz") is None
+    assert LastSteps.load(tmp_path / "user.npz") is None

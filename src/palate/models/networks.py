@@ -4,6 +4,7 @@ The smallest of them, a user tower of one block, is a compiled loop instead: its
 are of a few thousand products each, so that a runtime spends its time between them.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Self
 from zipfile import BadZipFile
@@ -65,17 +66,6 @@ class LastStep(NamedTuple):
     shifts: Floats
     """(2, dim): theirs."""
 
-    @classmethod
-    def load(cls, file: Path) -> Self | None:
-        """Read what `save` wrote; None where there is nothing. Raises OSError or ValueError."""
-        if not file.is_file():
-            return None
-        try:
-            with np.load(file) as held:
-                return cls(*(np.ascontiguousarray(held[name], np.float32) for name in cls._fields))
-        except (BadZipFile, EOFError, KeyError) as error:
-            raise ValueError(f"{file} holds no user tower: {error}") from error
-
     def fits(self, dim: int, history: int) -> bool:
         """Whether it is as wide and reads as many events; its loop looks at no bounds."""
         square = (dim, dim)
@@ -83,10 +73,6 @@ class LastStep(NamedTuple):
         wide = self.wide.shape == (4 * dim, dim) and self.narrow.shape == (dim, 2 * dim)
         rows = all(each.shape[-1] == dim for each in (self.outcomes, self.recency, self.norms))
         return matrices and wide and rows and self.distance.shape[1] >= history
-
-    def save(self, file: Path) -> None:
-        """Write one file."""
-        np.savez(file, **self._asdict())
 
     def __call__(
         self,
@@ -97,6 +83,64 @@ class LastStep(NamedTuple):
     ) -> Floats:
         """(dim,): what the events, (n, dim) and three of (n,), come to."""
         return _newest(self, vectors, outcomes, waits, ages)
+
+
+class LastSteps(NamedTuple):
+    """One such tower, or several that were averaged: each reads and gives its part of a vector."""
+
+    members: tuple[LastStep, ...]
+
+    @classmethod
+    def load(cls, file: Path) -> Self | None:
+        """Read what `save` wrote; None where there is nothing. Raises OSError or ValueError."""
+        if not file.is_file():
+            return None
+        try:
+            with np.load(file) as held:
+                many = 1 + max((int(name.partition(APART)[2] or 0) for name in held), default=0)
+                return cls(tuple(_member(held, number) for number in range(many)))
+        except (BadZipFile, EOFError, KeyError) as error:
+            raise ValueError(f"{file} holds no user tower: {error}") from error
+
+    def fits(self, dim: int, history: int) -> bool:
+        """Whether they are as wide together and read as many events."""
+        width, rest = divmod(dim, len(self.members))
+        return not rest and all(each.fits(width, history) for each in self.members)
+
+    def save(self, file: Path) -> None:
+        """Write one file; what is of the first has plain names, as where there is but one."""
+        told = {
+            f"{name}{APART}{number}" if number else name: array
+            for number, each in enumerate(self.members)
+            for name, array in each._asdict().items()
+        }
+        np.savez(file, **told)
+
+    def __call__(
+        self,
+        vectors: Floats,
+        outcomes: NDArray[np.int64],
+        waits: NDArray[np.int64],
+        ages: NDArray[np.int64],
+    ) -> Floats:
+        """(dim,): what the events, (n, dim) and three of (n,), come to."""
+        if len(self.members) == 1:
+            return self.members[0](vectors, outcomes, waits, ages)
+        parts = np.split(vectors, len(self.members), axis=1)
+        told = [
+            each(np.ascontiguousarray(part), outcomes, waits, ages)
+            for each, part in zip(self.members, parts, strict=True)
+        ]
+        return np.concatenate(told) / np.float32(len(told))
+
+
+APART = "."
+"""Between an array's name and the number of its tower."""
+
+
+def _member(held: Mapping[str, Floats], number: int) -> LastStep:
+    names = (f"{name}{APART}{number}" if number else name for name in LastStep._fields)
+    return LastStep(*(np.ascontiguousarray(held[name], np.float32) for name in names))
 
 
 EPSILON = np.float32(1e-5)

@@ -29,7 +29,7 @@ from palate.index.opening import EXACT_LIMIT, Building, Tuned, build_index, held
 from palate.index.protocol import Allowed, Index
 from palate.jit import ahead, kernel
 from palate.models.fold_in import Background
-from palate.models.networks import LastStep, session
+from palate.models.networks import LastSteps, session
 from palate.tables import read_table, write_table
 
 TIME_BUCKETS = 32
@@ -139,7 +139,7 @@ class TwoTower:
         self.facts, self.background = facts, background
         self._own: Mapping[int, Floats] = {}
         self._table = table
-        self._step = LastStep.load(user.with_suffix(STEP))
+        self._step = LastSteps.load(user.with_suffix(STEP))
         if self._step is not None and not self._step.fits(facts.dim, facts.history):
             raise ValueError(f"{user.with_suffix(STEP)} is of other towers than {facts}")
         self._session = session(user)
@@ -188,7 +188,7 @@ class TwoTower:
         return self._run(vectors=vectors, outcomes=codes, waits=waits, ages=ages)
 
     def _run(self, **feed: NDArray[Any]) -> Floats:
-        """What the network of a release says that has no `LastStep`."""
+        """What the network of a release says that has no `LastSteps`."""
         answer: Floats = self._session.run(None, {n: each[None] for n, each in feed.items()})[0][0]
         return answer
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from palate.arrays import Floats
 from palate.models.fold_in import Background, solve
 from palate.training.sequences import Sequences, Window, batch_of, batches, cut_windows
-from palate.training.towers import ItemTower, UserTower, encode
+from palate.training.towers import ItemTower, Users, encode
 
 SAMPLED = 4_000
 """Steps that stand for all."""
@@ -22,7 +22,7 @@ TOKENS, LOGITS = 2_048, 1 << 24
 
 
 def fold_in(
-    towers: tuple[ItemTower, UserTower], sequences: Sequences, fresh: NDArray[np.int64], until: int
+    towers: tuple[ItemTower, Users], sequences: Sequences, fresh: NDArray[np.int64], until: int
 ) -> None:
     """Give the items `fresh`, of which the towers know the content alone, their own part δ.
 
@@ -49,7 +49,7 @@ def fold_in(
 
 
 def background_of(
-    towers: tuple[ItemTower, UserTower], sequences: Sequences, until: int
+    towers: tuple[ItemTower, Users], sequences: Sequences, until: int
 ) -> Background | None:
     """What newcomers are folded in with while a release serves; None where too little is known."""
     items, users = towers
@@ -68,7 +68,7 @@ def _prior(items: ItemTower, known: NDArray[np.int64]) -> float:
 
 
 def _taken(
-    users: UserTower, table: Tensor, sequences: Sequences, fresh: NDArray[np.int64], until: int
+    users: Users, table: Tensor, sequences: Sequences, fresh: NDArray[np.int64], until: int
 ) -> dict[int, Floats]:
     """By item: user vectors at the steps that took it."""
     aims = sequences.next_ones(0, until)
@@ -81,7 +81,7 @@ def _taken(
     return {row: vectors[targets == row] for row in np.unique(targets).tolist()}
 
 
-def _background(users: UserTower, table: Tensor, sequences: Sequences, until: int) -> Background:
+def _background(users: Users, table: Tensor, sequences: Sequences, until: int) -> Background:
     dice = _dice()
     aims = sequences.next_ones(0, until)
     windows = cut_windows(sequences, users.history, until, dice)
@@ -97,7 +97,7 @@ def _background(users: UserTower, table: Tensor, sequences: Sequences, until: in
 
 
 def _encoded(
-    users: UserTower,
+    users: Users,
     table: Tensor,
     sequences: Sequences,
     windows: list[Window],

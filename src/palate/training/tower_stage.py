@@ -16,15 +16,25 @@ from palate.training.gate import judge_tower, refused
 from palate.training.report import Report
 from palate.training.sequences import Sequences
 from palate.training.sizing import dense, half, sized
-from palate.training.towers import ItemTower
-from palate.training.two_tower import Plan, Towers, fit, fresh_towers
-from palate.training.validation import JUDGING, askers, counted_marks, held_out, tower_marks
+from palate.training.towers import ItemInputs, ItemTower
+from palate.training.two_tower import Plan, Towers, averaged, fit, fresh_towers
+from palate.training.validation import (
+    CHOOSING,
+    JUDGING,
+    askers,
+    counted_marks,
+    held_out,
+    mean,
+    tower_marks,
+)
 
 VALIDATE = 0.95
 """Share of the events before the cut that the tower learns from; the rest says when to stop."""
 REFIT_RATE, LONG = 0.4, 1.0
 """Of the learning rate, in the last round over everything; the whole of it where that round is as
 long as the first."""
+SEEDS_APART = 1_000
+"""Between the seeds of towers that are averaged."""
 FEWEST_ITEMS = 5
 FEWEST_STEPS = 100
 
@@ -67,10 +77,12 @@ def learn_tower(
     inputs = item_inputs(columns, data.rows, counts)._replace(half=half(sequences, since))
     tried = []
     for number in range(settings.seeds):
-        each = msgspec.structs.replace(settings, seed=settings.seed + 1_000 * number)
+        each = msgspec.structs.replace(settings, seed=settings.seed + SEEDS_APART * number)
         kept = checkpoints.of(f"tower{number or ''}") if checkpoints else None
         tried.append(fit(fresh_towers(inputs, each), sequences, each, plan, report, kept))
-    towers = max(tried, key=lambda each: each.metric)
+    towers = averaged(tried)
+    late = held_out(sequences, settings.history, since, until, settings.horizon, CHOOSING)
+    towers.metric = mean(tower_marks(towers.items, towers.users, late))
     asked = held_out(sequences, settings.history, since, until, settings.horizon, JUDGING)
     marks = tower_marks(towers.items, towers.users, asked)
     rivals = counted_marks(sequences, counts, since, whole.covisit, asked)
@@ -90,22 +102,31 @@ def refit_tower(
     """Go on from the judged weights over the whole log: fewer epochs, gentler steps."""
     end, sequences = data.part(1.0), Sequences.of(data.events)
     inputs = item_inputs(columns, data.rows, data.counts(end))._replace(half=towers.items.half_open)
-    items = ItemTower(inputs, settings.dim)
-    items.load_state_dict(towers.items.state_dict())
-    again = replace(towers, items=items, users=copy.deepcopy(towers.users))
-    epochs = max(1, round(towers.epochs * settings.refit))
-    new = np.flatnonzero((towers.items.counts == 0) & (inputs.counts > 0))
-    fold_in((items, again.users), sequences, new, end)
     rate = settings.learning_rate * (REFIT_RATE if settings.refit < LONG else 1.0)
-    plan = Plan(epochs, rate, end, end, dense(sequences, end))
-    settings = sized(msgspec.structs.replace(settings, seed=settings.seed + 1), sequences, end)
+    plan = Plan(0, rate, end, end, dense(sequences, end))
+    settings = sized(settings, sequences, end)
 
     def refit(_: str, fraction: float, text: str) -> None:
         report("refit", fraction, text)
 
-    report("refit", 0.0, f"{epochs} passes over the whole log")
-    kept = checkpoints.of("refit") if checkpoints else None
-    fitted = fit(again, sequences, settings, plan, refit, kept)
-    fitted.metric = towers.metric
+    members = []
+    for number, each in enumerate(towers.members or (towers,)):
+        kept = checkpoints.of(f"refit{number or ''}") if checkpoints else None
+        epochs = max(1, round(each.epochs * settings.refit))
+        report("refit", 0.0, f"{epochs} passes over the whole log")
+        own = msgspec.structs.replace(settings, seed=settings.seed + SEEDS_APART * number + 1)
+        again = _known(each, inputs, sequences, end)
+        members.append(fit(again, sequences, own, plan._replace(epochs=epochs), refit, kept))
+    fitted = averaged(members)
+    fitted.metric, fitted.share = towers.metric, towers.share
     fitted.background = background_of((fitted.items, fitted.users), sequences, end)
     return fitted
+
+
+def _known(towers: Towers, inputs: ItemInputs, sequences: Sequences, end: int) -> Towers:
+    """The same towers over more of the log: items that are new to them are folded in."""
+    items, users = ItemTower(inputs, towers.items.delta.shape[1]), copy.deepcopy(towers.users)
+    items.load_state_dict(towers.items.state_dict())
+    new = np.flatnonzero((towers.items.counts == 0) & (inputs.counts > 0))
+    fold_in((items, users), sequences, new, end)
+    return replace(towers, items=items, users=users)

@@ -1,8 +1,9 @@
 """The two-tower as torch modules. What they learn is served by `palate.models.two_tower`."""
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 import torch
@@ -12,7 +13,6 @@ from torch.nn import functional
 
 from palate.arrays import Floats
 from palate.jit import kernel
-from palate.models.networks import LastStep
 from palate.models.two_tower import TIME_BUCKETS, ItemTable
 from palate.training.sequences import Steps
 from palate.training.softmax import precision
@@ -101,23 +101,6 @@ def _shares(categories: NDArray[np.int64], count: int) -> Tensor | None:
     np.add.at(held, (np.arange(len(categories))[:, None], categories), 1.0)
     held = held[:, :count]
     return torch.from_numpy(held / np.maximum(held.sum(1, keepdims=True), 1.0))
-
-
-class ContentPath(nn.Module):
-    """The item tower as it is served to new items: content and categories, without δ."""
-
-    def __init__(self, tower: ItemTower) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(tower.weight.detach().clone())
-        bag = tower.bag.weight.detach()[:-1]
-        self.bag = nn.Parameter(torch.cat([bag, torch.zeros(1, bag.shape[1])]))
-
-    def forward(self, content: Tensor, categories: Tensor) -> Tensor:
-        """(n, 64) and codes (n, 8), of which those beyond the table are none -> (n, dim)."""
-        none = len(self.bag) - 1
-        held = (categories < none).sum(1, keepdim=True).clamp(min=1)
-        vectors: Tensor = content @ self.weight + self.bag[categories].sum(1) / held
-        return vectors
 
 
 class Dropout(nn.Module):
@@ -255,6 +238,58 @@ class UserTower(nn.Module):
         return told
 
 
+class AveragedUsers(nn.Module):
+    """Towers that were learnt apart, as one: each reads and answers its part of the numbers.
+
+    Beside items of `side_by_side` the product is the mean of the towers' own products.
+    """
+
+    def __init__(self, towers: Sequence[UserTower]) -> None:
+        super().__init__()
+        self.towers, self.history = nn.ModuleList(towers), towers[0].history
+
+    @property
+    def blocks(self) -> nn.ModuleList:
+        """Those of one tower; all have as many."""
+        return self.members[0].blocks
+
+    @property
+    def members(self) -> list[UserTower]:
+        """One by one."""
+        return cast("list[UserTower]", list(self.towers))
+
+    def forward(self, vectors: Tensor, outcomes: Tensor, spans: Tensor) -> Tensor:
+        """As `UserTower.forward`."""
+        return self._mean([t(v, outcomes, spans) for t, v in self._parts(vectors)])
+
+    def newest(self, vectors: Tensor, outcomes: Tensor, waits: Tensor, ages: Tensor) -> Tensor:
+        """As `UserTower.newest`."""
+        return self._mean([t.newest(v, outcomes, waits, ages) for t, v in self._parts(vectors)])
+
+    def newest_of(self, vectors: Tensor, outcomes: Tensor, spans: Tensor) -> Tensor:
+        """As `UserTower.newest_of`."""
+        return self._mean([t.newest_of(v, outcomes, spans) for t, v in self._parts(vectors)])
+
+    def _parts(self, vectors: Tensor) -> Iterable[tuple[UserTower, Tensor]]:
+        return zip(self.members, vectors.chunk(len(self.towers), -1), strict=True)
+
+    def _mean(self, told: Sequence[Tensor]) -> Tensor:
+        return torch.cat(list(told), -1) / len(told)
+
+
+Users: TypeAlias = UserTower | AveragedUsers
+
+
+def side_by_side(towers: Sequence[ItemTower]) -> ItemTower:
+    """One tower whose vectors are those of all, one behind the other."""
+    both = copy.deepcopy(towers[0])
+    both.weight = nn.Parameter(torch.cat([each.weight.detach() for each in towers], 1))
+    both.delta = nn.Parameter(torch.cat([each.delta.detach() for each in towers], 1))
+    both.bag.weight = nn.Parameter(torch.cat([each.bag.weight.detach() for each in towers], 1))
+    both.bag.embedding_dim = both.bag.weight.shape[1]
+    return both
+
+
 def _waits(spans: Tensor) -> Tensor:
     """(B, L): from each event to the moment that its step predicts."""
     step = torch.arange(spans.shape[1])
@@ -299,51 +334,7 @@ def _sum_biases(outside: Floats, spans: NDArray[np.uint8], distance: Floats, tim
                     time[spans[row, step, at], head] += outside[row, head, step, at]
 
 
-class Newest(nn.Module):
-    """The user tower as it is served: one visitor, the newest step only."""
-
-    def __init__(self, tower: UserTower) -> None:
-        super().__init__()
-        self.tower = tower
-
-    def forward(self, vectors: Tensor, outcomes: Tensor, waits: Tensor, ages: Tensor) -> Tensor:
-        """(1, L, dim) and three of (1, L) -> (1, dim)."""
-        return self.tower.newest(vectors, outcomes, waits, ages)
-
-
-def last_step(tower: UserTower) -> LastStep:
-    """The weights of a tower of one block, as serving reads them."""
-    [block] = cast("list[Block]", list(tower.blocks))
-    norms = (block.before, block.between, tower.last)
-    gates = cast("list[nn.Linear]", list(block.gates))
-    told = (
-        tower.outcomes.weight,
-        tower.recency.weight,
-        tower.distance,
-        tower.time.weight,
-        torch.stack([torch.stack([each.weight, each.bias]) for each in norms]),
-        torch.stack([*block.qkv.weight.chunk(3), block.out.weight]),
-        block.wide.weight,
-        block.narrow.weight,
-        torch.stack([each.weight for each in gates]),
-        torch.stack([each.bias for each in gates]),
-    )
-    return LastStep(*(each.detach().numpy() for each in told))
-
-
-class WholePast(nn.Module):
-    """The same of a tower of several blocks, which reads the spans between all its events."""
-
-    def __init__(self, tower: UserTower) -> None:
-        super().__init__()
-        self.tower = tower
-
-    def forward(self, vectors: Tensor, outcomes: Tensor, spans: Tensor) -> Tensor:
-        """(1, L, dim), (1, L), (1, L, L) -> (1, dim)."""
-        return self.tower.newest_of(vectors, outcomes, spans)
-
-
-def encode(users: UserTower, table: Tensor, steps: Steps) -> Tensor:
+def encode(users: Users, table: Tensor, steps: Steps) -> Tensor:
     """User vectors at every step, (B, L, dim), from the item vectors `table` (rows, dim)."""
     vectors = functional.embedding(torch.from_numpy(steps.items), table)
     encoded: Tensor = users(

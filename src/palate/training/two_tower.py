@@ -2,9 +2,10 @@
 
 import copy
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from time import perf_counter, thread_time
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -23,7 +24,15 @@ from palate.training.sequences import (
     cut_windows,
 )
 from palate.training.softmax import Softmax
-from palate.training.towers import ItemInputs, ItemTower, UserTower, encode
+from palate.training.towers import (
+    AveragedUsers,
+    ItemInputs,
+    ItemTower,
+    Users,
+    UserTower,
+    encode,
+    side_by_side,
+)
 from palate.training.validation import CHOOSING, held_out, mean, tower_marks
 
 AVERAGING = 0.998
@@ -48,7 +57,7 @@ class Towers:
     """Both towers, and how their training went."""
 
     items: ItemTower
-    users: UserTower
+    users: Users
     epochs: int = 0
     """Passes of the best validation."""
     metric: float = 0.0
@@ -59,6 +68,8 @@ class Towers:
     """Of the candidates that are asked of it, so many it may propose."""
     background: Background | None = None
     """What items that come later are folded in with."""
+    members: tuple["Towers", ...] = ()
+    """Those of which it is the mean; none where it was learnt as it is."""
 
 
 class Plan(NamedTuple):
@@ -80,6 +91,15 @@ def fresh_towers(inputs: ItemInputs, settings: TrainingSettings) -> Towers:
     dropout = 0.0 if settings.dropout == "auto" else settings.dropout
     users = UserTower(settings.dim, settings.history, settings.blocks, dropout)
     return Towers(ItemTower(inputs, settings.dim), users)
+
+
+def averaged(members: Sequence[Towers]) -> Towers:
+    """Towers learnt apart as one, whose products are the means of theirs: they err apart, too."""
+    if len(members) == 1:
+        return members[0]
+    items = side_by_side([each.items for each in members])
+    users = AveragedUsers([cast("UserTower", each.users) for each in members])
+    return Towers(items, users, max(each.epochs for each in members), members=tuple(members))
 
 
 def fit(

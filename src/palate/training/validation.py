@@ -21,7 +21,7 @@ from palate.settings import CovisitSettings
 from palate.training.ranking.lists import DEPTH, GAINS, IDEAL
 from palate.training.sequences import Sequences, Steps, Window, batch_of
 from palate.training.softmax import NEVER
-from palate.training.towers import ItemTower, UserTower, encode
+from palate.training.towers import ItemTower, Users, encode
 
 MOST = 3_000
 """Steps that are asked; so many tell 1 % apart."""
@@ -88,7 +88,7 @@ def held_out(
     return made
 
 
-def tower_marks(items: ItemTower, users: UserTower, asked: Sequence[Late]) -> Doubles:
+def tower_marks(items: ItemTower, users: Users, asked: Sequence[Late]) -> Doubles:
     """NDCG@10 at every wanted step, among what the user never had, as rivals and serving do."""
     items.eval()
     users.eval()
