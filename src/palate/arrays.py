@@ -24,3 +24,8 @@ Mask: TypeAlias = NDArray[np.bool_]
 
 Table: TypeAlias = NDArray[Any]
 """A structured array: one named field per column."""
+
+
+def by_column(table: Floats) -> Floats:
+    """(columns, n): a table's columns, each end to end; copied only where they do not lie so."""
+    return np.ascontiguousarray(table.T)

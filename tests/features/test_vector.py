@@ -137,6 +137,10 @@ def test_every_feature_says_something_of_somebody(replay: Replay) -> None:
             assert np.ptp(values) > 0, feature.name
 
 
+def test_a_feature_of_all_candidates_lies_in_one_piece(replay: Replay) -> None:
+    assert told(replay).T.flags.c_contiguous
+
+
 def test_no_candidates_give_an_empty_table(replay: Replay) -> None:
     assert told(replay, rows=[]).shape == (0, len(NAMES))
 

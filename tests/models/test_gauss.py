@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from palate.models.gauss import KNOTS, Gauss
+from palate.models.gauss import KNOTS, TOGETHER, Gauss
 from palate.training.ranking.network import CLIP, spread_of
 
 DICE = np.random.default_rng(2)
@@ -47,3 +47,11 @@ def test_curves_come_back_from_disk_as_they_were(tmp_path: Path) -> None:
     assert again is not None
     for ours, theirs in zip(curves, again, strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+def test_rows_beyond_what_is_turned_at_once_and_tables_laid_by_column_come_out_alike() -> None:
+    rows = DICE.normal(size=(TOGETHER + 30, 3)).astype(np.float32)
+    curves = spread_of(rows)
+    whole = curves(rows)
+    np.testing.assert_array_equal(curves(np.asfortranarray(rows)), whole)
+    np.testing.assert_array_equal(curves(rows[-40:]), whole[-40:])

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from palate.arrays import Floats
-from palate.models.trees import MOST, Trees
+from palate.models.trees import MOST, TOGETHER, Trees
 
 
 def grown(dice: np.random.Generator, trees: int, leaves: int, width: int) -> Trees:
@@ -72,6 +72,15 @@ def test_a_number_just_above_a_threshold_goes_right(threshold: float) -> None:
     values = np.array([np.nextafter(near, np.float32(s)) for s in (-9, near, 9)], np.float32)
     features = values[:, None]
     np.testing.assert_array_equal(trees(features), walked(trees, features))
+
+
+def test_rows_beyond_what_is_turned_at_once_and_tables_laid_by_column_score_alike() -> None:
+    dice = np.random.default_rng(5)
+    trees = grown(dice, 4, 9, 5)
+    features = dice.normal(size=(TOGETHER + 30, 5)).astype(np.float32)
+    whole = trees(features)
+    np.testing.assert_array_equal(trees(np.asfortranarray(features)), whole)
+    np.testing.assert_array_equal(trees(features[-40:]), whole[-40:])
 
 
 def test_what_is_saved_is_read_again(tmp_path: Path) -> None:

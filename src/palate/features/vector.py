@@ -79,6 +79,7 @@ def matrix(names: Sequence[str], known: Known, **asked: Unpack[Asked]) -> Floats
     """(len(rows), len(names)) float32 without NaN; what is missing has its default or a flag.
 
     The same arrays come of the same state, bit for bit: live, in replay, whatever else is asked.
+    Columns lie end to end: who reads them reads one feature of all rows at a time.
     """
     return _filled(_layout(tuple(names)), known, asked)
 
@@ -96,10 +97,10 @@ def _filled(layout: Layout, known: Known, asked: Asked) -> Floats:
         frozen(np.ascontiguousarray(asked["ranks"], np.int16)),
         _heard(layout.heard, asked["generators"]),
     )
-    out = np.empty((len(rows), layout.width), np.float32)
+    out = np.empty((layout.width, len(rows)), np.float32)
     person, when = person_of(asked["user"]), known.when(asked["now"])
     fill(out, layout.plan, person, known.world(), proposed, when)
-    return out
+    return out.T
 
 
 def defaults(names: Sequence[str]) -> Floats:

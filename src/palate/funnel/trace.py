@@ -57,7 +57,7 @@ class Recorder:
         self.trace.shown = rows
         if ranked and self._features is not None:
             known, features = self._features
-            self.trace.features = features.take(places_of(known, rows), axis=0)
+            self.trace.features = features.T.take(places_of(known, rows), axis=1).T
 
 
 class Part(Struct):

@@ -209,7 +209,7 @@ class RankerModel:
         """The same, with the layer that they are read from."""
         if not len(features):
             return Said(np.empty((0, len(self.heads)), np.float32))
-        raw, layer = self._scorer(np.ascontiguousarray(features, np.float32), taste)
+        raw, layer = self._scorer(np.asfortranarray(features, np.float32), taste)
         return Said(_bent(raw, self._curves.get(surface, self._curves[""])), layer)
 
     def personal(self, rows: Rows, values: Floats, visit: Visit) -> Floats:
@@ -256,7 +256,8 @@ class _Network:
         """A release of an older version has the probabilities alone."""
 
     def __call__(self, features: Floats, taste: Taste | None) -> Said:
-        feed = {"features": features, "close": features.take(self._close, axis=1)}
+        close = np.ascontiguousarray(features.T[self._close].T)
+        feed = {"features": features, "close": close}
         if self._scaled is not None:
             feed["scaled"] = self._scaled(features)
         if self._dim:
@@ -278,7 +279,7 @@ def _mixed(network: "_Network", trees: Trees, mix: Mix) -> Scorer:
     """Both are asked; the network reads the first columns, the trees any."""
 
     def score(features: Floats, taste: Taste | None) -> Said:
-        own = network(np.ascontiguousarray(features[:, : network.width]), taste)
+        own = network(features[:, : network.width], taste)
         return Said(mix(own.heads, trees(features)), own.layer)
 
     return score

@@ -15,14 +15,14 @@ from typing import NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Doubles, Floats
+from palate.arrays import Doubles, Floats, by_column
 from palate.jit import kernel
 
 FILE = "trees.npz"
 MOST = 32
 """Leaves of one tree: bits of a word."""
-BLOCK = 64
-"""Rows that go through a tree together."""
+TOGETHER = 4_096
+"""Rows that are turned into columns at once, where they are not laid so already."""
 EVERY = np.uint32(0xFFFFFFFF)
 DE_BRUIJN = np.uint32(0x077CB531)
 """Times a power of two it has another five bits in front for each (Leiserson et al., 1998)."""
@@ -81,7 +81,9 @@ class Trees:
     def __call__(self, features: Floats) -> Floats:
         """(n,): the sum over trees. Raises ValueError where one has more than `MOST` leaves."""
         out = np.zeros(len(features), np.float64)
-        _sum(np.asarray(features, np.float32), self._leaves, out)
+        for at in range(0, len(features), TOGETHER):
+            some = slice(at, at + TOGETHER)
+            _sum(by_column(np.asarray(features[some], np.float32)), self._leaves, out[some])
         return out.astype(np.float32)
 
     @cached_property
@@ -133,22 +135,16 @@ class _Laid(NamedTuple):
 
 
 @kernel
-def _sum(features: Floats, trees: Leaves, out: Doubles) -> None:
-    count, width = features.shape
-    block = np.zeros((width, BLOCK), np.float32)
-    bits = np.empty(BLOCK, np.uint32)
-    for first in range(0, count, BLOCK):
-        here = min(BLOCK, count - first)
-        for i in range(here):
-            for f in range(width):
-                block[f, i] = features[first + i, f]
-        for tree in range(len(trees.starts) - 1):
-            bits[:] = EVERY
-            for node in range(trees.starts[tree], trees.starts[tree + 1]):
-                f, most, kept = trees.feature[node], trees.threshold[node], trees.left[node]
-                for i in range(BLOCK):
-                    bits[i] &= EVERY if block[f, i] <= most else kept
-            own = trees.leaves[tree]
-            for i in range(here):
-                lowest = np.uint32(bits[i] & (~bits[i] + np.uint32(1)))
-                out[first + i] += trees.values[own + PLACE[np.uint32(lowest * DE_BRUIJN) >> SHIFT]]
+def _sum(columns: Floats, trees: Leaves, out: Doubles) -> None:
+    count = columns.shape[1]
+    bits = np.empty(count, np.uint32)
+    for tree in range(len(trees.starts) - 1):
+        bits[:] = EVERY
+        for node in range(trees.starts[tree], trees.starts[tree + 1]):
+            f, most, kept = trees.feature[node], trees.threshold[node], trees.left[node]
+            for i in range(count):
+                bits[i] &= EVERY if columns[f, i] <= most else kept
+        own = trees.leaves[tree]
+        for i in range(count):
+            lowest = np.uint32(bits[i] & (~bits[i] + np.uint32(1)))
+            out[i] += trees.values[own + PLACE[np.uint32(lowest * DE_BRUIJN) >> SHIFT]]

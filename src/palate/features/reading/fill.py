@@ -1,4 +1,7 @@
-"""The whole matrix in one compiled pass: the user once, then all candidates side by side."""
+"""The whole matrix in one compiled pass: the user once, then all candidates side by side.
+
+A feature is a row here: formulas, curves and trees go over all candidates of one feature at a time.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,11 +34,9 @@ LOG2_E = np.float32(1.4426950408889634)
 def fill(
     out: Floats, plan: Plan, person: Person, world: World, proposed: Proposed, when: When
 ) -> None:
-    """Fill (n, features)."""
+    """Fill (features, n)."""
     memory = remember(person, world, when)
-    own = describe(person, memory, when)
-    mine = np.zeros(out.shape[1], np.float32)
-    _tell(mine, plan.user, own)
+    _tell(out, plan.user, describe(person, memory, when))
     if len(proposed.rows) == 0:
         return
     met = meet(proposed.rows, person, world, memory, when)
@@ -44,9 +45,7 @@ def fill(
     read_items(raw, proposed.rows, world, segment, when)
     read_pairs(raw, proposed.rows, world, memory, met)
     read_words(raw, proposed)
-    told = np.empty((len(plan.candidate.slots), raw.shape[1]), np.float32)
-    _shape(told, raw, plan.candidate)
-    _write(out, mine, told, plan.candidate.slots)
+    _shape(out, raw, plan.candidate)
 
 
 @kernel
@@ -56,8 +55,8 @@ def _apart(size: int) -> int:
 
 
 @kernel
-def _tell(mine: Floats, formulas: Formulas, own: Doubles) -> None:
-    """The user's features, each in its column."""
+def _tell(out: Floats, formulas: Formulas, own: Doubles) -> None:
+    """The user's features, the same beside every candidate."""
     for f in range(len(formulas.slots)):
         place, part, whole, curve = formulas.slots[f]
         times, plus, per, over = formulas.numbers[f]
@@ -69,67 +68,50 @@ def _tell(mine: Floats, formulas: Formulas, own: Doubles) -> None:
             value = np.log1p(max(value, 0.0))
         elif curve == DOUBLINGS:
             value = np.log2(max(value, 1e-30))
-        mine[place] = min(max(value, -LIMIT), LIMIT)
+        out[place] = np.float32(min(max(value, -LIMIT), LIMIT))
 
 
 @kernel
-def _shape(told: Floats, raw: Floats, formulas: Formulas) -> None:
+def _shape(out: Floats, raw: Floats, formulas: Formulas) -> None:
     """Apply each formula to all candidates."""
     slots, numbers = formulas.slots, formulas.numbers
     for f in range(len(slots)):
         if slots[f, 2] < 0:
-            _scale(told, raw, f, slots, numbers)
+            _scale(out, raw, f, slots, numbers)
         else:
-            _divide(told, raw, f, slots, numbers)
+            _divide(out, raw, f, slots, numbers)
         if slots[f, 3] == LOG:
-            _count(told, f)
+            _count(out, slots[f, 0])
         elif slots[f, 3] == DOUBLINGS:
-            _double(told, f)
+            _double(out, slots[f, 0])
 
 
 @kernel
-def _scale(told: Floats, raw: Floats, f: int, slots: NDArray[np.int64], numbers: Floats) -> None:
-    part, times, plus = slots[f, 1], numbers[f, 0] / numbers[f, 3], numbers[f, 1] / numbers[f, 3]
-    for j in range(told.shape[1]):
-        told[f, j] = min(max(raw[part, j] * times + plus, -LIMIT), LIMIT)
+def _scale(out: Floats, raw: Floats, f: int, slots: NDArray[np.int64], numbers: Floats) -> None:
+    place, part = slots[f, 0], slots[f, 1]
+    times, plus = numbers[f, 0] / numbers[f, 3], numbers[f, 1] / numbers[f, 3]
+    for j in range(out.shape[1]):
+        out[place, j] = min(max(raw[part, j] * times + plus, -LIMIT), LIMIT)
 
 
 @kernel
-def _divide(told: Floats, raw: Floats, f: int, slots: NDArray[np.int64], numbers: Floats) -> None:
-    part, whole = slots[f, 1], slots[f, 2]
+def _divide(out: Floats, raw: Floats, f: int, slots: NDArray[np.int64], numbers: Floats) -> None:
+    place, part, whole = slots[f, 0], slots[f, 1], slots[f, 2]
     times, plus, per, over = numbers[f, 0], numbers[f, 1], numbers[f, 2], numbers[f, 3]
-    for j in range(told.shape[1]):
+    for j in range(out.shape[1]):
         ratio = (raw[part, j] * times + plus) / (raw[whole, j] * per + over)
-        told[f, j] = min(max(ratio, -LIMIT), LIMIT)
+        out[place, j] = min(max(ratio, -LIMIT), LIMIT)
 
 
 @kernel
-def _count(told: Floats, f: int) -> None:
+def _count(out: Floats, place: int) -> None:
     """log(1 + x)."""
-    for j in range(told.shape[1]):
-        told[f, j] = ln(max(told[f, j], np.float32(0)) + np.float32(1))
+    for j in range(out.shape[1]):
+        out[place, j] = ln(max(out[place, j], np.float32(0)) + np.float32(1))
 
 
 @kernel
-def _double(told: Floats, f: int) -> None:
+def _double(out: Floats, place: int) -> None:
     """log2(x)."""
-    for j in range(told.shape[1]):
-        told[f, j] = ln(max(told[f, j], TINY)) * LOG2_E
-
-
-@kernel
-def _write(out: Floats, mine: Floats, told: Floats, slots: NDArray[np.int64]) -> None:
-    """Lay all into the matrix, a candidate a row."""
-    count, first = len(slots), slots[0, 0] if len(slots) else 0
-    together = True
-    for f in range(count):
-        together = together and slots[f, 0] == first + f
-    for j in range(len(out)):
-        for column in range(len(mine)):
-            out[j, column] = mine[column]
-        if together:
-            for f in range(count):
-                out[j, first + f] = told[f, j]
-        else:
-            for f in range(count):
-                out[j, slots[f, 0]] = told[f, j]
+    for j in range(out.shape[1]):
+        out[place, j] = ln(max(out[place, j], TINY)) * LOG2_E

@@ -300,7 +300,7 @@ class _Walk:
         return np.sort(np.concatenate([np.flatnonzero(taken), drawn])), len(others) / room
 
     def _features(self, query: Query, pool: Pool, page: int) -> Floats:
-        replayed = features_of(self.stores, query, pool, self.features)
+        replayed = np.ascontiguousarray(features_of(self.stores, query, pool, self.features))
         return self.as_shown.over(page, pool.rows, replayed)
 
 
