@@ -26,6 +26,7 @@ from load.site import packed
 from features import folding
 from funnel import DIM, one_user
 from palate.catalog.columns import LAYOUT as COLUMNS
+from palate.catalog.encoded import LEVELS
 from palate.clock import SystemClock
 from palate.events.kinds import Event, Kind
 from palate.events.sqlite import SqliteLog
@@ -114,13 +115,17 @@ def measured() -> Measured:
 
 
 def item_bytes(rows: int = 1 << 20) -> float:
-    """Bytes an item takes on every serving node, its vector's index among them."""
+    """Bytes an item takes on every serving node, its vector's index among them.
+
+    Where a release brings content, nobody reads the columns' own: one of both is in use.
+    """
     features = FeatureSettings()
     layouts = (COLUMNS, counters_of(features.segments + features.regions))
     sizes = [layout.places(rows)[1] for layout in (*layouts, pairs_of(CovisitSettings()))]
     table = DIM + 4 + 1  # a byte a number, the scale, whether it is known
     index = DIM + 4 + 4 + 4  # the same again by cluster, with its row and the row's place
-    return sum(sizes) / rows + table + index
+    codes = 2 * LEVELS  # what it is about
+    return sum(sizes) / rows + table + index + codes
 
 
 def appended(seconds: float = 3.0) -> float:

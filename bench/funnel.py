@@ -31,6 +31,7 @@ from palate.catalog.columns import ItemColumns
 from palate.catalog.encoder import CONTENT_DIM
 from palate.catalog.item import Item
 from palate.catalog.protocol import ItemChange
+from palate.catalog.quantised import quantised
 from palate.catalog.sqlite import SqliteItems, SqliteUsers
 from palate.cli.output import console, facts, table_of
 from palate.events.kinds import Kind, Signal
@@ -220,7 +221,8 @@ def fill_columns(
         count = part.stop - part.start
         columns.categories[part, :2] = dice.integers(0, CATEGORIES, (count, 2))
     for part in parts(items if full is None else full):
-        columns.content[part] = unit_vectors(part.stop - part.start, CONTENT_DIM, dice)
+        made = unit_vectors(part.stop - part.start, CONTENT_DIM, dice)
+        columns._held["content"][part] = quantised(made)  # noqa: SLF001  others may only read it
 
 
 def parts(items: int) -> list[slice]:

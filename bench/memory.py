@@ -19,17 +19,17 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from time import perf_counter, time
+from time import perf_counter
 from typing import Any
 
 from load.client import closed_loop, wires
 from load.ran import ran
 from load.server import Server, serving, tree
-from load.site import build
+from load.site import made
 from serve import CLOSED, paths
 
-from palate.cli.output import console, facts, table_of
-from palate.settings import FILE, Settings
+from palate.catalog.columns import ItemColumns
+from palate.cli.output import facts, table_of
 
 MEGA = 1 << 20
 
@@ -47,26 +47,20 @@ def main(arguments: Sequence[str]) -> None:
     wanted = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="palate-memory-") as folder:
         home = wanted.site or Path(folder)
-        told = {"built_seconds": made(home, wanted)} | looked_at(home, wanted)
+        seconds = made(home, wanted.items, wanted.users, wanted.full)
+        told: dict[str, Any] = {"built_seconds": seconds, **looked_at(home, wanted)}
     told |= {
         **ran("memory", arguments),
     }
-    names = ("process", "private MB", "shared MB", "mapped MB", "anonymous MB")
-    rows = [tuple(str(cell) for cell in each.values()) for each in told.pop("processes")]
-    facts({"processes": rows, **told}, as_json=wanted.json, table=table_of("memory", names, rows))
-    if not wanted.json:
-        lines = [(name, str(value)) for name, value in told.items()]
-        facts(told, as_json=False, table=table_of("site", ("what", "value"), lines))
-
-
-def made(home: Path, wanted: argparse.Namespace) -> float:
-    """Build the site where there is none; how long that took."""
-    started = perf_counter()
-    if not (home / FILE).exists():
-        home.mkdir(parents=True, exist_ok=True)
-        console.print(f"{wanted.items:,} items, {wanted.users:,} users: building a site …")
-        build(Settings(home=home), wanted.items, wanted.users, time(), wanted.full)
-    return round(perf_counter() - started, 1)
+    if wanted.json:
+        facts(told, as_json=True, table="")
+        return
+    for name in ("processes", "files"):
+        found = told.pop(name)
+        rows = [tuple(str(cell) for cell in each.values()) for each in found]
+        facts(found, as_json=False, table=table_of(name, tuple(found[0]), rows))
+    lines = [(name, str(value)) for name, value in told.items()]
+    facts(told, as_json=False, table=table_of("site", ("what", "value"), lines))
 
 
 def looked_at(home: Path, wanted: argparse.Namespace) -> dict[str, Any]:
@@ -78,12 +72,15 @@ def looked_at(home: Path, wanted: argparse.Namespace) -> dict[str, Any]:
         rate = asyncio.run(_asked(server, wanted))
         workers = server.workers
         processes = [books(pid, "worker" if pid in workers else "") for pid in tree_of(server)]
+        files = by_file(home, tree_of(server))
         largest = private_of(workers[0])
     return {
         "ready_seconds": round(ready, 1),
         "requests_per_second": round(rate, 1),
         "private_before_requests": list(idle.values()),
         "processes": processes,
+        "node_megabytes": round(sum(each["own part MB"] for each in processes), 1),
+        "files": files,
         "private_by_place": largest,
         "on_disk_megabytes": on_disk(home),
     }
@@ -111,23 +108,50 @@ def books(pid: int, name: str = "") -> dict[str, Any]:
         "process": f"{pid} {name or line}",
         "private MB": round(private / 1024, 1),
         "shared MB": round((told["Pss"] - private) / 1024, 1),
+        "own part MB": round(told["Pss"] / 1024, 1),
         "mapped MB": round((told["Rss"] - told["Anonymous"]) / 1024, 1),
         "anonymous MB": round(told["Anonymous"] / 1024, 1),
     }
 
 
+def by_file(home: Path, pids: Sequence[int], least: float = 1.0) -> list[dict[str, Any]]:
+    """The site's files of some size: bytes of an item on the disk, and what all processes hold.
+
+    A page counts once, however many processes map it.
+    """
+    items = ItemColumns.open(home / "columns" / "items").size
+    held: dict[str, float] = defaultdict(float)
+    for pid in pids:
+        for place, size in by_place(pid, {"Pss:"}).items():
+            held[place] += size
+    told = []
+    for each in sorted(home.rglob("*")):
+        size = each.stat().st_blocks * 512 / MEGA if each.is_file() else 0.0
+        if size >= least:
+            row = {"file": str(each.relative_to(home)), "disk MB": round(size, 1)}
+            row["bytes an item"] = round(size * MEGA / items, 1)
+            told.append(row | {"held MB": round(held[str(each)], 1)})
+    return told
+
+
 def private_of(pid: int, most: int = 14) -> dict[str, float]:
     """Where the private megabytes of a process lie: by mapped file, or the heap's kinds."""
-    held: dict[str, int] = defaultdict(int)
+    held = by_place(pid, {"Private_Clean:", "Private_Dirty:"})
+    largest = sorted(held.items(), key=lambda each: -each[1])[:most]
+    return {Path(name).name or name: round(size, 1) for name, size in largest}
+
+
+def by_place(pid: int, kinds: set[str]) -> dict[str, float]:
+    """Megabytes of these kinds of ``smaps``, by mapped file, or the heap's kinds."""
+    held: dict[str, float] = defaultdict(float)
     place = ""
     for line in Path(f"/proc/{pid}/smaps").read_text("utf-8").splitlines():
         words = line.split()
         if "-" in words[0] and not words[0].endswith(":"):
             place = words[5] if len(words) > 5 else "anonymous"  # noqa: PLR2004  as proc(5) says
-        elif words[0] in {"Private_Clean:", "Private_Dirty:"}:
-            held[place] += int(words[1])
-    largest = sorted(held.items(), key=lambda each: -each[1])[:most]
-    return {Path(name).name or name: round(size / 1024, 1) for name, size in largest}
+        elif words[0] in kinds:
+            held[place] += int(words[1]) / 1024
+    return held
 
 
 def on_disk(home: Path) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """Drive a real server over HTTP at fixed rates: latency by stage and whole, CPU, memory.
 
     python bench/serve.py --items 10000 --items 100000 [--users 100000] [--seconds 10] [--write]
+        [--site DIR]
 
 One worker of `palate serve` is held to one core; arrivals come from this process, on the other
 cores, as an open loop (`load/client.py`). The site is synthetic, of the real shape
@@ -17,7 +18,6 @@ import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from time import perf_counter, time
 from typing import Any
 
 import msgspec
@@ -26,10 +26,9 @@ from load.client import Told, closed_loop, open_loop, wires
 from load.ran import ran
 from load.report import merged, percentiles, told_runs, write
 from load.server import Server, cpu_seconds, megabytes, serving
-from load.site import build
+from load.site import made
 
 from palate.cli.output import console
-from palate.settings import Settings
 
 SHARES = (0.25, 0.5, 0.8, 0.95)
 """Of what a closed loop reached."""
@@ -45,6 +44,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--seconds", type=float, default=10.0, help="of each rate")
     parser.add_argument("--limit", type=int, default=20, help="items on the page")
+    parser.add_argument("--site", type=Path, help="where the site is, or is to be built and left")
     parser.add_argument("--rate", type=float, action="append", help="requests a second; may repeat")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--write", action="store_true", help="into docs/performance.md")
@@ -61,16 +61,15 @@ def main(arguments: Sequence[str]) -> None:
 
 def run(items: int, wanted: argparse.Namespace) -> dict[str, Any]:
     """Build the site, serve it, ask."""
-    started = perf_counter()
-    console.print(f"{items:,} items, {wanted.users:,} users: building a site …")
     with tempfile.TemporaryDirectory(prefix="palate-serve-") as folder:
-        build(Settings(home=Path(folder)), items, wanted.users, time())
-        console.print(f"built in {perf_counter() - started:.0f} s, starting the server …")
+        home = wanted.site or Path(folder)
+        seconds = made(home, items, wanted.users)
+        console.print(f"built in {seconds:.0f} s, starting the server …")
         cores = sorted(os.sched_getaffinity(0))
         if len(cores) > 1:
             os.sched_setaffinity(0, set(cores[1:]))
         try:
-            with serving(Path(folder), {cores[0]}) as server:
+            with serving(home, {cores[0]}) as server:
                 asked = paths(wanted.users, wanted.limit)
                 return {
                     "items": items,

@@ -4,6 +4,7 @@ import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from time import perf_counter, time
 
 import msgspec
 import numpy as np
@@ -17,16 +18,22 @@ from funnel import (
     fill_states,
     one_user,
     tower_parts,
+    unit_vectors,
     write_ranker,
 )
 from load.hollow import save_hollow
+from palate.catalog.columns import ItemColumns
+from palate.catalog.encoded import LEVELS
+from palate.catalog.encoder import CONTENT_DIM
 from palate.catalog.item import Item
 from palate.catalog.user import user_key
+from palate.cli.output import console
 from palate.features.online.protocol import OnlineStore, StateChange
 from palate.features.record import LAYOUT, LISTS, USER_DTYPE, UserState
 from palate.features.segments import REGION_AT
 from palate.features.vector import layout_hash, meanings
 from palate.index.opening import Building
+from palate.models.content import ContentFacts, ContentModel, Directions, TermEncoder
 from palate.models.two_tower import save_table
 from palate.releases.directory import ReleaseDirectory
 from palate.releases.manifest import Manifest
@@ -36,8 +43,20 @@ from palate.training.export import write_user
 from palate.training.towers import UserTower
 
 CHUNK = 20_000
+CENTRES = 256
+"""Of each level of content codes."""
 HISTORIES = 2_000
 """Different histories; a user has one of them under a key of their own."""
+
+
+def made(home: Path, items: int, users: int, full: int | None = None) -> float:
+    """Build a site where there is none; how many seconds that took."""
+    started = perf_counter()
+    if not (home / FILE).exists():
+        home.mkdir(parents=True, exist_ok=True)
+        console.print(f"{items:,} items, {users:,} users: building a site …")
+        build(Settings(home=home), items, users, time(), full)
+    return round(perf_counter() - started, 1)
 
 
 def build(settings: Settings, items: int, users: int, now: float, full: int | None = None) -> None:
@@ -119,6 +138,19 @@ def packed(user: UserState) -> bytes:
     return b"".join((head.tobytes(), *(each.tobytes() for each in lists)))
 
 
+def _content(columns: ItemColumns, dice: np.random.Generator) -> ContentModel:
+    """The vectors that the columns have, as a release brings them, with codes by chance."""
+    names, few = ("story", "number"), np.ones(2, np.float32)
+    nothing, none = np.zeros((0, CONTENT_DIM), np.float32), np.zeros(0, np.float32)
+    placed = unit_vectors(len(names), CONTENT_DIM, dice)
+    encoder = TermEncoder(names, Directions(few, placed, nothing, none, nothing, none))
+    vectors = columns.content[: columns.size]
+    codes = dice.integers(0, CENTRES, (len(vectors), LEVELS), np.int16)
+    books = dice.standard_normal((LEVELS, CENTRES, CONTENT_DIM), np.float32)
+    facts = ContentFacts(encoder="tfidf", version=columns.version, terms=names)
+    return ContentModel(facts, encoder, (vectors, codes), books)
+
+
 def _release(
     settings: Settings,
     stores: Stores,
@@ -129,6 +161,7 @@ def _release(
     directory = ReleaseDirectory(settings.path(settings.stores.releases))
     staging = directory.begin()
     ranker = write_ranker(staging / "ranker", dice)
+    _content(stores.columns, dice).save(staging / "content")
     tower = staging / "two_tower"
     tower.mkdir()
     every, full = items

@@ -17,6 +17,9 @@ Times: TypeAlias = NDArray[np.float64]
 Floats: TypeAlias = NDArray[np.float32]
 """Scores, features, vectors."""
 
+Bytes: TypeAlias = NDArray[np.int8]
+"""Vectors of a byte a number: they point where they do, and their lengths mean nothing."""
+
 Doubles: TypeAlias = NDArray[np.float64]
 """Authoritative counters: folded in float64 so that replay equals live, bit for bit."""
 

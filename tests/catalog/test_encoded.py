@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Floats
+from palate.arrays import Bytes, Floats
 from palate.catalog.alike import UNKNOWN, Alike
 from palate.catalog.columns import ItemColumns
 from palate.catalog.content import content_vector
@@ -21,18 +21,21 @@ class ByLength:
     """Tells items apart by how long their title is."""
 
     def encode(self, items: Sequence[Item]) -> Floats:
-        return np.array([[float(len(item.title))] * 64 for item in items], np.float32)
+        vectors = np.zeros((len(items), 64), np.float32)
+        vectors[np.arange(len(items)), [len(item.title) % 64 for item in items]] = 1.0
+        return vectors
 
 
 class Brought(NamedTuple):
     encoder: ContentEncoder
-    vectors: Floats
+    vectors: Bytes
     codes: NDArray[np.int16]
     version: int
     alike: Alike = UNKNOWN
 
     def codes_of(self, vectors: Floats) -> NDArray[np.int16]:
-        return np.repeat(vectors[:, :1], 3, axis=1).astype(np.int16)
+        said = np.where(vectors.any(axis=1), vectors.argmax(axis=1), -1)
+        return np.repeat(said[:, None], 3, axis=1).astype(np.int16)
 
 
 def site(*titles: str) -> tuple[SqliteItems, ItemColumns]:
@@ -48,8 +51,8 @@ def titled(n: int, title: str) -> Item:
 
 
 def brought(columns: ItemColumns, spare: int = 3) -> Brought:
-    vectors = np.zeros((columns.size + spare, 64), np.float32)
-    vectors[: columns.size] = 7.0
+    vectors = np.zeros((columns.size + spare, 64), np.int8)
+    vectors[: columns.size, 7] = 100
     codes = np.full((len(vectors), 3), -1, np.int16)
     codes[: columns.size] = 5
     return Brought(ByLength(), vectors, codes, columns.version)
@@ -60,24 +63,25 @@ def code(columns: ItemColumns, *rows: int) -> list[int]:
     return found
 
 
-def first(columns: ItemColumns, *rows: int) -> list[float]:
-    found: list[float] = columns.read(np.array(rows, np.int32), ("content",))["content"][
-        :, 0
-    ].tolist()
-    return found
+def length(columns: ItemColumns, *rows: int) -> list[int]:
+    """Of the titles that content says these rows have; -1 where it says nothing."""
+    found = columns.read(np.array(rows, np.int32), ("content",))["content"]
+    assert set(found.ravel().tolist()) <= {0.0, 1.0}
+    told: list[int] = np.where(found.any(axis=1), found.argmax(axis=1), -1).tolist()
+    return told
 
 
 def test_what_the_release_knew_is_read_as_it_brought_it_and_the_rest_as_it_is() -> None:
     items, plain = site("a", "b")
     columns = EncodedColumns(plain, brought(plain))
     columns.follow(items)
-    assert first(columns, 0, 1, 2, -1) == [7.0, 7.0, 0.0, 0.0]
+    assert length(columns, 0, 1, 2, -1) == [7, 7, -1, -1]
     assert (code(columns, 0, 2, -1), code(plain, 0, 2, -1)) == ([5, -1, -1], [-1, -1, -1])
-    assert columns.content[0, 0] == 7.0
+    assert columns.content[0, 7] == 100
     assert (columns.size, columns.version) == (2, 2)
     assert columns.categories[1, 0] == columns.category_code("drama") == 0
     assert columns.plain is plain
-    np.testing.assert_array_equal(plain.content[0], content_vector(titled(0, "a")))
+    np.testing.assert_allclose(plain.content_vectors[0], content_vector(titled(0, "a")), atol=0.005)
 
 
 def test_what_came_changed_or_went_since_is_encoded_once_the_columns_show_it() -> None:
@@ -86,11 +90,11 @@ def test_what_came_changed_or_went_since_is_encoded_once_the_columns_show_it() -
     items.put([titled(0, "four"), titled(2, "seven..")])
     items.remove(["i1"])
     columns.follow(items)
-    assert first(columns, 0, 1, 2) == [7.0, 7.0, 0.0]
+    assert length(columns, 0, 1, 2) == [7, 7, -1]
     plain.write(items.changes(plain.version, 100))
     columns.follow(items)
-    assert first(columns, 0, 1, 2) == [4.0, 0.0, 7.0]
-    assert code(columns, 0, 1, 2, 3) == [4, 0, 7, -1]
+    assert length(columns, 0, 1, 2) == [4, -1, 7]
+    assert code(columns, 0, 1, 2, 3) == [4, -1, 7, -1]
     assert (columns.size, columns.version) == (3, plain.version)
 
 
@@ -103,8 +107,8 @@ def test_any_number_of_new_items_finds_room_and_the_row_behind_them_stays_blank(
     columns.follow(items)
     columns.refresh()
     assert columns.size == 3_000
-    assert first(columns, 0, 1, 2_999, 3_000, 99_999) == [7.0, 1.0, 2_999.0, 0.0, 0.0]
-    assert code(columns, 0, 1, 2_999, 3_000, 99_999) == [5, 1, 2_999, -1, -1]
+    assert length(columns, 0, 1, 2_999, 3_000, 99_999) == [7, 1, 2_999 % 64, -1, -1]
+    assert code(columns, 0, 1, 2_999, 3_000, 99_999) == [5, 1, 2_999 % 64, -1, -1]
     assert len(columns.content) > columns.size
     assert columns.servable is plain.servable
 
@@ -112,5 +116,5 @@ def test_any_number_of_new_items_finds_room_and_the_row_behind_them_stays_blank(
 def test_two_releases_read_the_same_items_each_in_its_own_way() -> None:
     _, plain = site("abc")
     older, newer = EncodedColumns(plain, brought(plain)), EncodedColumns(plain, brought(plain))
-    newer._vectors[0] = 1.0
-    assert (first(older, 0), first(newer, 0)) == ([7.0], [1.0])
+    newer._vectors[0] = 0
+    assert (length(older, 0), length(newer, 0)) == ([7], [-1])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from palate.arrays import Floats
 from palate.catalog.alike import UNKNOWN, Alike
 from palate.catalog.item import Item
+from palate.catalog.quantised import quantised
 from palate.models.codes import codes_of
 from palate.models.content import (
     ContentFacts,
@@ -94,15 +95,15 @@ def test_a_saved_model_comes_back_with_rows_to_spare_and_its_files_are_never_wri
     tmp_path: Path,
 ) -> None:
     vectors = DICE.standard_normal((5, 64)).astype(np.float32)
-    facts = ContentFacts(encoder="tfidf", version=9, terms=NAMES)
+    held, facts = quantised(vectors), ContentFacts(encoder="tfidf", version=9, terms=NAMES)
     books = DICE.standard_normal((3, 4, 64)).astype(np.float32)
     codes = codes_of(vectors, books)
     alike = Alike(np.array([[1], [0]], np.int32), np.array([[0.5], [0.5]], np.float32))
-    ContentModel(facts, ENCODER, (vectors, codes), books, alike).save(tmp_path)
+    ContentModel(facts, ENCODER, (held, codes), books, alike).save(tmp_path)
     before = (tmp_path / "vectors.npy").read_bytes()
     found = ContentModel.load(tmp_path)
     assert (found.version, found.facts) == (9, facts)
-    np.testing.assert_array_equal(found.vectors[:5], vectors)
+    np.testing.assert_array_equal(found.vectors[:5], held)
     assert len(found.vectors) >= 1_000
     assert not found.vectors[5:].any()
     np.testing.assert_array_equal(found.codes[:5], found.codes_of(vectors))
@@ -118,7 +119,24 @@ def test_a_saved_model_comes_back_with_rows_to_spare_and_its_files_are_never_wri
 
 
 def test_a_release_that_looked_for_nothing_alike_knows_nothing_alike(tmp_path: Path) -> None:
-    vectors, books = np.ones((2, 64), np.float32), np.ones((3, 1, 64), np.float32)
+    vectors, books = np.ones((2, 64), np.int8), np.ones((3, 1, 64), np.float32)
     facts = ContentFacts(encoder="tfidf", version=9, terms=NAMES)
     ContentModel(facts, ENCODER, (vectors, codes_of(vectors, books)), books).save(tmp_path)
     assert ContentModel.load(tmp_path).alike is UNKNOWN
+
+
+def test_a_release_of_before_brings_floats_and_is_read_as_if_it_had_brought_bytes(
+    tmp_path: Path,
+) -> None:
+    vectors = upright(DICE.standard_normal((5, 64)))
+    books = DICE.standard_normal((3, 4, 64)).astype(np.float32)
+    facts = ContentFacts(encoder="tfidf", version=9, terms=NAMES)
+    items = quantised(vectors), codes_of(vectors, books)
+    ContentModel(facts, ENCODER, items, books).save(tmp_path)
+    today = ContentModel.load(tmp_path).vectors.copy()
+    np.save(tmp_path / "vectors.npy", np.pad(vectors, ((0, 1_024), (0, 0))))
+    before = ContentModel.load(tmp_path).vectors
+    assert before.dtype == np.int8
+    np.testing.assert_array_equal(before, today)
+    before[7] = 1
+    assert not ContentModel.load(tmp_path).vectors[7].any()

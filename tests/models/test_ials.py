@@ -72,7 +72,7 @@ def test_an_item_that_came_later_is_found_through_its_content() -> None:
     columns = catalogue(late=1)
     vectors, usable = MODEL.item_vectors(np.array([ITEMS, 500], np.int32), columns)
     assert usable.tolist() == [True, False]
-    expected = columns.content[ITEMS] @ TABLE.content[:-1] + TABLE.content[-1]
+    expected = columns.content_vectors[ITEMS] @ TABLE.content[:-1] + TABLE.content[-1]
     assert vectors[0].tolist() == pytest.approx(expected.tolist(), rel=1e-5)
     every, _ = MODEL.candidates(HISTORY, columns, np.empty(0, np.int32), ITEMS + 1)
     taste = MODEL.user_vector(HISTORY, columns)

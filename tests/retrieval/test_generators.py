@@ -82,7 +82,8 @@ def test_covisit_says_because_of_which_items_and_how_much_each_gave() -> None:
 def test_content_names_the_nearest_of_the_last_items() -> None:
     reason = why(Content, COMEDY, "comedy-1")
     near = COMEDY.about(5)
-    likeness = STORES.columns.content[near] @ STORES.columns.content[tiny_row("comedy-1")]
+    content = STORES.columns.content_vectors
+    likeness = content[near] @ content[tiny_row("comedy-1")]
     assert reason.rows == (int(near[np.argmax(likeness)]),)
 
 
@@ -168,7 +169,7 @@ def test_covisit_says_of_what_nobody_chose_beside_the_seed_that_it_is_described_
     columns = tiny_world().replay.columns
     seed, other = tiny_row("space-1"), tiny_row("space-2")
     nothing = covisit.Covisit.in_memory(CovisitSettings(content_weight=1.0))
-    alike = nearest(columns.content[: columns.size], 1)
+    alike = nearest(columns.content_vectors, 1)
     view = copy(columns)
     view.alike = alike
     part = Covisit(nothing, view)
@@ -176,7 +177,8 @@ def test_covisit_says_of_what_nobody_chose_beside_the_seed_that_it_is_described_
     assert proposed(part, query, 60).rows[0] == alike.rows[seed, 0]
     reason = part.explain(query, other).by("covisit")
     assert (reason.kind, reason.generator) == ("similar_to_item", "content")
-    assert reason.weights[0] == pytest.approx(float(columns.content[seed] @ columns.content[other]))
+    content = columns.content_vectors
+    assert reason.weights[0] == pytest.approx(float(content[seed] @ content[other]))
     counted = Covisit.default(STORES)
     together = int(proposed(counted, query, 1).rows[0])
     assert counted.explain(query, together).by("covisit").generator == "covisit"

@@ -37,7 +37,7 @@ def stores() -> Stores:
     lists = [taken[taken != NEW] for taken in lists]
     histories = from_lists(lists, SIZE)
     facts = IalsFacts(dim=8, unobserved=0.3, regularization=0.1, exponent=0.5)
-    content = np.ascontiguousarray(tiny_stores().columns.content[:SIZE])
+    content = tiny_stores().columns.read(np.arange(SIZE), ("content",))["content"]
     release = Release(
         "tiny",
         Manifest(created=0.0, version="0"),

@@ -46,7 +46,8 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Stores:
     file = tmp_path_factory.mktemp("tower") / "user.onnx"
     write_user(file, last_item(), 64)
     columns = tiny_stores().columns
-    vectors, rows = columns.content[:60].copy(), np.arange(60, dtype=np.int32)
+    rows = np.arange(60, dtype=np.int32)
+    vectors = columns.read(rows, ("content",))["content"]
     nothing = np.zeros((1, 64), np.float32)
     table = ItemTable(vectors, np.ones(60, np.bool_), np.eye(64, dtype=np.float32), nothing)
     facts = TowerFacts(dim=64, history=20, categories=("none",))
@@ -80,6 +81,6 @@ def test_beside_a_seed_it_proposes_what_is_near_to_that(stores: Stores) -> None:
 def test_its_reason_names_those_of_the_last_items_that_are_most_alike(stores: Stores) -> None:
     query = tiny_world().query("u1")
     reason = TwoTower.default(stores).explain(query, tiny_row("comedy-1"))
-    content, recent = stores.columns.content, query.about(10)
+    content, recent = stores.columns.content_vectors, query.about(10)
     best = recent[np.argmax(content[recent] @ content[tiny_row("comedy-1")])]
     assert (reason.kind, reason.rows[0], len(reason.rows)) == ("taste", int(best), 2)

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Floats, Rows, Times
+from palate.arrays import Bytes, Floats, Rows, Times
 from palate.catalog.alike import UNKNOWN, Alike
 from palate.catalog.attributes import HEADER as FIELDS
 from palate.catalog.attributes import AttributeColumns, forget
@@ -21,12 +21,13 @@ from palate.catalog.content import Hashed
 from palate.catalog.encoder import CONTENT_DIM, ContentEncoder
 from palate.catalog.item import Item, creator_key
 from palate.catalog.protocol import ItemCatalog, ItemChange
+from palate.catalog.quantised import quantised, read_only, unit_vectors
 from palate.catalog.vocabulary import Vocabulary
 from palate.catalog.withheld import Withheld
 from palate.errors import Conflict
 from palate.mapped import Column, Layout, MappedArrays
 
-FORMAT = 3
+FORMAT = 4
 """Raise it whenever the meaning of a column changes: files of another format are made anew."""
 CAPACITY = 1024
 CATEGORIES = 8
@@ -46,7 +47,7 @@ COLUMNS = {
     "categories": Column("i2", (CATEGORIES,), -1),
     "creator": Column("i4", fill=-1),
     "tags": Column("u2"),
-    "content": Column("f4", (CONTENT_DIM,)),
+    "content": Column("i1", (CONTENT_DIM,)),
 }
 UNCODED = np.full((1, 3), -1, np.int16)
 """What is read as any item's `codes`, which only a release gives: see `EncodedColumns`."""
@@ -63,8 +64,8 @@ class ItemColumns:
     ``servable u1`` (known and not hidden), ``published f8`` and ``expires f8`` (NaN where not
     given), ``min_age u1``, ``regions u8 (capacity, 4)`` (a bit per region code, all zero is
     everywhere), ``categories i2 (capacity, 8)`` (-1 pads), ``creator i4`` (-1), ``tags u2`` (how
-    many), ``content f4 (capacity, 64)``. The row after the last given one is never written, so
-    reading beyond the end gives an item that is not servable.
+    many), ``content i1 (capacity, 64)`` (see `catalog.quantised`). The row after the last given
+    one is never written, so reading beyond the end gives an item that is not servable.
     """
 
     servable: NDArray[np.uint8]
@@ -75,7 +76,7 @@ class ItemColumns:
     categories: NDArray[np.int16]
     creator: Rows
     tags: NDArray[np.uint16]
-    content: Floats
+    content: Bytes
     attributes: AttributeColumns
     """Kind, tags and free attributes, for filters."""
 
@@ -168,9 +169,23 @@ class ItemColumns:
         return self.codes[:, 0]
 
     def read(self, rows: Rows, names: Sequence[str]) -> dict[str, NDArray[Any]]:
-        """The named columns for `rows`; a row outside (also -1) reads as never written."""
+        """The named columns for `rows`; a row outside (also -1) reads as never written.
+
+        ``content`` is told as vectors of unit length, float32.
+        """
         within = np.asarray(rows, np.int32).view(np.uint32).astype(np.intp)
-        return {name: getattr(self, name).take(within, axis=0, mode="clip") for name in names}
+        return {
+            name: unit_vectors(self.content, within)
+            if name == "content"
+            else getattr(self, name).take(within, axis=0, mode="clip")
+            for name in names
+        }
+
+    @property
+    def content_vectors(self) -> Floats:
+        """(size, 64): the content of all items, of unit length or zero."""
+        vectors: Floats = self.read(np.arange(self.size, dtype=np.int32), ("content",))["content"]
+        return vectors
 
     def refresh(self) -> None:
         """Reader: map the newer files if there are any. Cheap; call it before each request."""
@@ -195,7 +210,7 @@ class ItemColumns:
         }
         self.attributes.write([change.row for change in changes], known, self.size, wide)
         rows = np.array([row for row, _ in known], np.intp)
-        self.content[rows] = self.encoder.encode([item for _, item in known])
+        self._held["content"][rows] = quantised(self.encoder.encode([item for _, item in known]))
         # Last, so that no reader shows an item before its policy columns are in place.
         self.servable[rows] = [not item.hidden for _, item in known]
         self._held.stamp(version=changes[-1].version)
@@ -248,6 +263,7 @@ class ItemColumns:
         held = self._held
         for name in COLUMNS:
             setattr(self, name, held[name])
+        self.content = read_only(held["content"])
         epoch = int(held.scalar("epoch"))
         if epoch == self._epoch:
             return

@@ -7,11 +7,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Floats
+from palate.arrays import Bytes, Floats
 from palate.catalog.alike import Alike
 from palate.catalog.columns import COLUMNS, ItemColumns
 from palate.catalog.encoder import CONTENT_DIM, ContentEncoder
 from palate.catalog.protocol import ItemCatalog, ItemChange
+from palate.catalog.quantised import quantised, read_only, unit_vectors
 
 CHANGES = 2_000
 """Changes of the catalogue encoded at a time."""
@@ -26,8 +27,11 @@ class Content(Protocol):
     @property
     def encoder(self) -> ContentEncoder: ...
     @property
-    def vectors(self) -> Floats:
-        """(rows and some to spare, 64), zero where nothing is said. Rows may be written."""
+    def vectors(self) -> Bytes:
+        """(rows and some to spare, 64), zero where nothing is said. Rows may be written.
+
+        See `catalog.quantised`.
+        """
         ...
 
     @property
@@ -58,7 +62,7 @@ class EncodedColumns(ItemColumns):
     with vectors that fit its own models.
     """
 
-    content: Floats
+    content: Bytes
 
     def __init__(self, plain: ItemColumns, brought: Content) -> None:
         self._plain, self._guard = plain, threading.Lock()
@@ -107,19 +111,21 @@ class EncodedColumns(ItemColumns):
         vectors = np.zeros((len(latest), CONTENT_DIM), np.float32)
         place = {row: at for at, row in enumerate(latest)}
         vectors[[place[row] for row, _ in known]] = self.encoder.encode([item for _, item in known])
-        self._vectors[list(latest)], self._codes[list(latest)] = vectors, self._coded(vectors)
+        held = quantised(vectors)
+        told = unit_vectors(held, np.arange(len(held), dtype=np.intp))
+        self._vectors[list(latest)], self._codes[list(latest)] = held, self._coded(told)
         self._shown = changes[-1].version
 
     def _reserve(self, size: int) -> None:
         """Make room for `size` rows and a blank one behind them."""
         if size >= len(self._vectors):
-            room = np.zeros((2 * size + 2, CONTENT_DIM), np.float32)
+            room = np.zeros((2 * size + 2, CONTENT_DIM), np.int8)
             room[: len(self._vectors)] = self._vectors
-            self._vectors = self.content = room
+            self._vectors, self.content = room, read_only(room)
             spare = ((0, len(room) - len(self._codes)), (0, 0))
             self._codes = self.codes = np.pad(self._codes, spare, constant_values=-1)
 
     def _bind(self) -> None:
         for name in BOUND:
             setattr(self, name, getattr(self._plain, name))
-        self.content, self.codes = self._vectors, self._codes
+        self.content, self.codes = read_only(self._vectors), self._codes

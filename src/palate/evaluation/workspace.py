@@ -104,7 +104,7 @@ class Workspace:
             candidates=int(columns.servable[:size].sum()),
             users=len(np.unique(who)),
             takers=np.bincount(item, minlength=size).astype(np.float64),
-            content=columns.plain.content[:size],
+            content=columns.plain.content_vectors,
             born=np.where(np.isnan(published), np.where(np.isinf(first), np.nan, first), published),
             now=self.moment,
         )

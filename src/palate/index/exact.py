@@ -7,11 +7,9 @@ from numpy.typing import NDArray
 
 from palate.arrays import Floats, Mask, Rows
 from palate.index.protocol import Allowed
-from palate.jit import ahead, kernel, swift
+from palate.jit import kernel
 from palate.keys import ROW, cut, key_of, score_of
 
-SOON = 8
-"""A row's vector is asked for so many rows early: a large catalogue's lies in memory, not cache."""
 SAMPLE, FEWEST = 256, 4
 """Keys that tell where the best end; worth it from so many times as many."""
 FEW = 3
@@ -113,19 +111,6 @@ def largest(values: Floats, limit: int) -> NDArray[np.int64]:
                 most = at
         places[found], bound, last = most, values[most], most
     return places
-
-
-@swift
-def dots(vectors: Floats, rows: Rows, wanted: Floats) -> Floats:
-    """(n,): dot products of some rows with one vector; nothing is copied."""
-    out = np.empty(len(rows), np.float32)
-    for at in range(len(rows)):
-        ahead(vectors, rows[min(at + SOON, len(rows) - 1)])
-        total = np.float32(0.0)
-        for i in range(len(wanted)):
-            total += vectors[rows[at], i] * wanted[i]
-        out[at] = total
-    return out
 
 
 class ExactIndex:

@@ -18,11 +18,12 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Floats
+from palate.arrays import Bytes, Floats
 from palate.catalog.alike import UNKNOWN, Alike
 from palate.catalog.content import EMBEDDING, FUNCTION_WORDS, LITTLE, fields
 from palate.catalog.encoder import CONTENT_DIM
 from palate.catalog.item import Item
+from palate.catalog.quantised import quantised
 from palate.models.codes import codes_of
 from palate.models.sentences import MiniLm, Sentences
 from palate.tables import read_table, write_table
@@ -145,7 +146,7 @@ class ContentModel:
         self,
         facts: ContentFacts,
         encoder: TermEncoder,
-        items: tuple[Floats, Codes],
+        items: tuple[Bytes, Codes],
         books: Floats,
         alike: Alike = UNKNOWN,
     ) -> None:
@@ -166,13 +167,15 @@ class ContentModel:
     def load(cls, folder: Path) -> Self:
         """Map what `save` wrote; rows that are written later are this process's own.
 
+        An older release brings vectors of floats, which are quantised here.
         Raises OSError or ValueError, and MissingExtra where it reads sentences and cannot here.
         """
         facts = msgspec.json.decode((folder / FACTS).read_bytes(), type=ContentFacts)
         sentences = MiniLm.open() if facts.encoder == "minilm" else None
         encoder = TermEncoder(facts.terms, read_table(folder, Directions), sentences)
         vectors, codes = (np.load(folder / name, mmap_mode="c") for name in (VECTORS, CODES))
-        items = np.asarray(vectors), np.asarray(codes)
+        held = quantised(vectors) if vectors.dtype == np.float32 else np.asarray(vectors)
+        items = held, np.asarray(codes)
         return cls(facts, encoder, items, np.load(folder / BOOKS), _alike(folder / ALIKE))
 
     def save(self, folder: Path) -> None:

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from palate.arrays import Floats, Mask, Rows, Times
 from palate.catalog.columns import ItemColumns
+from palate.catalog.quantised import SOON
 from palate.events.kinds import Signal
 from palate.features.record import UserState
-from palate.index.exact import SOON, best
+from palate.index.exact import best
 from palate.index.growing import GrowingIndex
 from palate.index.ivf.scan import coded
 from palate.index.opening import EXACT_LIMIT, Building, Tuned, build_index, held, open_index, tuned
@@ -238,7 +239,7 @@ class TwoTower:
         known = {name: code for code, name in enumerate(self.facts.categories)}
         codes = np.array([known.get(name, -1) for name in names] + [-1], np.int64)
         held = codes[columns.categories[rows].astype(np.int64)]
-        return self._placed(columns.content[rows], held)
+        return self._placed(columns.read(rows, ("content",))["content"], held)
 
     def vectors(self, rows: Rows, columns: ItemColumns) -> Floats:
         """(n, dim): item vectors by row, 0 where nothing is known."""

@@ -12,10 +12,11 @@ from palate.errors import CorruptRelease
 FILE = "manifest.json"
 SEAL = "manifest.sha256"
 """The manifest's own SHA-256, as `sha256sum` writes it; releases of early builds have none."""
-FORMAT = 3
+FORMAT = 4
 """Raised when an older build could no longer read what a newer one writes."""
-READABLE = (1, 2, 3)
-"""1 has a user tower that reads all spans between events; 1 and 2 know hashed content only."""
+READABLE = (1, 2, 3, 4)
+"""1 has a user tower that reads all spans between events; 1 and 2 know hashed content only; 3 has
+four bytes for each number of it."""
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):

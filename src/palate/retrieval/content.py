@@ -7,9 +7,10 @@ import numpy as np
 
 from palate.arrays import Floats, Rows
 from palate.catalog.columns import ItemColumns
+from palate.catalog.quantised import dots
 from palate.features.boards import Leaderboards
 from palate.funnel.types import Candidates, Query, Reason
-from palate.index.exact import best, dots
+from palate.index.exact import best
 from palate.index.slots import distinct
 from palate.stores import Stores
 
@@ -47,7 +48,7 @@ class Content:
 
     def explain(self, query: Query, row: int) -> Reason:
         history = query.about(self.history)
-        likeness = self._vectors(history) @ self.columns.content[row]
+        likeness = self._vectors(history) @ self._vectors(np.array([row], np.int32))[0]
         nearest = int(np.argmax(likeness))
         weight = float(likeness[nearest])
         return Reason("similar_to_item", (int(history[nearest]),), (weight,))
@@ -77,8 +78,7 @@ def _likeness(columns: ItemColumns, rows: Rows, wanted: Floats, query: Query) ->
     everything = len(rows) == columns.size
     excluded, servable = query.excluded, query.servable(columns)
     servable = servable[: columns.size] if everything else servable[rows]
-    vectors = columns.content
-    scores: Floats = vectors[: columns.size] @ wanted if everything else dots(vectors, rows, wanted)
+    scores = dots(columns.content, rows, wanted)
     scores[servable == 0] = NEVER
     if everything:
         scores[excluded[excluded < len(scores)]] = NEVER

@@ -55,5 +55,6 @@ class Covisit:
         """Nobody is said to have chosen both where it is only described alike."""
         if self.counts.counted_together(seed, row):
             return Reason("similar_to_item", (seed,), (1.0,))
-        cosine = float(self.columns.content[seed] @ self.columns.content[row])
+        one, other = self.columns.read(np.array([seed, row], np.int32), ("content",))["content"]
+        cosine = float(one @ other)
         return Reason("similar_to_item", (seed,), (cosine,), generator="content")

@@ -6,9 +6,10 @@ from typing import ClassVar, Self
 import numpy as np
 
 from palate.catalog.columns import ItemColumns
+from palate.catalog.quantised import dots
 from palate.features.boards import GLOBAL, Leaderboards
 from palate.funnel.types import Candidates, Query, Reason
-from palate.index.exact import best, dots
+from palate.index.exact import best
 from palate.retrieval.boards import head
 from palate.stores import Stores
 

@@ -83,7 +83,7 @@ def learn_encoder(
 
 def coded(columns: ItemColumns, seed: int) -> Floats:
     """Give `columns` the codes of their content, and return the centres that tell them."""
-    vectors = columns.content[: columns.size]
+    vectors = columns.content_vectors
     books = fit_codebooks(vectors, seed)
     columns.codes = np.pad(codes_of(vectors, books), ((0, 1), (0, 0)), constant_values=-1)
     return books
@@ -92,9 +92,9 @@ def coded(columns: ItemColumns, seed: int) -> Floats:
 def model_of(name: str, encoder: TermEncoder, columns: ItemColumns, books: Floats) -> ContentModel:
     """What goes into the release: the encoder, and what it and the centres made for `columns`."""
     facts = ContentFacts(encoder=name, version=columns.version, terms=encoder.terms.names)
-    vectors = columns.content[: columns.size]
-    codes = codes_of(vectors, books)
-    return ContentModel(facts, encoder, (vectors, codes), books, columns.alike)
+    codes = codes_of(columns.content_vectors, books)
+    held = columns.content[: columns.size]
+    return ContentModel(facts, encoder, (held, codes), books, columns.alike)
 
 
 def _sample(items: ItemCatalog, seed: int) -> list[Item]:
@@ -169,4 +169,4 @@ def alike_today(stores: Stores) -> Alike:
     if encoder is None:
         return UNKNOWN
     columns = current_columns(stores, encoder)
-    return nearest(columns.content[: columns.size], stores.settings.training.seed)
+    return nearest(columns.content_vectors, stores.settings.training.seed)

@@ -174,7 +174,7 @@ class _Run:
             self.books = coded(columns, self.settings.seed)
         if self.content is not None and self.stores.settings.covisit.content_weight > 0.0:
             self.progress("content", 0.5, "looking for what is described alike")
-            columns.alike = nearest(columns.content[: columns.size], self.settings.seed)
+            columns.alike = nearest(columns.content_vectors, self.settings.seed)
         return columns
 
     def _ranker(

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats, Rows
+from palate.catalog.quantised import unit_vector
 from palate.events.kinds import Kind, Signal
 from palate.features.folds import DAY, ITEM_SLOT
 from palate.features.reading.shapes import LATELY, Memory, Person, When, World
@@ -202,12 +203,13 @@ def _topics(person: Person, world: World) -> tuple[NDArray[np.int32], Floats]:
 def _content(person: Person, world: World, lately: NDArray[np.int64]) -> Floats:
     size, count = len(world.content), len(lately)
     table = np.zeros((count + 2, world.content.shape[1]), np.float32)
+    vector = np.empty(world.content.shape[1], np.float32)
     for k in range(count):
-        _sum(table[k], world.content[_row(person.history, lately[k], size)])
+        unit_vector(table[k], world.content[_row(person.history, lately[k], size)])
     for at in range(len(person.history)):
         signal = person.signals[at]
         if signal & (POSITIVE | NEGATIVE) != 0:
-            vector = world.content[_row(person.history, at, size)]
+            unit_vector(vector, world.content[_row(person.history, at, size)])
             _sum(table[count if signal & POSITIVE != 0 else count + 1], vector)
     _straighten(table[count])
     _straighten(table[count + 1])

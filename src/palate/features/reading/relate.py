@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Floats, Mask, Rows, Times
+from palate.arrays import Bytes, Floats, Mask, Rows, Times
+from palate.catalog.quantised import unit_vector
 from palate.events.kinds import Signal
 from palate.features.folds import DAY, ITEM_SLOT
 from palate.features.reading.past import EVER_AT, LONG_AGO, SINCE_AT, slot_of, topic_key
@@ -42,18 +43,18 @@ def read_pairs(raw: Floats, rows: Rows, world: World, memory: Memory, met: Met) 
 
 
 @swift
-def _content(raw: Floats, rows: Rows, vectors: Floats, mine: Floats, weights: Floats) -> None:
+def _content(raw: Floats, rows: Rows, vectors: Bytes, mine: Floats, weights: Floats) -> None:
     """Cosines of content with the last items, and with what was liked and disliked."""
     last, dots = len(vectors) - 1, np.zeros((len(rows), LATELY + 2), np.float32)
+    own = np.empty(vectors.shape[1], np.float32)
     for j in range(len(rows)):
         ahead(vectors, min(rows[min(j + SOON, len(rows) - 1)], last))
-        row = min(rows[j], last)
+        raw[SAYS, j] = unit_vector(own, vectors[min(rows[j], last)])
         for k in range(len(mine)):
             total = np.float32(0)
-            for d in range(vectors.shape[1]):
-                total += vectors[row, d] * mine[k, d]
+            for d in range(len(own)):
+                total += own[d] * mine[k, d]
             dots[j, k] = total
-        raw[SAYS, j] = vectors[row, 0] != 0 or vectors[row, 1] != 0
         raw[LIKED, j], raw[DISLIKED, j] = dots[j, len(weights)], dots[j, len(weights) + 1]
     _digest(raw, CONTENT, dots, weights)
 

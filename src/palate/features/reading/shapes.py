@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Doubles, Floats, Rows, Times
+from palate.arrays import Bytes, Doubles, Floats, Rows, Times
 
 SOON = 6
 """Candidates between the one that is read and the one whose memory is asked for."""
@@ -44,7 +44,7 @@ class World(NamedTuple):
     categories: NDArray[np.int16]
     creator: Rows
     tags: NDArray[np.uint16]
-    content: Floats
+    content: Bytes
     codes: NDArray[np.int16]
     """(rows, 3): what an item is about; -1 where nothing is said."""
     counts: Floats

@@ -177,8 +177,7 @@ def _judged(
         _, verdict = _verdict([_only(fold, best) for fold in judged], seed)
     verdict = by_visit(challenged(verdict, best, judged[-1].levels()), heard.numbers)
     metrics = _metrics(layout.generators, folds, best) | {"ranker/personal": own.power}
-    rows = np.arange(source.stores.columns.size, dtype=np.int32)
-    items = items_of(data, source.stores.columns.read(rows, ("content",))["content"])
+    items = items_of(data, source.stores.columns.content_vectors)
     verdict = guarded(verdict, _breadths(folds, best, layout, items), metrics, settings.gate)
     apart = _spread(folds, best, layout, source, ranked=verdict.shipped)
     metrics |= {f"spread/{name}": each for name, each in apart._asdict().items()}
