@@ -115,17 +115,17 @@ def measured() -> Measured:
 
 
 def item_bytes(rows: int = 1 << 20) -> float:
-    """Bytes an item takes on every serving node, its vector's index among them.
+    """Bytes an item takes on every serving node, with its vector, which the index holds.
 
     Where a release brings content, nobody reads the columns' own: one of both is in use.
     """
     features = FeatureSettings()
     layouts = (COLUMNS, counters_of(features.segments + features.regions))
     sizes = [layout.places(rows)[1] for layout in (*layouts, pairs_of(CovisitSettings()))]
-    table = DIM + 4 + 1  # a byte a number, the scale, whether it is known
-    index = DIM + 4 + 4 + 4  # the same again by cluster, with its row and the row's place
+    known = 1
+    index = DIM + 4 + 4 + 4  # a byte a number and the scale by cluster, the row, and its place
     codes = 2 * LEVELS  # what it is about
-    return sum(sizes) / rows + table + index + codes
+    return sum(sizes) / rows + known + index + codes
 
 
 def appended(seconds: float = 3.0) -> float:

@@ -1,4 +1,4 @@
-"""A tower's files for more items than there is time to place: all are found, few have vectors."""
+"""A tower's files for more items than there is time to place: all are found, anywhere."""
 
 from pathlib import Path
 
@@ -13,21 +13,14 @@ from palate.tables import write_table
 def save_hollow(
     folder: Path, facts: TowerFacts, table: ItemTable, items: int, dice: np.random.Generator
 ) -> None:
-    """Write `table` as the first of `items` rows, and an index over all of them, by chance.
+    """Write `table` for `items` rows, and an index over all of them, by chance.
 
-    The index has the clusters, the bytes and the order of a real one: a question costs what it
-    does, and means nothing.
+    The index brings the vectors, and has the clusters, the bytes and the order of a real one: a
+    question costs what it does, and means nothing.
     """
     (folder / "tower.json").write_bytes(msgspec.json.encode(facts))
-    packed = table.packed()
-    scales = np.zeros(items, np.float32)
-    scales[: len(packed.scales)] = packed.scales
-    write_table(folder, packed._replace(known=np.ones(items, np.bool_), scales=scales))
-    (folder / "vectors.npy").unlink()
-    shape = (items, facts.dim)
-    made = np.lib.format.open_memmap(folder / "vectors.npy", "w+", np.int8, shape)
-    made[: len(packed.vectors)] = packed.vectors
-    made.flush()
+    nothing = np.empty((0, facts.dim), np.int8)
+    write_table(folder, table._replace(known=np.ones(items, np.bool_), vectors=nothing))
     IvfIndex(_table(items, facts.dim, dice), PROBES).save(folder)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from shutil import copytree
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,6 +18,7 @@ from palate.events.kinds import Signal
 from palate.features.record import UserState
 from palate.index.opening import Building
 from palate.models.two_tower import (
+    IN_ORDER,
     TIME_BUCKETS,
     TwoTower,
     outcome_codes,
@@ -24,6 +26,7 @@ from palate.models.two_tower import (
     time_buckets,
 )
 from palate.settings import TrainingSettings
+from palate.tables import write_table
 from palate.training.dataset import item_inputs
 from palate.training.export import export_tower
 from palate.training.two_tower import Towers, fresh_towers
@@ -200,15 +203,21 @@ def test_a_dislike_outweighs_engagement() -> None:
     assert outcome_codes(signals).tolist() == [0, 1, 2, 2]
 
 
+@pytest.mark.parametrize("kind", ["ivf", "faiss"])
 def test_many_items_take_a_byte_a_number_and_mean_the_same(
-    towers: Towers, columns: ItemColumns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    towers: Towers,
+    columns: ItemColumns,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
 ) -> None:
     for module in ("palate.models.two_tower", "palate.index.opening"):
         monkeypatch.setattr(f"{module}.EXACT_LIMIT", KNOWN - 1)
-    export_tower(tmp_path, towers, tuple(columns.category_names()), Building(1))
+    export_tower(tmp_path, towers, tuple(columns.category_names()), Building(1, kind))
     packed, rows = TwoTower.load(tmp_path), np.arange(KNOWN, dtype=np.int32)
     truth = towers.items.eval()().detach().numpy()
     assert packed.table.vectors.dtype == np.int8
+    assert len(np.load(tmp_path / "vectors.npy")) == (0 if kind == "ivf" else len(truth))
     half = np.abs(truth).max(axis=1, keepdims=True) / 254
     assert (np.abs(packed.vectors(rows, columns) - truth) <= half * 1.001).all()
     assert (packed.table.unpacked() == packed.vectors(rows, columns)).all()
@@ -223,3 +232,17 @@ def test_a_release_that_brings_no_scales_is_read_as_before(model: TwoTower, tmp_
     assert (
         again.user_vector(visitor([1, 2]), 9.0) == model.user_vector(visitor([1, 2]), 9.0)
     ).all()
+
+
+def test_a_release_that_brings_vectors_beside_its_index_is_read_as_one_that_does_not(
+    towers: Towers, columns: ItemColumns, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("palate.models.two_tower", "palate.index.opening"):
+        monkeypatch.setattr(f"{module}.EXACT_LIMIT", KNOWN - 1)
+    export_tower(tmp_path / "today", towers, tuple(columns.category_names()), Building(1))
+    copytree(tmp_path / "today", tmp_path / "before")
+    today, rows = TwoTower.load(tmp_path / "today"), np.arange(KNOWN, dtype=np.int32)
+    brought = today.table._replace(vectors=today.table.unpacked(), places=IN_ORDER)
+    write_table(tmp_path / "before", brought.packed())
+    again = TwoTower.load(tmp_path / "before")
+    np.testing.assert_array_equal(again.vectors(rows, columns), today.vectors(rows, columns))

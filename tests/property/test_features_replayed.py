@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.property.histories import ITEMS, TIGHT, cut, logs, unhurried
 from tests.property.test_replay_is_live import rows_of, worker_on
 
-from palate.arrays import Floats, Mask
+from palate.arrays import Floats, Mask, Rows
 from palate.catalog.columns import ItemColumns
 from palate.catalog.item import Item
 from palate.catalog.protocol import ItemChange
@@ -31,11 +31,14 @@ visitors = st.sampled_from([user_key("u"), user_key("v"), session_key("s"), user
 class Vectors(NamedTuple):
     vectors: Floats
     known: Mask
+    places: Rows
 
 
 DICE = np.random.default_rng(5)
 VECTORS = Vectors(
-    DICE.standard_normal((6, 8), np.float32), np.array([True] * 5 + [False], np.bool_)
+    DICE.standard_normal((5, 8), np.float32),
+    np.array([True] * 5 + [False], np.bool_),
+    np.array([3, 1, 0, 4, 2, -1], np.int32),
 )
 
 

@@ -56,9 +56,11 @@ class Vectors(Protocol):
     def vectors(self) -> Floats | NDArray[np.int8]: ...
     @property
     def known(self) -> Mask: ...
+    @property
+    def places(self) -> NDArray[np.int32]: ...
 
 
-NO_VECTORS = (np.empty((0, 1), np.float32), np.empty(0, np.bool_))
+NO_VECTORS = (np.empty((0, 1), np.float32), np.empty(0, np.bool_), np.empty(0, np.int32))
 
 
 class Sight:
@@ -118,7 +120,7 @@ class Known:
             pairs.counts,
             pairs.last,
             pairs.sizes,
-            *(NO_VECTORS if tower is None else (tower.vectors, tower.known)),
+            *(NO_VECTORS if tower is None else (tower.vectors, tower.known, tower.places)),
         )
         return self.sight.of(arrays)
 

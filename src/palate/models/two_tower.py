@@ -22,9 +22,11 @@ from palate.arrays import Floats, Mask, Rows, Times
 from palate.catalog.columns import ItemColumns
 from palate.catalog.quantised import SOON
 from palate.events.kinds import Signal
+from palate.features.reading.past import place_of
 from palate.features.record import UserState
 from palate.index.exact import best
 from palate.index.growing import GrowingIndex
+from palate.index.ivf.index import IvfIndex
 from palate.index.ivf.scan import coded
 from palate.index.opening import EXACT_LIMIT, Building, Tuned, build_index, held, open_index, tuned
 from palate.index.protocol import Allowed, Index
@@ -66,6 +68,9 @@ class TowerFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 NO_SCALES: Floats = np.empty(0, np.float32)
 NO_SCALES.flags.writeable = False
+IN_ORDER: Rows = np.empty(0, np.int32)
+IN_ORDER.flags.writeable = False
+"""Where each row's vector lies, when row n's is the nth."""
 
 
 class ItemTable(NamedTuple):
@@ -84,6 +89,9 @@ class ItemTable(NamedTuple):
     """(categories, dim)."""
     scales: Floats = NO_SCALES
     """(rows,); nothing where the vectors are as they are."""
+    places: NDArray[np.int32] = IN_ORDER
+    """(rows,): where each row's vector and its scale lie, -1 for one that is not known. A release
+    with a clustered index of ours brings them in the index alone."""
 
     def packed(self) -> Self:
         """The same with a byte a number."""
@@ -92,9 +100,15 @@ class ItemTable(NamedTuple):
         return self._replace(vectors=codes, scales=scales)
 
     def unpacked(self) -> Floats:
-        """(rows, dim): the vectors as they are."""
-        vectors = np.asarray(self.vectors, np.float32)
-        return vectors * self.scales[:, None] if len(self.scales) else vectors
+        """(rows, dim): the vectors as they are; that of any other where one is not known."""
+        return _gathered(self, np.arange(len(self.known), dtype=np.int32))[0]
+
+    def within(self, index: Index) -> Self:
+        """The same, of the vectors that an index holds, where it can tell where they are."""
+        if not isinstance(index, IvfIndex):
+            return self
+        held = index.table
+        return self._replace(vectors=held.codes, scales=held.scales, places=held.places)
 
 
 class Tune(NamedTuple):
@@ -154,6 +168,7 @@ class TwoTower:
         facts = msgspec.json.decode((folder / "tower.json").read_bytes(), type=TowerFacts)
         table = read_table(folder, ItemTable)
         index = open_index(folder, table.known, table.vectors)
+        table = table.within(index)
         item = folder / ITEM_NETWORK
         network = item if item.exists() else None
         return cls(facts, table, folder / "user.onnx", index, network, Background.load(folder))
@@ -277,21 +292,21 @@ class TwoTower:
 
 @kernel
 def _gathered(table: ItemTable, rows: Rows) -> tuple[Floats, Mask]:
-    """Vectors by row (that of row 0 where nothing is known), and where something is."""
-    vectors, scales, known = table.vectors, table.scales, table.known
+    """Vectors by row (that of any other where nothing is known), and where something is."""
+    vectors, scales, known, places = table.vectors, table.scales, table.known, table.places
     found, usable = (
         np.empty((len(rows), vectors.shape[1]), np.float32),
         np.empty(len(rows), np.bool_),
     )
     last = len(known) - 1
     for at in range(len(rows)):
-        ahead(vectors, min(max(rows[min(at + SOON, len(rows) - 1)], 0), last))
+        ahead(vectors, place_of(places, min(max(rows[min(at + SOON, len(rows) - 1)], 0), last)))
         row = rows[at]
         usable[at] = 0 <= row <= last and known[row]
-        row = row if usable[at] else 0
-        scale = scales[row] if row < len(scales) else np.float32(1.0)
+        place = place_of(places, row if usable[at] else 0)
+        scale = scales[place] if place < len(scales) else np.float32(1.0)
         for i in range(vectors.shape[1]):
-            found[at, i] = np.float32(vectors[row, i]) * scale if last >= 0 else np.float32(0.0)
+            found[at, i] = np.float32(vectors[place, i]) * scale if last >= 0 else np.float32(0.0)
     return found, usable
 
 
@@ -315,12 +330,16 @@ def save_table(
 ) -> Tuned | None:
     """Write everything but the user tower, and build the index; with `tune`, how well it does.
 
-    `table` has vectors as they are; they are packed where the index is more than a look at each.
+    `table` has vectors as they are; they are packed where the index is more than a look at each,
+    and left to the index where that brings them.
     """
     (folder / "tower.json").write_bytes(msgspec.json.encode(facts))
     rows, vectors = held(table.known, np.asarray(table.vectors, np.float32))
-    write_table(folder, table.packed() if len(rows) > EXACT_LIMIT else table)
     index = build_index(rows, vectors, how)
+    if isinstance(index, IvfIndex):
+        write_table(folder, table._replace(vectors=np.empty((0, vectors.shape[1]), np.int8)))
+    else:
+        write_table(folder, table.packed() if len(rows) > EXACT_LIMIT else table)
     done = tuned(index, rows, vectors, tune.asked, tune.wanted) if tune else None
     index.save(folder)
     return done

@@ -223,14 +223,24 @@ def _sum(total: Floats, vector: Floats) -> None:
 
 
 @kernel
+def place_of(places: NDArray[np.int32], row: int) -> int:
+    """Where the vector of a known row lies; that of any other is somebody else's."""
+    place: int = row
+    if len(places) > 0:
+        place = max(places[min(row, len(places) - 1)], np.int32(0))
+    return place
+
+
+@kernel
 def _tower(person: Person, world: World, lately: NDArray[np.int64]) -> Floats:
-    size, count = len(world.vectors), len(lately)
+    size, count = len(world.known), len(lately)
     table = np.zeros((count, world.vectors.shape[1]), np.float32)
     for k in range(count):
         row = person.history[lately[k]]
         if 0 <= row < size and world.known[row]:
+            at = place_of(world.places, row)
             for d in range(world.vectors.shape[1]):
-                table[k, d] = np.float32(world.vectors[row, d])
+                table[k, d] = np.float32(world.vectors[at, d])
             _straighten(table[k])
     return table
 

@@ -7,7 +7,7 @@ from palate.arrays import Bytes, Floats, Mask, Rows, Times
 from palate.catalog.quantised import unit_vector
 from palate.events.kinds import Signal
 from palate.features.folds import DAY, ITEM_SLOT
-from palate.features.reading.past import EVER_AT, LONG_AGO, SINCE_AT, slot_of, topic_key
+from palate.features.reading.past import EVER_AT, LONG_AGO, SINCE_AT, place_of, slot_of, topic_key
 from palate.features.reading.shapes import LATELY, SOON, Memory, Met, Proposed, World
 from palate.features.sources import AT, CANDIDATE
 from palate.jit import ahead, kernel, ln, swift
@@ -33,7 +33,8 @@ def read_pairs(raw: Floats, rows: Rows, world: World, memory: Memory, met: Met) 
     """Fill the slots that hang on both."""
     _content(raw, rows, world.content, memory.content, memory.weights)
     if len(world.vectors):
-        _tower(raw, rows, (world.vectors, world.known), memory.tower, memory.weights)
+        items = world.vectors, world.known, world.places
+        _tower(raw, rows, items, memory.tower, memory.weights)
     _digest(raw, COVISIT, met.together, memory.weights)
     _tastes(raw, rows, world.categories, memory.tastes)
     _creators(raw, rows, world.creator, memory.creator_keys, memory.creators)
@@ -63,18 +64,19 @@ def _content(raw: Floats, rows: Rows, vectors: Bytes, mine: Floats, weights: Flo
 def _tower(
     raw: Floats,
     rows: Rows,
-    items: tuple[Floats | NDArray[np.int8], Mask],
+    items: tuple[Floats | NDArray[np.int8], Mask, NDArray[np.int32]],
     mine: Floats,
     weights: Floats,
 ) -> None:
     """Cosines by the two-tower; 0 where it does not know the candidate."""
-    vectors, known = items
+    vectors, known, places = items
     last, dots = len(known) - 1, np.zeros((len(rows), LATELY), np.float32)
     for j in range(len(rows)):
-        ahead(vectors, min(rows[min(j + SOON, len(rows) - 1)], last))
+        ahead(vectors, place_of(places, min(rows[min(j + SOON, len(rows) - 1)], last)))
         row, square = min(rows[j], last), np.float32(0)
+        at = place_of(places, row)
         for d in range(vectors.shape[1]):
-            own = np.float32(vectors[row, d])
+            own = np.float32(vectors[at, d])
             square += own * own
         scale = np.float32(1) / max(np.sqrt(square), np.float32(1e-6))
         if row != rows[j] or not known[row]:
@@ -82,7 +84,7 @@ def _tower(
         for k in range(len(mine)):
             total = np.float32(0)
             for d in range(vectors.shape[1]):
-                total += np.float32(vectors[row, d]) * mine[k, d]
+                total += np.float32(vectors[at, d]) * mine[k, d]
             dots[j, k] = total * scale
     _digest(raw, TOWER, dots, weights)
 

@@ -56,9 +56,11 @@ class World(NamedTuple):
     pair_last: Times
     pair_sizes: NDArray[np.int32]
     vectors: Floats | NDArray[np.int8]
-    """(rows, dim): where the two-tower's point; their lengths mean nothing."""
+    """(n, dim): where the two-tower's point; their lengths mean nothing."""
     known: NDArray[np.bool_]
     """(rows,): which of them mean anything."""
+    places: NDArray[np.int32]
+    """(rows,): where each row's vector lies; nothing where row n's is the nth."""
 
 
 class Proposed(NamedTuple):

@@ -94,6 +94,11 @@ class IvfIndex:
         (folder / FACTS).write_text(json.dumps({"probes": self._probes}), "ascii")
 
     @property
+    def table(self) -> IvfTable:
+        """What is held."""
+        return self._table
+
+    @property
     def clusters(self) -> int:
         """How many there are."""
         return len(self._table.centres)
