@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from palate.models.gauss import KNOTS, TOGETHER, Gauss
+from palate.arrays import by_column
+from palate.models.gauss import KNOTS, TOGETHER, Gauss, alike
 from palate.training.ranking.network import CLIP, spread_of
 
 DICE = np.random.default_rng(2)
@@ -55,3 +57,19 @@ def test_rows_beyond_what_is_turned_at_once_and_tables_laid_by_column_come_out_a
     whole = curves(rows)
     np.testing.assert_array_equal(curves(np.asfortranarray(rows)), whole)
     np.testing.assert_array_equal(curves(rows[-40:]), whole[-40:])
+
+
+def test_some_columns_of_the_first_rows_alone() -> None:
+    rows = DICE.normal(size=(20, 5)).astype(np.float32)
+    curves = spread_of(rows)
+    which = np.array([4, 1])
+    some = curves.ramps().some(by_column(rows), which, 3)
+    np.testing.assert_array_equal(some, curves(rows)[:3, which])
+
+
+@pytest.mark.parametrize(("value", "same"), [(2.0, True), (2.5, False), (np.nan, False)])
+def test_columns_are_alike_where_each_holds_one_number(value: float, *, same: bool) -> None:
+    columns = np.full((3, 40), 2.0, np.float32)
+    columns[1] = np.arange(40)
+    columns[2, -1] = value
+    assert alike(columns, np.array([0, 2])) is same

@@ -10,7 +10,7 @@ from palate.arrays import Floats
 from palate.models.ranker import HEADS, Knots, RankerFacts, RankerModel, Taste, unit
 from palate.training.ranking.export import export_ranker
 from palate.training.ranking.fitting import Fitted
-from palate.training.ranking.network import RankerNetwork, Served, Shape, feed_of, spread_of
+from palate.training.ranking.network import RankerNetwork, Seen, Shape, spread_of
 
 WIDTH = 5
 NAMES = tuple("abcde")
@@ -44,17 +44,21 @@ def model(network: Fitted, rows: Floats, tmp_path: Path) -> RankerModel:
     return RankerModel.load(tmp_path)
 
 
-def raw_of(network: Fitted, rows: Floats) -> Floats:
+def raw_of(network: Fitted, rows: Floats, taste: Taste | None = None) -> tuple[Floats, Floats]:
+    """Raw probabilities and the layer, as the network says them in training."""
+    one = [network.gauss(rows), rows[:, list(network.network.close)]]
+    one += taste or (np.zeros((len(rows), 0), np.float32), np.zeros((0, 0)), np.zeros(0, np.int64))
+    seen = Seen(*(torch.from_numpy(each)[None] for each in one))
     with torch.no_grad():
-        feed = feed_of(network.network, rows, network.gauss)
-        raw: Floats = Served(network.network)(*map(torch.from_numpy, feed.values()))[0].numpy()
-    return raw
+        layer = network.network.layer(seen)
+        raw = network.network.probabilities(seen, layer)
+    return raw[0].numpy(), layer[0].numpy()
 
 
 def test_predicts_what_the_trained_network_predicts_calibrated(
     model: RankerModel, network: Fitted, rows: Floats
 ) -> None:
-    raw, got = raw_of(network, rows), model.predict(rows)
+    (raw, _), got = raw_of(network, rows), model.predict(rows)
     np.testing.assert_allclose(got[:, 0], raw[:, 0] * 0.5, atol=1e-3)
     np.testing.assert_allclose(got[:, 1:], raw[:, 1:], atol=1e-3)
     assert model.features == NAMES

@@ -73,6 +73,12 @@ class Ramps(NamedTuple):
             _spread(by_column(features[some]), every, self.curves, out[some])
         return out
 
+    def some(self, columns: Floats, which: NDArray[np.intp], rows: int) -> Floats:
+        """(rows, which): of a table (features, n), the first rows of these columns."""
+        out = np.empty((rows, len(which)), np.float32)
+        _spread(columns, which, self.curves, out)
+        return out
+
 
 @swift
 def _spread(columns: Floats, which: NDArray[np.intp], curves: Floats, out: Floats) -> None:
@@ -93,3 +99,15 @@ def _spread(columns: Floats, which: NDArray[np.intp], curves: Floats, out: Float
             heights[i] = height
         for i in range(rows):
             out[i, at] = heights[i]
+
+
+@swift
+def alike(columns: Floats, which: NDArray[np.intp]) -> bool:
+    """Whether each of these columns holds one number throughout, as the visitor's do."""
+    for at in range(len(which)):
+        f, apart = which[at], ZERO
+        for i in range(columns.shape[1]):
+            apart += abs(columns[f, i] - columns[f, 0])
+        if apart != ZERO:  # nor if it is no number
+            return False
+    return True

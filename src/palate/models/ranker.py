@@ -8,10 +8,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Doubles, Floats, Rows
+from palate.arrays import Doubles, Floats, Rows, by_column
 from palate.jit import kernel, swift
 from palate.models.everybody import Everybody
-from palate.models.gauss import Gauss
+from palate.models.gauss import Gauss, alike
 from palate.models.laplace import Laplace
 from palate.models.networks import session
 from palate.models.trees import FILE as TREES
@@ -87,6 +87,9 @@ class RankerFacts(msgspec.Struct, frozen=True, kw_only=True):
     heads: tuple[str, ...] = FIRST_HEADS
     close: tuple[int, ...] = ()
     """Columns that fusion reads, its share in the network's answer."""
+    visitor: tuple[int, ...] = ()
+    """Columns that say who asks: the network reads them apart, and once where they are the same in
+    every row. None of releases whose network reads a row as a whole."""
     vectors: VectorsOf = ""
     """Whose item vectors the network compares with the visitor's last items; "" for none."""
     history: int = 0
@@ -243,12 +246,14 @@ class RankerModel:
 class _Network:
     """An ONNX network, fed what it asks for."""
 
-    def __init__(self, folder: Path, close: tuple[int, ...]) -> None:
+    def __init__(self, folder: Path, facts: RankerFacts) -> None:
         self._session = session(folder / "ranker.onnx")
-        self._close = np.array(close, np.intp)
+        self._close = np.array(facts.close, np.intp)
+        self._visitor = np.array(facts.visitor, np.intp)
         gauss = Gauss.load(folder)
-        self._scaled = gauss.ramps() if gauss else None
-        self.width = len(gauss.places) if gauss else None
+        self._curves = gauss.ramps() if gauss else None
+        self.width = len(gauss.places) if gauss else len(facts.features)
+        self._others = np.setdiff1d(np.arange(self.width), self._visitor)
         asked = {each.name: each.shape for each in self._session.get_inputs()}
         self._asked = frozenset(asked)
         self._dim = int(asked["candidates"][1]) if "candidates" in asked else 0
@@ -256,12 +261,14 @@ class _Network:
         """A release of an older version has the probabilities alone."""
 
     def __call__(self, features: Floats, taste: Taste | None) -> Said:
-        close = np.ascontiguousarray(features.T[self._close].T)
-        feed = {"features": features, "close": close}
-        if self._scaled is not None:
-            feed["scaled"] = self._scaled(features)
+        columns, count = by_column(features), len(features)
+        feed = {"features": features, "close": np.ascontiguousarray(columns[self._close].T)}
+        if self._curves is not None:
+            feed["scaled"] = self._curves.some(columns, self._others, count)
+            visitors = 1 if alike(columns, self._visitor) else count
+            feed["visitor"] = self._curves.some(columns, self._visitor, visitors)
         if self._dim:
-            feed |= (taste or _nobody(len(features), self._dim))._asdict()
+            feed |= (taste or _nobody(count, self._dim))._asdict()
         asked = {name: array for name, array in feed.items() if name in self._asked}
         told: list[Floats] = self._session.run(None, asked)
         return Said(told[0], told[1] if self._layered else None)
@@ -269,10 +276,10 @@ class _Network:
 
 def _scorer(folder: Path, facts: RankerFacts, trees: Trees | None) -> Scorer:
     if trees is None:
-        return _Network(folder, facts.close)
+        return _Network(folder, facts)
     if facts.mix is None:
         return _grown(trees, len(facts.heads))
-    return _mixed(_Network(folder, facts.close), trees, facts.mix)
+    return _mixed(_Network(folder, facts), trees, facts.mix)
 
 
 def _mixed(network: "_Network", trees: Trees, mix: Mix) -> Scorer:

@@ -1,16 +1,18 @@
 """From what was learnt to what serves: a network, trees or both, with their facts."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from palate.features.vector import feature_of
 from palate.models.ranker import Mix, RankerFacts
 from palate.models.trees import Trees
 from palate.training.export import write_network
 from palate.training.ranking.blend import Blend
 from palate.training.ranking.fitting import Fitted
 from palate.training.ranking.folds import Learnt
-from palate.training.ranking.network import Served, example_of
+from palate.training.ranking.served import Served, inputs_of
 
 
 def export_ranker(folder: Path, learnt: Learnt, facts: RankerFacts) -> RankerFacts:
@@ -20,8 +22,8 @@ def export_ranker(folder: Path, learnt: Learnt, facts: RankerFacts) -> RankerFac
     if network is not None:
         facts, trees = _read(facts, network, trees)
         network.gauss.save(folder)
-        example, axes = example_of(network.network)
-        served = Served(network.network)
+        example, axes = inputs_of(network.network, facts.visitor)
+        served = Served(network.network, facts.visitor)
         write_network(folder / "ranker.onnx", served, example, axes, ("answer", "layer"))
     if trees is not None:
         trees.save(folder)
@@ -44,10 +46,18 @@ def _read(
     if trees is not None:
         reads += sorted(set(trees.feature[trees.feature >= 0].tolist()) - set(reads))
         trees = trees.reading(reads)
+    features = tuple(facts.features[at] for at in reads)
     told = msgspec.structs.replace(
         facts,
-        features=tuple(facts.features[at] for at in reads),
+        features=features,
         means=tuple(facts.means[at] for at in reads),
         close=network.network.close,
+        visitor=visitor_of(features[: len(network.reads)]),
     )
     return told, trees
+
+
+def visitor_of(features: Sequence[str]) -> tuple[int, ...]:
+    """Places of those that say who asks, and when: a request has one of each."""
+    found = [feature_of(name) for name in features]
+    return tuple(at for at, each in enumerate(found) if each and each.subject == "user")

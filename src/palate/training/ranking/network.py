@@ -194,10 +194,13 @@ class RankerNetwork(nn.Module):
 
     def probabilities(self, seen: Seen, layer: Tensor | None = None) -> Tensor:
         """(…, K, heads): raw probabilities; `layer` is that of `seen`, where it is known."""
-        own = self.logits(seen, layer)
+        return self.told(self.logits(seen, layer), seen.close)
+
+    def told(self, own: Tensor, close: Tensor | None) -> Tensor:
+        """(…, K, heads): probabilities of logits, and of what fusion says beside them."""
         click = own[..., :1]
-        if self.learnt < 1.0:
-            fused = self.fused(seen.close) + self.get_buffer("anchor")
+        if self.learnt < 1.0 and close is not None:
+            fused = self.fused(close) + self.get_buffer("anchor")
             click = self.learnt * click + (1.0 - self.learnt) * fused
         click = torch.sigmoid(click)
         then = torch.sigmoid(own[..., 1:])
@@ -213,49 +216,3 @@ class RankerNetwork(nn.Module):
         with torch.no_grad():
             own = self.logits(seen)[..., :1]
             self.get_buffer("anchor").copy_((own - self.fused(seen.close)).mean().reshape(1))
-
-
-class Served(nn.Module):
-    """One visitor's candidates, as serving feeds them."""
-
-    def __init__(self, network: RankerNetwork) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, scaled: Tensor, *more: Tensor) -> tuple[Tensor, Tensor]:
-        """(n, features); where fusion votes (n, votes); with attention (n, dim), (m, dim), (m,).
-
-        Gives probabilities (n, heads) and the shared layer (n, SHARED).
-        """
-        votes = int(bool(self.network.close))
-        close = more[0] if votes else torch.zeros(len(scaled), 0)
-        taste = more[votes:] or nothing(len(scaled))
-        seen = Seen(scaled, close, *taste)
-        layer = self.network.layer(seen)
-        return self.network.probabilities(seen, layer), layer
-
-
-def nothing(n: int) -> tuple[Tensor, Tensor, Tensor]:
-    """No vectors and no history."""
-    return torch.zeros(n, 0), torch.zeros(0, 0), torch.zeros(0, dtype=torch.int64)
-
-
-def example_of(network: RankerNetwork) -> tuple[tuple[Tensor, ...], dict[str, dict[int, str]]]:
-    """Inputs to export with, and their names with the axes that vary."""
-    width, dim = network.shape.width, network.shape.dim
-    inputs, axes = [torch.zeros(3, width)], {"scaled": {0: "items"}}
-    if network.close:
-        inputs.append(torch.zeros(3, len(network.close)))
-        axes["close"] = {0: "items"}
-    if dim:
-        outcomes = torch.zeros(2, dtype=torch.int64)
-        inputs += [torch.zeros(3, dim), torch.zeros(2, dim), outcomes]
-        axes |= {"candidates": {0: "items"}, "history": {0: "acts"}, "outcomes": {0: "acts"}}
-    return tuple(inputs), axes
-
-
-def feed_of(network: RankerNetwork, features: Floats, gauss: Gauss) -> dict[str, Floats]:
-    """What an exported network without attention reads of these features, by name."""
-    features = np.ascontiguousarray(features, np.float32)
-    feed = {"scaled": gauss(features)}
-    return feed | {"close": features[:, network.close]} if network.close else feed

@@ -28,7 +28,7 @@ from palate.models.ranker import RankerModel, Taste
 from palate.ranking.value import weights_of
 from palate.training.ranking.fitting import Fitted
 from palate.training.ranking.lists import RankedList, ndcg
-from palate.training.ranking.network import feed_of
+from palate.training.ranking.served import feed_of
 
 LOSS = 0.002
 """Share of NDCG@10 that may be lost."""
@@ -72,7 +72,7 @@ def quantise(
     model = RankerModel.load(folder)
     before = _level(model, fitted, lists, read)
     plain, small = folder / NETWORK, folder / WHOLE
-    _reduce(plain, small, _Rows(fitted, ranging))
+    _reduce(plain, small, _Rows(fitted, ranging, model.facts.visitor))
     kept = plain.read_bytes()
     small.replace(plain)
     reduced = RankerModel.load(folder)
@@ -132,18 +132,20 @@ def _quietly() -> Iterator[None]:
 class _Rows(CalibrationDataReader):  # type: ignore[misc]
     """Training rows as the network reads them, list by list."""
 
-    def __init__(self, fitted: Fitted, lists: Sequence[RankedList]) -> None:
-        self._feeds = _feeds(fitted, lists)
+    def __init__(self, fitted: Fitted, lists: Sequence[RankedList], visitor: Sequence[int]) -> None:
+        self._feeds = _feeds(fitted, lists, visitor)
 
     def get_next(self) -> dict[str, Any] | None:
         """The next list's inputs; None after the last."""
         return next(self._feeds, None)
 
 
-def _feeds(fitted: Fitted, lists: Sequence[RankedList]) -> Iterator[dict[str, Any]]:
+def _feeds(
+    fitted: Fitted, lists: Sequence[RankedList], visitor: Sequence[int]
+) -> Iterator[dict[str, Any]]:
     for each in lists:
-        feed: dict[str, Any] = dict(feed_of(fitted.network, fitted.inputs(each), fitted.gauss))
-        taste = fitted.taste(each)
+        rows, taste = fitted.inputs(each), fitted.taste(each)
+        feed: dict[str, Any] = dict(feed_of(fitted.network, rows, fitted.gauss, visitor))
         yield feed | (taste._asdict() if taste else {})
 
 

@@ -1,0 +1,134 @@
+"""The ranker's network in the form in which it serves: one visitor and all candidates.
+
+What a visitor brings is the same beside every candidate. Layers that read the features are sums, so
+the visitor's part of a sum is worked out once; `RankerNetwork` says what is to come out.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from palate.arrays import Floats
+from palate.models.gauss import Gauss
+from palate.training.ranking.network import Attention, Body, RankerNetwork
+
+
+class Parted(nn.Module):
+    """A layer on features of the visitor, on the others and on what attention found."""
+
+    def __init__(self, layer: nn.Linear, width: int, visitor: Sequence[int]) -> None:
+        super().__init__()
+        others = np.setdiff1d(np.arange(width), visitor)
+        weight = layer.weight.detach().T
+        self.register_buffer("bias", layer.bias.detach())
+        self.register_buffer("own", weight[list(visitor)])
+        self.register_buffer("theirs", weight[others])
+        self.register_buffer("found", weight[width:])
+
+    def forward(self, visitor: Tensor | None, others: Tensor, looks: Tensor | None) -> Tensor:
+        """(1 or n, own), (n, theirs) and (n, found) -> (n, …)."""
+        told = self.get_buffer("bias")
+        if visitor is not None:
+            told = torch.addmm(told, visitor, self.get_buffer("own"))
+        told = torch.addmm(told, others, self.get_buffer("theirs"))
+        return told if looks is None else torch.addmm(told, looks, self.get_buffer("found"))
+
+
+class Looking(nn.Module):
+    """`Attention` of one visitor, of whom nothing is padded."""
+
+    def __init__(self, attention: Attention) -> None:
+        super().__init__()
+        self.attention = attention
+        ask = attention.ask.weight.detach().T
+        self.register_buffer("ask", ask * ask.shape[0] ** 0.5)
+        self.register_buffer("nothing", torch.zeros(1, ask.shape[1]))
+
+    def forward(self, candidates: Tensor, history: Tensor, outcomes: Tensor) -> Tensor:
+        """(n, dim), (m, dim), (m,) -> (n, 2 · LOOKS)."""
+        looking, nothing = self.attention, self.get_buffer("nothing")
+        asked = candidates @ self.get_buffer("ask")
+        keys = torch.cat([looking.keys(history), nothing])
+        said = torch.cat([looking.how(outcomes).squeeze(-1), looking.away])
+        told = torch.cat([looking.tell(history) + looking.outcome(outcomes), nothing])
+        found = torch.addmm(said, asked, keys.T).softmax(-1) @ told
+        return torch.cat([found, found * asked], dim=-1)
+
+
+class Crossed(nn.Module):
+    """`Body`, with the layers that read the features parted."""
+
+    def __init__(self, body: Body, width: int, visitor: Sequence[int]) -> None:
+        super().__init__()
+        deep, self.middle, self.last = (x for x in body.deep if isinstance(x, nn.Linear))
+        self.body = body
+        self.into = Parted(body.into, width, visitor)
+        self.deep = Parted(deep, width, visitor)
+        self.register_buffer("bias", (body.crossed.bias + self.last.bias).detach())
+
+    def forward(self, visitor: Tensor | None, others: Tensor, looks: Tensor | None) -> Tensor:
+        """As `Parted` -> (n, SHARED)."""
+        first = self.into(visitor, others, looks)
+        y = first
+        for down, up in zip(self.body.down, self.body.up, strict=True):
+            y = first * up(down(y)) + y
+        deep = torch.relu(self.middle(torch.relu(self.deep(visitor, others, looks))))
+        both = torch.addmm(self.get_buffer("bias"), y, self.body.crossed.weight.T)
+        return torch.relu(torch.addmm(both, deep, self.last.weight.T))
+
+
+class Served(nn.Module):
+    """One visitor's candidates, as serving feeds them."""
+
+    def __init__(self, network: RankerNetwork, visitor: Sequence[int] = ()) -> None:
+        super().__init__()
+        self.network, self.visitor = network, tuple(visitor)
+        width = network.shape.width
+        self.looking = Looking(network.attention) if network.attention else None
+        self.crossed = Crossed(network.body, width, visitor)
+        self.straight = Parted(network.straight, width, visitor)
+
+    def forward(self, *told: Tensor) -> tuple[Tensor, Tensor]:
+        """What `inputs_of` names -> probabilities (n, heads) and the shared layer (n, SHARED)."""
+        given = iter(told)
+        visitor = next(given) if self.visitor else None
+        others = next(given)
+        close = next(given) if self.network.close else None
+        looks = self.looking(*given) if self.looking else None
+        layer = self.crossed(visitor, others, looks)
+        own = torch.addmm(self.straight(visitor, others, None), layer, self.network.heads.weight.T)
+        return self.network.told(own, close), layer
+
+
+def inputs_of(
+    network: RankerNetwork, visitor: Sequence[int]
+) -> tuple[tuple[Tensor, ...], dict[str, dict[int, str]]]:
+    """Inputs to export with, and their names with the axes that vary.
+
+    ``visitor`` has one row, or one for each candidate where these were shown to several.
+    """
+    width, dim = network.shape.width, network.shape.dim
+    inputs: list[Tensor] = [torch.zeros(1, len(visitor))] if visitor else []
+    axes = {"visitor": {0: "visitors"}} if visitor else {}
+    inputs.append(torch.zeros(3, width - len(visitor)))
+    axes["scaled"] = {0: "items"}
+    if network.close:
+        inputs.append(torch.zeros(3, len(network.close)))
+        axes["close"] = {0: "items"}
+    if dim:
+        outcomes = torch.zeros(2, dtype=torch.int64)
+        inputs += [torch.zeros(3, dim), torch.zeros(2, dim), outcomes]
+        axes |= {"candidates": {0: "items"}, "history": {0: "acts"}, "outcomes": {0: "acts"}}
+    return tuple(inputs), axes
+
+
+def feed_of(
+    network: RankerNetwork, features: Floats, gauss: Gauss, visitor: Sequence[int] = ()
+) -> dict[str, Floats]:
+    """What an exported network without attention reads of these features, by name."""
+    scaled = gauss(features)
+    feed = {"visitor": scaled[:, list(visitor)]} if visitor else {}
+    feed["scaled"] = np.delete(scaled, list(visitor), axis=1)
+    return feed | {"close": features[:, network.close]} if network.close else feed
