@@ -16,7 +16,7 @@ from palate.funnel.facts import features_of
 from palate.funnel.ladder import unlimited
 from palate.funnel.stages import name_of
 from palate.funnel.types import Candidates, Pool, Query, Slate
-from palate.funnel.worth import ADMITTED, BY_LOT, POOLED, UNNAMED, leaning
+from palate.funnel.worth import BY_LOT, POOLED, UNNAMED, leaning
 
 DEPTH, FLOOR, SEAT, SHARE = 60, 0.05, 8.0, 50
 HOLDERS = ("constraints", "within")
@@ -89,9 +89,9 @@ def merged_by_hand(
     meant = [[] if lot else rows for rows, lot in zip(proposals, lots, strict=True)]
     drawn = [rows if lot else [] for rows, lot in zip(proposals, lots, strict=True)]
     asked = [n for n, lot in zip(names, lots, strict=True) if lot]
-    seats = sum(funnel.quotas.get(name, limit // SHARE) for name in asked)
+    seats = sum(funnel.admission.quotas.get(name, limit // SHARE) for name in asked)
     seats = min(seats, sum(map(len, drawn)))
-    found = _by_worth(funnel, query, meant, funnel.quotas)[: max(limit - seats, 0)]
+    found = _by_worth(funnel, query, meant, funnel.admission.quotas)[: max(limit - seats, 0)]
     rest = [row for row in _by_worth(funnel, query, drawn, {}) if row not in found]
     return found + rest[: limit - len(found)]
 
@@ -101,7 +101,7 @@ def _by_worth(
 ) -> list[int]:
     """Worth adds up over generators in float32, rank by rank, as the words of `merge` say."""
     names = [name_of(each) for each in funnel.generators]
-    weights = np.array([ADMITTED.get(name, UNNAMED) for name in names], np.float32)
+    weights = np.array([funnel.admission.weights.get(n, UNNAMED) for n in names], np.float32)
     weights = np.maximum(weights * leaning(names, query.known, POOLED), np.float32(FLOOR))
     worth: dict[int, np.float32] = {}
     for rank in range(max(map(len, proposals), default=0)):

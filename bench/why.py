@@ -28,9 +28,17 @@ from palate.arrays import Floats
 from palate.cli.output import facts, table_of
 from palate.funnel.engine import Funnel
 from palate.funnel.facts import features_of
+from palate.funnel.merge import Admission
 from palate.funnel.types import Pool, Query
 from palate.funnel.whereabouts import Whereabouts, locate
-from palate.funnel.worth import BY_LOT, FROM_EVERYBODY, FROM_HISTORY, PATIENCE, UNNAMED
+from palate.funnel.worth import (
+    ADMITTED,
+    BY_LOT,
+    FROM_EVERYBODY,
+    FROM_HISTORY,
+    PATIENCE,
+    UNNAMED,
+)
 from palate.index.matching import Matching
 from palate.rules.decode import rules as decoded
 from palate.settings import Settings
@@ -126,7 +134,10 @@ def asked(dice: np.random.Generator) -> tuple[Funnel, Query, int]:
         pool=int(dice.choice([4, 12, 30, 500])),
         shortlist=int(dice.choice([1, 10, 30, 100])),
         reserve=int(dice.choice([0, 3, 20])),
-        quotas={"trending": 2, "covisit": 3} if chance(dice, 0.3) else {},
+        admission=Admission(
+            {"covisit": 2.0, "popular": 0.1} if chance(dice, 0.3) else ADMITTED,
+            {"trending": 2, "covisit": 3} if chance(dice, 0.3) else {},
+        ),
     )
     if chance(dice, 0.5):
         weights = tuple(dice.normal(size=len(FEATURES)).tolist())

@@ -11,7 +11,7 @@ from tests.funnel.parts import Says, Scores
 
 from palate.arrays import Floats
 from palate.funnel.engine import Funnel
-from palate.funnel.merge import merge
+from palate.funnel.merge import SENSIBLY, merge
 from palate.funnel.types import HOUR, Candidates, Pool, Query
 from palate.retrieval.anything import Anything
 from palate.surfaces import funnel
@@ -32,7 +32,7 @@ class Unheard(Scores):
 def home(epsilon: float = 0.1) -> Funnel:
     """Home with a pool of half the catalogue, of which generators know little."""
     changes = {"pool": 30, "explore.epsilon": epsilon}
-    whole = replace(funnel("home", tiny_stores()), quotas={})
+    whole = replace(funnel("home", tiny_stores()), admission=SENSIBLY)
     knows = (Says(KNOWN), Anything(tiny_stores().columns, share=0.5))
     return replace(overridden(whole, "home", changes), generators=knows, ranker=Unheard())
 

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from palate.funnel.merge import merge, shortlisted
+from palate.funnel.merge import Admission, merge, shortlisted
 from palate.funnel.types import Candidates, Pool
 from palate.funnel.worth import POOLED, leaning
 
@@ -106,7 +106,9 @@ def test_a_quotas_first_are_in_the_pool_before_all_others(
     proposed: list[list[int]], limit: int, quota: int
 ) -> None:
     said = [candidates(rows) for rows in proposed]
-    pool = merge(names(len(said)), said, limit, quotas={"g0": quota, "unheard of": 9})
+    pool = merge(
+        names(len(said)), said, limit, admission=Admission(quotas={"g0": quota, "unheard of": 9})
+    )
     seated = proposed[0][:quota] if proposed else []
     assert set(pool.rows[: len(seated)].tolist()) <= set(seated)
     assert len(set(seated) & set(pool.rows.tolist())) == min(len(seated), limit)

@@ -17,7 +17,7 @@ from palate.arrays import Floats, Mask, Rows
 from palate.funnel.budget import DEFAULT, LATE, UNFIT, WHOLE, Budget, Plan
 from palate.funnel.facts import features_of
 from palate.funnel.ladder import POOLED, STEPS, by_rank, nothing, popular, unlimited
-from palate.funnel.merge import by_lot, merge, shortlisted
+from palate.funnel.merge import SENSIBLY, Admission, by_lot, merge, shortlisted
 from palate.funnel.reasons import reasons_for
 from palate.funnel.retrieve import Asked, Named, retrieve
 from palate.funnel.stages import Act, Filter, Generator, Ranker, Rule, name_of, weighed
@@ -47,8 +47,8 @@ class Funnel:
     """The rules see everything that was ranked, behind the shortlist and the reserve."""
     pool: int = 500
     """Most candidates that are ranked; each generator is asked for as many."""
-    quotas: Mapping[str, int] = field(default_factory=dict)
-    """By generator: how many of its first candidates are in the pool whatever they are worth."""
+    admission: Admission = SENSIBLY
+    """Who gets into the pool."""
     shortlist: int = 100
     """Most ranked items that the rules see; never less than three pages."""
     reserve: int = 30
@@ -141,7 +141,7 @@ class Funnel:
                 guests = self.guests(query)
                 part.left = len(guests)
         with Part(log.trace, "merge", found) as part:
-            pool = merge(self.names, proposals, size, query.known, self.quotas, guests)
+            pool = merge(self.names, proposals, size, query.known, self.admission, guests)
             part.left = len(pool)
         log.trace.proposals, log.trace.pool = tuple(proposals), pool
         return pool

@@ -225,7 +225,7 @@ def _pooled(
     """How many of the wanted would be in the pool of these generators alone."""
     names = [funnel.names[n] for n in which]
     said = [answer.trace.proposals[n] for n in which]
-    pool = merge(names, said, funnel.pool, query.known, funnel.quotas)
+    pool = merge(names, said, funnel.pool, query.known, funnel.admission)
     return int(np.isin(wanted, pool.rows).sum())
 
 

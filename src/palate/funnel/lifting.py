@@ -13,7 +13,7 @@ from palate.funnel.worth import BY_LOT
 
 def place_of(funnel: Funnel, query: Query, proposals: Sequence[Candidates], row: int) -> int:
     """Its place, from 1, where the pool had room for everything; 0 where nobody proposed it."""
-    there = merge(funnel.names, proposals, _everything(proposals), query.known, funnel.quotas)
+    there = merge(funnel.names, proposals, _everything(proposals), query.known, funnel.admission)
     at = np.flatnonzero(there.rows == row)
     return int(at[0]) + 1 if len(at) else 0
 
@@ -32,7 +32,7 @@ def needed(
             return False
         told = list(proposals)
         told[which] = raised(told[which], row, rank, funnel.pool)
-        pool = merge(funnel.names, told, funnel.pool, query.known, funnel.quotas)
+        pool = merge(funnel.names, told, funnel.pool, query.known, funnel.admission)
         return bool((pool.rows == row).any())
 
     found = []

@@ -1,10 +1,10 @@
 """One pool out of many proposals, what is worth most, and of what was ranked the shortlist."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate
 from math import inf
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,19 @@ LOTS = 50
 """One place in so many of a full pool is for what was drawn by lot."""
 NEVER = np.int16(32_767)
 """Rank of what a generator did not propose."""
-NO_QUOTAS: Mapping[str, int] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Admission:
+    """Who gets into the pool."""
+
+    weights: Mapping[str, float] = field(default_factory=lambda: ADMITTED)
+    """What each generator's word counts."""
+    quotas: Mapping[str, int] = field(default_factory=dict)
+    """By generator: how many of its first candidates are in it whatever they are worth."""
+
+
+SENSIBLY = Admission()
 
 
 def merge(
@@ -34,13 +46,13 @@ def merge(
     proposals: Sequence[Candidates],
     limit: int,
     known: float = inf,
-    quotas: Mapping[str, int] = NO_QUOTAS,
+    admission: Admission = SENSIBLY,
     guests: Rows = NOTHING,
 ) -> Pool:
     """Merge what the generators proposed into at most `limit` distinct rows, most worth first.
 
-    Worth adds up over generators and falls with the rank (weights `ADMITTED`, the same for serving
-    and training), so agreement and good ranks come first, and a generator that knows little brings
+    Worth adds up over generators and falls with the rank (by the same `admission` for serving and
+    training), so agreement and good ranks come first, and a generator that knows little brings
     its first few. The fewer acts are `known` of the visitor, the more everybody's word counts
     (`funnel.worth.leaning`). Equals keep the order of ranks. Before all others come the first of a
     generator that has a quota, so many of them. Behind all others come `guests` that there was no
@@ -52,14 +64,14 @@ def merge(
     names = tuple(names)
     chance = _by_lot(names)
     if not chance or len(chance) == len(names):
-        return _merged(names, proposals, limit, known, quotas, guests)
+        return _merged(names, proposals, limit, known, admission, guests)
     count = sum(len(proposals[at].rows) for at in chance)
-    seats = sum(quotas.get(names[at], limit // LOTS) for at in chance)
+    seats = sum(admission.quotas.get(names[at], limit // LOTS) for at in chance)
     most = max(limit - min(seats, count), 0)
     certain = list(proposals)
     for at in chance:
         certain[at] = NO_CANDIDATES
-    pool = _merged(names, certain, most, known, quotas, guests)
+    pool = _merged(names, certain, most, known, admission, guests)
     room = limit - min(len(pool), most)
     if len(chance) == 1:
         [at], found = chance, proposals[chance[0]]
@@ -76,7 +88,7 @@ def _drawn(
     """What chance brought, whatever else there is."""
     drawn = [each if at in chance else NO_CANDIDATES for at, each in enumerate(proposals)]
     count = max(sum(map(len, drawn)), 1)
-    return _merged(names, drawn, count, known, NO_QUOTAS, NOTHING)
+    return _merged(names, drawn, count, known, SENSIBLY, NOTHING)
 
 
 @lru_cache(maxsize=256)
@@ -111,7 +123,7 @@ def _merged(
     proposals: Sequence[Candidates],
     limit: int,
     known: float,
-    quotas: Mapping[str, int],
+    admission: Admission,
     guests: Rows,
 ) -> Pool:
     ends = np.array([0, *accumulate([len(each.rows) for each in proposals])], np.int64)
@@ -119,8 +131,9 @@ def _merged(
         return Pool.none(names).joined(guests)
     rows = np.concatenate([each.rows for each in proposals]).astype(np.int32, copy=False)
     scores = np.concatenate([each.scores for each in proposals]).astype(np.float32, copy=False)
+    quotas = admission.quotas
     seats = np.array([quotas.get(name, 0) for name in names] if quotas else [0] * len(names))
-    taken, value, entries = _distinct(rows, ends, _weights(names, known), seats)
+    taken, value, entries = _distinct(rows, ends, _weights(admission, names, known), seats)
     order, _ = best(np.arange(len(value), dtype=np.int32), value, limit)
     if len(guests):
         proposed = np.flatnonzero(np.isin(taken, guests))
@@ -131,9 +144,9 @@ def _merged(
 
 
 @lru_cache(maxsize=4_096)
-def _weights(names: tuple[str, ...], known: float) -> Floats:
+def _weights(admission: Admission, names: tuple[str, ...], known: float) -> Floats:
     """What each generator's word counts here, by how much is known of the visitor."""
-    weights = np.array([ADMITTED.get(name, UNNAMED) for name in names], np.float32)
+    weights = np.array([admission.weights.get(name, UNNAMED) for name in names], np.float32)
     found: Floats = np.maximum(weights * leaning(names, known, POOLED), np.float32(FLOOR))
     found.flags.writeable = False
     return found

@@ -38,7 +38,8 @@ ADMITTED: Mapping[str, float] = {
     "two_tower": 0.7,
     "covisit": 0.7,
 }
-"""The weights by which the pool is filled: here depth counts, where fusion looks at the head."""
+"""By what the pool is filled before any training: depth counts here, where fusion looks at the
+head. Training fits others where these are surely better (`training.ranking.admission`)."""
 
 UNNAMED = 0.3
 """Weight of a generator that `credit` does not name, where it names others."""

@@ -50,6 +50,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Some of the ranker's rows were replayed from history, not logged when they were shown;
     `data` has how many lists of either (`lists_reconstructed`, `lists_shown`). False where there
     are none, and where all are of pages."""
+    admitted: dict[str, float] = {}
+    """By generator: what its word counts where the pool is filled; empty: sensible weights."""
     fusion: dict[str, float] = {}
     """Weight of each generator's reciprocal rank, and where ``visit/generator`` has its own."""
     spread: float = 1.0

@@ -30,6 +30,8 @@ class Release:
     fusion: Mapping[str, float] = field(default_factory=dict)
     """Generator -> weight of its reciprocal rank; empty is one each. ``newcomer/popular``
     is that of one kind of visit."""
+    admitted: Mapping[str, float] = field(default_factory=dict)
+    """Generator -> what its word counts where the pool is filled; empty: sensible weights."""
     linear: Linear | None = None
     ials: Ials | None = None
     together: Linear | None = None
@@ -58,6 +60,7 @@ class Release:
                 TwoTower.load(tower) if tower.is_dir() else None,
                 RankerModel.load(ranker) if ranked and ranker.is_dir() else None,
                 manifest.fusion,
+                manifest.admitted,
                 Linear.load(linear) if linear.is_dir() else None,
                 Ials.load(ials) if ials.is_dir() else None,
                 Linear.load(together) if together.is_dir() else None,

@@ -1,7 +1,9 @@
 """Home: the page a visitor lands on."""
 
 from palate.funnel.engine import Funnel
+from palate.funnel.merge import Admission
 from palate.funnel.stages import Generator
+from palate.funnel.worth import ADMITTED
 from palate.ranking.fusion import Fusion
 from palate.ranking.network import best_ranker
 from palate.reranking.boost_fresh import BoostFresh
@@ -43,8 +45,14 @@ def home(stores: Stores) -> Funnel:
             Explore.default(stores),
         ),
         credit=Fusion.default(stores).weights,
-        quotas=stores.settings.retrieval.quotas,
+        admission=admission_of(stores),
     )
+
+
+def admission_of(stores: Stores) -> Admission:
+    """Who gets into Home's pool: by what training found, and by the settings' quotas."""
+    found = stores.release.admitted if stores.release else {}
+    return Admission(found or ADMITTED, stores.settings.retrieval.quotas)
 
 
 def generators(stores: Stores) -> tuple[Generator, ...]:

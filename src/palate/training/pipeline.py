@@ -275,6 +275,7 @@ class _Run:
             definitions=meanings(features),
             log_position=int(data.events.position.max(initial=0)),
             data=self._counts(data) | dict(ranker.data),
+            admitted=dict(ranker.admitted),
             fusion=dict(ranker.fusion),
             spread=ranker.spread,
             metrics=dict(tower.verdict.numbers) | dict(ranker.metrics),

@@ -6,6 +6,7 @@ import pytest
 from palate.arrays import Rows
 from palate.evaluation.tuning.quotas import STEP, Proposals, seats, tuned
 from palate.funnel.types import Candidates
+from palate.funnel.worth import ADMITTED
 
 POOL = 60
 
@@ -22,7 +23,9 @@ def asked(right: Rows, questions: int = 4) -> Proposals:
     """Two that weigh much propose 0 to 99, and one that weighs little 200 to 299."""
     answers = [said(0, 100), said(0, 100), said(200, 100)]
     names = ("two_tower", "covisit", "fresh")
-    return Proposals(names, POOL, [answers] * questions, [inf] * questions, [right] * questions)
+    return Proposals(
+        names, POOL, ADMITTED, [answers] * questions, [inf] * questions, [right] * questions
+    )
 
 
 def test_a_generator_that_alone_finds_something_gets_seats_as_deep_as_it_finds_it() -> None:

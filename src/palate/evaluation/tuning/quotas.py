@@ -8,7 +8,7 @@ other says whether they are better than a pool that goes by worth alone.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from palate.arrays import Floats, Mask, Rows
 from palate.evaluation.split import Case
 from palate.evaluation.workspace import Workspace
 from palate.funnel.engine import Funnel
-from palate.funnel.merge import merge
+from palate.funnel.merge import Admission, merge
 from palate.funnel.retrieve import cleaned
 from palate.funnel.stages import name_of
 from palate.funnel.types import Candidates, Query
@@ -39,6 +39,8 @@ class Proposals:
 
     names: tuple[str, ...]
     pool: int
+    weights: Mapping[str, float]
+    """By which the pool is filled where no seats are given."""
     said: Sequence[Sequence[Candidates]]
     """One per question, then one per generator."""
     known: Sequence[float]
@@ -47,8 +49,9 @@ class Proposals:
 
     def recall(self, quotas: dict[str, int]) -> float:
         """Mean share of what was taken that the merged pool holds."""
+        admission = Admission(self.weights, quotas)
         shares = [
-            np.isin(right, merge(self.names, said, self.pool, known, quotas).rows).mean()
+            np.isin(right, merge(self.names, said, self.pool, known, admission).rows).mean()
             for said, known, right in zip(self.said, self.known, self.relevant, strict=True)
         ]
         return float(np.mean(shares)) if shares else 0.0
@@ -57,7 +60,12 @@ class Proposals:
         """Every other question."""
         mine = slice(odd, None, 2)
         return Proposals(
-            self.names, self.pool, self.said[mine], self.known[mine], self.relevant[mine]
+            self.names,
+            self.pool,
+            self.weights,
+            self.said[mine],
+            self.known[mine],
+            self.relevant[mine],
         )
 
 
@@ -86,7 +94,8 @@ def proposals(
     said = asyncio.run(_asked(funnel, queries, tell))
     names = tuple(map(name_of, funnel.generators))
     known = [query.known for query in queries]
-    return Proposals(names, funnel.pool, said, known, [case.relevant for case in cases])
+    weights = funnel.admission.weights
+    return Proposals(names, funnel.pool, weights, said, known, [case.relevant for case in cases])
 
 
 async def _asked(

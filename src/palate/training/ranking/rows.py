@@ -7,7 +7,7 @@ these rows are *reconstructed* and are flagged as such.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
@@ -23,9 +23,9 @@ from palate.features.follows import followed
 from palate.features.record import UserState
 from palate.features.vector import offered
 from palate.funnel.facts import features_of, heard
-from palate.funnel.merge import merge
+from palate.funnel.merge import SENSIBLY, Admission, merge
 from palate.funnel.stages import Generator, name_of
-from palate.funnel.types import Pool, Query
+from palate.funnel.types import Candidates, Pool, Query
 from palate.models.ranker import HEADS
 from palate.models.two_tower import outcome_codes
 from palate.models.visits import VISITS, visits_of
@@ -48,6 +48,8 @@ POOL = 500
 HISTORY = 50
 """Acts of a user that the network compares the candidates with."""
 SURFACE = "home"
+TOLD = 10
+"""Moments after which it is said how far it is."""
 STRETCHES = 100
 """Leaderboards are computed anew this often over the window; live it is several times a second."""
 
@@ -171,6 +173,8 @@ class RowSource:
     """With the tower that the generators ask; trained on events before the moments."""
     live: Release | None = None
     """What is served while this one is made."""
+    admission: Admission = SENSIBLY
+    """Who gets into the pools."""
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -198,62 +202,94 @@ def reconstruct(
     `settings.training.ranker_candidates` in all, with the sampling's weight. What `as_shown` has
     of a page's features stands in the place of what replay makes of them.
     """
-    return asyncio.run(_Walk(source, data, full, as_shown or AsShown()).run(moments, report))
+    walk = _Walk(source, data, full, as_shown or AsShown())
+    return asyncio.run(walk.run(moments, report))
+
+
+class Lived(NamedTuple):
+    """A moment, lived through again: what was asked, and what the generators said."""
+
+    moment: Moment
+    query: Query
+    names: tuple[str, ...]
+    """Of the generators."""
+    proposals: list[Candidates]
+    stores: Stores
+    """As of then."""
+
+
+async def lived(
+    source: RowSource, data: Dataset, moments: Sequence[Moment]
+) -> AsyncIterator[Lived]:
+    """One by one, in log order; everything before a moment is folded, and nothing of it."""
+    past = _Past(Replay(source.stores.settings, source.stores.columns), data.events)
+    for stretch in _stretches(moments):
+        past.fold(stretch[0].at)
+        stores = _as_of(source, past.replay, stretch[0].now)
+        generators = source.generators_of(stores)
+        names = tuple(name_of(g) for g in generators)
+        for moment in stretch:
+            past.fold(moment.at)
+            query = _query(moment, past.replay)
+            if moment.shown is None:
+                _check(query.user, moment)
+            said = [await g.generate(query, POOL) for g in generators]
+            yield Lived(moment, query, names, said, stores)
+
+
+@dataclass(slots=True)
+class _Past:
+    replay: Replay
+    events: EventBatch
+    done: int = 0
+
+    def fold(self, until: int) -> None:
+        """Fold what lies before this place in the log and is not folded yet."""
+        if until > self.done:
+            self.replay.apply(self.events.take(slice(self.done, until)))
+            self.done = until
+
+
+def _as_of(source: RowSource, replay: Replay, now: float) -> Stores:
+    """The stores that generators ask, with the state of then."""
+    return replace(
+        source.stores,
+        states=replay.states,
+        covisit=replay.covisit,
+        boards=replay.boards(now),
+        release=source.release,
+    )
+
+
+def _query(moment: Moment, replay: Replay) -> Query:
+    user = replay.user(moment.user)
+    seen = np.sort(user.seen[(user.seen_signals & Signal.TAKEN) > 0])
+    follows = followed(user, replay.columns)
+    return Query(SURFACE, user, 10, moment.now, draw=moment.at, excluded=seen, follows=follows)
 
 
 class _Walk:
     def __init__(self, source: RowSource, data: Dataset, full: int, as_shown: AsShown) -> None:
-        self.source, self.events, self.full = source, data.events, full
+        self.source, self.data, self.full = source, data, full
         self.as_shown = as_shown
-        self.pages = data.pages
         self.settings = source.stores.settings.training
-        self.replay = Replay(source.stores.settings, source.stores.columns)
         self.features = source.features
         self.dice = np.random.Generator(np.random.PCG64(self.settings.seed))
-        self.done = 0
 
     async def run(self, moments: list[Moment], report: Report) -> list[RankedList]:
         lists: list[RankedList] = []
         number = 0
-        for stretch in _stretches(moments):
-            generators, names = self._generators(stretch[0])
-            for moment in stretch:
-                self._catch_up(moment)
-                lists.append(await self._list(moment, generators, names, number))
-                number += moment.shown is None
-            done = len(lists) / len(moments)
-            report("rows", done, f"replayed {len(lists):,} of {len(moments):,} moments")
+        async for each in lived(self.source, self.data, moments):
+            lists.append(self._list(each, number))
+            number += each.moment.shown is None
+            if len(lists) == len(moments) or not len(lists) % TOLD:
+                done = len(lists) / len(moments)
+                report("rows", done, f"replayed {len(lists):,} of {len(moments):,} moments")
         return lists
 
-    def _generators(self, moment: Moment) -> tuple[tuple[Generator, ...], tuple[str, ...]]:
-        """The serving generators over the state as of this moment."""
-        self._catch_up(moment)
-        replay = self.replay
-        self.stores = replace(
-            self.source.stores,
-            states=replay.states,
-            covisit=replay.covisit,
-            boards=replay.boards(moment.now),
-            release=self.source.release,
-        )
-        generators = self.source.generators_of(self.stores)
-        return generators, tuple(name_of(g) for g in generators)
-
-    def _catch_up(self, moment: Moment) -> None:
-        """Fold everything before the moment, and nothing of it."""
-        if moment.at > self.done:
-            self.replay.apply(self.events.take(slice(self.done, moment.at)))
-            self.done = moment.at
-
-    async def _list(
-        self, moment: Moment, generators: tuple[Generator, ...], names: tuple[str, ...], number: int
-    ) -> RankedList:
-        query = self._query(moment)
-        if moment.shown is None:
-            _check(query.user, moment)
-        proposals = [await g.generate(query, POOL) for g in generators]
-        quotas = self.stores.settings.retrieval.quotas
-        pool = merge(names, proposals, POOL, query.known, quotas)
+    def _list(self, each: Lived, number: int) -> RankedList:
+        moment, query = each.moment, each.query
+        pool = merge(each.names, each.proposals, POOL, query.known, self.source.admission)
         if moment.shown is None:
             pool = pool.take(query.allows(pool.rows))
         else:
@@ -263,7 +299,8 @@ class _Walk:
             labels, everything=number >= self.full or moment.shown is not None
         )
         last = slice(max(len(query.user.history) - HISTORY, 0), None)
-        position = int(self.events.position[moment.at])
+        position = int(self.data.events.position[moment.at])
+        page = position if moment.shown is not None else -1
         return RankedList(
             moment.user,
             moment.now,
@@ -272,7 +309,7 @@ class _Walk:
             labels,
             sum(told[0] for told in moment.labels.values()),
             kept,
-            self._features(query, pool.take(kept), position if moment.shown is not None else -1),
+            self._features(each, pool.take(kept), page),
             weight * moment.weight,
             query.known,
             query.idle,
@@ -280,15 +317,9 @@ class _Walk:
             outcome_codes(query.user.signals[last]),
             position,
             moment.places,
-            surface="" if moment.shown is None else self.pages.surface(position),
+            surface="" if moment.shown is None else self.data.pages.surface(position),
             came=_came(pool.rows, moment.came),
         )
-
-    def _query(self, moment: Moment) -> Query:
-        user = self.replay.user(moment.user)
-        seen = np.sort(user.seen[(user.seen_signals & Signal.TAKEN) > 0])
-        follows = followed(user, self.replay.columns)
-        return Query(SURFACE, user, 10, moment.now, draw=moment.at, excluded=seen, follows=follows)
 
     def _sample(self, labels: Floats, *, everything: bool) -> tuple[NDArray[np.intp], float]:
         taken = labels.any(axis=1)
@@ -299,8 +330,9 @@ class _Walk:
         drawn = self.dice.choice(others, room, replace=False)
         return np.sort(np.concatenate([np.flatnonzero(taken), drawn])), len(others) / room
 
-    def _features(self, query: Query, pool: Pool, page: int) -> Floats:
-        replayed = np.ascontiguousarray(features_of(self.stores, query, pool, self.features))
+    def _features(self, each: Lived, pool: Pool, page: int) -> Floats:
+        made = features_of(each.stores, each.query, pool, self.features)
+        replayed = np.ascontiguousarray(made)
         return self.as_shown.over(page, pool.rows, replayed)
 
 
@@ -340,7 +372,7 @@ def _aligned(rows: Rows, labels: dict[int, tuple[bool, ...]]) -> Floats:
     )
 
 
-def _stretches(moments: list[Moment]) -> Iterator[list[Moment]]:
+def _stretches(moments: Sequence[Moment]) -> Iterator[Sequence[Moment]]:
     size = max(1, -(-len(moments) // STRETCHES))
     for at in range(0, len(moments), size):
         yield moments[at : at + size]

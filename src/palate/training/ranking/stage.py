@@ -10,6 +10,8 @@ import numpy as np
 
 from palate.arrays import Floats, Rows
 from palate.features.measured import Measured
+from palate.funnel.merge import Admission
+from palate.funnel.worth import ADMITTED
 from palate.models.everybody import Everybody
 from palate.models.ranker import HEADS, RankerFacts, VectorsOf
 from palate.ranking.network import compared_vectors
@@ -20,6 +22,7 @@ from palate.stores_offline import open_offline
 from palate.training import sizing
 from palate.training.dataset import Dataset
 from palate.training.gate import by_visit, challenged, judge_ranker, refused
+from palate.training.ranking.admission import admitted
 from palate.training.ranking.calibration import reliability
 from palate.training.ranking.canary import watch
 from palate.training.ranking.folds import (
@@ -69,6 +72,8 @@ class RankerOutcome:
     learnt: Learnt | None = None
     facts: RankerFacts | None = None
     fusion: Mapping[str, float] = field(default_factory=dict)
+    admitted: Mapping[str, float] = field(default_factory=dict)
+    """What each generator's word counts where the pool is filled; empty: sensible weights."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     data: Mapping[str, float] = field(default_factory=dict)
     measured: Mapping[str, Measured] = field(default_factory=dict)
@@ -97,6 +102,11 @@ def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -
             f" {people:,}",
             source.live,
         )
+    report("rows", 0.0, "asking what finds what is taken next")
+    quotas = source.stores.settings.retrieval.quotas
+    early = moments[: int(len(moments) * JUDGED)]
+    weights = admitted(replace(source, admission=Admission(quotas=quotas)), data, early)
+    source = replace(source, admission=Admission(weights.weights or ADMITTED, quotas))
     report("rows", 0.0, f"replaying the log with {len(moments):,} moments")
     hours = settings.attribution_hours
     pages = showings(data.events, data.part(cut), asked, 3_600.0 * hours)
@@ -115,8 +125,10 @@ def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -
     watched = _watched(lists, logged, source.features, data)
     report("ranker", 0.0, f"{len(lists):,} lists, {settings.ranker_candidates} items each")
     found = _judged(source, data, lists, logged, report)
-    verdict = msgspec.structs.replace(found.verdict, sentence=found.verdict.sentence + watched)
-    return replace(found, verdict=verdict, metrics={**found.metrics, **as_shown.numbers()})
+    told = f"{found.verdict.sentence}{watched}{weights}"
+    verdict = msgspec.structs.replace(found.verdict, sentence=told)
+    metrics = {**found.metrics, **as_shown.numbers(), **weights.numbers()}
+    return replace(found, verdict=verdict, metrics=metrics, admitted=weights.weights)
 
 
 def _watched(
