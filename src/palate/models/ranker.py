@@ -88,8 +88,8 @@ class RankerFacts(msgspec.Struct, frozen=True, kw_only=True):
     close: tuple[int, ...] = ()
     """Columns that fusion reads, its share in the network's answer."""
     visitor: tuple[int, ...] = ()
-    """Columns that say who asks: the network reads them apart, and once where they are the same in
-    every row. None of releases whose network reads a row as a whole."""
+    """Columns that say who asks: a network with an input of this name reads them apart, and once
+    where they are the same in every row. Others (of older releases, in 8 bits) read whole rows."""
     vectors: VectorsOf = ""
     """Whose item vectors the network compares with the visitor's last items; "" for none."""
     history: int = 0
@@ -248,14 +248,14 @@ class _Network:
 
     def __init__(self, folder: Path, facts: RankerFacts) -> None:
         self._session = session(folder / "ranker.onnx")
+        asked = {each.name: each.shape for each in self._session.get_inputs()}
+        self._asked = frozenset(asked)
         self._close = np.array(facts.close, np.intp)
-        self._visitor = np.array(facts.visitor, np.intp)
+        self._visitor = np.array(facts.visitor if "visitor" in asked else (), np.intp)
         gauss = Gauss.load(folder)
         self._curves = gauss.ramps() if gauss else None
         self.width = len(gauss.places) if gauss else len(facts.features)
         self._others = np.setdiff1d(np.arange(self.width), self._visitor)
-        asked = {each.name: each.shape for each in self._session.get_inputs()}
-        self._asked = frozenset(asked)
         self._dim = int(asked["candidates"][1]) if "candidates" in asked else 0
         self._layered = len(self._session.get_outputs()) > 1
         """A release of an older version has the probabilities alone."""

@@ -10,11 +10,10 @@ from tests.models.test_ranker import raw_of
 
 from palate.arrays import Floats
 from palate.models.ranker import HEADS, RankerFacts, RankerModel, Taste, unit
-from palate.training.export import write_network
 from palate.training.ranking.export import export_ranker
 from palate.training.ranking.fitting import Fitted
 from palate.training.ranking.network import RankerNetwork, Shape, spread_of
-from palate.training.ranking.served import Served, inputs_of
+from palate.training.ranking.served import write_by_row
 
 NAMES = ("covisit_rank", "user_acts", "item_engaged", "hour_sin", "popular_rank")
 MINE, VOTES = (1, 3), {0: 1.0, 4: 0.5}
@@ -76,9 +75,7 @@ def test_a_release_whose_network_reads_a_row_as_a_whole_serves_as_before(
     learnt: Fitted, taste: Taste, tmp_path: Path
 ) -> None:
     model, rows = exported(learnt, tmp_path), one_visitor(ROWS)
-    example, axes = inputs_of(learnt.network, ())
-    served = Served(learnt.network)
-    write_network(tmp_path / "ranker.onnx", served, example, axes, ("answer", "layer"))
+    write_by_row(tmp_path / "ranker.onnx", learnt.network)
     told = msgspec.json.decode((tmp_path / "ranker.json").read_bytes())
     del told["visitor"]
     (tmp_path / "ranker.json").write_bytes(msgspec.json.encode(told))

@@ -8,11 +8,10 @@ import msgspec
 from palate.features.vector import feature_of
 from palate.models.ranker import Mix, RankerFacts
 from palate.models.trees import Trees
-from palate.training.export import write_network
 from palate.training.ranking.blend import Blend
 from palate.training.ranking.fitting import Fitted
 from palate.training.ranking.folds import Learnt
-from palate.training.ranking.served import Served, inputs_of
+from palate.training.ranking.served import write_ranker
 
 
 def export_ranker(folder: Path, learnt: Learnt, facts: RankerFacts) -> RankerFacts:
@@ -22,9 +21,7 @@ def export_ranker(folder: Path, learnt: Learnt, facts: RankerFacts) -> RankerFac
     if network is not None:
         facts, trees = _read(facts, network, trees)
         network.gauss.save(folder)
-        example, axes = inputs_of(network.network, facts.visitor)
-        served = Served(network.network, facts.visitor)
-        write_network(folder / "ranker.onnx", served, example, axes, ("answer", "layer"))
+        write_ranker(folder / "ranker.onnx", network.network, facts.visitor)
     if trees is not None:
         trees.save(folder)
     facts = msgspec.structs.replace(facts, mix=mix)

@@ -1,9 +1,10 @@
 """The network in whole numbers: weights by channel and activations in 8 bits.
 
-Static quantisation (ONNX Runtime): the ranges of the activations are those of training rows. It
-ships only where the order that it makes loses next to nothing against the network as it was, and
-where it answers much sooner on this machine: a processor without 8-bit dot products gains nothing,
-and what a stopwatch finds level is not to be decided by its noise.
+Static quantisation (ONNX Runtime) of the form that reads rows as a whole: the ranges of the
+activations are those of training rows. It ships only where the order that it makes loses next to
+nothing against the network as it was, and where it answers much sooner on this machine: a processor
+without 8-bit dot products gains nothing, and what a stopwatch finds level is not to be decided by
+its noise.
 """
 
 import contextlib
@@ -28,7 +29,7 @@ from palate.models.ranker import RankerModel, Taste
 from palate.ranking.value import weights_of
 from palate.training.ranking.fitting import Fitted
 from palate.training.ranking.lists import RankedList, ndcg
-from palate.training.ranking.served import feed_of
+from palate.training.ranking.served import feed_of, write_by_row
 
 LOSS = 0.002
 """Share of NDCG@10 that may be lost."""
@@ -72,8 +73,9 @@ def quantise(
     model = RankerModel.load(folder)
     before = _level(model, fitted, lists, read)
     plain, small = folder / NETWORK, folder / WHOLE
-    _reduce(plain, small, _Rows(fitted, ranging, model.facts.visitor))
     kept = plain.read_bytes()
+    write_by_row(plain, fitted.network)
+    _reduce(plain, small, _Rows(fitted, ranging))
     small.replace(plain)
     reduced = RankerModel.load(folder)
     lost = (before - _level(reduced, fitted, lists, read)) / max(before, 1e-9)
@@ -132,20 +134,18 @@ def _quietly() -> Iterator[None]:
 class _Rows(CalibrationDataReader):  # type: ignore[misc]
     """Training rows as the network reads them, list by list."""
 
-    def __init__(self, fitted: Fitted, lists: Sequence[RankedList], visitor: Sequence[int]) -> None:
-        self._feeds = _feeds(fitted, lists, visitor)
+    def __init__(self, fitted: Fitted, lists: Sequence[RankedList]) -> None:
+        self._feeds = _feeds(fitted, lists)
 
     def get_next(self) -> dict[str, Any] | None:
         """The next list's inputs; None after the last."""
         return next(self._feeds, None)
 
 
-def _feeds(
-    fitted: Fitted, lists: Sequence[RankedList], visitor: Sequence[int]
-) -> Iterator[dict[str, Any]]:
+def _feeds(fitted: Fitted, lists: Sequence[RankedList]) -> Iterator[dict[str, Any]]:
     for each in lists:
-        rows, taste = fitted.inputs(each), fitted.taste(each)
-        feed: dict[str, Any] = dict(feed_of(fitted.network, rows, fitted.gauss, visitor))
+        feed: dict[str, Any] = dict(feed_of(fitted.network, fitted.inputs(each), fitted.gauss))
+        taste = fitted.taste(each)
         yield feed | (taste._asdict() if taste else {})
 
 

@@ -5,6 +5,7 @@ the visitor's part of a sum is worked out once; `RankerNetwork` says what is to 
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,7 +13,8 @@ from torch import Tensor, nn
 
 from palate.arrays import Floats
 from palate.models.gauss import Gauss
-from palate.training.ranking.network import Attention, Body, RankerNetwork
+from palate.training.export import write_network
+from palate.training.ranking.network import Attention, Body, RankerNetwork, Seen
 
 
 class Parted(nn.Module):
@@ -102,6 +104,46 @@ class Served(nn.Module):
         return self.network.told(own, close), layer
 
 
+class ByRow(nn.Module):
+    """The network as it was learnt, which reads a row as a whole: the form for whole numbers.
+
+    ONNX Runtime multiplies in 8 bits only where nothing that varies is added to the sum.
+    """
+
+    def __init__(self, network: RankerNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, scaled: Tensor, *more: Tensor) -> tuple[Tensor, Tensor]:
+        """As `Served` without a visitor."""
+        votes = int(bool(self.network.close))
+        close = more[0] if votes else torch.zeros(len(scaled), 0)
+        taste = more[votes:] or nothing(len(scaled))
+        seen = Seen(scaled, close, *taste)
+        layer = self.network.layer(seen)
+        return self.network.probabilities(seen, layer), layer
+
+
+def nothing(n: int) -> tuple[Tensor, Tensor, Tensor]:
+    """No vectors and no history."""
+    return torch.zeros(n, 0), torch.zeros(0, 0), torch.zeros(0, dtype=torch.int64)
+
+
+def write_ranker(file: Path, network: RankerNetwork, visitor: Sequence[int]) -> None:
+    """Export the network for the features of the `visitor` apart."""
+    _write(file, network, Served(network, visitor), visitor)
+
+
+def write_by_row(file: Path, network: RankerNetwork) -> None:
+    """Export the network for whole rows."""
+    _write(file, network, ByRow(network), ())
+
+
+def _write(file: Path, network: RankerNetwork, served: nn.Module, visitor: Sequence[int]) -> None:
+    example, axes = inputs_of(network, visitor)
+    write_network(file, served, example, axes, ("answer", "layer"))
+
+
 def inputs_of(
     network: RankerNetwork, visitor: Sequence[int]
 ) -> tuple[tuple[Tensor, ...], dict[str, dict[int, str]]]:
@@ -124,11 +166,7 @@ def inputs_of(
     return tuple(inputs), axes
 
 
-def feed_of(
-    network: RankerNetwork, features: Floats, gauss: Gauss, visitor: Sequence[int] = ()
-) -> dict[str, Floats]:
-    """What an exported network without attention reads of these features, by name."""
-    scaled = gauss(features)
-    feed = {"visitor": scaled[:, list(visitor)]} if visitor else {}
-    feed["scaled"] = np.delete(scaled, list(visitor), axis=1)
+def feed_of(network: RankerNetwork, features: Floats, gauss: Gauss) -> dict[str, Floats]:
+    """What `write_by_row` of a network without attention reads of these features, by name."""
+    feed = {"scaled": gauss(features)}
     return feed | {"close": features[:, network.close]} if network.close else feed
