@@ -17,7 +17,7 @@ from palate.settings import GateSettings
 from palate.stores import close, open_stores
 from palate.surfaces.home import generators
 from palate.training.pipeline import train
-from palate.training.ranking import quantise
+from palate.training.ranking.forms import quantise
 from palate.training.report import TrainingReport, silent
 
 KINDS, SHELF, PEOPLE, EACH = 2, 23, 60, 10

@@ -13,9 +13,9 @@ from palate.training.ranking.blend import Blend
 from palate.training.ranking.export import export_ranker
 from palate.training.ranking.fitting import Recipe
 from palate.training.ranking.folds import kinds, learn_all
+from palate.training.ranking.forms.quantise import Reading, quantise
 from palate.training.ranking.importance import measure
 from palate.training.ranking.lists import ndcg
-from palate.training.ranking.quantise import Reading, quantise
 
 SETTINGS = TrainingSettings(ranker_candidates=30)
 FACTS = RankerFacts(features=NAMES, means=(0.0,) * len(NAMES), knots={}, heads=HEADS)

@@ -15,10 +15,10 @@ from palate.settings import TrainingSettings
 from palate.training.ranking.calibration import calibrate
 from palate.training.ranking.export import export_ranker
 from palate.training.ranking.fitting import Recipe, fit_ranker
+from palate.training.ranking.forms.served import Served, feed_of
 from palate.training.ranking.lambdamart import fit_trees, raw_of_trees
 from palate.training.ranking.lists import RankedList, ndcg, thinned
 from palate.training.ranking.network import RankerNetwork, Shape, spread_of
-from palate.training.ranking.served import Served, feed_of
 
 GENERATORS = tuple(name for name, weight in SENSIBLE.items() if weight > 0)
 NAMES = offered(GENERATORS)

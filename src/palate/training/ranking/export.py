@@ -11,7 +11,7 @@ from palate.models.trees import Trees
 from palate.training.ranking.blend import Blend
 from palate.training.ranking.fitting import Fitted
 from palate.training.ranking.folds import Learnt
-from palate.training.ranking.served import write_ranker
+from palate.training.ranking.forms.served import write_ranker
 
 
 def export_ranker(folder: Path, learnt: Learnt, facts: RankerFacts) -> RankerFacts:

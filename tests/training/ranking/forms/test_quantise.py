@@ -8,10 +8,10 @@ from tests.training.ranking.test_network import NAMES, NOTHING, VOTES, history, 
 
 from palate.models.ranker import HEADS, RankerFacts, RankerModel
 from palate.settings import RankingSettings, TrainingSettings
-from palate.training.ranking import quantise as module
 from palate.training.ranking.export import export_ranker
 from palate.training.ranking.fitting import Fitted, Recipe, fit_ranker
-from palate.training.ranking.quantise import Reading, quantise
+from palate.training.ranking.forms import quantise as module
+from palate.training.ranking.forms.quantise import Reading, quantise
 
 VALUE = RankingSettings().value
 

@@ -28,8 +28,8 @@ from palate.arrays import Floats
 from palate.models.ranker import RankerModel, Taste
 from palate.ranking.value import weights_of
 from palate.training.ranking.fitting import Fitted
+from palate.training.ranking.forms.served import feed_of, write_by_row
 from palate.training.ranking.lists import RankedList, ndcg
-from palate.training.ranking.served import feed_of, write_by_row
 
 LOSS = 0.002
 """Share of NDCG@10 that may be lost."""

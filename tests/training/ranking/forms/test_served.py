@@ -12,8 +12,8 @@ from palate.arrays import Floats
 from palate.models.ranker import HEADS, RankerFacts, RankerModel, Taste, unit
 from palate.training.ranking.export import export_ranker
 from palate.training.ranking.fitting import Fitted
+from palate.training.ranking.forms.served import write_by_row
 from palate.training.ranking.network import RankerNetwork, Shape, spread_of
-from palate.training.ranking.served import write_by_row
 
 NAMES = ("covisit_rank", "user_acts", "item_engaged", "hour_sin", "popular_rank")
 MINE, VOTES = (1, 3), {0: 1.0, 4: 0.5}
