@@ -18,9 +18,12 @@ Any other exception is a fault of ours: it is logged with its trace and answered
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import msgspec
+
+SAID = 3
+"""So many of several problems are said in words; all are in the list."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -49,6 +52,13 @@ class BadInput(PalateError):
     status = 422
     exit_code = 2
     title = "Invalid input"
+
+    @classmethod
+    def of(cls, problems: Sequence[Problem], before: str = "") -> Self:
+        """All that is wrong as one error, which says the first few of it; at least one."""
+        told = "; ".join(f"{each.pointer or '/'}: {each.problem}" for each in problems[:SAID])
+        more = len(problems) - SAID
+        return cls(f"{before}{told}{f'; and {more} more' if more > 0 else ''}", problems)
 
 
 class NotFound(PalateError):

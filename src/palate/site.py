@@ -26,7 +26,6 @@ from palate.events.protocol import Appended
 from palate.intake.profiles import store_users
 from palate.serving.bodies import Ask, Recommendation
 from palate.serving.forgetting import forget
-from palate.serving.problems import described
 from palate.serving.recommend import Recommending, recommendation_id
 from palate.serving.routes.asking import check
 from palate.serving.runtime import Runtime, running
@@ -192,7 +191,7 @@ class Events:
         told = [each for each in given if not isinstance(each, Event)]
         read, problems = decoded_events(told, clock.now(), clock)
         if problems:
-            raise BadInput(described(problems), problems)
+            raise BadInput.of(problems)
         made = [each for each in given if isinstance(each, Event)]
         done = serving.run(serving.runtime.commit.append([*made, *read]))
         self._site._follow()  # noqa: SLF001

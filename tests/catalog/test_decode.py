@@ -103,13 +103,15 @@ def test_too_deep_attributes_are_refused() -> None:
     assert decode.item({"attributes": {"x": deep[0][0]}}, "i")
 
 
-def test_all_problems_are_told_and_the_first_one_in_words() -> None:
-    with pytest.raises(BadInput, match=r"item refused at /items/0/title: .* \(and 2 more") as bad:
-        decode.items([{"title": 1, "tags": 2}, {"item_id": "x"}])
+def test_all_problems_are_told_and_the_first_three_in_words() -> None:
+    with pytest.raises(BadInput, match=r"item refused at /items/0/title: .*; and 2 more$") as bad:
+        decode.items([{"title": 1, "tags": 2}, {"title": 3}])
     assert [p.pointer for p in bad.value.problems] == [
         "/items/0/title",
         "/items/0/tags",
         "/items/0/item_id",
+        "/items/1/title",
+        "/items/1/item_id",
     ]
 
 

@@ -200,7 +200,5 @@ def _merged(held: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
 
 def _all_good(found: Sequence[T | None], problems: Sequence[Problem], what: str) -> list[T]:
     if problems:
-        first = problems[0]
-        rest = f" (and {len(problems) - 1} more, see errors)" if len(problems) > 1 else ""
-        raise BadInput(f"{what} refused at {first.pointer or '/'}: {first.problem}{rest}", problems)
+        raise BadInput.of(problems, f"{what} refused at ")
     return [each for each in found if each is not None]

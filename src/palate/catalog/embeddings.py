@@ -53,9 +53,7 @@ def alone(wrong: BadInput) -> BadInput:
 
 
 def _refused(problems: Sequence[Problem]) -> BadInput:
-    first, more = problems[0], len(problems) - 1
-    rest = f" (and {more} more, see errors)" if more else ""
-    return BadInput(f"item refused at {first.pointer}: {first.problem}{rest}", problems)
+    return BadInput.of(problems, "item refused at ")
 
 
 def _width(db: sqlite3.Connection) -> int:

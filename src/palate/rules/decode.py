@@ -1,6 +1,6 @@
 """From documents to rules: strict, and every rule that is wrong is told at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -31,9 +31,9 @@ RESERVED = frozenset({"audit", "preview"})
 def rules(documents: object, pointer: str = "/rules") -> tuple[Rule, ...]:
     """A list of documents. Raises BadInput with all that is wrong."""
     if not isinstance(documents, list | tuple):
-        raise wrong([Problem(pointer, f"a list of rules is wanted, not {named(documents)}")])
+        raise BadInput.of([Problem(pointer, f"a list of rules is wanted, not {named(documents)}")])
     if len(documents) > MOST:
-        raise wrong([Problem(pointer, f"{len(documents)} rules; a site has at most {MOST}")])
+        raise BadInput.of([Problem(pointer, f"{len(documents)} rules; a site has at most {MOST}")])
     found: list[Rule] = []
     problems: list[Problem] = []
     for n, document in enumerate(documents):
@@ -44,7 +44,7 @@ def rules(documents: object, pointer: str = "/rules") -> tuple[Rule, ...]:
             problems.append(Problem(f"{pointer}/{n}/id", f"{each.id!r} is there twice"))
         seen.add(each.id)
     if problems:
-        raise wrong(problems)
+        raise BadInput.of(problems)
     return tuple(found)
 
 
@@ -58,7 +58,7 @@ def rule(document: object, named_so: str = "") -> Rule:
     if found and named_so and found[0].id != named_so:
         problems.append(Problem("/id", f"the address says {named_so!r}; say it once"))
     if problems:
-        raise wrong(problems)
+        raise BadInput.of(problems)
     return found[0]
 
 
@@ -69,13 +69,8 @@ def from_file(tables: Mapping[str, Mapping[str, Any]]) -> tuple[Rule, ...]:
     for name, table in tables.items():
         _read({"id": name} | dict(table), f"[rules.{name}] ", found, problems)
     if problems:
-        raise wrong(problems)
+        raise BadInput.of(problems)
     return tuple(found)
-
-
-def wrong(problems: Sequence[Problem]) -> BadInput:
-    """All problems as one error."""
-    return BadInput("; ".join(f"{p.pointer}: {p.problem}" for p in problems), problems)
 
 
 def _read(document: object, at: str, found: list[Rule], problems: list[Problem]) -> None:

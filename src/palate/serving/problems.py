@@ -21,6 +21,8 @@ from palate.catalog.converted import wanted
 from palate.errors import BadInput, PalateError, Problem, Unavailable
 from palate.spelling import hint
 
+LISTED = 100
+"""Problems of one request that are listed."""
 CONTENT_TYPE = "application/problem+json"
 INTERNAL = 500
 BAD_REQUEST, METHOD_NOT_ALLOWED = 400, 405
@@ -69,16 +71,9 @@ def problem(
         title=title,
         status=status,
         detail=detail,
-        errors=tuple(errors),
+        errors=tuple(errors[:LISTED]),
     )
     return Response(body, status_code=status, media_type=CONTENT_TYPE)
-
-
-def described(problems: Sequence[Problem]) -> str:
-    """Many problems as one sentence: the first, and how many more."""
-    first, more = problems[0], len(problems) - 1
-    rest = f" (and {more} more, see errors)" if more else ""
-    return f"{first.pointer}: {first.problem}{rest}"
 
 
 def palate_problem(request: Request[Any, Any, Any], error: PalateError) -> Response[ProblemBody]:
@@ -102,9 +97,8 @@ def http_problem(request: Request[Any, Any, Any], error: HTTPException) -> Respo
         detail = f"{request.method} is not possible on {request.url.path}"
         return problem(METHOD_NOT_ALLOWED, "Method not allowed", detail)
     if error.status_code == BAD_REQUEST:
-        found = _parameter_problems(request, error)
-        detail = "; ".join(f"{each.pointer}: {each.problem}" for each in found)
-        return problem(BadInput.status, BadInput.title, detail, found)
+        wrong = BadInput.of(_parameter_problems(request, error))
+        return problem(wrong.status, wrong.title, wrong.detail, wrong.problems)
     if error.status_code in TITLES:
         told = problem(error.status_code, TITLES[error.status_code], error.detail)
         told.headers.update(error.headers or {})

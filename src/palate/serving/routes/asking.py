@@ -11,7 +11,6 @@ from palate.catalog.fields import Reader, WrongValueError, brief, either, identi
 from palate.errors import BadInput, Problem
 from palate.serving.bodies import Ask
 from palate.serving.observing.spans import PARENT
-from palate.serving.problems import described
 from palate.serving.visitors import OLDEST
 from palate.serving.wording.spoken import SPOKEN, spoken
 
@@ -36,7 +35,7 @@ def asked(raw: bytes, kind: type[T]) -> T:
         return msgspec.convert(parsed(raw), kind)
     except msgspec.ValidationError as error:
         found = converted_problem(error)
-        raise BadInput(f"the body is wrong: {described([found])}", [found]) from error
+        raise BadInput.of([found], "the body is wrong: ") from error
 
 
 def heard(headers: Mapping[str, str]) -> None:
@@ -56,7 +55,7 @@ def check(ask: Ask, most: int, at: str = "", seed: str = "item_id") -> None:
         wrong = [
             Problem(f"{at}{called.get(each.pointer, each.pointer)}", each.problem) for each in wrong
         ]
-        raise BadInput("; ".join(f"{each.pointer}: {each.problem}" for each in wrong), wrong)
+        raise BadInput.of(wrong)
 
 
 def _ranges(ask: Ask, most: int) -> list[Problem]:

@@ -10,7 +10,6 @@ from litestar.router import Router
 
 from palate.errors import BadInput
 from palate.events import decode
-from palate.serving.problems import described
 from palate.serving.routes.batches import decoded
 from palate.serving.runtime import runtime_of
 from palate.serving.schema.documents import EventsAccepted, Rejected
@@ -41,7 +40,7 @@ async def send_events(
     most = runtime.settings.serving.max_events
     events, problems = await decoded(await request.body(), read, "events", most)
     if problems and not partial:
-        raise BadInput(described(problems), problems)
+        raise BadInput.of(problems)
     done = await runtime.commit.append(events)
     runtime.meters.events(event.kind.name.lower() for event in events)
     rejected = tuple(Rejected(pointer=p.pointer, problem=p.problem) for p in problems)

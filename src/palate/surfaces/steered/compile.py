@@ -90,7 +90,7 @@ def checked_rule(rule: Rule, stores: Stores, pointer: str = "") -> Made:
         problems += wrong.problems
     if problems or part is None:
         told = [Problem(f"{pointer}{each.pointer}", each.problem) for each in problems]
-        raise BadInput("; ".join(f"{p.pointer}: {p.problem}" for p in told), told)
+        raise BadInput.of(told)
     return Made(rule, audience, part)
 
 

@@ -76,7 +76,7 @@ class Program:
             except BadInput as wrong:
                 problems += wrong.problems
         if problems:
-            raise BadInput("; ".join(f"{p.pointer}: {p.problem}" for p in problems), problems)
+            raise BadInput.of(problems)
         return cls(tuple(made))
 
     @classmethod
