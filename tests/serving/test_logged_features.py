@@ -22,10 +22,10 @@ from palate.training.dataset import current_columns, read_dataset
 from palate.training.ranking.export import export_ranker
 from palate.training.ranking.fitting import Fitted
 from palate.training.ranking.lists import RankedList
-from palate.training.ranking.logged import AsShown, lasting
+from palate.training.ranking.moments.logged import AsShown, lasting
+from palate.training.ranking.moments.rows import RowSource, reconstruct
+from palate.training.ranking.moments.shown import showings
 from palate.training.ranking.network import RankerNetwork, Shape, spread_of
-from palate.training.ranking.rows import RowSource, reconstruct
-from palate.training.ranking.shown import showings
 from palate.training.report import silent
 
 HOUR = 3_600.0

@@ -46,7 +46,12 @@ from palate.training.dataset import current_columns, read_dataset
 from palate.training.lock import training_lock
 from palate.training.pipeline import train
 from palate.training.progress import SHARES
-from palate.training.ranking.rows import RowSource, generator_names, reconstruct, sample_moments
+from palate.training.ranking.moments.rows import (
+    RowSource,
+    generator_names,
+    reconstruct,
+    sample_moments,
+)
 from palate.training.report import TrainingReport
 
 CLOCK = FixedClock(START + 1e6)

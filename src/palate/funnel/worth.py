@@ -39,7 +39,7 @@ ADMITTED: Mapping[str, float] = {
     "covisit": 0.7,
 }
 """By what the pool is filled before any training: depth counts here, where fusion looks at the
-head. Training fits others where these are surely better (`training.ranking.admission`)."""
+head. Training fits others where these are surely better (`training.ranking.moments.admission`)."""
 
 UNNAMED = 0.3
 """Weight of a generator that `credit` does not name, where it names others."""

@@ -49,7 +49,7 @@ from palate.training.ranking.export import export_ranker
 from palate.training.ranking.fitting import Fitted
 from palate.training.ranking.forms.quantise import Reading, quantise
 from palate.training.ranking.laplace import fit_laplace
-from palate.training.ranking.rows import GeneratorsOf, RowSource
+from palate.training.ranking.moments.rows import GeneratorsOf, RowSource
 from palate.training.ranking.stage import RankerOutcome, learn_ranker
 from palate.training.report import Report, TrainingReport, silent
 from palate.training.solved.stage import Solved, learn_solved, refit_solved

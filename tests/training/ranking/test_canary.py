@@ -21,7 +21,7 @@ from palate.training.dataset import read_dataset
 from palate.training.pipeline import train
 from palate.training.ranking.canary import Past, watch
 from palate.training.ranking.lists import RankedList
-from palate.training.ranking.rows import RowSource, reconstruct, sample_moments
+from palate.training.ranking.moments.rows import RowSource, reconstruct, sample_moments
 
 
 def quietly(phase: str, fraction: float, text: str) -> None:
@@ -48,7 +48,7 @@ def test_a_feature_from_the_future_makes_training_fail(
         table[:, names.index("item_ratings")] = told
         return table
 
-    monkeypatch.setattr("palate.training.ranking.rows.features_of", foreseeing)
+    monkeypatch.setattr("palate.training.ranking.moments.rows.features_of", foreseeing)
     with pytest.raises(GateRefused, match="'item_ratings' alone tells"):
         train(site, generators, quietly)
     assert ReleaseDirectory(site.settings.path("releases")).names() == []

@@ -14,7 +14,7 @@ from palate.stores import Stores, close
 from palate.surfaces.home import generators
 from palate.training.dataset import read_dataset
 from palate.training.ranking import stage
-from palate.training.ranking.rows import RowSource
+from palate.training.ranking.moments.rows import RowSource
 from palate.training.ranking.stage import RankerOutcome, learn_ranker
 from palate.training.report import silent
 

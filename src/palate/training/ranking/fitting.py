@@ -19,8 +19,8 @@ from palate.models.ranker import HEADS, Taste
 from palate.settings import TrainingSettings
 from palate.training.export import as_tensor
 from palate.training.ranking.lists import RankedList, thinned
+from palate.training.ranking.moments.rows import HISTORY
 from palate.training.ranking.network import PLACES, RankerNetwork, Seen, Shape, spread_of
-from palate.training.ranking.rows import HISTORY
 from palate.training.report import Report
 
 LISTS = 32

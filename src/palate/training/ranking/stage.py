@@ -22,7 +22,6 @@ from palate.stores_offline import open_offline
 from palate.training import sizing
 from palate.training.dataset import Dataset
 from palate.training.gate import by_visit, challenged, judge_ranker, refused
-from palate.training.ranking.admission import admitted
 from palate.training.ranking.calibration import reliability
 from palate.training.ranking.canary import watch
 from palate.training.ranking.folds import (
@@ -44,8 +43,9 @@ from palate.training.ranking.judging.live import Window, compared
 from palate.training.ranking.judging.spread import Spread, spread
 from palate.training.ranking.laplace import stray_of
 from palate.training.ranking.lists import RankedList
-from palate.training.ranking.logged import AsShown
-from palate.training.ranking.rows import (
+from palate.training.ranking.moments.admission import admitted
+from palate.training.ranking.moments.logged import AsShown
+from palate.training.ranking.moments.rows import (
     HISTORY,
     Moment,
     RowSource,
@@ -53,7 +53,7 @@ from palate.training.ranking.rows import (
     reconstruct,
     sample_moments,
 )
-from palate.training.ranking.shown import parted, showings, unanswered
+from palate.training.ranking.moments.shown import parted, showings, unanswered
 from palate.training.ranking.surfaces import of_surfaces
 from palate.training.report import Report
 

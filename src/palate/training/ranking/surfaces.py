@@ -7,7 +7,7 @@ import numpy as np
 
 from palate.models.ranker import HEADS, Knots
 from palate.training.ranking.folds import Fold, Kind, Layout, curves, raw_of
-from palate.training.ranking.rows import SURFACE
+from palate.training.ranking.moments.rows import SURFACE
 
 FEWEST = 100
 """Of what came true on a surface, before a head has a curve of its own there."""

@@ -17,8 +17,8 @@ from palate.stores import Stores, close
 from palate.surfaces.home import generators
 from palate.training.dataset import current_columns, read_dataset
 from palate.training.pipeline import _notes, train
-from palate.training.ranking.rows import RowSource, reconstruct
-from palate.training.ranking.shown import parted, showings, unanswered
+from palate.training.ranking.moments.rows import RowSource, reconstruct
+from palate.training.ranking.moments.shown import parted, showings, unanswered
 
 HOUR, ITEMS = 3_600.0, ("a", "b", "c", "d", "e", "z")
 

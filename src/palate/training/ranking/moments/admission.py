@@ -19,7 +19,7 @@ from palate.funnel.types import Candidates
 from palate.funnel.worth import ADMITTED, BY_LOT, POOLED, UNNAMED, leaning
 from palate.training.dataset import Dataset
 from palate.training.gate import Gain, level, paired
-from palate.training.ranking.rows import POOL, Moment, RowSource, lived
+from palate.training.ranking.moments.rows import POOL, Moment, RowSource, lived
 
 ASKED = 800
 """Moments that are asked, evenly over time; more change nothing."""

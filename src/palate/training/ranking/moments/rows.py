@@ -34,7 +34,7 @@ from palate.stores import Stores
 from palate.streaming.replay import Replay
 from palate.training.dataset import Dataset
 from palate.training.ranking.lists import RankedList, room_for_others
-from palate.training.ranking.logged import AsShown
+from palate.training.ranking.moments.logged import AsShown
 from palate.training.report import Report
 
 GeneratorsOf: TypeAlias = Callable[[Stores], tuple[Generator, ...]]

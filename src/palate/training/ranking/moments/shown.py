@@ -17,7 +17,7 @@ from palate.arrays import Keys, Rows
 from palate.events.batch import EventBatch, people
 from palate.events.kinds import Kind, Signal
 from palate.training.ranking.lists import RankedList
-from palate.training.ranking.rows import Moment, outcome
+from palate.training.ranking.moments.rows import Moment, outcome
 
 STAYED = 1_800.0
 """Seconds."""

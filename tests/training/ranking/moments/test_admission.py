@@ -4,7 +4,7 @@ import numpy as np
 
 from palate.funnel.types import Candidates
 from palate.funnel.worth import ADMITTED
-from palate.training.ranking.admission import POOL, Said, weighed
+from palate.training.ranking.moments.admission import POOL, Said, weighed
 
 NAMES = ("two_tower", "popular", "trending", "followed", "anything")
 CATALOGUE = 4 * POOL

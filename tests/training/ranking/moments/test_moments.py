@@ -10,7 +10,7 @@ from palate.events.kinds import Event, Kind
 from palate.models.visits import VISITS, visit_of, visits_of
 from palate.stores import Stores
 from palate.training.dataset import read_dataset
-from palate.training.ranking.rows import Moment, sample_moments
+from palate.training.ranking.moments.rows import Moment, sample_moments
 from palate.training.report import silent
 
 PEOPLE, ACTS = 20, 40
