@@ -1,5 +1,6 @@
 """Columns with content as a release encodes it."""
 
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from palate.arrays import Bytes, Floats
 from palate.catalog.alike import UNKNOWN, Alike
-from palate.catalog.columns import ItemColumns
+from palate.catalog.columns import COLUMNS, ItemColumns
 from palate.catalog.content import content_vector
 from palate.catalog.encoded import EncodedColumns
 from palate.catalog.encoder import ContentEncoder
@@ -118,3 +119,16 @@ def test_two_releases_read_the_same_items_each_in_its_own_way() -> None:
     older, newer = EncodedColumns(plain, brought(plain)), EncodedColumns(plain, brought(plain))
     newer._vectors[0] = 0
     assert (length(older, 0), length(newer, 0)) == ([7], [-1])
+
+
+def test_to_read_a_few_rows_copies_no_column() -> None:
+    _, plain = site("a", "b")
+    columns = EncodedColumns(plain, brought(plain, spare=200_000))
+    names = [*COLUMNS, "code"]
+    columns.read(np.array([0, 1], np.int32), names)
+    tracemalloc.start()
+    try:
+        columns.read(np.array([0, 1], np.int32), names)
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()

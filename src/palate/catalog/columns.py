@@ -163,23 +163,13 @@ class ItemColumns:
         """Sorted rows that must not be shown, whatever the columns still say of them."""
         return self._withheld.rows(int(self._held.scalar("version")))
 
-    @property
-    def code(self) -> NDArray[Any]:
-        """What the live release says that items are about, in one code."""
-        return self.codes[:, 0]
-
     def read(self, rows: Rows, names: Sequence[str]) -> dict[str, NDArray[Any]]:
         """The named columns for `rows`; a row outside (also -1) reads as never written.
 
         ``content`` is told as vectors of unit length, float32.
         """
         within = np.asarray(rows, np.int32).view(np.uint32).astype(np.intp)
-        return {
-            name: unit_vectors(self.content, within)
-            if name == "content"
-            else getattr(self, name).take(within, axis=0, mode="clip")
-            for name in names
-        }
+        return {name: self._read(name, within) for name in names}
 
     @property
     def content_vectors(self) -> Floats:
@@ -257,6 +247,14 @@ class ItemColumns:
             self._held.stamp(boot=0)
             os.close(self._lock)
             self._lock = None
+
+    def _read(self, name: str, within: NDArray[np.intp]) -> NDArray[Any]:
+        if name == "content":
+            return unit_vectors(self.content, within)
+        if name == "code":  # `take` would copy a column that does not lie in one piece, whole
+            return self.codes.take(within, axis=0, mode="clip")[:, 0]
+        found: NDArray[Any] = getattr(self, name).take(within, axis=0, mode="clip")
+        return found
 
     def _bind(self) -> None:
         """Take up the arrays (and vocabularies) of the generation now mapped."""
