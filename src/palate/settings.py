@@ -104,7 +104,8 @@ class RetrievalSettings(Part, frozen=True):
 
     quotas: dict[str, Count] = {}
     """By generator: so many of its first candidates are in the pool whatever they are worth; the
-    rest of the pool goes by worth. A generator that Home does not ask is passed over."""
+    rest of the pool goes by worth, by weights that each training finds. A generator that Home does
+    not ask is passed over."""
     index_recall: Share = 0.95
     """Of the 500 items nearest to a visitor, so many a release's index finds at least: training
     widens its search until it does. More is slower; catalogues up to 20,000 items miss none."""

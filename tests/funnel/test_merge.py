@@ -1,14 +1,20 @@
 """Merging keeps everything that was said, repeats nothing and starves nobody."""
 
+from dataclasses import replace
 from math import inf
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from palate.funnel.lifting import needed, place_of
 from palate.funnel.merge import Admission, merge, shortlisted
 from palate.funnel.types import Candidates, Pool
 from palate.funnel.worth import POOLED, leaning
+from palate.retrieval.popular import Popular
+from palate.retrieval.two_tower import TwoTower
+from palate.surfaces import funnel
+from palate.testing.tiny import tiny_stores, tiny_world
 
 lists = st.lists(st.lists(st.integers(0, 60), unique=True, max_size=30), max_size=5)
 
@@ -137,3 +143,28 @@ def test_the_shortlist_has_the_best_a_reserve_and_last_what_came_by_lot(
     wanted += [at for at in last[size:] if at not in chosen] if deep else []
     found = shortlisted(pool, ranked, lots, exploring, (size, reserve), deep=deep)
     assert found.tolist() == wanted
+
+
+def test_the_pool_and_what_it_would_take_go_by_the_weights() -> None:
+    stores, query = tiny_stores(), tiny_world().query("u0")
+    two = (TwoTower.default(stores), Popular.default(stores))
+    heavy, light = (
+        replace(
+            funnel("home", stores),
+            generators=two,
+            pool=20,
+            admission=Admission({"two_tower": weight, "popular": 0.5}),
+        )
+        for weight in (5.0, 0.05)
+    )
+    said = [candidates(list(range(30))), candidates(list(range(30, 59)))]
+    pools = [
+        merge(each.names, said, each.pool, query.known, each.admission).rows
+        for each in (heavy, light)
+    ]
+    assert (pools[0] < 30).sum() > 15
+    assert (pools[1] < 30).sum() < 5
+    deep, high = (needed(each, query, said, 59)[0] for each in (heavy, light))
+    assert deep > high, "a heavier word brings it in from further down"
+    places = [place_of(each, query, said, 58) for each in (heavy, light)]
+    assert places[0] > places[1] > 0

@@ -2,18 +2,25 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import numpy as np
 import pytest
 from litestar.testing import TestClient
+from msgspec.structs import replace
 from tests.serving.conftest import SmallSite
 
+from palate.arrays import Rows
 from palate.clock import FixedClock
 from palate.errors import BadInput
 from palate.events.kinds import Kind
+from palate.funnel.types import Reason, Slate
 from palate.serving.app import create
+from palate.serving.composing import Row, placed_rows
 from palate.serving.recommend import Recommending
 from palate.settings import PageSettings, Settings
 from palate.site import Site
@@ -207,6 +214,38 @@ def test_what_a_rule_kept_for_a_row_that_is_not_shown_is_shown_by_another(site: 
                 assert [row[5] for row in rows if "romance-5" in row] == ["romance-5"], (few, n)
                 pinned += 1
     assert pinned >= 6
+
+
+@dataclass
+class Listed:
+    """A row whose order nothing changes but what stands above it."""
+
+    async def beneath(self, found: Any, above: Rows, size: int) -> Any:
+        slate = found.answer.slate
+        left = slate.take(np.flatnonzero(~np.isin(slate.rows, above))[:size])
+        return SimpleNamespace(query=found.query, answer=SimpleNamespace(slate=left))
+
+
+def listed(surface: str, rows: list[int], pinned: Sequence[int] = ()) -> Row:
+    """A row, and what of it a rule put there."""
+    slate = Slate(np.array(rows, np.int32), np.linspace(1, 0, len(rows), dtype=np.float32))
+    slate = replace(slate, marks={row: Reason("editorial") for row in pinned})
+    answer = SimpleNamespace(slate=slate, trace=SimpleNamespace(ranked=None))
+    query = SimpleNamespace(surface=surface)
+    return Row(cast("Any", Listed()), cast("Any", SimpleNamespace(query=query, answer=answer)))
+
+
+def test_a_row_that_finds_its_place_in_the_end_keeps_what_a_rule_put_there() -> None:
+    """Two rows keep items from each other; only one of them is left without a place."""
+    rows = [
+        listed("home", [10, 11, 12, 7]),
+        listed("one", [7, 8, 9, 20], pinned=[7]),
+        listed("other", [8, 9, 7], pinned=[8, 9]),
+    ]
+    page = PageSettings(rows=("home", "one", "other"), least=3)
+    found = asyncio.run(placed_rows(rows, 4, page))
+    shown = [(row.found.query.surface, row.slate.rows.tolist()) for row in found]
+    assert shown == [("home", [10, 11, 12]), ("one", [7, 8, 9, 20])]
 
 
 def test_a_row_is_timed_without_the_rows_after_it(

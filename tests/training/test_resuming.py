@@ -8,6 +8,7 @@ from pathlib import Path
 from time import sleep
 
 import pytest
+from msgspec.structs import replace as changed
 from tests.training.conftest import START, checkerboard, quick_settings
 
 from palate.catalog.item import Item
@@ -27,14 +28,16 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from tests.training.test_resuming import learn
-learn(Path(sys.argv[1]))
+learn(Path(sys.argv[1]), int(sys.argv[2]))
 """
 ROOT = Path(__file__).parents[2]
 
 
-def learn(home: Path) -> dict[str, str]:
+def learn(home: Path, seeds: int) -> dict[str, str]:
     """Train the site, and tell the release's files by their checksums."""
-    stores = open_stores(quick_settings(home))
+    settings = quick_settings(home)
+    settings = changed(settings, training=changed(settings.training, seeds=seeds))
+    stores = open_stores(settings)
     report = train(stores, generators, silent, FixedClock(NOW))
     close(stores)
     assert report.name is not None
@@ -47,10 +50,10 @@ def site(home: Path) -> Path:
     return home
 
 
-def killed(home: Path) -> Path:
-    """A site whose training was killed once the towers had begun to learn."""
-    kept = home / FOLDER / "tower.pt"
-    command = [sys.executable, "-c", PROGRAM, str(home)]
+def killed(home: Path, seeds: int, part: str) -> Path:
+    """A site whose training was killed once that part had begun to learn."""
+    kept = home / FOLDER / f"{part}.pt"
+    command = [sys.executable, "-c", PROGRAM, str(home), str(seeds)]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) as training:
         while not kept.exists():
             assert training.poll() is None
@@ -59,15 +62,18 @@ def killed(home: Path) -> Path:
     return home
 
 
-def test_a_training_that_was_killed_goes_on_to_the_same_release(tmp_path: Path) -> None:
-    home = killed(site(tmp_path / "killed"))
+@pytest.mark.parametrize(("seeds", "part"), [(1, "tower"), (2, "tower1"), (2, "refit1")])
+def test_a_training_that_was_killed_goes_on_to_the_same_release(
+    tmp_path: Path, seeds: int, part: str
+) -> None:
+    home = killed(site(tmp_path / "killed"), seeds, part)
     assert ReleaseDirectory(home / "releases").names() == []
     late = open_stores(quick_settings(home))  # a live site goes on while nobody trains
     late.log.append(
         [Event(event_id="late", kind=Kind.VIEW, time=NOW, user_id="u1", item_id="i1")], NOW
     )
     close(late)
-    assert learn(home) == learn(site(tmp_path / "undisturbed"))
+    assert learn(home, seeds) == learn(site(tmp_path / "undisturbed"), seeds)
     assert not (home / FOLDER).exists()
 
 

@@ -98,7 +98,8 @@ async def placed_rows(rows: Sequence[Row], size: int, page: PageSettings) -> lis
     """The rows in the order of the page, each composed without what stands above it.
 
     What an operator's rule put into a row stays there, though another row has it too. A row that
-    gets no place keeps nothing from the others: they are placed anew without its claims.
+    gets no place keeps nothing from the others: they are placed anew without its claims, the last
+    such row first, for without these another one may find its place.
     """
     unplaced: set[int] = set()
     while True:
@@ -107,7 +108,7 @@ async def placed_rows(rows: Sequence[Row], size: int, page: PageSettings) -> lis
         in_vain = set(keepers.values()) - placed.keys()
         if not in_vain:
             return list(placed.values())
-        unplaced |= in_vain
+        unplaced.add(max(in_vain))
 
 
 async def _placed(

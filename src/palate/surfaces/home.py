@@ -52,7 +52,7 @@ def home(stores: Stores) -> Funnel:
 def admission_of(stores: Stores) -> Admission:
     """Who gets into Home's pool: by what training found, and by the settings' quotas."""
     found = stores.release.admitted if stores.release else {}
-    return Admission(found or ADMITTED, stores.settings.retrieval.quotas)
+    return Admission({**ADMITTED, **found}, stores.settings.retrieval.quotas)
 
 
 def generators(stores: Stores) -> tuple[Generator, ...]:

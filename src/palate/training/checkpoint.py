@@ -20,7 +20,7 @@ from palate.training.dataset import Dataset, item_inputs
 FOLDER = "training"
 """In the site's folder, while a training runs and where one was killed; may be deleted."""
 BEGUN = "begun.json"
-FORM = 3
+FORM = 4
 """Of how towers learn from the same settings and log: raised with it, so that nobody goes on with
 what learnt otherwise."""
 

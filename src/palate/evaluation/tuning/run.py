@@ -30,7 +30,8 @@ ASKED = 2_000
 """Questions that co-visitation is asked at most."""
 ASKED_ALL = 600
 """Questions that every generator is asked at most."""
-
+FORM = 2
+"""How a pool is filled beside quotas; what was found by another way counts as not tried."""
 
 AlikeOf: TypeAlias = Callable[[Stores], Alike]
 
@@ -167,7 +168,7 @@ def _quotas(at: _Site, order: Order, journal: Journal, how: _Asking, so_far: Tun
     if "quotas" in order.fixed.get("retrieval", ()):
         return Tuned({}, {}, 0, ("quotas: set in palate.toml, and left as they are.",))
     settings = _without_quotas(at.stores.settings, so_far)
-    task = f"quotas {_digest(msgspec.to_builtins(settings, enc_hook=str))}"
+    task = f"quotas {FORM} {_digest(msgspec.to_builtins(settings, enc_hook=str))}"
     trial = journal.find(task, {})
     if trial is None:
         home = at.stores.settings.home

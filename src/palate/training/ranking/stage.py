@@ -104,9 +104,10 @@ def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -
         )
     report("rows", 0.0, "asking what finds what is taken next")
     quotas = source.stores.settings.retrieval.quotas
-    early = moments[: int(len(moments) * JUDGED)]
-    weights = admitted(replace(source, admission=Admission(quotas=quotas)), data, early)
-    source = replace(source, admission=Admission(weights.weights or ADMITTED, quotas))
+    until = int(data.events.position[late[0].at])
+    source = replace(source, admission=Admission(quotas=quotas))
+    weights = admitted(source, data, moments[: -len(late)], until)
+    source = replace(source, admission=Admission({**ADMITTED, **weights.weights}, quotas))
     report("rows", 0.0, f"replaying the log with {len(moments):,} moments")
     hours = settings.attribution_hours
     pages = showings(data.events, data.part(cut), asked, 3_600.0 * hours)

@@ -1,10 +1,22 @@
 """The pool is filled by weights that find more, where it is sure that they do."""
 
+import asyncio
+
 import numpy as np
 
+from palate.funnel.merge import FLOOR, Admission, _weights
+from palate.funnel.stages import name_of
 from palate.funnel.types import Candidates
 from palate.funnel.worth import ADMITTED
-from palate.training.ranking.moments.admission import POOL, Said, weighed
+from palate.releases.manifest import Manifest
+from palate.releases.release import Release
+from palate.stores import Stores, with_release
+from palate.surfaces.home import generators, home
+from palate.testing.tiny import tiny_stores
+from palate.training.dataset import read_dataset
+from palate.training.ranking.moments.admission import POOL, Said, _said, weighed
+from palate.training.ranking.moments.rows import RowSource, sample_moments
+from palate.training.report import silent
 
 NAMES = ("two_tower", "popular", "trending", "followed", "anything")
 CATALOGUE = 4 * POOL
@@ -50,4 +62,49 @@ def test_where_nobody_knows_more_the_weights_stay_sensible() -> None:
 def test_few_people_cannot_tell() -> None:
     found = weighed(NAMES, [said(who, knows=True) for who in range(40)], {}, seed=1)
     assert not found.weights
-    assert found.numbers() == {"pool/recall_before": 0.0, "pool/recall": 0.0}
+    assert not found.numbers(), "nobody was asked"
+
+
+def test_what_is_said_of_a_pool_is_said_of_the_one_that_ships() -> None:
+    kept = weighed(NAMES, [said(who, knows=False) for who in range(240)], {}, seed=1)
+    assert kept.numbers() == {"pool/recall": kept.before}
+    found = weighed(NAMES, [said(who, knows=True) for who in range(240)], {}, seed=1)
+    assert found.numbers() == {"pool/recall_before": found.before, "pool/recall": found.after}
+
+
+def test_what_todays_weights_leave_out_is_learnt_from_too() -> None:
+    """Most of what is taken lies deep in one generator; another's head would fill the sample."""
+    told = []
+    for who in range(240):
+        each = said(who, knows=False)
+        deep, head = each.proposals[2].rows[150:350], each.proposals[0].rows[:25]
+        told.append(each._replace(taken=np.concatenate([head, deep])))
+    found = weighed(NAMES, told, {}, seed=1)
+    assert found.weights["trending"] > found.weights["two_tower"]
+
+
+def test_strangers_keep_some_of_what_everybody_takes() -> None:
+    found = weighed(NAMES, [said(who, knows=True) for who in range(240)], {}, seed=1)
+    theirs = _weights(Admission(found.weights), NAMES, 0.0)
+    assert theirs[1] > 1.2 * FLOOR, "what everybody takes comes before what is as good as unknown"
+    assert theirs[1] > theirs[2] > theirs[0]
+
+
+def test_what_is_taken_after_judging_began_is_not_learnt_from(site: Stores) -> None:
+    data = read_dataset(site, silent)
+    moments = sample_moments(data.events, data.part(0.5), 400, 50)
+    source = RowSource(site, generators, None)
+    until = int(data.events.position[moments[-1].at])
+    names, told = asyncio.run(_said(source, data, moments, until))
+    assert names == tuple(map(name_of, generators(site)))
+    known = [sum(came < until for came in each.came.values()) for each in moments]
+    assert [len(each.taken) for each in told] == known
+    assert sum(known) < sum(len(each.labels) for each in moments)
+
+
+def test_home_fills_its_pool_by_what_training_found() -> None:
+    stores = tiny_stores()
+    assert home(stores).admission.weights == ADMITTED
+    manifest = Manifest(created=0.0, version="0")
+    release = Release("r", manifest, admitted={"popular": 9.0})
+    assert home(with_release(stores, release)).admission.weights == {**ADMITTED, "popular": 9.0}

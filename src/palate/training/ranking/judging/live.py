@@ -41,7 +41,8 @@ def compared(
 ) -> tuple[Verdict, bool]:
     """Say how the live release orders what it has not learnt from; False where it is surely better.
 
-    Both order what today's generators found; the live ranker reads the words of today's towers.
+    Both order what today's generators found and the new release lets into the pool; the live ranker
+    reads the words of today's towers. So what the live release does without is not held against it.
     Where nobody can tell, the verdict says so.
     """
     since = np.array([each.position > live.manifest.log_position for each in window.lists])

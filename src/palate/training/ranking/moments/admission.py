@@ -29,6 +29,9 @@ POSITIVES, OTHERS = 20, 200
 """Of what a moment's generators proposed: what was taken, and a sample of what was not, at most."""
 PULL = 0.01
 """Towards the sensible weights: what says nothing here (nobody follows anybody) keeps its own."""
+KEPT = 0.25
+"""Of its sensible weight every generator keeps so much: strangers are few among the moments of some
+sites, and what everybody takes is all that there is for them."""
 
 
 class Said(NamedTuple):
@@ -59,28 +62,34 @@ class Admitted(NamedTuple):
         )
 
     def numbers(self) -> dict[str, float]:
-        """For the manifest."""
-        told = {"pool/recall_before": self.before, "pool/recall": self.after}
-        return told | {f"admitted/{name}": weight for name, weight in self.weights.items()}
+        """For the manifest: of the weights that ship, where anybody was asked."""
+        if not self.weights:
+            return {"pool/recall": self.before} if self.before else {}
+        return {"pool/recall_before": self.before, "pool/recall": self.after}
 
 
-def admitted(source: RowSource, data: Dataset, moments: Sequence[Moment]) -> Admitted:
-    """Ask the generators at some of these moments, and weigh what they say."""
-    some = moments[:: -(-len(moments) // ASKED) or 1]
-    names, said = asyncio.run(_said(source, data, some))
+def admitted(source: RowSource, data: Dataset, moments: Sequence[Moment], until: int) -> Admitted:
+    """Ask the generators at some of these moments, and weigh what they say.
+
+    What was taken from log position `until` on is not known yet: there judging begins.
+    """
+    if len(moments) < 2 * FEWEST:
+        return Admitted({})
+    some = moments[:: -(-len(moments) // ASKED)]
+    names, said = asyncio.run(_said(source, data, some, until))
     return weighed(names, said, source.admission.quotas, source.stores.settings.training.seed)
 
 
 async def _said(
-    source: RowSource, data: Dataset, moments: Sequence[Moment]
+    source: RowSource, data: Dataset, moments: Sequence[Moment], until: int
 ) -> tuple[tuple[str, ...], list[Said]]:
     names: tuple[str, ...] = ()
     found: list[Said] = []
     async for each in lived(source, data, moments):
-        names = each.names
-        labels = each.moment.labels.items()
-        taken = np.array([row for row, told in labels if told[0]], np.int32)
-        found.append(Said(each.moment.user, each.query.known, each.proposals, taken))
+        names, moment = each.names, each.moment
+        taken = [row for row, told in moment.labels.items() if told[0] and moment.came[row] < until]
+        taken_in = np.array(taken, np.int32)
+        found.append(Said(moment.user, each.query.known, each.proposals, taken_in))
     return names, found
 
 
@@ -116,7 +125,7 @@ def _fitted(names: tuple[str, ...], said: Sequence[Said], seed: int) -> dict[str
     if not drawn or not before.any():
         return {}
     told = _side_by_side(drawn)
-    height = minimize(lambda c: told.loss(c * before)[0], 1.0, bounds=[(0.1, 100.0)]).x
+    height = minimize(lambda c: told.loss(c * before)[0], 1.0, bounds=[(0.1, 100.0)]).x[0]
 
     def loss(weights: Doubles) -> tuple[float, Doubles]:
         value, slope = told.loss(weights)
@@ -124,8 +133,9 @@ def _fitted(names: tuple[str, ...], said: Sequence[Said], seed: int) -> dict[str
         pull = PULL / len(apart)
         return value + pull * float(apart @ apart), slope + 2 * pull * apart
 
-    bounds = [(0.0, None)] * len(names)
-    found = minimize(loss, height * before, jac=True, method="L-BFGS-B", bounds=bounds).x
+    start = height * before
+    bounds = [(KEPT * each, None) for each in start]
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
     found *= before.sum() / max(found.sum(), 1e-9)
     meant = zip(names, found.tolist(), strict=True)
     return {name: round(weight, 4) for name, weight in meant if name not in BY_LOT}
@@ -154,16 +164,19 @@ def _drawn(names: tuple[str, ...], each: Said, dice: np.random.Generator) -> _Vo
     """Some of what was proposed at a moment; None where nothing of it was taken."""
     pool = merge(names, each.proposals, max(1, sum(map(len, each.proposals))), each.known)
     taken = np.isin(pool.rows, each.taken)
-    hits, rest = np.flatnonzero(taken)[:POSITIVES], np.flatnonzero(~taken)
+    meant = [name not in BY_LOT for name in names]
+    known = (pool.ranks[:, meant] > 0).any(axis=1)
+    hits, rest = dice.permutation(np.flatnonzero(taken & known)), np.flatnonzero(~taken & known)
+    hits = hits[:POSITIVES]  # the best by today's weights would not show what these leave out
     if not len(hits):
         return None
     few = dice.choice(rest, min(OTHERS, len(rest)), replace=False)
     ranks = pool.ranks[np.concatenate([hits, few])]
     votes = np.where(ranks > 0, (DEPTH + 1.0) / (DEPTH + ranks), 0.0)
     votes *= leaning(names, each.known, POOLED)
-    votes[:, [name in BY_LOT for name in names]] = 0.0
+    votes *= meant
     stands = np.zeros(len(ranks))
-    stands[len(hits) :] = np.log(len(rest) / max(len(few), 1))
+    stands[len(hits) :] = np.log(max(len(rest), 1) / max(len(few), 1))
     return _Votes(votes, np.where(np.arange(len(ranks)) < len(hits), 1.0 / len(hits), 0.0), stands)
 
 
