@@ -283,7 +283,8 @@ def write_ranker(folder: Path, dice: np.random.Generator) -> RankerFacts:
         history=HISTORY,
     )
     nothing = np.zeros((0, 0), np.float32)
-    network = RankerNetwork(Shape(len(names), DIM))
+    votes = {names.index(f"{each}_rank"): w for each, w in SENSIBLE.items() if w > 0}
+    network = RankerNetwork(Shape(len(names), DIM), votes)
     learnt = Fitted(network, spread_of(rows), nothing, np.arange(len(names)))
     trees = forest(len(names), dice)
     return export_ranker(folder, Blend(learnt, trees, EVEN), ranker)

@@ -1,7 +1,8 @@
 """Networks at serving time: ONNX Runtime on one thread, the same on every machine.
 
 The smallest of them, a user tower of one block, is a compiled loop instead: its seventy operations
-are of a few thousand products each, so that a runtime spends its time between them.
+are of a few thousand products each, so that a runtime spends its time between them. So is the last
+step of the ranker.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
 from palate.arrays import Floats
-from palate.jit import kernel, swift
+from palate.jit import Single, exp2, kernel, ln, swift
 
 REFUSED = (
     errors.Fail,
@@ -40,6 +41,9 @@ def session(file: Path) -> onnxruntime.InferenceSession:
         )
     except REFUSED as error:
         raise ValueError(f"{file} is not a network this build can run: {error}") from error
+
+
+ONE, LOG2_E, FARTHEST = np.float32(1.0), np.float32(1.4426950408889634), np.float32(126.0)
 
 
 class LastStep(NamedTuple):
@@ -240,3 +244,53 @@ def _opened(values: Floats, gate: Floats) -> Floats:
     for i in range(len(values)):
         out[i] = values[i] / (np.float32(1.0) + np.exp(-gate[i]))
     return out
+
+
+class Heard(NamedTuple):
+    """What is heard beside the ranker's logits; see `models.ranker`, `Voice` and `Mix`."""
+
+    close: NDArray[np.intp]
+    votes: Floats
+    patience: float
+    faint: float
+    anchor: float
+    share: float
+    trees: Floats
+    """(n,); empty where there are none."""
+    mix: tuple[float, float, float, float]
+    """Share, scale and shift, and how far from 0 the network's own logit may lie."""
+
+
+@swift
+def probabilities(logits: Floats, columns: Floats, heard: Heard) -> Floats:
+    """(n, heads): click, what follows one (with its own probability given a click), negative."""
+    click = logits[:, 0].copy()
+    if len(heard.votes):
+        worth = np.full(len(click), heard.faint, np.float32)
+        patience = np.float32(heard.patience)
+        for place in range(len(heard.votes)):
+            column, vote = heard.close[place], heard.votes[place]
+            for i in range(len(click)):
+                close = columns[column, i]
+                worth[i] += close * vote / (ONE + patience * close)
+        part, anchor = np.float32(heard.share), np.float32(heard.anchor)
+        for i in range(len(click)):
+            click[i] = (ONE - part) * click[i] + part * (ln(worth[i]) + anchor)
+    if len(heard.trees):
+        grown, scale, shift, sure = heard.mix
+        for i in range(len(click)):
+            own = min(max(click[i], -sure), sure)
+            click[i] = (1.0 - grown) * own + grown * (scale * heard.trees[i] + shift)
+    out = np.empty(logits.shape, np.float32)
+    for i in range(len(click)):
+        out[i, 0] = _share_of(click[i])
+        out[i, 1] = out[i, 0] * _share_of(logits[i, 1])
+        out[i, 2] = out[i, 0] * _share_of(logits[i, 2])
+        out[i, 3] = _share_of(logits[i, 3])
+    return out
+
+
+@swift
+def _share_of(logit: Single) -> Single:
+    """Logistic function."""
+    return ONE / (ONE + exp2(min(-logit * LOG2_E, FARTHEST)))

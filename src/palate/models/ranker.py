@@ -13,7 +13,7 @@ from palate.jit import kernel, swift
 from palate.models.everybody import Everybody
 from palate.models.gauss import Gauss, alike
 from palate.models.laplace import Laplace
-from palate.models.networks import session
+from palate.models.networks import Heard, probabilities, session
 from palate.models.trees import FILE as TREES
 from palate.models.trees import Trees
 from palate.models.visits import NEWCOMER, Visit
@@ -30,6 +30,10 @@ Curve: TypeAlias = tuple[Doubles, Doubles]
 TINY = 1e-6
 SLOPE = 1e-4
 """Calibration may have flat steps; this much of the raw probability keeps the order in them."""
+
+NOTHING: Floats = np.empty(0, np.float32)
+SURE = float(np.log((1.0 - TINY) / TINY))
+"""Logit of a probability that is TINY from certainty."""
 
 VectorsOf: TypeAlias = Literal["", "two_tower", "content"]
 
@@ -73,6 +77,21 @@ class Mix(msgspec.Struct, frozen=True, kw_only=True):
         return out
 
 
+class Voice(msgspec.Struct, frozen=True, kw_only=True):
+    """How weighted fusion speaks with a network: the click's logit is a mean of both.
+
+    Fusion's is log(Σ vote · c / (1 + patience · c) + faint) + anchor, of 1 / rank c by generator.
+    """
+
+    votes: tuple[float, ...]
+    """One for each of `RankerFacts.close`."""
+    patience: float
+    faint: float
+    anchor: float
+    share: float
+    """Fusion's part of it."""
+
+
 class RankerFacts(msgspec.Struct, frozen=True, kw_only=True):
     """``ranker.json``."""
 
@@ -87,6 +106,8 @@ class RankerFacts(msgspec.Struct, frozen=True, kw_only=True):
     heads: tuple[str, ...] = FIRST_HEADS
     close: tuple[int, ...] = ()
     """Columns that fusion reads, its share in the network's answer."""
+    voice: Voice | None = None
+    """Of a network that gives ``logits``; others (older, in 8 bits) hear fusion themselves."""
     visitor: tuple[int, ...] = ()
     """Columns that say who asks: a network with an input of this name reads them apart, and once
     where they are the same in every row. Others (of older releases, in 8 bits) read whole rows."""
@@ -251,18 +272,37 @@ class _Network:
         asked = {each.name: each.shape for each in self._session.get_inputs()}
         self._asked = frozenset(asked)
         self._close = np.array(facts.close, np.intp)
+        self._votes = np.array(facts.voice.votes if facts.voice else (), np.float32)
         self._visitor = np.array(facts.visitor if "visitor" in asked else (), np.intp)
         gauss = Gauss.load(folder)
         self._curves = gauss.ramps() if gauss else None
         self.width = len(gauss.places) if gauss else len(facts.features)
         self._others = np.setdiff1d(np.arange(self.width), self._visitor)
         self._dim = int(asked["candidates"][1]) if "candidates" in asked else 0
-        self._layered = len(self._session.get_outputs()) > 1
+        said = [each.name for each in self._session.get_outputs()]
+        self._layered = len(said) > 1
         """A release of an older version has the probabilities alone."""
+        self._voice = facts.voice if said[0] == "logits" else None
 
     def __call__(self, features: Floats, taste: Taste | None) -> Said:
+        own, layer = self._own(features, taste)
+        if self._voice is not None:
+            own = probabilities(own, by_column(features), self._heard(self._voice))
+        return Said(own, layer)
+
+    def mixed(self, features: Floats, taste: Taste | None, trees: Floats, mix: Mix) -> Said:
+        """With what trees say of each row, (n,)."""
+        own, layer = self._own(features, taste)
+        if self._voice is None:
+            return Said(mix(own, trees), layer)
+        heard = self._heard(self._voice, trees, (mix.share, mix.scale, mix.shift))
+        return Said(probabilities(own, by_column(features), heard), layer)
+
+    def _own(self, features: Floats, taste: Taste | None) -> Said:
         columns, count = by_column(features), len(features)
-        feed = {"features": features, "close": np.ascontiguousarray(columns[self._close].T)}
+        feed = {"features": features}
+        if "close" in self._asked:
+            feed["close"] = np.ascontiguousarray(columns[self._close].T)
         if self._curves is not None:
             feed["scaled"] = self._curves.some(columns, self._others, count)
             visitors = 1 if alike(columns, self._visitor) else count
@@ -272,6 +312,12 @@ class _Network:
         asked = {name: array for name, array in feed.items() if name in self._asked}
         told: list[Floats] = self._session.run(None, asked)
         return Said(told[0], told[1] if self._layered else None)
+
+    def _heard(
+        self, voice: Voice, trees: Floats = NOTHING, mix: tuple[float, float, float] = (0, 0, 0)
+    ) -> Heard:
+        told = voice.patience, voice.faint, voice.anchor, voice.share
+        return Heard(self._close, self._votes, *told, trees, (*mix, SURE))
 
 
 def _scorer(folder: Path, facts: RankerFacts, trees: Trees | None) -> Scorer:
@@ -286,8 +332,7 @@ def _mixed(network: "_Network", trees: Trees, mix: Mix) -> Scorer:
     """Both are asked; the network reads the first columns, the trees any."""
 
     def score(features: Floats, taste: Taste | None) -> Said:
-        own = network(features[:, : network.width], taste)
-        return Said(mix(own.heads, trees(features)), own.layer)
+        return network.mixed(features[:, : network.width], taste, trees(features), mix)
 
     return score
 

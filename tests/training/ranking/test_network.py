@@ -15,7 +15,7 @@ from palate.settings import TrainingSettings
 from palate.training.ranking.calibration import calibrate
 from palate.training.ranking.export import export_ranker
 from palate.training.ranking.fitting import Recipe, fit_ranker
-from palate.training.ranking.forms.served import Served, feed_of
+from palate.training.ranking.forms.served import ByRow, feed_of
 from palate.training.ranking.lambdamart import fit_trees, raw_of_trees
 from palate.training.ranking.lists import RankedList, ndcg, thinned
 from palate.training.ranking.network import RankerNetwork, Shape, spread_of
@@ -76,7 +76,7 @@ def test_before_it_has_learnt_anything_it_orders_as_fusion_does() -> None:
     torch.nn.init.zeros_(network.heads.weight)
     with torch.inference_mode():
         feed = feed_of(network, features, spread_of(features))
-        scores = Served(network)(*map(torch.from_numpy, feed.values()))[0].numpy()
+        scores = ByRow(network)(*map(torch.from_numpy, feed.values()))[0].numpy()
     pool = Pool(np.arange(len(ranks), dtype=np.int32), np.zeros_like(features), ranks, GENERATORS)
     fused = worth(pool, SENSIBLE).sum(axis=1)
     for head in map(HEADS.index, ("click", "view", "positive")):

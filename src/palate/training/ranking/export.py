@@ -11,7 +11,7 @@ from palate.models.trees import Trees
 from palate.training.ranking.blend import Blend
 from palate.training.ranking.fitting import Fitted
 from palate.training.ranking.folds import Learnt
-from palate.training.ranking.forms.served import write_ranker
+from palate.training.ranking.forms.served import voice_of, write_ranker
 
 
 def export_ranker(folder: Path, learnt: Learnt, facts: RankerFacts) -> RankerFacts:
@@ -49,6 +49,7 @@ def _read(
         features=features,
         means=tuple(facts.means[at] for at in reads),
         close=network.network.close,
+        voice=voice_of(network.network),
         visitor=visitor_of(features[: len(network.reads)]),
     )
     return told, trees

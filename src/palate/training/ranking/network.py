@@ -194,13 +194,10 @@ class RankerNetwork(nn.Module):
 
     def probabilities(self, seen: Seen, layer: Tensor | None = None) -> Tensor:
         """(…, K, heads): raw probabilities; `layer` is that of `seen`, where it is known."""
-        return self.told(self.logits(seen, layer), seen.close)
-
-    def told(self, own: Tensor, close: Tensor | None) -> Tensor:
-        """(…, K, heads): probabilities of logits, and of what fusion says beside them."""
+        own = self.logits(seen, layer)
         click = own[..., :1]
-        if self.learnt < 1.0 and close is not None:
-            fused = self.fused(close) + self.get_buffer("anchor")
+        if self.learnt < 1.0:
+            fused = self.fused(seen.close) + self.get_buffer("anchor")
             click = self.learnt * click + (1.0 - self.learnt) * fused
         click = torch.sigmoid(click)
         then = torch.sigmoid(own[..., 1:])

@@ -12,9 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from palate.arrays import Floats
+from palate.funnel.worth import PATIENCE
 from palate.models.gauss import Gauss
+from palate.models.ranker import Voice
 from palate.training.export import write_network
-from palate.training.ranking.network import Attention, Body, RankerNetwork, Seen
+from palate.training.ranking.network import FAINT, Attention, Body, RankerNetwork, Seen
 
 
 class Parted(nn.Module):
@@ -93,15 +95,17 @@ class Served(nn.Module):
         self.straight = Parted(network.straight, width, visitor)
 
     def forward(self, *told: Tensor) -> tuple[Tensor, Tensor]:
-        """What `inputs_of` names -> probabilities (n, heads) and the shared layer (n, SHARED)."""
+        """What `inputs_of` names -> logits (n, heads) and the shared layer (n, SHARED).
+
+        Fusion is heard by who asks (`models.ranker.Voice`), in one loop with trees.
+        """
         given = iter(told)
         visitor = next(given) if self.visitor else None
         others = next(given)
-        close = next(given) if self.network.close else None
         looks = self.looking(*given) if self.looking else None
         layer = self.crossed(visitor, others, looks)
         own = torch.addmm(self.straight(visitor, others, None), layer, self.network.heads.weight.T)
-        return self.network.told(own, close), layer
+        return own, layer
 
 
 class ByRow(nn.Module):
@@ -130,22 +134,22 @@ def nothing(n: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def write_ranker(file: Path, network: RankerNetwork, visitor: Sequence[int]) -> None:
-    """Export the network for the features of the `visitor` apart."""
-    _write(file, network, Served(network, visitor), visitor)
+    """Export the network for the features of the `visitor` apart; it gives logits."""
+    example, axes = inputs_of(network, visitor)
+    write_network(file, Served(network, visitor), example, axes, ("logits", "layer"))
 
 
 def write_by_row(file: Path, network: RankerNetwork) -> None:
-    """Export the network for whole rows."""
-    _write(file, network, ByRow(network), ())
-
-
-def _write(file: Path, network: RankerNetwork, served: nn.Module, visitor: Sequence[int]) -> None:
-    example, axes = inputs_of(network, visitor)
-    write_network(file, served, example, axes, ("answer", "layer"))
+    """Export the network for whole rows; it gives probabilities."""
+    example, axes = inputs_of(network)
+    if network.close:
+        example = (example[0], torch.zeros(3, len(network.close)), *example[1:])
+        axes = {"scaled": axes.pop("scaled"), "close": {0: "items"}, **axes}
+    write_network(file, ByRow(network), example, axes, ("answer", "layer"))
 
 
 def inputs_of(
-    network: RankerNetwork, visitor: Sequence[int]
+    network: RankerNetwork, visitor: Sequence[int] = ()
 ) -> tuple[tuple[Tensor, ...], dict[str, dict[int, str]]]:
     """Inputs to export with, and their names with the axes that vary.
 
@@ -156,14 +160,18 @@ def inputs_of(
     axes = {"visitor": {0: "visitors"}} if visitor else {}
     inputs.append(torch.zeros(3, width - len(visitor)))
     axes["scaled"] = {0: "items"}
-    if network.close:
-        inputs.append(torch.zeros(3, len(network.close)))
-        axes["close"] = {0: "items"}
     if dim:
         outcomes = torch.zeros(2, dtype=torch.int64)
         inputs += [torch.zeros(3, dim), torch.zeros(2, dim), outcomes]
         axes |= {"candidates": {0: "items"}, "history": {0: "acts"}, "outcomes": {0: "acts"}}
     return tuple(inputs), axes
+
+
+def voice_of(network: RankerNetwork) -> Voice:
+    """How fusion is heard beside the logits; without votes it is not."""
+    votes = tuple(map(float, network.get_buffer("votes")))
+    share, anchor = 1.0 - network.learnt, float(network.get_buffer("anchor")[0])
+    return Voice(votes=votes, patience=PATIENCE, faint=FAINT, anchor=anchor, share=share)
 
 
 def feed_of(network: RankerNetwork, features: Floats, gauss: Gauss) -> dict[str, Floats]:
