@@ -8,6 +8,7 @@ import pytest
 
 from palate.arrays import Floats, Rows
 from palate.index.exact import ExactIndex
+from palate.index.ivf.build import FEW, nearest_centres
 from palate.index.ivf.index import IvfIndex
 from palate.index.ivf.scan import question_of, scan
 from palate.index.protocol import Allowed
@@ -103,3 +104,14 @@ def test_an_item_of_zeros_is_held_and_scores_nothing() -> None:
     vectors[40] = 0.0
     found, scores = IvfIndex.build(np.arange(100, dtype=np.int32), vectors).search(vectors[3], 100)
     assert scores[found.tolist().index(40)] == 0.0
+
+
+@pytest.mark.parametrize("centres", [FEW, 2 * FEW])
+def test_each_vector_gets_its_nearest_centre_of_however_many(vectors: Floats, centres: int) -> None:
+    some, own = vectors[-centres:], vectors[:2_000]
+    found = nearest_centres(own, some, threads=2)
+    assert (found == nearest_centres(own, some)).all(), "whatever the threads"
+    apart = np.square(some).sum(axis=1) - 2 * own @ some.T
+    true = apart.argmin(axis=1)
+    assert (found == true).mean() > (0.99 if centres > FEW else 0.9999)
+    assert apart[np.arange(len(own)), found].mean() <= apart.min(axis=1).mean() + 0.01

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,12 @@ SAMPLE = 32
 """Vectors a cluster that the centres are learnt from."""
 CHUNK = 512
 """Vectors compared with all centres at a time: their products stay in the cache."""
+FEW = 2_048
+"""So many centres are all compared; of more, those in the groups that are near to a vector."""
+LOOKED_AT = 8
+"""Groups in which a vector's centre is looked for."""
+PART = 1 << 15
+"""Vectors put into groups at a time."""
 
 
 def centres_of(vectors: Floats, clusters: int, seed: int, threads: int = 1) -> Floats:
@@ -36,18 +44,62 @@ def centres_of(vectors: Floats, clusters: int, seed: int, threads: int = 1) -> F
 
 
 def nearest_centres(vectors: Floats, centres: Floats, threads: int = 1) -> NDArray[np.int32]:
-    """(n,): the centre at the least distance from each vector."""
+    """(n,): the centre at the least distance from each vector.
+
+    Of many centres it is looked for in the nearest groups of them: one vector in a thousand gets
+    another one.
+    """
     found = np.empty(len(vectors), np.int32)
-    across = np.ascontiguousarray(centres.T)
-    half = (0.5 * np.square(centres).sum(axis=1)).astype(np.float32)
-
-    def some(part: slice) -> None:
-        near = vectors[part] @ across
-        near -= half
-        found[part] = near.argmax(axis=1)
-
-    _each(some, [slice(at, at + CHUNK) for at in range(0, len(vectors), CHUNK)], threads)
+    if len(centres) <= FEW:
+        work, size = partial(_of_all, vectors, centres, found), CHUNK
+    else:
+        means = centres_of(centres, int(np.sqrt(len(centres))), 0)
+        groups = _Groups(means, nearest_centres(centres, means), centres)
+        work, size = partial(_of_near, vectors, groups, found), PART
+    _each(work, [slice(at, at + size) for at in range(0, len(vectors), size)], threads)
     return found
+
+
+class _Groups(NamedTuple):
+    """Centres that lie together."""
+
+    means: Floats
+    of: NDArray[np.int32]
+    """(centres,): the group of each."""
+    centres: Floats
+
+
+def _of_all(vectors: Floats, centres: Floats, found: NDArray[np.int32], part: slice) -> None:
+    near = vectors[part] @ centres.T
+    near -= _half(centres)
+    found[part] = near.argmax(axis=1)
+
+
+def _of_near(vectors: Floats, groups: _Groups, found: NDArray[np.int32], part: slice) -> None:
+    """Look at one group after the other, with all vectors that are near to it."""
+    own, best = vectors[part], np.full(len(vectors[part]), -np.inf, np.float32)
+    apart = _half(groups.means) - own @ groups.means.T
+    near = np.argpartition(apart, LOOKED_AT, axis=1)[:, :LOOKED_AT].ravel()
+    order = np.argsort(near, kind="stable")
+    ends = np.searchsorted(near[order], np.arange(len(groups.means) + 1))
+    for which in range(len(groups.means)):
+        some = order[ends[which] : ends[which + 1]] // LOOKED_AT
+        inside = np.flatnonzero(groups.of == which).astype(np.int32)
+        if not len(some) or not len(inside):
+            continue
+        centres = groups.centres[inside]
+        scores = own[some] @ centres.T
+        scores -= _half(centres)
+        first = scores.argmax(axis=1)
+        score = scores[np.arange(len(some)), first]
+        better = score > best[some]
+        best[some[better]] = score[better]
+        found[part.start + some[better]] = inside[first[better]]
+
+
+def _half(centres: Floats) -> Floats:
+    """Half of the squared lengths: by a dot product less this, the largest is the nearest."""
+    return np.asarray(0.5 * np.square(centres).sum(axis=1), np.float32)
 
 
 def _each(work: Callable[[slice], None], parts: list[slice], threads: int) -> None:
