@@ -27,6 +27,9 @@ FEWEST = 100
 """Moments of either half of the people below which nobody can tell."""
 POSITIVES, OTHERS = 20, 200
 """Of what a moment's generators proposed: what was taken, and a sample of what was not, at most."""
+BETTER = 0.02
+"""The pool has to gain so much of what it found before, whoever had been asked: what suits visits
+of the coming weeks a little better need not suit those after."""
 PULL = 0.01
 """Towards the sensible weights: what says nothing here (nobody follows anybody) keeps its own."""
 KEPT = 0.25
@@ -44,7 +47,7 @@ class Said(NamedTuple):
 
 
 class Admitted(NamedTuple):
-    """Weights that find more than the sensible ones; none where that is not sure."""
+    """Weights that find more than the sensible ones; none where that is not sure, or little."""
 
     weights: Mapping[str, float]
     before: float = 0.0
@@ -96,7 +99,7 @@ async def _said(
 def weighed(
     names: tuple[str, ...], said: Sequence[Said], quotas: Mapping[str, int], seed: int
 ) -> Admitted:
-    """The weights, where they surely find more than the sensible ones do."""
+    """The weights, where they surely find enough more than the sensible ones do."""
     halves = [[each for each in said if each.user % 2 == odd] for odd in (0, 1)]
     if min(map(len, halves)) < FEWEST:
         return Admitted({})
@@ -108,8 +111,9 @@ def weighed(
         asked += own
     users: Keys = np.array([each.user for each in asked], np.uint64)
     gain = paired(np.array(new), np.array(old), users, seed)
-    weights = _fitted(names, said, seed) if gain.sure else {}
-    return Admitted(weights, level(np.array(old), users), level(np.array(new), users), gain)
+    before, after = (level(np.array(each), users) for each in (old, new))
+    weights = _fitted(names, said, seed) if gain.low > BETTER * before else {}
+    return Admitted(weights, before, after, gain)
 
 
 def _recall(names: tuple[str, ...], each: Said, admission: Admission) -> float:
