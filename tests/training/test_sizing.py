@@ -15,7 +15,7 @@ from palate.training.sizing import cut, half, moments
     ("people", "engaged", "horizon", "share"),
     [
         (900, 80_000, 200, 0.7),  # labels that reach far want room
-        (22_000, 150_000, 1, 0.84),  # 4,000 moments, labels of one act
+        (22_000, 60_000, 1, 0.8),  # 4,000 moments, labels of one act
         (6_000, 1_000_000, 1, 0.9),
         (900, 0, 1, 0.7),
     ],
@@ -31,7 +31,7 @@ def test_one_of_five_people_is_a_moment_within_bounds_unless_a_number_is_set() -
     for people, asked in ((100, 1_300), (10_000, 2_000), (1_000_000, 4_000)):
         assert moments(TrainingSettings(), people) == asked
     assert moments(TrainingSettings(ranker_queries=77), 10_000) == 77
-    assert cut(TrainingSettings(ranker_queries=100, horizon=1), 1, 3_000) == pytest.approx(0.8)
+    assert cut(TrainingSettings(ranker_queries=100, horizon=1), 1, 1_500) == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize(("acts", "events"), [(4, 1.0), (40, 10.0)])

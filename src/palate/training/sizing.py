@@ -15,7 +15,7 @@ FEWEST, MOST = 1, 30
 FEW_MOMENTS, MANY_MOMENTS, PEOPLE = 1_300, 4_000, 5
 """Moments that the ranker learns from and is judged by: one of so many people, within bounds. Where
 many have done little, 1,300 cannot tell what is better (Beauty: `docs/quality.md`)."""
-CUTS, LABELLED = (0.7, 0.9), 6.0
+CUTS, LABELLED = (0.7, 0.9), 3.0
 """How much of the engagements towers know before the ranker's moments begin, at least and at most:
 what comes after is as much as the moments' labels reach, times so many."""
 SHORT = 10.0
