@@ -1,7 +1,7 @@
 """Drive a real server over HTTP at fixed rates: latency by stage and whole, CPU, memory.
 
     python bench/serve.py --items 10000 --items 100000 [--users 100000] [--seconds 10] [--write]
-        [--site DIR]
+        [--site DIR] [--warm 30]
 
 One worker of `palate serve` is held to one core; arrivals come from this process, on the other
 cores, as an open loop (`load/client.py`). The site is synthetic, of the real shape
@@ -43,6 +43,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--items", type=int, action="append", help="catalogue size; may repeat")
     parser.add_argument("--users", type=int, default=100_000)
     parser.add_argument("--seconds", type=float, default=10.0, help="of each rate")
+    parser.add_argument("--warm", type=float, help="seconds of asking before (a third of a rate's)")
     parser.add_argument("--limit", type=int, default=20, help="items on the page")
     parser.add_argument("--site", type=Path, help="where the site is, or is to be built and left")
     parser.add_argument("--rate", type=float, action="append", help="requests a second; may repeat")
@@ -93,7 +94,7 @@ async def measured(
     """The most it can do, then each rate."""
     workers = server.workers
     async with wires("127.0.0.1", server.port) as held:
-        await closed_loop(held[:CLOSED], asked, wanted.seconds / 3)  # warm
+        await closed_loop(held[:CLOSED], asked, wanted.warm or wanted.seconds / 3)
         spent = cpu_seconds(workers)
         most = await closed_loop(held[:CLOSED], asked[5_000:], wanted.seconds)
         spent = cpu_seconds(workers) - spent
