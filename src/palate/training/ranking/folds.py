@@ -208,3 +208,18 @@ def curves(raw: Floats, lists: Sequence[RankedList]) -> dict[str, Knots]:
     labels = np.concatenate([each.labels[each.kept] for each in lists])
     weights = np.concatenate([row_weights(each) for each in lists])
     return {head: calibrate(raw[:, i], labels[:, i], weights) for i, head in enumerate(HEADS)}
+
+
+def judged(folds: Sequence[Fold]) -> list[RankedList]:
+    """The lists that judged, of all parts end to end."""
+    return [each for fold in folds for each in fold.judge]
+
+
+def served(folds: Sequence[Fold], kind: Kind) -> Floats:
+    """(entries,): the values by which a ranker orders these lists, end to end."""
+    return np.concatenate([fold.answers[kind].served for fold in folds])
+
+
+def fused(folds: Sequence[Fold], names: tuple[str, ...]) -> Floats:
+    """(entries,): the same of weighted fusion."""
+    return np.concatenate([fusion_scores(fold.judge, names, fold.fusion) for fold in folds])

@@ -22,7 +22,6 @@ from palate.stores_offline import open_offline
 from palate.training import sizing
 from palate.training.dataset import Dataset
 from palate.training.gate import by_visit, challenged, judge_ranker, refused
-from palate.training.ranking.calibration import reliability
 from palate.training.ranking.canary import watch
 from palate.training.ranking.folds import (
     FOLDS,
@@ -32,10 +31,12 @@ from palate.training.ranking.folds import (
     Layout,
     Learnt,
     curves,
+    fused,
+    judged,
     learn_all,
     run_fold,
+    served,
 )
-from palate.training.ranking.fusion import fusion_scores
 from palate.training.ranking.importance import measure
 from palate.training.ranking.judging.crossed import tuned
 from palate.training.ranking.judging.guards import Breadth, Items, breadth, guarded, items_of
@@ -54,6 +55,7 @@ from palate.training.ranking.moments.rows import (
     sample_moments,
 )
 from palate.training.ranking.moments.shown import parted, showings, unanswered
+from palate.training.ranking.numbers import counts_of, metrics_of
 from palate.training.ranking.surfaces import of_surfaces
 from palate.training.report import Report
 
@@ -184,25 +186,25 @@ def _judged(
     folds = [run_fold(lists, shares, layout, settings, report) for shares in FOLDS]
     best, verdict = _verdict(folds, settings.training.seed)
     cost, seed = settings.ranking.personal, settings.training.seed
-    own, heard, judged = found = tuned(folds, best, layout.generators, cost, seed)
+    own, heard, crossed = found = tuned(folds, best, layout.generators, cost, seed)
     if found.any:
         folds = list(heard.folds)
-        _, verdict = _verdict([_only(fold, best) for fold in judged], seed)
-    verdict = by_visit(challenged(verdict, best, judged[-1].levels()), heard.numbers)
-    metrics = _metrics(layout.generators, folds, best) | {"ranker/personal": own.power}
+        _, verdict = _verdict([_only(fold, best) for fold in crossed], seed)
+    verdict = by_visit(challenged(verdict, best, crossed[-1].levels()), heard.numbers)
+    metrics = metrics_of(layout.generators, folds, best) | {"ranker/personal": own.power}
     items = items_of(data, source.stores.columns.content_vectors)
     verdict = guarded(verdict, _breadths(folds, best, layout, items), metrics, settings.gate)
     apart = _spread(folds, best, layout, source, ranked=verdict.shipped)
     metrics |= {f"spread/{name}": each for name, each in apart._asdict().items()}
     verdict = msgspec.structs.replace(verdict, sentence=f"{verdict.sentence} {apart}")
-    verdict, promote = _since(verdict, judged, best, layout, source)
+    verdict, promote = _since(verdict, crossed, best, layout, source)
     outcome = RankerOutcome(
         verdict,
         promote=promote,
         spread=apart.share,
         fusion=folds[-1].fusion,
         metrics=metrics,
-        data=_counts(lists, layout),
+        data=counts_of(lists, layout),
         measured=measure(
             folds[-1].answers[best].learnt, folds[-1].judge, layout.features, settings
         ),
@@ -216,19 +218,6 @@ def _judged(
         facts = msgspec.structs.replace(facts, vectors=kind, history=HISTORY)
     judge = folds[-1].judge
     return replace(outcome, learnt=learnt, facts=facts, judge=judge, everybody=own.everybody)
-
-
-def _counts(lists: Sequence[RankedList], layout: Layout) -> dict[str, float]:
-    """How much there is of what, and where what is learnt from comes from."""
-    learnable, logged = layout.learnable(lists, sys.maxsize), layout.logged
-    return {
-        "moments": len(lists),
-        "lists_reconstructed": sum(each.place is None for each in learnable),
-        "lists_shown": sum(each.place is not None for each in learnable),
-        "pages_shown": sum(not each.unanswered for each in logged),
-        "pages_unanswered": sum(each.unanswered for each in logged),
-        "rows": sum(len(each.kept) for each in (*lists, *logged)),
-    }
 
 
 def _vectors(source: RowSource) -> tuple[VectorsOf, Floats]:
@@ -264,25 +253,17 @@ def _breadths(
     folds: Sequence[Fold], kind: Kind, layout: Layout, items: Items
 ) -> tuple[Breadth, Breadth]:
     """What the first pages of the ranker and of weighted fusion are made of."""
-    judge = [each for fold in folds for each in fold.judge]
-    served = np.concatenate([fold.answers[kind].served for fold in folds])
-    fused = [fusion_scores(fold.judge, layout.generators, fold.fusion) for fold in folds]
-    return breadth(judge, served, items), breadth(judge, np.concatenate(fused), items)
+    judge, orders = judged(folds), (served(folds, kind), fused(folds, layout.generators))
+    return breadth(judge, orders[0], items), breadth(judge, orders[1], items)
 
 
 def _spread(
     folds: Sequence[Fold], kind: Kind, layout: Layout, source: RowSource, *, ranked: bool
 ) -> Spread:
     """How far pages may be spread, in the order that ships: the ranker's or fusion's."""
-    judge = [each for fold in folds for each in fold.judge]
-    served = [
-        fold.answers[kind].served
-        if ranked
-        else fusion_scores(fold.judge, layout.generators, fold.fusion)
-        for fold in folds
-    ]
+    order = served(folds, kind) if ranked else fused(folds, layout.generators)
     cost = source.stores.settings.ranking.spread
-    return spread(judge, np.concatenate(served), source.stores.columns, cost)
+    return spread(judged(folds), order, source.stores.columns, cost)
 
 
 def _since(
@@ -292,8 +273,7 @@ def _since(
     if source.live is None:
         return verdict, True
     new = [f.answers[kind].ndcg if verdict.shipped else f.baselines["fusion"] for f in folds]
-    judge = [each for fold in folds for each in fold.judge]
-    window = Window(judge, np.concatenate(new), layout.features, layout.generators)
+    window = Window(judged(folds), np.concatenate(new), layout.features, layout.generators)
     return compared(verdict, window, source.live, source.stores)
 
 
@@ -316,8 +296,7 @@ def _facts(
     kind: Kind, layout: Layout, lists: Sequence[RankedList], folds: Sequence[Fold]
 ) -> RankerFacts:
     """Calibrated on what the folds said of lists they had not learnt from."""
-    judge = [each for fold in folds for each in fold.judge]
-    knots = curves(np.concatenate([fold.answers[kind].raw for fold in folds]), judge)
+    knots = curves(np.concatenate([fold.answers[kind].raw for fold in folds]), judged(folds))
     means = np.concatenate([each.features for each in lists]).mean(axis=0)
     return RankerFacts(
         features=layout.features,
@@ -327,30 +306,3 @@ def _facts(
         stray=stray_of(folds, kind),
         surfaces=of_surfaces(kind, layout, folds, knots),
     )
-
-
-def _metrics(names: tuple[str, ...], folds: Sequence[Fold], kind: Kind) -> dict[str, float]:
-    """Per generator: NDCG@10 alone and recall of its list; and the heads' calibration."""
-    judge = [each for fold in folds for each in fold.judge]
-    labels = np.concatenate([each.labels for each in judge])
-    ranks = np.concatenate([each.ranks for each in judge])
-    wanted = max(sum(each.relevant for each in judge), 1)
-    out: dict[str, float] = {"union/recall": float(labels[:, 0].sum()) / wanted}
-    for i, name in enumerate(names):
-        alone = np.concatenate([fold.baselines[name] for fold in folds])
-        out[f"{name}/ndcg@10"] = float(alone.mean())
-        out[f"{name}/recall"] = float(labels[ranks[:, i] > 0, 0].sum()) / wanted
-    predicted = np.concatenate([fold.answers[kind].predicted for fold in folds])
-    return out | _calibration(predicted, labels)
-
-
-def _calibration(predicted: Floats, labels: Floats) -> dict[str, float]:
-    """Error of each head, and observed over predicted by decile, least likely first."""
-    out: dict[str, float] = {}
-    even = np.ones(len(labels), np.float32)
-    for i, head in enumerate(HEADS):
-        found = reliability(predicted[:, i], labels[:, i], even)
-        out[f"ranker/{head}/ece"] = found.error
-        for tenth, (said, came) in enumerate(zip(found.predicted, found.observed, strict=True), 1):
-            out[f"ranker/{head}/decile_{tenth}"] = round(float(came / max(said, 1e-9)), 4)
-    return out
