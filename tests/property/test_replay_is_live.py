@@ -183,7 +183,16 @@ def test_an_event_sent_twice_changes_nothing(entries: list[Logged], data: st.Dat
 @unhurried
 @given(logs())
 def test_whoever_was_forgotten_last_has_no_record(entries: list[Logged]) -> None:
-    last = {entry.event.user_id: entry.event.kind for entry in entries if entry.event.user_id}
+    """What a session does that somebody claimed is theirs, so a deletion names it, too."""
+    last: dict[str, Kind] = {}
+    owners: dict[str, str] = {}
+    for event in (entry.event for entry in entries):
+        if event.user_id and event.session_id:
+            owners[event.session_id] = event.user_id
+        if event.kind is Kind.FORGET:
+            owners.pop(event.session_id, None)
+        whose = event.user_id or owners.get(event.session_id, "")
+        last |= {whose: event.kind} if whose else {}
     replay = Replay(TIGHT, ItemColumns.in_memory())
     replay.fold(entries, rows_of)
     for name, kind in last.items():
