@@ -314,7 +314,10 @@ class _Network:
         return Said(told[0], told[1] if self._layered else None)
 
     def _heard(
-        self, voice: Voice, trees: Floats = NOTHING, mix: tuple[float, float, float] = (0, 0, 0)
+        self,
+        voice: Voice,
+        trees: Floats = NOTHING,
+        mix: tuple[float, float, float] = (0.0, 0.0, 0.0),
     ) -> Heard:
         told = voice.patience, voice.faint, voice.anchor, voice.share
         return Heard(self._close, self._votes, *told, trees, (*mix, SURE))
