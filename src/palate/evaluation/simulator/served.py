@@ -65,7 +65,10 @@ class Api:
             if answer.is_success:
                 return dict(answer.json())
             sleep(LOOK)
-        raise Unavailable(f"there is no trace of {name}: `serving.trace_rate` has to be 1")
+        raise Unavailable(
+            f"there is no trace of {name}: `serving.trace_rate` has to be 1, and"
+            " `serving.traces_per_second` above what is asked"
+        )
 
     def counts_for(self, event: Json) -> None:
         """Wait until an event is part of what its visitor's next page is made from.
