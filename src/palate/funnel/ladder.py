@@ -26,9 +26,9 @@ async def unlimited(query: Query) -> Matching | None:  # noqa: ARG001  the form 
     return None
 
 
-def by_rank(pool: Pool, credit: Mapping[str, float]) -> Slate:
+def by_rank(pool: Pool, credit: Mapping[str, float], known: float) -> Slate:
     """Order by retrieval alone: needs no model and no features."""
-    scores = worth(pool, credit).sum(axis=1)
+    scores = worth(pool, credit, known).sum(axis=1)
     return Slate(pool.rows, scores).scored(scores)
 
 

@@ -55,6 +55,10 @@ FROM_EVERYBODY = frozenset(
 """What goes by everybody, or by everybody who took one of the same: right where little is known."""
 
 
+BARELY = 0.01
+"""A part of a weight that is not worth having."""
+
+
 BY_LOT = frozenset(("anything", "eligible"))
 """What chance brings: nobody's word, so it neither fills the page nor moves what others propose."""
 
@@ -89,14 +93,30 @@ def worth(pool: Pool, credit: Mapping[str, float], known: float = inf, visit: st
     """(n, generators): weight / (PATIENCE + rank), 0 where the generator did not find the item.
 
     Weights lean by how much is `known` of the visitor (`leaning`); some kinds of `visit` may have
-    weights of their own (`weights_of`).
+    weights of their own (`weights_of`). A stranger hears what everybody takes, whatever weights
+    were found for people with a history (`_for_strangers`).
 
     Reciprocal rank fusion (Cormack, Clarke, Büttcher 2009) with weights. Without `credit` every
     generator weighs 1.
     """
     weights = weights_of(pool.generators, credit, visit) * leaning(pool.generators, known, FUSED)
+    weights = np.maximum(weights, _for_strangers(pool.generators, known))
     found: Floats = np.where(pool.ranks > 0, weights / (PATIENCE + pool.ranks), np.float32(0))
     return found.astype(np.float32, copy=False)
+
+
+def _for_strangers(generators: Sequence[str], known: float) -> Floats:
+    """(generators,): the least weights of what everybody takes.
+
+    Moments of the past are of people who did something, so weights that were fitted on them may be
+    0 for all that does not go by a history, and then a stranger's page is in no order at all. The
+    sensible weight holds where nothing is known, a sixteenth of it at 9 acts, nothing of it later.
+    """
+    unknown = 0.0 if isinf(known) else (FUSED.thin / (known + FUSED.thin)) ** 2
+    if unknown < BARELY:
+        return np.zeros(len(generators), np.float32)
+    everybody = [SENSIBLE[name] if name in FROM_EVERYBODY else 0.0 for name in generators]
+    return np.array(everybody, np.float32) * np.float32(unknown)
 
 
 def weights_of(generators: Sequence[str], credit: Mapping[str, float], visit: str = "") -> Floats:
