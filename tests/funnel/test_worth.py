@@ -9,6 +9,7 @@ from palate.funnel.types import Pool
 from palate.funnel.worth import SENSIBLE, worth
 from palate.ranking.fusion import Fusion
 from palate.retrieval.popular import Popular
+from palate.retrieval.two_tower import TwoTower
 from palate.surfaces.home import home
 from palate.testing.tiny import tiny_stores, tiny_world, waited
 
@@ -33,10 +34,19 @@ def test_people_with_a_history_are_told_what_was_learnt(known: float) -> None:
     assert not worth(pool(), LEARNT, known)[:, 2].any()
 
 
+def test_where_nothing_goes_by_a_history_strangers_are_told_the_same() -> None:
+    names = ("trending", "popular")
+    both = Pool(pool().rows, pool().scores[:, 1:], pool().ranks[:, 1:], names)
+    weights = {"trending": 1.0, "popular": 0.01}
+    told, known = worth(both, weights, 0.0), worth(both, weights)
+    assert (told.argsort(axis=0) == known.argsort(axis=0)).all()
+    np.testing.assert_allclose(told[:, 1], 1.5 * known[:, 1])
+
+
 def test_a_strangers_page_is_in_the_order_of_what_is_popular() -> None:
     stores = tiny_stores()
     query = tiny_world().query("", size=8)
-    generators = (Popular.default(stores),)
+    generators = (Popular.default(stores), TwoTower.default(stores))
     whole = home(stores)
     page = replace(whole, generators=generators, ranker=Fusion(LEARNT), rules=(), credit=LEARNT)
     said = waited(generators[0].generate(query, 100)).rows

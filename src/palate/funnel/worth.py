@@ -111,9 +111,10 @@ def _for_strangers(generators: Sequence[str], known: float) -> Floats:
     Moments of the past are of people who did something, so weights that were fitted on them may be
     0 for all that does not go by a history, and then a stranger's page is in no order at all. The
     sensible weight holds where nothing is known, a sixteenth of it at 9 acts, nothing of it later.
+    Where nothing goes by a history anyway, weights mean what they say to everybody.
     """
     unknown = 0.0 if isinf(known) else (FUSED.thin / (known + FUSED.thin)) ** 2
-    if unknown < BARELY:
+    if unknown < BARELY or FROM_HISTORY.isdisjoint(generators):
         return np.zeros(len(generators), np.float32)
     everybody = [SENSIBLE[name] if name in FROM_EVERYBODY else 0.0 for name in generators]
     return np.array(everybody, np.float32) * np.float32(unknown)
