@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import accumulate
 from math import inf
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,11 @@ class Admission:
     """What each generator's word counts."""
     quotas: Mapping[str, int] = field(default_factory=dict)
     """By generator: how many of its first candidates are in it whatever they are worth."""
+
+    @classmethod
+    def found(cls, weights: Mapping[str, float], quotas: Mapping[str, int]) -> Self:
+        """By `weights` that training found; of what these do not name, the sensible ones."""
+        return cls({**ADMITTED, **weights}, quotas)
 
 
 SENSIBLY = Admission()

@@ -3,7 +3,6 @@
 from palate.funnel.engine import Funnel
 from palate.funnel.merge import Admission
 from palate.funnel.stages import Generator
-from palate.funnel.worth import ADMITTED
 from palate.ranking.fusion import Fusion
 from palate.ranking.network import best_ranker
 from palate.reranking.boost_fresh import BoostFresh
@@ -52,7 +51,7 @@ def home(stores: Stores) -> Funnel:
 def admission_of(stores: Stores) -> Admission:
     """Who gets into Home's pool: by what training found, and by the settings' quotas."""
     found = stores.release.admitted if stores.release else {}
-    return Admission({**ADMITTED, **found}, stores.settings.retrieval.quotas)
+    return Admission.found(found, stores.settings.retrieval.quotas)
 
 
 def generators(stores: Stores) -> tuple[Generator, ...]:

@@ -11,7 +11,7 @@ from palate.models.ranker import TINY, Knots, RankerFacts
 from palate.models.trees import Trees
 from palate.training.ranking.blend import Blend
 from palate.training.ranking.fitting import CHUNK, Fitted, lay_out, row_weights
-from palate.training.ranking.folds import Fold, Kind, Learnt
+from palate.training.ranking.folds import Fold, Kind, Learnt, judged
 from palate.training.ranking.lists import RankedList
 
 SPREAD = 1.0
@@ -51,7 +51,7 @@ def stray_of(folds: Sequence[Fold], kind: Kind) -> float:
     differs by a factor of variance s² (moments of a gamma-Poisson; the logarithm of the factor has
     about log(1 + s²)). Counted over the judged lists of every fold, of which nothing was learnt.
     """
-    judge = [each for fold in folds for each in fold.judge]
+    judge = judged(folds)
     rows = np.concatenate([each.rows[each.kept] for each in judge])
     taken = np.concatenate([each.labels[each.kept, 0] for each in judge])
     said = np.concatenate([fold.answers[kind].predicted[:, 0] for fold in folds])

@@ -11,7 +11,6 @@ import numpy as np
 from palate.arrays import Floats, Rows
 from palate.features.measured import Measured
 from palate.funnel.merge import Admission
-from palate.funnel.worth import ADMITTED
 from palate.models.everybody import Everybody
 from palate.models.ranker import HEADS, RankerFacts, VectorsOf
 from palate.ranking.network import compared_vectors
@@ -109,7 +108,7 @@ def learn_ranker(source: RowSource, data: Dataset, cut: float, report: Report) -
     until = int(data.events.position[late[0].at])
     source = replace(source, admission=Admission(quotas=quotas))
     weights = admitted(source, data, moments[: -len(late)], until)
-    source = replace(source, admission=Admission({**ADMITTED, **weights.weights}, quotas))
+    source = replace(source, admission=Admission.found(weights.weights, quotas))
     report("rows", 0.0, f"replaying the log with {len(moments):,} moments")
     hours = settings.attribution_hours
     pages = showings(data.events, data.part(cut), asked, 3_600.0 * hours)
