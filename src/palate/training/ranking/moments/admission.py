@@ -21,8 +21,8 @@ from palate.training.dataset import Dataset
 from palate.training.gate import Gain, level, paired
 from palate.training.ranking.moments.rows import POOL, Moment, RowSource, lived
 
-ASKED = 800
-"""Moments that are asked, evenly over time; more change nothing."""
+ASKED = 400
+"""Moments that are asked, evenly over time; more change nothing, and cost a look at the log each."""
 FEWEST = 100
 """Moments of either half of the people below which nobody can tell."""
 POSITIVES, OTHERS = 20, 200
