@@ -31,6 +31,7 @@ from palate.clock import SystemClock
 from palate.events.kinds import Event, Kind
 from palate.events.sqlite import SqliteLog
 from palate.features.items import _layout as counters_of
+from palate.mapped.projections import COUNTED
 from palate.models.covisit import layout_of as pairs_of
 from palate.settings import CovisitSettings, FeatureSettings
 
@@ -114,14 +115,15 @@ def measured() -> Measured:
     )
 
 
-def item_bytes(rows: int = 1 << 20) -> float:
+def item_bytes(rows: int = 1 << 20, taken: float = 1.0) -> float:
     """Bytes an item takes on every serving node, with its vector, which the index holds.
 
-    Where a release brings content, nobody reads the columns' own: one of both is in use.
+    Where a release brings content, nobody reads the columns' own: one of both is in use. So many
+    of them were `taken`, which alone have neighbours.
     """
-    features = FeatureSettings()
+    features, rooms = FeatureSettings(), {COUNTED: int(taken * rows)}
     layouts = (COLUMNS, counters_of(features.segments + features.regions))
-    sizes = [layout.places(rows)[1] for layout in (*layouts, pairs_of(CovisitSettings()))]
+    sizes = [layout.places(rows, rooms)[1] for layout in (*layouts, pairs_of(CovisitSettings()))]
     known = 1
     index = DIM + 4 + 4 + 4  # a byte a number and the scale by cluster, the row, and its place
     codes = 2 * LEVELS  # what it is about

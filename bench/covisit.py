@@ -130,9 +130,10 @@ def _kept(model: Covisit, exact: dict[int, Counter[int]], best: int) -> float:
     shares = []
     for row, counter in exact.items():
         truly = {other for other, _ in counter.most_common(best)}
-        size = int(model.table.sizes[row])
-        order = np.argsort(-model.table.weights[row, :size], kind="stable")[:best]
-        told = set(model.table.rows[row, order].tolist())
+        slot = model.slots[row]
+        size = int(model.table.sizes[slot])
+        order = np.argsort(-model.table.weights[slot, :size], kind="stable")[:best]
+        told = set(model.table.rows[slot, order].tolist())
         shares += [len(truly & told) / len(truly)] if len(counter) >= best else []
     return float(np.mean(shares)) if shares else 1.0
 

@@ -253,13 +253,15 @@ def fill_covisit(
     covisit: Covisit, items: int, dice: np.random.Generator, most: int | None = None
 ) -> Covisit:
     """As many neighbours as an item can have, whoever of the first `most` they are."""
+    covisit.allot(np.arange(items, dtype=np.int32))
     held = covisit.table
     for part in parts(items):
-        shape = (part.stop - part.start, held.rows.shape[1])
-        held.rows[part] = dice.integers(0, most or items, shape, np.int32)
-        held.weights[part] = dice.exponential(1.0, shape)
-    held.counts[:items] = 1 + dice.exponential(50.0, items)
-    held.sizes[:items] = held.rows.shape[1]
+        slots = held.slots[part]
+        shape = (len(slots), held.rows.shape[1])
+        held.rows[slots] = dice.integers(0, most or items, shape, np.int32)
+        held.weights[slots] = dice.exponential(1.0, shape)
+    held.counts[1 : 1 + items] = 1 + dice.exponential(50.0, items)
+    held.sizes[1 : 1 + items] = held.rows.shape[1]
     return covisit
 
 

@@ -107,9 +107,8 @@ def held(stores: Stores) -> dict[str, object]:
     told["counts"] = stores.states.counts[:rows].tobytes()
     told["times"] = stores.states.times[:rows].tobytes()
     told["segments"] = stores.states.segments[:rows].tobytes()
-    tables = stores.covisit.table
-    known = min(size, len(tables.counts))
-    told["covisit"] = (tables.rows[:known].tobytes(), tables.weights[:known].tobytes())
+    pairs = stores.covisit
+    told["covisit"] = {row: pairs.pack(row) for row in pairs.taken.tolist()}
     return told | {table: dict(stores.online.scan(table)) for table in TABLES}
 
 

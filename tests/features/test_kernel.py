@@ -232,7 +232,7 @@ def test_an_item_is_taken_in_for_the_first_time_once_and_after_what_came_before_
         act(Kind.CLICK, "i4", 12.5),
     ]
     covisit = replay_of(events).covisit
-    assert covisit.table.counts[:5].tolist() == [0, 1, 0, 1, 1]
+    assert covisit.table.counts[covisit.slots[:5]].tolist() == [0, 1, 0, 1, 1]
     assert covisit.neighbours(1, 9)[0].tolist() == [3, 4]
     assert covisit.neighbours(3, 9)[0].tolist() == [1]
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from palate.arrays import Rows
 from palate.catalog.alike import UNKNOWN, Alike
 from palate.errors import CorruptStore
-from palate.mapped import MappedArrays
+from palate.mapped.files import MappedArrays
 from palate.models.covisit import DAY, Covisit
 from palate.models.covisit_history import Acts, counted, firsts
 from palate.models.covisit_reading import Scaled
@@ -166,7 +166,7 @@ def test_a_count_loses_half_its_worth_in_a_half_life() -> None:
 def test_a_repeated_item_counts_once_and_nobody_else_is_in_ones_window() -> None:
     whose, items = np.array([1, 2, 1, 1]), rows(3, 4, 3, 5)
     covisit = counted(Acts.taking(whose, items, np.zeros(4)), PLAIN)
-    assert covisit.table.counts[:6].tolist() == [0, 0, 0, 1, 1, 1]
+    assert covisit.table.counts[covisit.slots[:6]].tolist() == [0, 0, 0, 1, 1, 1]
     assert covisit.neighbours(3, 9)[0].tolist() == [5]
     assert covisit.neighbours(4, 9)[0].tolist() == []
 
@@ -213,13 +213,24 @@ def test_a_full_row_gives_up_its_smallest_quarter(at_once: bool) -> None:  # noq
 def test_a_table_at_its_bound_keeps_the_largest_as_it_grows() -> None:
     covisit = small(16, 2, 8, 2)
     fold(covisit, [0, 1], [0, 1], [1, 0])
-    assert covisit.table.rows.shape == (2, 8)
+    assert covisit.table.rows.shape[1] == 8
     changed = fold(covisit, [0, 7])
-    assert covisit.table.rows.shape == (8, 2)
+    assert (covisit.capacity, covisit.table.rows.shape[1]) == (8, 2)
     assert set(changed) == {0, 1, 7}
     assert set(covisit.neighbours(0, 9)[0]) == {1, 7}
     assert fold(covisit, [0, 6]).tolist() == [0, 6]
     assert set(covisit.neighbours(0, 9)[0]) == {1, 6}
+
+
+def test_only_items_that_were_taken_have_room_for_neighbours() -> None:
+    covisit = small(0, 4, 8, 1_000)
+    fold(covisit, [900, 3], [3, 17])
+    assert covisit.taken.tolist() == covisit.allotted.tolist() == [3, 17, 900]
+    assert covisit.table.rows.shape == (64, 8)
+    assert covisit.table.sizes.sum() == 4
+    assert not covisit.table.sizes[0]
+    assert covisit.table.counts[0] == 0
+    assert covisit.pack(5) == small(0, 4, 8, 1).pack(0)
 
 
 def test_a_table_grows_at_the_event_that_needs_it_not_at_the_batch_that_holds_it() -> None:

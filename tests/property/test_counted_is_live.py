@@ -29,7 +29,7 @@ def rows_of(ids: Sequence[str]) -> Rows:
 
 def packed(covisit: Covisit) -> dict[int, bytes]:
     """The records of all items that were counted."""
-    return {row: covisit.pack(row) for row in np.flatnonzero(covisit.table.counts).tolist()}
+    return {row: covisit.pack(row) for row in covisit.taken.tolist()}
 
 
 def both(entries: Sequence[Logged], how: Settings) -> tuple[dict[int, bytes], dict[int, bytes]]:

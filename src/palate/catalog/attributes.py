@@ -17,7 +17,8 @@ from palate.arrays import Mask
 from palate.catalog.item import Item
 from palate.catalog.vocabulary import Vocabulary
 from palate.expressions.tree import Kind, kind_of
-from palate.mapped import Column, Layout, MappedArrays
+from palate.mapped.files import MappedArrays
+from palate.mapped.layouts import Column, Layout
 
 MOST = 64
 """Free attributes; what comes later cannot be filtered by."""

@@ -25,7 +25,8 @@ from palate.catalog.quantised import quantised, read_only, unit_vectors
 from palate.catalog.vocabulary import Vocabulary
 from palate.catalog.withheld import Withheld
 from palate.errors import Conflict
-from palate.mapped import Column, Layout, MappedArrays
+from palate.mapped.files import MappedArrays
+from palate.mapped.layouts import Column, Layout
 
 FORMAT = 4
 """Raise it whenever the meaning of a column changes: files of another format are made anew."""

@@ -20,7 +20,9 @@ from palate.features.folds import DAY, FIRST_AT, ITEM_SLOT, SEGMENT_HALF_LIFE
 from palate.features.heads import Counted, Heads, Rules, head, rank, totals
 from palate.features.items import TABLE, ItemStates
 from palate.features.known import frozen
-from palate.mapped import Column, Layout, MappedArrays, Projection
+from palate.mapped.files import MappedArrays
+from palate.mapped.layouts import Column, Layout
+from palate.mapped.projections import Projection
 
 Board: TypeAlias = Literal["popular", "trending", "fresh"]
 

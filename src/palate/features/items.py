@@ -18,7 +18,9 @@ from palate.features.folds import (
     layout_of,
     table_of,
 )
-from palate.mapped import CAPACITY, Column, Counts, Layout, MappedArrays
+from palate.mapped.files import CAPACITY, MappedArrays
+from palate.mapped.layouts import Column, Layout
+from palate.mapped.projections import Counts
 
 SEGMENTS, REGIONS = 16, 32
 TABLE = table_of(ITEM_FOLDS)

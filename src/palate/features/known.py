@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Doubles, Floats, Mask, Times
+from palate.arrays import Doubles, Floats, Mask, Rows, Times
 from palate.catalog.columns import ItemColumns
 from palate.features.items import ItemStates
 from palate.features.reading.shapes import Person, When, World
@@ -17,6 +17,8 @@ from palate.features.record import UserState
 class PairTable(Protocol):
     """Co-visitation's arrays; see `models.covisit.Table`."""
 
+    @property
+    def slots(self) -> Rows: ...
     @property
     def rows(self) -> NDArray[np.int32]: ...
     @property
@@ -115,6 +117,7 @@ class Known:
             states.counts,
             states.times,
             states.segments,
+            pairs.slots,
             pairs.rows,
             pairs.weights,
             pairs.counts,

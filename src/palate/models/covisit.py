@@ -23,7 +23,9 @@ from palate.arrays import Doubles, Floats, Mask, Rows, Times
 from palate.catalog.alike import UNKNOWN, Alike
 from palate.errors import CorruptState
 from palate.index.exact import best
-from palate.mapped import CAPACITY, Counts, Layout, MappedArrays
+from palate.mapped.files import CAPACITY, MappedArrays
+from palate.mapped.layouts import Layout
+from palate.mapped.projections import Counts
 from palate.models import covisit_reading as reading
 from palate.models import covisit_table as tables
 from palate.models.covisit_reading import Scaled
@@ -81,6 +83,12 @@ class Covisit(Counts):
         return held[1]
 
     @property
+    def taken(self) -> Rows:
+        """All rows that somebody took in."""
+        rows = self.allotted
+        return rows[self.table.counts[self.slots[rows]] > 0]
+
+    @property
     def fading(self) -> tuple[float, float]:
         """Half-lives a second, and the newest event in half-lives; 0 where counts do not fade."""
         return self._rate, float(self._arrays.scalar("newest")) * self._rate
@@ -97,9 +105,10 @@ class Covisit(Counts):
             stop = _within(items, self.capacity, start)
             if stop == start:
                 self._grow(int(items[start]) + 1)
-                changed.append(np.flatnonzero(self.table.counts > 0).astype(np.int32))
+                changed.append(self.taken)
                 continue
             part = slice(start, stop)
+            self._make_room(items[part], windows[part])
             self._add(items[part], windows[part], times[part])
             changed += [items[part], windows[part].ravel()]
             start = stop
@@ -110,10 +119,10 @@ class Covisit(Counts):
         """What goes with an item, best first: rows, weights that sum to 1 over all of them."""
         if not 0 <= row < self.capacity:
             return np.empty(0, np.int32), np.empty(0, np.float32)
-        held = self.table
-        size = int(held.sizes[row])
-        rows = held.rows[row, :size].copy()
-        weights = held.weights[row, :size] * self._damping(rows)
+        held, slot = self.table, self.slots[row]
+        size = int(held.sizes[slot])
+        rows = held.rows[slot, :size].copy()
+        weights = held.weights[slot, :size] * self._damping(rows)
         return best(rows, (weights / max(float(weights.sum()), 1e-12)).astype(np.float32), limit)
 
     def score(
@@ -166,14 +175,15 @@ class Covisit(Counts):
         """Whether anybody took in both, as far as the table knows."""
         if not 0 <= row < self.capacity:
             return False
-        return other in self.table.rows[row, : self.table.sizes[row]]
+        slot = self.slots[row]
+        return other in self.table.rows[slot, : self.table.sizes[slot]]
 
     def pack(self, row: int) -> bytes:
         """One item's record: its count, and its neighbours as far as they are filled."""
-        held = self.table
-        size = int(held.sizes[row])
-        head = np.array([(self.digest, held.counts[row], held.last[row])], HEAD)
-        neighbours = held.rows[row, :size].tobytes() + held.weights[row, :size].tobytes()
+        held, slot = self.table, self.slots[row]
+        size = int(held.sizes[slot])
+        head = np.array([(self.digest, held.counts[slot], held.last[slot])], HEAD)
+        neighbours = held.rows[slot, :size].tobytes() + held.weights[slot, :size].tobytes()
         return head.tobytes() + neighbours
 
     def load(self, row: int, raw: bytes) -> None:
@@ -187,12 +197,13 @@ class Covisit(Counts):
         if not self.counted(raw):
             raise CorruptState("the site counted with other [covisit] settings; run palate rebuild")
         self._grow(row + 1)
+        slot = self.slot(row)
         held, head = self.table, np.frombuffer(raw, HEAD, 1)[0]
         kept, at = min(size, held.rows.shape[1]), HEAD.itemsize
-        held.counts[row], held.last[row] = head["count"], head["last"]
-        held.rows[row, :kept] = np.frombuffer(raw, np.int32, size, at)[:kept]
-        held.weights[row, :kept] = np.frombuffer(raw, np.float32, size, at + 4 * size)[:kept]
-        held.sizes[row] = kept
+        held.counts[slot], held.last[slot] = head["count"], head["last"]
+        held.rows[slot, :kept] = np.frombuffer(raw, np.int32, size, at)[:kept]
+        held.weights[slot, :kept] = np.frombuffer(raw, np.float32, size, at + 4 * size)[:kept]
+        held.sizes[slot] = kept
         self._arrays.stamp(newest=max(self._arrays.scalar("newest"), float(head["last"])))
 
     def counted(self, raw: bytes) -> bool:
@@ -208,6 +219,12 @@ class Covisit(Counts):
         if keep < self.table.rows.shape[1]:
             tables.shrink(self.table, keep)
         self._arrays.grow(capacity)
+
+    def _make_room(self, items: Rows, windows: NDArray[np.int32]) -> None:
+        """Give slots to those that are met for the first time: to few, once a site is known."""
+        met = np.concatenate((items, windows.ravel()))
+        met = met[(met >= 0) & (met < self.capacity)]
+        self.allot(np.unique(met[self.slots[met] == 0]))
 
     def _add(self, items: Rows, windows: NDArray[np.int32], times: Times) -> None:
         pairs = tables.pairs_of(items, windows, times, self._steps, self.capacity)
@@ -227,16 +244,14 @@ class Covisit(Counts):
 
     def _counts(self, rows: NDArray[np.integer[Any]]) -> Doubles:
         """How often each item was taken in, in the money of its epoch."""
-        counts: Doubles = self.table.counts.take(rows, mode="clip")
-        counts[rows >= self.capacity] = 0.0
-        return counts
+        return reading.told(rows, self.table, self.table.counts)
 
     def _faded(self, rows: NDArray[np.integer[Any]]) -> Doubles | float:
         """What 1 in the money of each row's epoch is worth at the newest event of all."""
         if not self._rate:
             return 1.0
         now = float(self._arrays.scalar("newest")) * self._rate
-        last = self.table.last.take(rows, mode="clip")
+        last = reading.told(rows, self.table, self.table.last)
         begun = np.floor(last * self._rate / EPOCH) * EPOCH
         faded: Doubles = np.exp2(begun - now)
         return faded

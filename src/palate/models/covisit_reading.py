@@ -4,7 +4,7 @@ Each item of the history speaks through the neighbours that were counted and, wh
 through those that are described like it.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from palate.arrays import Doubles, Floats, Mask, Rows
 from palate.catalog.alike import Alike
 from palate.index.slots import SIEVE, free, slot
-from palate.jit import kernel, swift
-from palate.models.covisit_table import Table
+from palate.jit import ahead, kernel, swift
+from palate.models.covisit_table import Table, slot_of
+
+SOON = 6
+"""Items between the one that is read and the one whose memory is asked for."""
 
 
 class Scaled(NamedTuple):
@@ -37,12 +40,6 @@ class Wanted(NamedTuple):
 
 
 @kernel
-def _sized(table: Table, row: int) -> int:
-    """How many neighbours were counted; none of an item that the table has not met."""
-    return int(table.sizes[row]) if row < len(table.sizes) else 0
-
-
-@kernel
 def _alike(alike: Alike, row: int, worth: float) -> int:
     """How many items are described alike, where that counts."""
     few = alike.rows.shape[1] if worth > 0.0 and row < len(alike.rows) else 0
@@ -57,20 +54,32 @@ def totals(past: Scaled, table: Table, alike: Alike) -> tuple[NDArray[np.int32],
     found = 0
     for step in range(len(past.rows)):
         row = past.rows[step]
-        found += _sized(table, row) + _alike(alike, row, past.likeness[step])
+        found += table.sizes[slot_of(table, row)] + _alike(alike, row, past.likeness[step])
     size = 64
-    while size < min(2 * found, max(len(table.sizes), len(alike.rows))):
+    while size < min(2 * found, max(len(table.slots), len(alike.rows))):
         size *= 2
     rows, sums = np.full(size, -1, np.int32), np.zeros(size)
     for step in range(len(past.rows)):
         row = past.rows[step]
-        for near in range(_sized(table, row)):
-            place = _place(rows, table.rows[row, near])
-            sums[place] += past.pairs[step] * table.weights[row, near]
+        at = slot_of(table, row)
+        for near in range(table.sizes[at]):
+            place = _place(rows, table.rows[at, near])
+            sums[place] += past.pairs[step] * table.weights[at, near]
         for near in range(_alike(alike, row, past.likeness[step])):
             place = _place(rows, alike.rows[row, near])
             sums[place] += past.likeness[step] * alike.cosines[row, near]
     return rows, sums
+
+
+@kernel
+def told(rows: NDArray[np.integer[Any]], table: Table, numbers: Doubles) -> Doubles:
+    """What some items have of one of the table's numbers."""
+    found = np.empty(len(rows))
+    for at in range(len(rows)):
+        ahead(table.slots, min(rows[min(at + 2 * SOON, len(rows) - 1)], len(table.slots) - 1))
+        ahead(numbers, slot_of(table, rows[min(at + SOON, len(rows) - 1)]))
+        found[at] = numbers[slot_of(table, rows[at])]
+    return found
 
 
 @kernel
@@ -111,9 +120,10 @@ def everything(past: Scaled, table: Table, alike: Alike, size: int) -> Doubles:
     sums = np.zeros(size)
     for step in range(len(past.rows)):
         row = past.rows[step]
-        for near in range(_sized(table, row)):
-            if table.rows[row, near] < size:
-                sums[table.rows[row, near]] += past.pairs[step] * table.weights[row, near]
+        at = slot_of(table, row)
+        for near in range(table.sizes[at]):
+            if table.rows[at, near] < size:
+                sums[table.rows[at, near]] += past.pairs[step] * table.weights[at, near]
         for near in range(_alike(alike, row, past.likeness[step])):
             if alike.rows[row, near] < size:
                 sums[alike.rows[row, near]] += past.likeness[step] * alike.cosines[row, near]
@@ -134,8 +144,8 @@ def parts(past: Scaled, wanted: Rows, table: Table, alike: Alike) -> Doubles:
     places = Wanted(wanted, held, sieve)
     for step in range(steps):
         row = past.rows[step]
-        count, few = _sized(table, row), _alike(alike, row, past.likeness[step])
-        _note(pairs, step, places, (table.rows, table.weights), row, count)
+        at, few = slot_of(table, row), _alike(alike, row, past.likeness[step])
+        _note(pairs, step, places, (table.rows, table.weights), at, table.sizes[at])
         _note(likeness, step, places, (alike.rows, alike.cosines), row, few)
     found = np.empty((len(wanted), steps))
     for at in range(len(wanted)):

@@ -1,10 +1,11 @@
 """The table behind co-visitation: how it lies in memory, and the compiled loops that fill it.
 
-Each item has a row of neighbours. Where counts lose half their worth in a given time, a row is
-written in the money of its own *epoch*: what happens later in it counts more (2 per half-life), so
-that nothing has to be touched for growing old. When a row passes into a later epoch, all of it is
-divided by a power of two, which loses nothing. An epoch hangs on the row's newest event alone, so
-the numbers do not depend on how the events were cut into batches.
+Each item that anybody took in has a row of neighbours, at its slot (`mapped/projections.py`). Where
+counts lose half their worth in a given time, a row is written in the money of its own *epoch*: what
+happens later in it counts more (2 per half-life), so that nothing has to be touched for growing
+old. When a row passes into a later epoch, all of it is divided by a power of two, which loses
+nothing. An epoch hangs on the row's newest event alone, so the numbers do not depend on how the
+events were cut into batches.
 """
 
 from typing import NamedTuple
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 
 from palate.arrays import Doubles, Floats, Rows, Times
 from palate.jit import kernel
-from palate.mapped import Column, Layout
+from palate.mapped.layouts import Column, Layout
+from palate.mapped.projections import COUNTED, SLOTS_HELD
 
 EPOCH = 32.0
 """Half-lives."""
@@ -31,15 +33,17 @@ DIGITS = 2_048
 class Table(NamedTuple):
     """The arrays that the kernels read and write."""
 
+    slots: Rows
+    """(capacity,): where each item's part of all the others lies; 0 is blank."""
     rows: NDArray[np.int32]
-    """(capacity, neighbours): filled from the left, -1 pads."""
+    """(slots, neighbours): filled from the left, -1 pads."""
     weights: Floats
     counts: Doubles
-    """(capacity,): how many users took the item in, n_a; in the money of the epoch, as weights."""
+    """(slots,): how many users took the item in, n_a; in the money of the epoch, as weights."""
     last: Times
-    """(capacity,): the newest event that touched the row; 0 where counts do not fade."""
+    """(slots,): the newest event that touched the row; 0 where counts do not fade."""
     sizes: NDArray[np.int32]
-    """(capacity,): how many neighbours are filled."""
+    """(slots,): how many neighbours are filled."""
 
 
 class Pairs(NamedTuple):
@@ -53,15 +57,17 @@ class Pairs(NamedTuple):
 
 def layout(cells: int, fewest: int, most: int, about: str = "") -> Layout:
     """Arrays that keep at most `most` neighbours an item, fewer past `cells` neighbours in all."""
+    neighbours = Column("f4", cells=cells, fewest=fewest, most=most, pool=COUNTED)
     return Layout(
         {
-            "rows": Column("i4", fill=-1, cells=cells, fewest=fewest, most=most),
-            "weights": Column("f4", cells=cells, fewest=fewest, most=most),
-            "counts": Column("f8"),
-            "last": Column("f8"),
-            "sizes": Column("i4"),
+            "slots": Column("i4"),
+            "rows": neighbours._replace(dtype="i4", fill=-1),
+            "weights": neighbours,
+            "counts": Column("f8", pool=COUNTED),
+            "last": Column("f8", pool=COUNTED),
+            "sizes": Column("i4", pool=COUNTED),
         },
-        {"position": "i8", "dirty": "i8", "newest": "f8"},
+        {"position": "i8", "dirty": "i8", "newest": "f8", SLOTS_HELD: "i8"},
         about,
     )
 
@@ -130,6 +136,16 @@ def epoch(last: float, rate: float) -> float:
 
 
 @kernel
+def slot_of(table: Table, row: int) -> int:
+    """Where an item's part lies: nowhere, so in the blank one, where the table has not met it.
+
+    What a damaged file says is not followed beyond the arrays.
+    """
+    slot = int(table.slots[row]) if row < len(table.slots) else 0
+    return slot if 0 <= slot < len(table.sizes) else 0
+
+
+@kernel
 def add(pairs: Pairs, table: Table, rate: float) -> None:
     """Add pairs, row by row, in the money of the epoch that each row is in by then."""
     size = 64
@@ -138,26 +154,28 @@ def add(pairs: Pairs, table: Table, rate: float) -> None:
     slots, start = np.empty(size, np.int32), 0
     while start < len(pairs.rows):
         row = pairs.rows[start]
-        begun = _enter(table, row, pairs.times[start], rate)
+        slot = slot_of(table, row)
+        begun = _enter(table, slot, pairs.times[start], rate)
         stop = _stretch(pairs, start, begun, rate)
         others, weights = pairs.others[start:stop], pairs.weights[start:stop]
         if rate > 0.0:
-            table.last[row] = max(table.last[row], pairs.times[start:stop].max())
-        _weigh(others, weights, np.exp2(pairs.times[start:stop] * rate - begun), table.counts, row)
+            table.last[slot] = max(table.last[slot], pairs.times[start:stop].max())
+        worth = np.exp2(pairs.times[start:stop] * rate - begun)
+        _weigh(others, weights, worth, table.counts[slot : slot + 1], row)
         used = slots if stop - start > FEW else slots[:0]
-        held = table.rows[row], table.weights[row]
-        table.sizes[row] = _merge(held, table.sizes[row], others, weights, used)
+        held = table.rows[slot], table.weights[slot]
+        table.sizes[slot] = _merge(held, table.sizes[slot], others, weights, used)
         start = stop
 
 
 @kernel
-def _enter(table: Table, row: int, time: float, rate: float) -> float:
+def _enter(table: Table, slot: int, time: float, rate: float) -> float:
     """Let a row pass into the epoch of `time`, where that is later; returns when it began."""
-    before = epoch(table.last[row], rate)
+    before = epoch(table.last[slot], rate)
     after = max(before, epoch(time, rate))
     if after > before:
-        table.counts[row] *= np.exp2(before - after)
-        table.weights[row] *= np.float32(np.exp2(before - after))
+        table.counts[slot] *= np.exp2(before - after)
+        table.weights[slot] *= np.float32(np.exp2(before - after))
     return after
 
 
@@ -173,11 +191,11 @@ def _stretch(pairs: Pairs, start: int, begun: float, rate: float) -> int:
 
 
 @kernel
-def _weigh(others: Rows, weights: Floats, worth: Doubles, counts: Doubles, row: int) -> None:
+def _weigh(others: Rows, weights: Floats, worth: Doubles, count: Doubles, row: int) -> None:
     """Turn weights into the row's money; counts are added at once, and their pairs become -1."""
     for at in range(len(others)):
         if others[at] == row:
-            counts[row] += worth[at]
+            count[0] += worth[at]
             others[at] = -1
         weights[at] *= worth[at]
 

@@ -86,7 +86,7 @@ class Replay:
         """Everything, as the online store would hold it."""
         packed = {key: self._state.users.pack(key) for key in self._state.users}
         used = np.flatnonzero(self.states.times.any(axis=1)).tolist()
-        counted = np.flatnonzero(self.covisit.table.counts).tolist()
+        counted = self.covisit.taken.tolist()
         return StateChange(
             self.position,
             {key: raw for key, raw in packed.items() if raw is not None},

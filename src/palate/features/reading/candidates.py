@@ -19,7 +19,7 @@ from palate.features.folds import (
     SEGMENT_HALF_LIFE,
     table_of,
 )
-from palate.features.reading.near import faded
+from palate.features.reading.near import faded, slot_of
 from palate.features.reading.shapes import SOON, When, World
 from palate.features.sources import AT
 from palate.jit import ahead, exp2, kernel
@@ -44,14 +44,25 @@ def read_items(raw: Floats, rows: Rows, world: World, segment: int, when: When) 
     _dates(raw, rows, world.published, world.expires, when.at)
     _marks(raw, rows, world.min_age, world.tags, world.creator)
     _lists(raw, rows, world.categories, world.regions)
-    _pairs(raw, rows, world.pair_counts, world.pair_sizes)
+    paired = _slots(rows, world.pair_slots, len(world.pair_sizes))
+    _pairs(raw, paired, world.pair_counts, world.pair_sizes)
     if when.fading > 0.0:
-        _fade(raw, rows, world.pair_last, when)
+        _fade(raw, paired, world.pair_last, when)
     _segment(raw, rows, world, segment, when)
     for j in range(len(rows)):
         day = raw[DAILY, j]
         bound = max(day - np.sqrt(day), np.float32(0))
         raw[TREND, j] = bound / (raw[MONTHLY, j] * np.float32(1 / 30) + EXPECTED)
+
+
+@kernel
+def _slots(rows: Rows, slots: Rows, room: int) -> NDArray[np.int32]:
+    """Where the candidates' numbers lie in a pool; 0, which is blank, for nowhere."""
+    found = np.zeros(len(rows), np.int32)
+    for j in range(len(rows)):
+        ahead(slots, min(rows[min(j + SOON, len(rows) - 1)], len(slots) - 1))
+        found[j] = slot_of(slots, rows[j], room)
+    return found
 
 
 @kernel
@@ -131,19 +142,20 @@ def _lists(
 
 
 @kernel
-def _pairs(raw: Floats, rows: Rows, counts: Doubles, sizes: NDArray[np.int32]) -> None:
-    for j in range(len(rows)):
-        held = rows[j] < len(sizes)
-        raw[TAKERS, j] = counts[rows[j]] if held else 0.0
-        raw[NEIGHBOURS, j] = sizes[rows[j]] if held else 0
+def _pairs(raw: Floats, slots: Rows, counts: Doubles, sizes: NDArray[np.int32]) -> None:
+    for j in range(len(slots)):
+        soon = slots[min(j + SOON, len(slots) - 1)]
+        ahead(counts, soon)
+        ahead(sizes, soon)
+        raw[TAKERS, j] = counts[slots[j]]
+        raw[NEIGHBOURS, j] = sizes[slots[j]]
 
 
 @kernel
-def _fade(raw: Floats, rows: Rows, last: Times, when: When) -> None:
+def _fade(raw: Floats, slots: Rows, last: Times, when: When) -> None:
     """Who took it in long ago counts less, as co-visitation has it."""
-    for j in range(len(rows)):
-        if rows[j] < len(last):
-            raw[TAKERS, j] *= faded(last, rows[j], when)
+    for j in range(len(slots)):
+        raw[TAKERS, j] *= faded(last, slots[j], when)
 
 
 @kernel

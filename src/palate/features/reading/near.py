@@ -22,10 +22,11 @@ def meet(rows: Rows, person: Person, world: World, memory: Memory, when: When) -
     scales = np.zeros(LATELY, np.float32)
     for k in range(len(memory.lately)):
         row = person.history[memory.lately[k]]
-        if 0 <= row < len(world.pair_sizes):
-            _note(together, k, (rows, places), world, row)
-            fade = faded(world.pair_last, row, when)
-            scales[k] = fade * (world.pair_counts[row] * fade + 2.0) ** -when.alpha
+        if 0 <= row < len(world.pair_slots):
+            slot = slot_of(world.pair_slots, row, len(world.pair_sizes))
+            _note(together, k, (rows, places), world, slot)
+            fade = faded(world.pair_last, slot, when)
+            scales[k] = fade * (world.pair_counts[slot] * fade + 2.0) ** -when.alpha
     _damp(together, rows, world, when, scales)
     shown, since = np.zeros(len(rows), np.float32), np.zeros(len(rows), np.float32)
     for at in range(len(person.shown)):
@@ -76,37 +77,43 @@ def _place(places: NDArray[np.int32], rows: Rows, row: int) -> int:
 
 @kernel
 def _note(
-    together: Floats, k: int, directory: tuple[Rows, NDArray[np.int32]], world: World, row: int
+    together: Floats, k: int, directory: tuple[Rows, NDArray[np.int32]], world: World, slot: int
 ) -> None:
     """Note how much one item is taken in together with its neighbours among the candidates."""
     rows, places = directory
     others, weights, mask = world.pair_rows, world.pair_weights, len(places) - 1
-    for slot in range(min(world.pair_sizes[row], others.shape[1])):
-        other = others[row, slot]
+    for near in range(min(world.pair_sizes[slot], others.shape[1])):
+        other = others[slot, near]
         at = (other ^ (other >> 16)) & mask
         while places[at] >= 0 and rows[places[at]] != other:
             at = (at + 1) & mask
         if places[at] >= 0:
-            together[places[at], k] = weights[row, slot]
+            together[places[at], k] = weights[slot, near]
 
 
 @kernel
 def _damp(together: Floats, rows: Rows, world: World, when: When, scales: Floats) -> None:
     """Hold both down for their popularity, as covisit does."""
-    counts, last = world.pair_counts, world.pair_last
+    slots, counts, last = world.pair_slots, world.pair_counts, world.pair_last
     for place in range(len(rows)):
-        count = 0.0
-        if rows[place] < len(counts):
-            count = counts[rows[place]] * faded(last, rows[place], when)
+        slot = slot_of(slots, rows[place], len(counts))
+        count = counts[slot] * faded(last, slot, when)
         damping = np.float32(max(count, 1.0) ** -when.beta)
         for k in range(LATELY):
             together[place, k] *= damping * scales[k]
 
 
 @kernel
-def faded(last: Times, row: int, when: When) -> float:
+def slot_of(slots: Rows, row: int, room: int) -> int:
+    """Where a row's numbers lie in a pool; 0 for nowhere, and where a damaged file points away."""
+    slot = int(slots[row]) if row < len(slots) else 0
+    return slot if 0 <= slot < room else 0
+
+
+@kernel
+def faded(last: Times, slot: int, when: When) -> float:
     """What 1 of an item's co-visitation is worth today; see `models.covisit_table`."""
     if when.fading == 0.0:
         return 1.0
-    begun = np.floor(last[row] * when.fading / EPOCH) * EPOCH
+    begun = np.floor(last[slot] * when.fading / EPOCH) * EPOCH
     return float(np.exp2(begun - when.newest))

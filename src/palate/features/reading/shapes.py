@@ -50,6 +50,8 @@ class World(NamedTuple):
     counts: Floats
     times: Doubles
     segments: Floats
+    pair_slots: Rows
+    """Where each row's part of the four below lies; 0 is blank."""
     pair_rows: NDArray[np.int32]
     pair_weights: Floats
     pair_counts: Doubles

@@ -22,7 +22,7 @@ from palate.training.gate import Gain, level, paired
 from palate.training.ranking.moments.rows import POOL, Moment, RowSource, lived
 
 ASKED = 400
-"""Moments that are asked, evenly over time; more change nothing, and cost a look at the log each."""
+"""Moments that are asked, evenly over time; more change nothing and cost a look at the log each."""
 FEWEST = 100
 """Moments of either half of the people below which nobody can tell."""
 POSITIVES, OTHERS = 20, 200

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from palate.errors import Unavailable
-from palate.mapped import Column, Layout, MappedArrays
+from palate.mapped.files import ROOM, MappedArrays
+from palate.mapped.layouts import Column, Layout
 
 LAYOUT = Layout(
     {
@@ -225,3 +226,60 @@ def test_no_generation_is_begun_that_has_no_room(
     with pytest.raises(Unavailable, match="has no room for"):
         writer.grow(10_000)
     assert (writer["row"][3], len(list(tmp_path.iterdir()))) == (7, 1)
+
+
+POOLED = Layout(
+    {
+        "slots": Column("i4"),
+        "some": Column("f4", (2,), -1.0, pool="some"),
+        "deep": Column("i2", cells=64, fewest=2, most=16, pool="few"),
+    },
+    {"position": "i8"},
+)
+
+
+def test_pools_grow_by_themselves_and_readers_follow(tmp_path: Path) -> None:
+    writer = MappedArrays.open(tmp_path, POOLED, write=True, capacity=8)
+    reader = MappedArrays.open(tmp_path, POOLED, write=False, capacity=8)
+    assert writer.rooms == {"some": ROOM, "few": ROOM}
+    writer["slots"][3], writer["some"][5] = 5, 7.0
+    writer.stamp(position=9)
+    writer.grow(0, some=100)
+    assert (writer.capacity, writer.rooms) == (8, {"some": 100, "few": ROOM})
+    assert writer["some"].shape == (100, 2)
+    assert (writer["some"][ROOM:] == -1).all()
+    assert reader.rooms["some"] == ROOM
+    assert reader.refresh()
+    assert (reader.rooms["some"], reader["slots"][3], reader.scalar("position")) == (100, 5, 9)
+    assert (reader["some"][5] == 7.0).all()
+    generation = writer.generation
+    writer.grow(8, some=99)
+    assert writer.generation == generation
+
+
+def test_a_pool_is_as_deep_as_if_all_rows_were_in_it() -> None:
+    arrays = MappedArrays.in_memory(POOLED, 8)
+    arrays["deep"][1] = np.arange(8)
+    arrays.grow(0, few=200)
+    assert arrays["deep"].shape == (200, 8)
+    arrays.grow(16)
+    assert arrays["deep"].shape == (200, 4)
+    assert arrays["deep"][1].tolist() == [0, 1, 2, 3]
+
+
+def test_a_generation_begun_anew_has_small_pools_again(tmp_path: Path) -> None:
+    writer = MappedArrays.open(tmp_path, POOLED, write=True, capacity=8)
+    writer.grow(0, some=100)
+    with pytest.raises(IndexError), writer.anew(8):
+        writer["slots"][writer.rooms["some"]] = 1
+    assert writer.rooms["some"] == len(writer["some"]) == 100
+    with writer.anew(8):
+        writer.grow(0, few=70)
+    assert writer.rooms == {"some": ROOM, "few": 70}
+    again = MappedArrays.open(tmp_path, POOLED, write=False, capacity=8)
+    assert again.rooms == writer.rooms
+
+
+def test_a_layout_without_pools_is_told_as_before_there_were_any() -> None:
+    assert LAYOUT.digest == "a9f43dc48dde"
+    assert len({each.digest for each in (POOLED, replace(POOLED, about="x"), LAYOUT)}) == 3

@@ -8,78 +8,23 @@ and maps the new file. What is held here is always a projection of an authoritat
 import mmap
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from hashlib import blake2b
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from palate.errors import Unavailable
+from palate.mapped.layouts import ALIGN, SUPERSEDED, Layout, room_of
 
 SUFFIX = ".map"
-ALIGN = 64
-SUPERSEDED = "superseded"
 CAPACITY = 1_024
 """Rows that there is room for where counting begins."""
 BLANK = 64
 """Rows of what a reader sees where there is nothing to map."""
-
-
-class Column(NamedTuple):
-    """One array: (capacity, *width) of `dtype`, new places holding `fill`.
-
-    `rows` fixes the first dimension; 0 lets it grow with the capacity. With `most` the array has a
-    second dimension of as many places, or as few (but `fewest`) as keep it below `cells` in all.
-    """
-
-    dtype: str
-    width: tuple[int, ...] = ()
-    fill: float = 0
-    rows: int = 0
-    cells: int = 0
-    fewest: int = 0
-    most: int = 0
-
-    def shape(self, capacity: int) -> tuple[int, ...]:
-        rows = self.rows or capacity
-        if not self.most:
-            return (rows, *self.width)
-        bound = self.cells // rows if self.cells else self.most
-        return (rows, min(max(bound, self.fewest), self.most))
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What a file holds: the columns, and the scalars of its header (name -> dtype)."""
-
-    columns: Mapping[str, Column]
-    header: Mapping[str, str]
-    about: str = ""
-    """What else the numbers' meaning hangs on."""
-
-    @property
-    def digest(self) -> str:
-        """Changes with any change of the layout: an old file is not read by a new layout."""
-        told = repr((sorted(self.columns.items()), sorted(self.header.items()), self.about))
-        return blake2b(told.encode(), digest_size=6).hexdigest()
-
-    @property
-    def head(self) -> np.dtype[Any]:
-        """The header's record: the capacity, the mark, and the caller's scalars."""
-        named = [("capacity", "i8"), (SUPERSEDED, "i8"), *self.header.items()]
-        return np.dtype(named)
-
-    def places(self, capacity: int) -> tuple[dict[str, int], int]:
-        """Where each column begins, and the file's size."""
-        at, offsets = _aligned(self.head.itemsize), {}
-        for name, column in self.columns.items():
-            offsets[name] = at
-            cells = int(np.prod(column.shape(capacity), dtype=np.int64))
-            at += _aligned(cells * np.dtype(column.dtype).itemsize)
-        return offsets, max(at, ALIGN)
+ROOM = 64
+"""Places that a pool begins with."""
 
 
 class MappedArrays:
@@ -91,6 +36,7 @@ class MappedArrays:
         self._write = write
         self.generation = 0
         self._capacity = 0
+        self._rooms = dict.fromkeys(layout.pools, ROOM)
         self._arrays: dict[str, NDArray[Any]] = {}
         self._staged: Path | None = None
         """The file that `anew` fills."""
@@ -117,7 +63,7 @@ class MappedArrays:
             held._blank(capacity)
         elif write and not held.generation:
             staged = held._stage(capacity)
-            held._fill(0)
+            held._fill({})
             held._publish(staged)
         if write:
             held._sweep()
@@ -126,6 +72,11 @@ class MappedArrays:
     @property
     def capacity(self) -> int:
         return self._capacity
+
+    @property
+    def rooms(self) -> Mapping[str, int]:
+        """How many places each pool has, the blank one included."""
+        return self._rooms
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self._arrays[name]
@@ -183,16 +134,21 @@ class MappedArrays:
         with self.anew(self._capacity):
             pass
 
-    def grow(self, capacity: int) -> None:
-        """Make room for `capacity` rows: the next generation holds what this one held."""
-        if capacity <= self._capacity:
+    def grow(self, capacity: int, **rooms: int) -> None:
+        """Make room for `capacity` rows, and for so many in each pool that is named.
+
+        The next generation holds what this one held.
+        """
+        wider = {pool: max(room, rooms.get(pool, 0)) for pool, room in self._rooms.items()}
+        if capacity <= self._capacity and wider == self._rooms:
             return
-        before, header, old = self._arrays, self.header, self._capacity
+        before, header, old = self._arrays, self.header, self._sizes
+        capacity = max(capacity, self._capacity)
         if self._directory is None:
-            self._bind(bytearray(self.layout.places(capacity)[1]), capacity)
+            self._bind(bytearray(self.layout.places(capacity, wider)[1]), capacity, wider)
             self._carry(before, header, old)
             return
-        staged = self._stage(capacity)
+        staged = self._stage(capacity, wider)
         self._carry(before, header, old)
         if self._staged is not None:
             self._staged = staged
@@ -218,14 +174,14 @@ class MappedArrays:
             self._blank(capacity)
             yield
             return
-        before = self._arrays, self.header, self._capacity
+        before = self._arrays, self.header, self._capacity, self._rooms
         self._staged = self._stage(capacity)
-        self._fill(0)
+        self._fill({})
         try:
             yield
         except BaseException:
             self._staged.unlink(missing_ok=True)
-            self._arrays, self.header, self._capacity = before
+            self._arrays, self.header, self._capacity, self._rooms = before
             raise
         finally:
             staged, self._staged = self._staged, None
@@ -233,11 +189,19 @@ class MappedArrays:
         before[1][SUPERSEDED][0] = 1
         self._sweep()
 
-    def _blank(self, capacity: int) -> None:
-        self._bind(bytearray(self.layout.places(capacity)[1]), capacity)
-        self._fill(0)
+    @property
+    def _sizes(self) -> dict[str, int]:
+        """Rows, and places of each pool."""
+        return {"": self._capacity, **self._rooms}
 
-    def _carry(self, before: Mapping[str, NDArray[Any]], header: NDArray[Any], old: int) -> None:
+    def _blank(self, capacity: int) -> None:
+        rooms = dict.fromkeys(self.layout.pools, ROOM)
+        self._bind(bytearray(self.layout.places(capacity, rooms)[1]), capacity, rooms)
+        self._fill({})
+
+    def _carry(
+        self, before: Mapping[str, NDArray[Any]], header: NDArray[Any], old: Mapping[str, int]
+    ) -> None:
         self._fill(old)
         for name in self.layout.header:
             self.header[name] = header[name]
@@ -246,13 +210,14 @@ class MappedArrays:
             kept = tuple(slice(min(a, b)) for a, b in zip(array.shape, into.shape, strict=True))
             into[kept] = array[kept]
 
-    def _stage(self, capacity: int) -> Path:
+    def _stage(self, capacity: int, rooms: Mapping[str, int] | None = None) -> Path:
         """Begin a file aside and write into it from now on; `_publish` gives it its name."""
         assert self._directory is not None  # noqa: S101
+        rooms = rooms or dict.fromkeys(self.layout.pools, ROOM)
         staged = self._directory / f".{self._newest() + 1:06d}.new"
         staged.unlink(missing_ok=True)  # another one goes on being mapped by whom it was
-        view = _reserved(staged, self.layout.places(capacity)[1])
-        self._bind(view, capacity)
+        view = _reserved(staged, self.layout.places(capacity, rooms)[1])
+        self._bind(view, capacity, rooms)
         return staged
 
     def _publish(self, staged: Path) -> None:
@@ -281,32 +246,38 @@ class MappedArrays:
             return False
         if len(view) < ALIGN:  # it was cut off
             return False
-        capacity = int(np.frombuffer(view, self.layout.head, 1)["capacity"][0])
-        if not 0 < capacity <= len(view) or self.layout.places(capacity)[1] != len(view):
+        [head] = np.frombuffer(view, self.layout.head, 1)
+        capacity = int(head["capacity"])
+        rooms = {pool: int(head[room_of(pool)]) for pool in self.layout.pools}
+        if not all(0 < size <= len(view) for size in (capacity, *rooms.values())):
             return False
-        self._bind(view, capacity)
+        if self.layout.places(capacity, rooms)[1] != len(view):
+            return False
+        self._bind(view, capacity, rooms)
         self.generation = number
         return True
 
-    def _bind(self, buffer: Any, capacity: int) -> None:
-        offsets, _ = self.layout.places(capacity)
+    def _bind(self, buffer: Any, capacity: int, rooms: Mapping[str, int]) -> None:
+        offsets, _ = self.layout.places(capacity, rooms)
         self.header = np.frombuffer(buffer, self.layout.head, 1)
         if self.header.flags.writeable:
             self.header["capacity"] = capacity
+            for pool, room in rooms.items():
+                self.header[room_of(pool)] = room
         self._arrays = {
             name: np.frombuffer(
-                buffer, column.dtype, int(np.prod(column.shape(capacity))), offsets[name]
-            ).reshape(column.shape(capacity))
-            for name, column in self.layout.columns.items()
+                buffer, self.layout.columns[name].dtype, int(np.prod(shape)), offsets[name]
+            ).reshape(shape)
+            for name, shape in self.layout.shapes(capacity, rooms).items()
         }
-        self._capacity = capacity
+        self._capacity, self._rooms = capacity, dict(rooms)
 
-    def _fill(self, start: int) -> None:
-        """Give places from row `start` on their first value (a new file reads as zeros)."""
+    def _fill(self, old: Mapping[str, int]) -> None:
+        """Give places beyond the `old` ones their first value (a new file reads as zeros)."""
         for name, column in self.layout.columns.items():
-            fresh = 0 if column.rows and start else column.fill
+            fresh = 0 if column.rows and old else column.fill
             if fresh != 0:
-                self._arrays[name][start if not column.rows else 0 :] = fresh
+                self._arrays[name][0 if column.rows else old.get(column.pool, 0) :] = fresh
 
     def _sweep(self) -> None:
         """Mark and remove older generations; whoever maps one keeps it until they refresh."""
@@ -315,48 +286,6 @@ class MappedArrays:
             if number < self.generation:
                 _supersede(path, self.layout.head)
                 path.unlink(missing_ok=True)
-
-
-class Projection:
-    """What follows the event log in mapped arrays, with its `position` in the header."""
-
-    def __init__(self, arrays: MappedArrays) -> None:
-        self._arrays = arrays
-
-    @property
-    def position(self) -> int:
-        """Log position that is shown."""
-        return int(self._arrays.scalar("position"))
-
-    @property
-    def whole(self) -> bool:
-        """False where somebody else wrote over its files."""
-        return self._arrays.whole
-
-    def refresh(self) -> bool:
-        """Follow the writer to a new generation; cheap, call it before each request."""
-        return self._arrays.refresh()
-
-
-class Counts(Projection):
-    """One that the stream worker counts in, so that it may be ahead of what is held: `dirty`."""
-
-    @property
-    def capacity(self) -> int:
-        return self._arrays.capacity
-
-    @property
-    def dirty(self) -> bool:
-        """A fold began and its commit did not follow: what is shown may not be what is held."""
-        return bool(self._arrays.scalar("dirty"))
-
-    def stamp(self, **scalars: float) -> None:
-        """Set `position`, `dirty` and what else the header has."""
-        self._arrays.stamp(**scalars)
-
-    def anew(self) -> AbstractContextManager[None]:
-        """Load everything again from nothing; readers see what was until that is done."""
-        return self._arrays.anew(CAPACITY)
 
 
 def _reserved(file: Path, size: int) -> mmap.mmap:
@@ -386,7 +315,3 @@ def _supersede(path: Path, head: np.dtype[Any]) -> None:
     with path.open("r+b") as file, mmap.mmap(file.fileno(), ALIGN) as view:
         place = int(head.fields[SUPERSEDED][1]) if head.fields else 0
         view[place : place + 8] = np.int64(1).tobytes()
-
-
-def _aligned(size: int) -> int:
-    return -(-size // ALIGN) * ALIGN
