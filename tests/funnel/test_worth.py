@@ -5,13 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from palate.features.record import UserState
 from palate.funnel.types import Pool
-from palate.funnel.worth import SENSIBLE, worth
+from palate.funnel.worth import SENSIBLE, heard, worth
 from palate.ranking.fusion import Fusion
+from palate.retrieval.fresh import Fresh
 from palate.retrieval.popular import Popular
 from palate.retrieval.two_tower import TwoTower
 from palate.surfaces.home import home
-from palate.testing.tiny import tiny_stores, tiny_world, waited
+from palate.testing.tiny import tiny_row, tiny_stores, tiny_world, waited
 
 LEARNT = {"two_tower": 2.0, "ials": 1.0, "popular": 0.0}
 """Weights that were found where everybody had a history."""
@@ -53,3 +55,39 @@ def test_a_strangers_page_is_in_the_order_of_what_is_popular() -> None:
     shown = waited(page.answer(query)).slate
     assert shown.rows.tolist() == [row for row in said.tolist() if row in shown.rows][:8]
     assert shown.scores.min() > 0.0
+
+
+FITTED = {"two_tower": 1.0, "covisit": 1.0, "popular": 0.0, "trending": 0.0, "fresh": 0.5}
+"""As training found them for MovieLens-1M: of what strangers hear, only the newest is left."""
+
+
+@pytest.mark.parametrize("visitor", ["", "one click", "u1"])
+def test_reasons_credit_who_gave_most_to_this_visitor(visitor: str) -> None:
+    whole = home(tiny_stores())
+    funnel = replace(whole, ranker=Fusion(FITTED), rules=(), credit=FITTED)
+    query = tiny_world().query(visitor.replace("one click", "u1"), size=12)
+    if visitor == "one click":
+        query = replace(query, user=_thin(query.user))
+    told = waited(funnel.answer(query))
+    found = told.trace.pool
+    assert found is not None
+    at = {row: n for n, row in enumerate(found.rows.tolist())}
+    votes = worth(found, FITTED, *heard(query))
+    for row, reason in zip(told.slate.rows.tolist(), told.reasons, strict=True):
+        gave = dict(zip(found.generators, votes[at[row]].tolist(), strict=True))
+        giver = reason.generator if reason.generator in gave else "covisit"
+        assert gave[giver] == max(gave.values()), (row, reason, gave)
+
+
+def _thin(user: UserState) -> UserState:
+    """As they were after one act."""
+    lists = ("history", "times", "values", "kinds", "signals")
+    return replace(user, **{name: getattr(user, name)[:1] for name in lists})
+
+
+@pytest.mark.parametrize(
+    ("item", "kind"), [("drama-0", "fresh"), ("drama-8", "newest"), ("space-9", "newest")]
+)
+def test_only_what_is_young_is_said_to_be_new(item: str, kind: str) -> None:
+    fresh = Fresh.default(tiny_stores())
+    assert fresh.explain(tiny_world().query("u1"), tiny_row(item)).kind == kind

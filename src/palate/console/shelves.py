@@ -20,7 +20,7 @@ TITLES = {
     MORE: "More like this",
     ONBOARDING: "Pick a few you like",
 }
-FOR_ALL = frozenset({"trending", "popular", "fresh", "explore"})
+FOR_ALL = frozenset({"trending", "popular", "fresh", "newest", "explore"})
 """Kinds of reasons that say nothing of the visitor."""
 NEW = frozenset({"fresh", "explore"})
 

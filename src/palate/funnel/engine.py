@@ -152,9 +152,7 @@ class Funnel:
                 return self._composed(query, pool, self._ranked(query, pool, log), log)
             case "retrieval":
                 pool = pool.take(self._lawful(query, pool.rows, log))
-                return self._ruled(
-                    query, by_rank(pool, self.credit, query.known), log, optional=False
-                )
+                return self._ruled(query, by_rank(query, pool, self.credit), log, optional=False)
             case "last_slate":
                 rows = self.last_slate(query)
             case "popular":

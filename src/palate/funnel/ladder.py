@@ -6,7 +6,7 @@ import numpy as np
 
 from palate.arrays import Rows
 from palate.funnel.types import NOTHING, Pool, Query, Slate, Step
-from palate.funnel.worth import worth
+from palate.funnel.worth import heard, worth
 from palate.index.matching import Matching
 from palate.stores import Stores
 
@@ -26,9 +26,9 @@ async def unlimited(query: Query) -> Matching | None:  # noqa: ARG001  the form 
     return None
 
 
-def by_rank(pool: Pool, credit: Mapping[str, float], known: float) -> Slate:
+def by_rank(query: Query, pool: Pool, credit: Mapping[str, float]) -> Slate:
     """Order by retrieval alone: needs no model and no features."""
-    scores = worth(pool, credit, known).sum(axis=1)
+    scores = worth(pool, credit, *heard(query)).sum(axis=1)
     return Slate(pool.rows, scores).scored(scores)
 
 

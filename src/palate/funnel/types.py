@@ -303,6 +303,7 @@ ReasonKind: TypeAlias = Literal[
     "trending",
     "popular",
     "fresh",
+    "newest",
     "unfinished",
     "explore",
     "editorial",

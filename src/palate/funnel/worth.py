@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from palate.arrays import Floats
-from palate.funnel.types import Pool
+from palate.funnel.types import Pool, Query
+from palate.models.visits import visit_of
 
 PATIENCE = 10
 """How slowly a rank loses worth: the entry at rank r counts 1 / (PATIENCE + r)."""
@@ -79,9 +80,9 @@ FUSED, POOLED = Lean(3.0, 0.5), Lean(5.0, 1.0)
 def leaning(names: Sequence[str], known: float, lean: Lean) -> Floats:
     """(generators,): how much each one's weight counts, by how many acts are `known`.
 
-    A history of n acts has n / (n + thin) of its say, and what everybody takes gains in return.
+    A history has its say (`_say`), and what everybody takes gains in return.
     """
-    say = 1.0 if isinf(known) else known / (known + lean.thin)
+    say = _say(known, lean)
     factors = {
         **dict.fromkeys(FROM_HISTORY, say),
         **dict.fromkeys(FROM_EVERYBODY, 1.0 + lean.lift * (1.0 - say)),
@@ -92,17 +93,43 @@ def leaning(names: Sequence[str], known: float, lean: Lean) -> Floats:
 def worth(pool: Pool, credit: Mapping[str, float], known: float = inf, visit: str = "") -> Floats:
     """(n, generators): weight / (PATIENCE + rank), 0 where the generator did not find the item.
 
-    Weights lean by how much is `known` of the visitor (`leaning`); some kinds of `visit` may have
-    weights of their own (`weights_of`). A stranger hears what everybody takes, whatever weights
-    were found for people with a history (`_for_strangers`).
-
-    Reciprocal rank fusion (Cormack, Clarke, Büttcher 2009) with weights. Without `credit` every
-    generator weighs 1.
+    Reciprocal rank fusion (Cormack, Clarke, Büttcher 2009) with weights, those of `weights_of`.
     """
-    weights = weights_of(pool.generators, credit, visit) * leaning(pool.generators, known, FUSED)
-    weights = np.maximum(weights, _for_strangers(pool.generators, known))
+    weights = weights_of(pool.generators, credit, known, visit)
     found: Floats = np.where(pool.ranks > 0, weights / (PATIENCE + pool.ranks), np.float32(0))
     return found.astype(np.float32, copy=False)
+
+
+def heard(query: Query) -> tuple[float, str]:
+    """How many acts are known of the visitor, and the kind of visit: what weights go by."""
+    return query.known, visit_of(query.known, query.idle)
+
+
+def weights_of(
+    generators: Sequence[str], credit: Mapping[str, float], known: float = inf, visit: str = ""
+) -> Floats:
+    """(generators,): what each one weighs to this visitor: pages and reasons go by it.
+
+    A weight named ``visit/generator`` stands before the generator's own in that kind of visit;
+    without `credit` every generator weighs 1. Weights lean by how much is `known` of the visitor
+    (`leaning`), and a stranger hears what everybody takes, whatever weights were found for people
+    with a history (`_for_strangers`).
+
+    >>> weights_of(("covisit", "popular"), {"covisit": 1.0, "newcomer/covisit": 0.5}, 3, "newcomer")
+    array([0.25 , 0.375], dtype=float32)
+    """
+    unnamed = UNNAMED if credit else 1.0
+    own = [credit.get(f"{visit}/{n}", credit.get(n, unnamed)) for n in generators]
+    found = np.array(own, np.float32)
+    if isinf(known):
+        return found
+    found *= leaning(generators, known, FUSED)
+    return np.maximum(found, _for_strangers(generators, known))
+
+
+def _say(known: float, lean: Lean) -> float:
+    """The part of its say that a history has: n / (n + thin) of n acts."""
+    return 1.0 if isinf(known) else known / (known + lean.thin)
 
 
 def _for_strangers(generators: Sequence[str], known: float) -> Floats:
@@ -113,21 +140,8 @@ def _for_strangers(generators: Sequence[str], known: float) -> Floats:
     sensible weight holds where nothing is known, a sixteenth of it at 9 acts, nothing of it later.
     Where nothing goes by a history anyway, weights mean what they say to everybody.
     """
-    unknown = 0.0 if isinf(known) else (FUSED.thin / (known + FUSED.thin)) ** 2
+    unknown = (1.0 - _say(known, FUSED)) ** 2
     if unknown < BARELY or FROM_HISTORY.isdisjoint(generators):
         return np.zeros(len(generators), np.float32)
     everybody = [SENSIBLE[name] if name in FROM_EVERYBODY else 0.0 for name in generators]
     return np.array(everybody, np.float32) * np.float32(unknown)
-
-
-def weights_of(generators: Sequence[str], credit: Mapping[str, float], visit: str = "") -> Floats:
-    """(generators,): what each one weighs, 1 without `credit`.
-
-    A weight named ``visit/generator`` stands before the generator's own in that kind of visit.
-
-    >>> weights_of(("covisit", "popular"), {"covisit": 1.0, "newcomer/covisit": 0.5}, "newcomer")
-    array([0.5, 0.3], dtype=float32)
-    """
-    unnamed = UNNAMED if credit else 1.0
-    found = [credit.get(f"{visit}/{n}", credit.get(n, unnamed)) for n in generators]
-    return np.array(found, np.float32)

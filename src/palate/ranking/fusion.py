@@ -6,8 +6,7 @@ from typing import Self
 
 from palate.arrays import Floats
 from palate.funnel.types import Pool, Query
-from palate.funnel.worth import SENSIBLE, worth
-from palate.models.visits import visit_of
+from palate.funnel.worth import SENSIBLE, heard, worth
 from palate.stores import Stores
 
 
@@ -28,6 +27,5 @@ class Fusion:
         return cls(fitted or SENSIBLE)
 
     def score(self, query: Query, pool: Pool, features: Floats) -> Floats:
-        visit = visit_of(query.known, query.idle)
-        scores: Floats = worth(pool, self.weights, query.known, visit).sum(axis=1)
+        scores: Floats = worth(pool, self.weights, *heard(query)).sum(axis=1)
         return scores

@@ -15,6 +15,8 @@ from palate.stores import Stores
 
 DEPTH = 3
 """Taste chooses among so many times as many of the newest."""
+YOUNG = 90 * 86_400.0
+"""Seconds since publication for which an item is said to be new; older ones are but the newest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +47,5 @@ class Fresh:
         return Candidates(*best(found.rows, newness.astype(np.float32), limit))
 
     def explain(self, query: Query, row: int) -> Reason:
-        return Reason("fresh")
+        published = self.columns.published[row]
+        return Reason("fresh" if query.now - published <= YOUNG else "newest")
