@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Event
+from time import perf_counter
 from typing import cast
 
 import numpy as np
@@ -14,6 +15,7 @@ from palate.catalog.item import Item
 from palate.catalog.protocol import ItemCatalog
 from palate.catalog.sqlite import SqliteItems
 from palate.errors import CorruptStore
+from palate.serving import names as module
 from palate.serving.names import UNDER_WAY, UNREAD, Names
 
 
@@ -79,7 +81,7 @@ def test_reads_that_nobody_waits_for_do_not_pile_up(slow: Slow) -> None:
     async def scene() -> None:
         given_up = await asyncio.gather(*(names.of([n], 0.001) for n in range(200)))
         assert given_up == [{}] * 200
-        assert len(names._under_way) <= UNDER_WAY
+        assert names._under_way <= UNDER_WAY
         slow.go.set()
         assert (await names.of([250]))[250].title == "Number 250"
 
@@ -94,3 +96,51 @@ def test_what_was_warmed_is_known_by_id_where_the_catalogue_cannot_be_read(slow:
     assert asyncio.run(names.rows_within(["i299", "i120"], 5.0)) == [299, UNREAD]
     with pytest.raises(CorruptStore):
         asyncio.run(names.rows(["i120"]))
+
+
+def test_who_needs_a_name_does_not_wait_behind_what_others_ask_meanwhile(
+    slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AT_ONCE", 20.0)  # however busy the machine is
+    slow.go.set()
+    names, others = Names(cast("ItemCatalog", slow), 1, 50), list[int]()
+
+    async def scene() -> None:
+        for n in range(10):
+            asyncio.get_running_loop().call_soon(others.append, n)
+        assert (await names.of([3], 20.0))[3].title == "Number 3"
+        assert await names.rows_within(["i4"], 20.0) == [4]
+        assert others == []
+
+    asyncio.run(scene())
+
+
+def test_the_loop_stands_still_for_one_slow_read_and_not_for_those_behind_it(
+    slow: Slow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AT_ONCE", 0.5)
+    names = Names(cast("ItemCatalog", slow), 1, 50)
+
+    async def scene() -> float:
+        started = perf_counter()
+        assert await asyncio.gather(*(names.of([n], 0.001) for n in range(10))) == [{}] * 10
+        slow.go.set()
+        return perf_counter() - started
+
+    assert 0.5 <= asyncio.run(scene()) < 1.0
+
+
+def test_a_read_that_fails_when_nobody_waits_any_more_is_told(
+    slow: Slow, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = Names(cast("ItemCatalog", slow), 1, 50)
+    slow.broken = True
+
+    async def scene() -> None:
+        assert await names.of([3], 0.001) == {}
+        slow.go.set()
+        while names._under_way:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+    asyncio.run(scene())
+    assert "cannot be read" in caplog.text

@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from math import inf
 from time import perf_counter
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -24,6 +25,9 @@ READERS, UNDER_WAY = 2, 16
 """Threads that read for answers, and reads at most that answers gave up waiting for."""
 FAIR = 0.02
 """Seconds that a read gets in any case: without names there is nothing to tell."""
+AT_ONCE = 0.001
+"""Seconds that the event loop stands still for a read. Nearly all come in a tenth of that; who goes
+back into the loop's queue instead waits there for answers that have not even begun."""
 log = logging.getLogger("palate.serving")
 K = TypeVar("K")
 V = TypeVar("V")
@@ -47,7 +51,7 @@ class Names:
         self._complaints = Allowance(1 / 60, 1)
         self._rows: dict[str, int] = {}
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="names")
-        self._under_way: set[asyncio.Task[Any]] = set()
+        self._under_way = 0
 
     async def warm(self, likely: Rows, size: int) -> None:
         """Read names before they are asked for, within the bound: `likely`, then the first rows."""
@@ -65,36 +69,81 @@ class Names:
         missing = [row for row in wanted if row not in known]
         self._hits, self._misses = self._hits + len(known), self._misses + len(missing)
         if missing:
-            known |= await self._within(seconds, self._found(missing))
+            told = "items without a name at hand are left out"
+            read = partial(self._read, missing)
+            known |= await self._tried(read, self._keep_names, seconds, told)
         return known
 
-    async def _within(self, seconds: float, reading: Coroutine[Any, Any, dict[K, V]]) -> dict[K, V]:
-        """What is read, or nothing where that takes too long: then it is read for the next one."""
-        if seconds == inf:
-            return await reading
-        if len(self._under_way) >= UNDER_WAY:
-            reading.close()
+    async def _tried(
+        self,
+        read: Callable[[], dict[K, V]],
+        keep: Callable[[dict[K, V]], None],
+        seconds: float,
+        told: str,
+    ) -> dict[K, V]:
+        """What is read; nothing, said once a minute, where the catalogue cannot be read."""
+        if seconds < inf and self._under_way >= UNDER_WAY:
             return {}
-        task = asyncio.ensure_future(reading)
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
-        done, _ = await asyncio.wait({task}, timeout=max(seconds, FAIR))
-        return task.result() if done else {}
-
-    async def _found(self, rows: list[int]) -> dict[int, Named]:
-        """Read names; none, said once a minute, where the catalogue cannot be read."""
-        loop = asyncio.get_running_loop()
         try:
-            found = await loop.run_in_executor(self._readers, self._read, rows)
+            return await self._came(read, keep, seconds)
         except PalateError as error:
-            self._complain("items without a name at hand are left out", error)
+            self._complain(told, error)
             return {}
-        _keep(self._named, found, self._most)
-        return found
 
-    def _complain(self, what: str, error: PalateError) -> None:
+    async def _came(
+        self,
+        read: Callable[[], dict[K, V]],
+        keep: Callable[[dict[K, V]], None],
+        seconds: float = inf,
+    ) -> dict[K, V]:
+        """What is read, or nothing where that takes too long: then it is kept for the next one."""
+        reading = self._readers.submit(read)
+        if not self._under_way:  # else a disk is slow: not everybody is to stand still for it
+            with suppress(TimeoutError):
+                keep(found := reading.result(AT_ONCE))
+                return found
+        loop = asyncio.get_running_loop()
+        come: asyncio.Future[dict[K, V]] = loop.create_future()
+        ended = partial(self._ended, come, keep)
+        self._under_way += 1
+        reading.add_done_callback(partial(_told, loop, ended))
+        if seconds == inf:
+            return await come
+        late = loop.call_later(max(seconds, FAIR), _give_up, come)
+        try:
+            return await come
+        finally:
+            late.cancel()
+
+    def _ended(
+        self,
+        come: "asyncio.Future[dict[K, V]]",
+        keep: Callable[[dict[K, V]], None],
+        reading: "Future[dict[K, V]]",
+    ) -> None:
+        """On the loop: a read is over that was not over at once."""
+        self._under_way -= 1
+        error = reading.exception()
+        if error is None:
+            keep(reading.result())
+        if come.done():
+            if error is not None:
+                self._complain("the catalogue was read too late, and in vain", error)
+        elif error is None:
+            come.set_result(reading.result())
+        else:
+            come.set_exception(error)
+
+    def _keep_names(self, found: dict[int, Named]) -> None:
+        _keep(self._named, found, self._most)
+
+    def _keep_rows(self, found: dict[str, int]) -> None:
+        """An id unknown today may be given a row tomorrow: only rows that exist are kept."""
+        _keep(self._rows, {name: row for name, row in found.items() if row >= 0}, self._most)
+
+    def _complain(self, what: str, error: BaseException) -> None:
         if self._complaints.take(perf_counter()):
-            log.error("%s: %s", what, error.detail)
+            log.error("%s: %s", what, error)
 
     def asked(self) -> tuple[int, int]:
         """How many names were at hand and how many were read, since this was asked last."""
@@ -104,40 +153,25 @@ class Names:
 
     async def rows(self, item_ids: Iterable[str]) -> list[int]:
         """Rows by id, in order; -1 where the id is unknown. Raises what the catalogue raises."""
-        return await self._by_id(item_ids, self._looked_up)
+        known, ids, missing = self._at_hand(item_ids)
+        if missing:
+            known |= await self._came(partial(self._looked_up, missing), self._keep_rows)
+        return [known[each] for each in ids]
 
     async def rows_within(self, item_ids: Iterable[str], seconds: float) -> list[int]:
         """The same for an answer that has so long; `UNREAD` where an id could not be looked up."""
-        return await self._by_id(item_ids, lambda ids: self._within(seconds, self._tried(ids)))
-
-    async def _by_id(
-        self, item_ids: Iterable[str], read: Callable[[list[str]], Awaitable[dict[str, int]]]
-    ) -> list[int]:
-        """Rows by id, in order; those that are not at hand are read, and `UNREAD` without that."""
-        ids = list(item_ids)
-        known = {each: self._rows[each] for each in ids if each in self._rows}
-        missing = [each for each in ids if each not in known]
+        known, ids, missing = self._at_hand(item_ids)
         if missing:
-            known |= await read(missing)
+            told = "items that a request names are not known"
+            read = partial(self._looked_up, missing)
+            known |= await self._tried(read, self._keep_rows, seconds, told)
         return [known.get(each, UNREAD) for each in ids]
 
-    async def _tried(self, ids: list[str]) -> dict[str, int]:
-        """Rows by id; none, said once a minute, where the catalogue cannot be read."""
-        try:
-            return await self._looked_up(ids)
-        except PalateError as error:
-            self._complain("items that a request names are not known", error)
-            return {}
-
-    async def _looked_up(self, ids: list[str]) -> dict[str, int]:
-        loop = asyncio.get_running_loop()
-        rows = await loop.run_in_executor(
-            self._readers, partial(self._items.rows, ids, create=False)
-        )
-        found = dict(zip(ids, rows.tolist(), strict=True))
-        # An id unknown today may be given a row tomorrow: only rows that exist are kept.
-        _keep(self._rows, {name: row for name, row in found.items() if row >= 0}, self._most)
-        return found
+    def _at_hand(self, item_ids: Iterable[str]) -> tuple[dict[str, int], list[str], list[str]]:
+        """Rows that are known, all ids, and those that have to be read."""
+        ids = list(item_ids)
+        known = {each: self._rows[each] for each in ids if each in self._rows}
+        return known, ids, [each for each in ids if each not in known]
 
     async def refresh(self, version: int) -> None:
         """Forget the titles that changed, once the catalogue is at `version`."""
@@ -150,6 +184,9 @@ class Names:
             self._named.pop(change.row, None)
         self._version = version
 
+    def _looked_up(self, ids: list[str]) -> dict[str, int]:
+        return dict(zip(ids, self._items.rows(ids, create=False).tolist(), strict=True))
+
     def _read(self, rows: list[int]) -> dict[int, Named]:
         ids = self._items.ids(np.array(rows, np.int32))
         items = self._items.find(ids)
@@ -158,6 +195,21 @@ class Names:
             for row, name, item in zip(rows, ids, items, strict=True)
             if name
         }
+
+
+def _told(
+    loop: asyncio.AbstractEventLoop,
+    ended: "Callable[[Future[dict[K, V]]], None]",
+    reading: "Future[dict[K, V]]",
+) -> None:
+    """In the reader's thread: tell the loop, if it is still there."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(ended, reading)
+
+
+def _give_up(come: "asyncio.Future[dict[K, V]]") -> None:
+    if not come.done():
+        come.set_result({})
 
 
 def _keep(held: dict[K, V], fresh: dict[K, V], most: int) -> None:
