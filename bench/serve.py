@@ -6,8 +6,9 @@
 One worker of `palate serve` is held to one core; arrivals come from this process, on the other
 cores, as an open loop (`load/client.py`). The site is synthetic, of the real shape
 (`load/site.py`): it says how long the work takes, and nothing of quality. First a closed loop finds
-what the worker can do at most; then come shares of that as fixed rates. `--write` puts it all into
-docs/performance.md (and docs/serve.json, docs/serve.svg).
+what the worker can do at most if it leaves nothing out (its questions have time); then come shares
+of that as fixed rates, with the site's own budget. `--write` puts it all into docs/performance.md
+(and docs/serve.json, docs/serve.svg).
 """
 
 import argparse
@@ -22,7 +23,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from load.client import Told, closed_loop, open_loop, wires
+from load.client import Told, Wire, closed_loop, open_loop, wires
 from load.ran import ran
 from load.report import merged, percentiles, told_runs, write
 from load.server import Server, cpu_seconds, megabytes, serving
@@ -34,7 +35,11 @@ SHARES = (0.25, 0.5, 0.8, 0.95)
 """Of what a closed loop reached."""
 CLOSED = 8
 """Connections of the closed loop."""
+PATIENT = "&budget_ms=60000"
+"""In the closed loop nobody is in a hurry. Of eight who wait for each other each has less than the
+budget leaves, so their answers would be cut, and cheaper than those at any lower rate."""
 OK = 200
+KNOB = "palate_quality "
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -93,24 +98,34 @@ async def measured(
 ) -> dict[str, Any]:
     """The most it can do, then each rate."""
     workers = server.workers
+    whole = [f"{each}{PATIENT}" for each in asked]
     async with wires("127.0.0.1", server.port) as held:
-        await closed_loop(held[:CLOSED], asked, wanted.warm or wanted.seconds / 3)
+        await closed_loop(held[:CLOSED], whole, wanted.warm or wanted.seconds / 3)
         spent = cpu_seconds(workers)
-        most = await closed_loop(held[:CLOSED], asked[5_000:], wanted.seconds)
+        most = await closed_loop(held[:CLOSED], whole[5_000:], wanted.seconds)
         spent = cpu_seconds(workers) - spent
         rates = wanted.rate or [round(most * share, 1) for share in SHARES]
         told = []
         for rate in rates:
             before = cpu_seconds(workers)
             found = await open_loop(held, asked, rate, wanted.seconds)
-            told.append(rate_facts(found, cpu_seconds(workers) - before))
-            await asyncio.sleep(1.0)
+            facts = rate_facts(found, cpu_seconds(workers) - before)
+            await asyncio.sleep(1.0)  # until the worker has told where its knob stood
+            told.append({**facts, "candidates": await knob(held[0])})
     return {
+        "whole": True,
         "most": round(most, 1),
         "closed_cpu_milliseconds": round(1e3 * spent / (most * wanted.seconds), 3),
         "rates": told,
         "memory": megabytes(workers[0]),
     }
+
+
+async def knob(wire: Wire) -> float:
+    """The share of the candidates that the worker looked at in the end."""
+    _, told = await wire.get("/metrics")
+    [line] = [each for each in told.decode().splitlines() if each.startswith(KNOB)]
+    return round(float(line.removeprefix(KNOB)), 3)
 
 
 def rate_facts(found: Told, cpu: float) -> dict[str, Any]:

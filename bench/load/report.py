@@ -61,13 +61,14 @@ def section(runs: Sequence[Mapping[str, Any]]) -> str:
 
 def _rates(runs: Sequence[Mapping[str, Any]]) -> str:
     lines = [
-        "| items | asked a second | got | p50 | p95 | p99 | p99.9 ms | CPU | core | not full |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| items | asked a second | got | p50 | p95 | p99 | p99.9 ms | CPU | core | cut | knob |",
+        "|---" * 11 + "|",
     ]
     for each in runs:
-        most = f"closed loop, 8: {each['most']:,.0f}"
+        cut = "" if each.get("whole") else ", answers cut"
+        most = f"closed loop, 8{cut}: {each['most']:,.0f}"
         cpu = f"{each['closed_cpu_milliseconds']:.2f} ms"
-        lines.append(f"| {each['items']:,} | {most} | | | | | | {cpu} | | |")
+        lines.append(f"| {each['items']:,} | {most} | | | | | | {cpu} | | | |")
         lines += [_rate(each["items"], rate) for rate in each["rates"]]
     return "\n".join(lines)
 
@@ -75,9 +76,10 @@ def _rates(runs: Sequence[Mapping[str, Any]]) -> str:
 def _rate(items: int, rate: Mapping[str, Any]) -> str:
     points = " | ".join(f"{rate['milliseconds'][name]:.1f}" for name in POINTS)
     missed = rate["failures"] + sum(n for step, n in rate["steps"].items() if step != "full")
+    knob = f"{rate['candidates']:.0%}" if "candidates" in rate else ""
     return (
         f"| {items:,} | {rate['rate']:,.0f} | {rate['per_second']:,.0f} | {points} |"
-        f" {rate['cpu_milliseconds']:.2f} ms | {rate['worker_cpu_share']:.0%} | {missed} |"
+        f" {rate['cpu_milliseconds']:.2f} ms | {rate['worker_cpu_share']:.0%} | {missed} | {knob} |"
     )
 
 

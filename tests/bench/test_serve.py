@@ -134,11 +134,18 @@ def test_sizes_measured_before_stay_in_the_page(
     machine = {"processor": "one", "cores": 1, "gigabytes": 1, "load": 0}
     for items in (20, 10):
         facts = {"machine": machine, "date": "2026-11-29", "command": f"serve {items}"}
-        report.write(report.merged({**facts, "runs": [run(items)]}))
+        measured = run(items)
+        if items == 10:
+            measured["whole"] = True
+            measured["rates"][0]["candidates"] = 0.3
+        report.write(report.merged({**facts, "runs": [measured]}))
     page = report.PAGE.read_text("utf-8")
     assert page.startswith("before\n")
     assert page.endswith("after\n")
     assert "stale" not in page
     assert page.index("| 10 | 50 |") < page.index("| 20 | 50 |")
     assert "| 2 |" in page  # one answer that was not the full funnel, one that did not come
+    assert "| 10 | closed loop, 8: 100 |" in page
+    assert "| 30% |" in page  # of the candidates
+    assert "| 20 | closed loop, 8, answers cut: 100 |" in page  # as they were measured before
     assert report.PICTURE.read_text("utf-8").startswith("<svg")
