@@ -8,7 +8,7 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
-from palate.cli import recommend, rules, why
+from palate.cli import check, recommend, rules, why
 from palate.errors import BadInput, Conflict, NotFound
 from palate.settings import FILE
 from palate.settings_files import load
@@ -73,6 +73,29 @@ def test_a_rule_comes_from_a_file_or_standard_input(site: Path, tmp_path: Path) 
 def test_why_names_the_rule_that_took_an_item(site: Path) -> None:
     found = facts(why.app, site, "u1", "horror-1")
     assert (found["stage"], found["part"]) == ("filter", "block:no-horror")
+
+
+UNFIT = '[rules.kids]\nkind = "restrict"\nmin_age = 18\nwhere = "min_aeg > 3"\n'
+SAID = "rule kids: /where:1: there is no field min_aeg; there are min_age"
+
+
+def test_check_refuses_a_rule_that_cannot_act_and_a_start_remarks_it(site: Path) -> None:
+    (site / FILE).write_text(UNFIT, "utf-8")
+    with pytest.raises(BadInput, match=SAID):
+        told(check.app, site)
+    done = CliRunner().invoke(check.app, ["--starting", "--site", str(site)])
+    assert done.exit_code == 0
+    assert done.stderr.startswith("remark: rule kids cannot act as it is written: /where:1: ")
+    found = facts(why.app, site, "session:s", "horror-1")
+    assert found["part"] == "restrict:kids"
+    assert "there is no field min_aeg; there are min_age" in found["sentence"]
+
+
+def test_check_lets_a_site_without_items_have_rules_on_what_will_come(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text(UNFIT, "utf-8")
+    done = CliRunner().invoke(check.app, ["--site", str(tmp_path)])
+    assert done.exit_code == 0
+    assert "there is no field min_aeg" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,30 +1,37 @@
 """Check what a site needs to start: settings, stores, rules, plug-ins, surfaces, pages, words."""
 
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from palate.cli.output import REMARK, say
+from palate.cli.recommend import program_of
 from palate.cli.site import SiteOption, settings_of
+from palate.errors import BadInput, Problem
 from palate.serving.observing.installed import check
 from palate.serving.wording.wordings import Wordings
 from palate.settings import Settings
-from palate.stores import adapter, close, open_stores
+from palate.stores import Stores, adapter, close, open_stores
 from palate.surfaces import funnels
 
 app = typer.Typer()
 
 
 @app.command()
-def main(site: SiteOption = Path()) -> None:
+def main(
+    site: SiteOption = Path(),
+    starting: Annotated[bool, typer.Option(hidden=True)] = False,  # noqa: FBT002  Typer's form
+) -> None:
     """Check everything that `palate up` and `palate serve` need of a site, and start nothing.
 
     Example: **palate check --site shop**
 
-    What is wrong is told in one line, with exit code 2.
+    What is wrong is told in one line, with exit code 2: rules that do not act as they are written,
+    too, though a site starts with them.
     """
     settings = settings_of(site)
-    built = checked(settings)
+    built = checked(settings, starting=starting)
     typer.echo(f"{settings.site.name} can start: {', '.join(built)}")
 
 
@@ -38,13 +45,29 @@ def _look_at_language(settings: Settings) -> None:
         )
 
 
-def checked(settings: Settings) -> list[str]:
+def _look_at_rules(stores: Stores, *, starting: bool) -> None:
+    """Raise BadInput for rules that do not act as they are written.
+
+    A start goes on, for events are taken and other pages shown; so does a site without an item,
+    since most of what a condition may name comes with the first ones.
+    """
+    program = program_of(stores)
+    unfit = {f"rule {name}": why for name, why in program.unfit().items()}
+    if unfit and not starting and stores.items.counts()[0]:
+        raise BadInput.of([Problem(name, why) for name, why in unfit.items()])
+    for each in program.remarks():
+        say(f"{REMARK}{each}")
+
+
+def checked(settings: Settings, *, starting: bool = False) -> list[str]:
     """The surfaces that a worker would answer with. Raises what would keep one from starting."""
     check(settings.serving)
     adapter("rules", settings.stores.rules, {"sqlite": Path}, settings)
     _look_at_language(settings)
     stores = open_stores(settings)
     try:
-        return list(funnels(stores))
+        built = list(funnels(stores))
+        _look_at_rules(stores, starting=starting)
+        return built
     finally:
         close(stores)

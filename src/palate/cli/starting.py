@@ -28,7 +28,8 @@ def check_fit(settings: Settings) -> None:
     In a process of its own: a store that is damaged ends who reads it, and what runs a site must
     outlive that, for the stream worker mends it.
     """
-    command = (sys.executable, "-m", "palate.cli", "check", "--site", str(settings.home.resolve()))
+    check = (sys.executable, "-m", "palate.cli", "check", "--starting")
+    command = (*check, "--site", str(settings.home.resolve()))
     done = subprocess.run(  # noqa: S603  ourselves
         command,
         capture_output=True,

@@ -23,6 +23,8 @@ class Block:
     rows: Rows
     """Sorted, distinct."""
     where: Where | None = None
+    closed: str = ""
+    """What of the operator's words makes no sense, so that it hides more than they meant."""
 
     @property
     def reads(self) -> tuple[str, ...]:

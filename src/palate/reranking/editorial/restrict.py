@@ -20,6 +20,8 @@ class Restrict:
     regions: frozenset[str] = frozenset()
     """In capitals; empty is everywhere."""
     min_age: int = 0
+    closed: str = ""
+    """What of the operator's words makes no sense, so that it hides more than they meant."""
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -127,7 +127,8 @@ def _answer(runtime: Runtime, book: Book, status: int = 200) -> Response[RulesBo
         version=book.version,
         rules=book.rules,
         file=runtime.rules.from_file,
-        dormant={each.rule.id: each.why for each in runtime.rules.program.dormant},
+        dormant=runtime.rules.program.unfit(),
+        remarks=tuple(runtime.rules.remarks()),
         placed={
             name: runtime.rules.placements.spent(name) for name in runtime.rules.program.capped
         },

@@ -27,7 +27,10 @@ class RulesBody(msgspec.Struct, frozen=True, kw_only=True):
     file: tuple[Rule, ...] = ()
     """Those of `palate.toml`, which are stronger and change there."""
     dormant: dict[str, str] = {}
-    """By id: rules that cannot act as things are, and why."""
+    """By id: rules that do not act as they are written, and why. Those that hide items act for
+    all that could be meant."""
+    remarks: tuple[str, ...] = ()
+    """What operators should know, as in `/readyz`; of a change, what looks like a mistake in it."""
     placed: dict[str, int] = {}
     """By id, of rules with a cap on `impressions`: how often their items were shown so far."""
 

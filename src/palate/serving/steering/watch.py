@@ -33,11 +33,21 @@ class _Seen(NamedTuple):
     catalogue: int
 
 
+class _Refused(NamedTuple):
+    """A file whose rules are not taken up."""
+
+    written: int
+    at: float
+    """When it was read, by the timer."""
+    why: str
+
+
 class RuleWatch:
     """Follows the book of rules and the rules of `palate.toml`.
 
-    What does not read or convert changes nothing: the rules that act go on acting. Until they were
-    read once there is no program, and so no recommendation: a block that is not known must hold.
+    A book or a file that does not read, or whose rules make no sense, changes nothing: its rules
+    that act go on acting, and the other's changes are taken up. Until they were read once there is
+    no program, and so no recommendation: a block that is not known must hold.
     """
 
     def __init__(
@@ -52,6 +62,9 @@ class RuleWatch:
         self.from_file = from_file(settings.rules)
         self._seen = _Seen(-1, 0, 0)
         self._catalogue_at = -math.inf
+        self._refused = _Refused(0, -math.inf, "")
+        self._told: list[str] = []
+        """Remarks that are in the log."""
         self._stores: Stores | None = None
         """What the program was made on: a release brings its own."""
         self._lock = threading.Lock()
@@ -79,12 +92,9 @@ class RuleWatch:
         """What operators should know: rules that cannot act, changes that do not apply."""
         if self._program is None:
             return [self._unread()]
-        told = [f"rule {each.rule.id} cannot act: {each.why}" for each in self._program.dormant]
-        told += [
-            f"rule {each.rule.id} names what is not there: {', '.join(map(repr, each.missing))}"
-            for each in self._program.made
-            if each.missing
-        ]
+        told = self._program.remarks()
+        if self._refused.why:
+            told.append(f"the rules of {FILE} stay as they were: {self._refused.why}")
         return [*told, f"the rules stay as they were: {self.remark}"] if self.remark else told
 
     def _unread(self) -> str:
@@ -114,32 +124,53 @@ class RuleWatch:
                 self.placements.settle()
             with self._lock:  # a look that began before a change must not end after it
                 self._take_up(stores)
+            self.remark = ""
         except PalateError as error:
-            if error.detail != self.remark:
-                kept = "the rules stay as they were" if self.ready else "there are no rules yet"
-                log.error("%s: %s", kept, error.detail)  # noqa: TRY400
             self.remark = error.detail
+        self._log()
+
+    def _log(self) -> None:
+        """Say what is new, once."""
+        told = self.remarks()
+        for each in told:
+            if each not in self._told:
+                log.warning("%s", each)
+        self._told = told
 
     def _take_up(self, stores: Stores) -> None:
-        stamp = self._stamp()
-        if stamp != self._written:
-            self.from_file = from_file(_tables(self._settings))
-            self._written = stamp
+        self._read_file(stores)
         now, version = self._timer(), self.book.version()
         settled = now - self._catalogue_at < LOOK_AGAIN
         catalogue = self._seen.catalogue if settled else stores.columns.version
         seen = _Seen(version, self._written, catalogue)
         if seen == self._seen and stores is self._stores:
-            self.remark = ""
             return
         book = self.book.read()
         rules = together(self.from_file, book.rules)
         program = Program.standing(rules, stores, self.placements.spent)
         self._program, self._stores, self._catalogue_at = program, stores, now
         self._seen = _Seen(book.version, self._written, stores.columns.version)
-        self.remark = ""
-        for each in program.dormant:
-            log.warning("rule %s cannot act: %s", each.rule.id, each.why)
+
+    def _read_file(self, stores: Stores) -> None:
+        """Take up what changed in the file, where all of it makes sense; tried again otherwise.
+
+        What a rule asks for may come with the catalogue.
+        """
+        stamp, now = self._stamp(), self._timer()
+        if stamp == self._written:
+            self._refused = _Refused(0, -math.inf, "")
+            return
+        if stamp == self._refused.written and now - self._refused.at < LOOK_AGAIN:
+            return
+        try:
+            found = from_file(_tables(self._settings))
+            new = {f"[rules.{e.id}] ": e for e in found if e not in self.from_file}
+            Program.checked(new, stores, later=True)
+        except PalateError as error:
+            self._refused = _Refused(stamp, now, error.detail)
+        else:
+            self.from_file, self._written = found, stamp
+            self._refused = _Refused(0, -math.inf, "")
 
     def _stamp(self) -> int:
         return self._file.stat().st_mtime_ns if self._file.is_file() else 0

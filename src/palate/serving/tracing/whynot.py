@@ -15,8 +15,11 @@ from palate.funnel.budget import WHOLE, Plan
 from palate.funnel.costs import Cost
 from palate.funnel.engine import Funnel
 from palate.funnel.fate import Fate, Stage
+from palate.funnel.stages import name_of
 from palate.funnel.types import Query
 from palate.funnel.whereabouts import Vote, Whereabouts, locate
+from palate.reranking.editorial.block import Block
+from palate.reranking.editorial.restrict import Restrict
 from palate.reranking.hide_policy import HidePolicy
 from palate.serving.bodies import ReasonBody
 from palate.serving.names import Named
@@ -105,7 +108,15 @@ async def follow(funnel: Funnel, query: Query, row: int, plan: Plan = WHOLE) -> 
         told = "the visitor hid its creator; a follow takes that back"
     if fate.part.startswith("hide_seen"):
         told = f"it counts as seen: {_deeds(query, row)}"
+    if broken := _broken(funnel, fate.part):
+        told = f"the rule {fate.part} cannot act as it is written: {broken}"
     return replace(found, fate=replace(fate, sentence=told)) if told else found
+
+
+def _broken(funnel: Funnel, part: str) -> str:
+    """What of the operator's rule that took the item makes no sense; "" where it does."""
+    hides = (each for each in funnel.filters if isinstance(each, Block | Restrict))
+    return next((each.closed for each in hides if name_of(each) == part), "")
 
 
 class Wondering(NamedTuple):

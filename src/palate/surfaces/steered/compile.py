@@ -1,8 +1,10 @@
 """From a rule as data to the part of a funnel that does it."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
+import msgspec
 import numpy as np
 
 from palate.arrays import Rows
@@ -66,7 +68,9 @@ class Made(NamedTuple):
     """Whom it is for; None is everybody."""
     part: Part
     missing: tuple[str, ...] = ()
-    """Items that it names and that are not there (any more, or yet)."""
+    """Items and surfaces that it names and that are not there (any more, or yet)."""
+    closed: str = ""
+    """Of a rule that hides: what of it makes no sense, and what it hides instead."""
 
 
 class Dormant(NamedTuple):
@@ -76,49 +80,98 @@ class Dormant(NamedTuple):
     why: str
 
 
-def checked_rule(rule: Rule, stores: Stores, pointer: str = "") -> Made:
-    """Make the rule's part. Raises BadInput with all that is wrong, the pointer before each."""
-    problems = [*_surfaces(rule, stores), *_unknown_items(rule, stores)]
+class _Found(NamedTuple):
+    """What of a rule makes sense here, and what does not."""
+
+    audience: Condition | None
+    part: Part | None
+    problems: tuple[Problem, ...]
+
+
+def checked_rule(rule: Rule, stores: Stores, pointer: str = "", *, later: bool = False) -> Made:
+    """Make the rule's part, for rules that come in, whoever brings them.
+
+    With `later` the items that it names may come one day. Raises BadInput with all that is wrong,
+    the pointer before each.
+    """
+    found = _found(rule, stores)
+    problems = [*found.problems, *([] if later else _unknown_items(rule, stores))]
+    if problems or found.part is None:
+        told = [Problem(f"{pointer}{each.pointer}", each.problem) for each in problems]
+        raise BadInput.of(told)
+    return Made(rule, found.audience, found.part)
+
+
+def standing_rule(rule: Rule, stores: Stores) -> Made | Dormant:
+    """The same for a rule that stands: what it names and is not there is passed over.
+
+    Where it makes no sense (any more) it lies dormant, but for what hides items: that acts for
+    everybody, everywhere, or on all items, so that nothing is shown by mistake.
+    """
+    found = _found(rule, stores)
+    items, places = tuple(_missing(rule, stores).values()), _no_surfaces(rule, stores)
+    if isinstance(rule, PinRule) and len(items) == len(rule.items):
+        return Dormant(rule, f"none of its items is there: {', '.join(map(repr, items))}")
+    if isinstance(rule, BlockRule | RestrictRule) and (found.problems or found.part is None):
+        return _closed(rule, found, items, stores)
+    grave = [each for each in found.problems if not each.pointer.startswith("/surfaces/")]
+    if grave or found.part is None or (places and len(places) == len(rule.surfaces)):
+        return Dormant(rule, BadInput.of(found.problems).detail)
+    return Made(rule, found.audience, found.part, (*items, *places.values()))
+
+
+def _found(rule: Rule, stores: Stores) -> _Found:
+    """Read the rule, once and for all that ask; items that are not there are another matter."""
+    problems = [
+        Problem(f"/surfaces/{n}", f"there is no surface {each!r}; {_surfaces(stores)}")
+        for n, each in _no_surfaces(rule, stores).items()
+    ]
     audience, part = None, None
     try:
         audience = _audience(rule, stores)
     except BadInput as wrong:
         problems += wrong.problems
     try:
-        part = _part(rule, stores)
+        part = MAKERS[type(rule)](rule, stores)
     except BadInput as wrong:
         problems += wrong.problems
-    if problems or part is None:
-        told = [Problem(f"{pointer}{each.pointer}", each.problem) for each in problems]
-        raise BadInput.of(told)
-    return Made(rule, audience, part)
+    return _Found(audience, part, tuple(problems))
 
 
-def standing_rule(rule: Rule, stores: Stores) -> Made | Dormant:
-    """The same for a rule that was right when it was written; items that are gone are passed over.
-
-    Where its conditions make no sense any more it lies dormant, but for what hides items: that is
-    then for all of them, so that nothing is shown by mistake.
-    """
-    missing = tuple(_missing(rule, stores).values())
-    if isinstance(rule, PinRule) and len(missing) == len(rule.items):
-        return Dormant(rule, f"none of its items is there: {', '.join(map(repr, missing))}")
-    try:
-        return Made(rule, _audience(rule, stores), _part(rule, stores), missing)
-    except BadInput as wrong:
-        if isinstance(rule, BlockRule | RestrictRule):
-            return Made(rule, None, _closed(rule, stores))
-        return Dormant(rule, wrong.detail)
-
-
-def _surfaces(rule: Rule, stores: Stores) -> list[Problem]:
-    there = names(stores.settings.home)
-    told = f"there are {', '.join(there)}"
-    return [
-        Problem(f"/surfaces/{n}", f"there is no surface {each!r}; {told}")
-        for n, each in enumerate(rule.surfaces)
-        if each not in there
+def _closed(
+    rule: BlockRule | RestrictRule, found: _Found, items: tuple[str, ...], stores: Stores
+) -> Made:
+    """What makes no sense is taken for everything: all items, everybody, every surface."""
+    wrong = {each.pointer.split("/")[1].partition(":")[0] for each in found.problems}
+    instead = [
+        what
+        for name, what in (
+            ("where", "hides every item"),
+            ("audience", "acts for everybody"),
+            ("surfaces", "acts on every surface"),
+        )
+        if name in wrong
     ]
+    said = BadInput.of(found.problems).detail
+    closed = f"{said}; until that is mended it {' and '.join(instead)}"
+    everything = Where(None, stores.columns.plain)
+    part = found.part
+    part = part if isinstance(part, Block | Restrict) else _hides(rule, everything, stores)
+    surfaces = () if "surfaces" in wrong else rule.surfaces
+    acting = msgspec.structs.replace(rule, surfaces=surfaces)
+    return Made(acting, found.audience, replace(part, closed=closed), items, closed)
+
+
+def _no_surfaces(rule: Rule, stores: Stores) -> dict[int, str]:
+    """Of the surfaces that a rule names, by their number: those that are not there."""
+    if not rule.surfaces:
+        return {}
+    there = names(stores.settings.home)
+    return {n: each for n, each in enumerate(rule.surfaces) if each not in there}
+
+
+def _surfaces(stores: Stores) -> str:
+    return f"there are {', '.join(names(stores.settings.home))}"
 
 
 def _unknown_items(rule: Rule, stores: Stores) -> list[Problem]:
@@ -146,10 +199,6 @@ def _audience(rule: Rule, stores: Stores) -> Condition | None:
             what = f"{each.name} is an item's; an audience asks for user.… and context.… only"
             raise BadInput(what, [Problem(f"/audience:{each.at + 1}", what)])
     return found
-
-
-def _part(rule: Rule, stores: Stores) -> Part:
-    return MAKERS[type(rule)](rule, stores)
 
 
 def _pinned(rule: PinRule, stores: Stores) -> Pin:
@@ -236,10 +285,6 @@ def _hides(rule: BlockRule | RestrictRule, where: Where | None, stores: Stores) 
         return Restrict(rule.id, where or everything, regions, rule.min_age)
     rows = _rows(rule.items, stores)
     return Block(rule.id, np.unique(rows[rows >= 0]).astype(np.int32), where)
-
-
-def _closed(rule: BlockRule | RestrictRule, stores: Stores) -> Hides:
-    return _hides(rule, Where(None, stores.columns.plain), stores)
 
 
 def _where(text: str, stores: Stores) -> Where:

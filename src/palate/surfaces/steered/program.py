@@ -63,8 +63,10 @@ class Program:
     _funnels: dict[tuple[str, tuple[int, ...]], Funnel] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def checked(cls, rules: Mapping[str, Document], stores: Stores) -> "Program":
-        """Of new rules, each by the pointer that leads to it.
+    def checked(
+        cls, rules: Mapping[str, Document], stores: Stores, *, later: bool = False
+    ) -> "Program":
+        """Of new rules, each by the pointer that leads to it; see `checked_rule`.
 
         Raises BadInput with everything that is wrong.
         """
@@ -72,7 +74,7 @@ class Program:
         problems: list[Problem] = []
         for pointer, rule in rules.items():
             try:
-                made.append(checked_rule(rule, stores, pointer))
+                made.append(checked_rule(rule, stores, pointer, later=later))
             except BadInput as wrong:
                 problems += wrong.problems
         if problems:
@@ -83,10 +85,26 @@ class Program:
     def standing(
         cls, rules: Iterable[Document], stores: Stores, spent: Callable[[str], int] = unspent
     ) -> "Program":
-        """Of rules that were right when they were written; see `standing_rule`."""
+        """Of rules that stand, whether they still make sense or not; see `standing_rule`."""
         found = [standing_rule(rule, stores) for rule in rules if rule.enabled]
         made = tuple(each for each in found if isinstance(each, Made))
         return cls(made, tuple(each for each in found if isinstance(each, Dormant)), spent)
+
+    def unfit(self) -> dict[str, str]:
+        """By id: rules that do not act as they are written, and why."""
+        closed = {each.rule.id: each.closed for each in self.made if each.closed}
+        return {each.rule.id: each.why for each in self.dormant} | closed
+
+    def remarks(self) -> list[str]:
+        """What operators should know of these rules, a sentence each."""
+        told = [f"rule {each.rule.id} cannot act: {each.why}" for each in self.dormant]
+        for each in self.made:
+            if each.closed:
+                told.append(f"rule {each.rule.id} cannot act as it is written: {each.closed}")
+            if each.missing:
+                named = ", ".join(map(repr, each.missing))
+                told.append(f"rule {each.rule.id} names what is not there: {named}")
+        return told
 
     def __bool__(self) -> bool:
         return bool(self.made)
