@@ -54,8 +54,9 @@ def test_a_rule_from_its_draft_to_its_end(site: Path) -> None:
     assert "choice" in told(rules.app, site, "list")
     assert facts(rules.app, site, "remove", "choice")["version"] == 2
     lines = facts(rules.app, site, "audit")["changes"]
-    assert [each["action"] for each in lines] == ["removed", "added"]
+    assert [each["action"] for each in lines] == ["removed", "added", "added"]
     assert lines[0]["who"].endswith("(cli)")
+    assert (lines[2]["who"], lines[2]["rule_id"]) == ("palate.toml", "no-horror")
     assert "removed" in told(rules.app, site, "audit")
 
 

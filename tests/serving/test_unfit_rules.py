@@ -8,6 +8,7 @@ import pytest
 from litestar.testing import TestClient
 from tests.serving.conftest import Json, SmallSite
 
+from palate.errors import Unavailable
 from palate.rules.decode import rule as read
 from palate.rules.protocol import By
 from palate.serving.app import create
@@ -46,9 +47,8 @@ def remarks(site: SmallSite) -> list[str]:
 
 
 @pytest.fixture
-def restarted(site_of: Callable[..., SmallSite]) -> Iterator[Callable[[str], Any]]:
+def restarted(site: SmallSite) -> Iterator[Callable[[str], Any]]:
     """Starts a worker on a site whose file says something."""
-    site = site_of()
     opened: list[Any] = []
 
     def start(text: str) -> Any:
@@ -198,3 +198,44 @@ def test_a_rule_of_the_book_whose_attribute_is_gone_is_closed_aloud(site: SmallS
     )
     assert remarks(site) == []
     assert genres(site)
+
+
+def changes(site: SmallSite) -> list[tuple[str, str, str]]:
+    told = site.client.get("/v1/rules/audit").json()["changes"]
+    return [(each["who"], each["action"], each["rule_id"]) for each in told]
+
+
+def test_changes_of_the_file_are_in_the_audit_log_once_whoever_sees_them(
+    site: SmallSite, restarted: Callable[[str], Any]
+) -> None:
+    write(site, GOOD)
+    look(site)
+    assert changes(site) == [("palate.toml", "added", "kids")]
+    restarted(GOOD)
+    write(site, BAD)
+    assert len(changes(site)) == 1, "what does not act is no change"
+    write(site, GOOD.replace("18", "16"))
+    assert changes(site)[0] == ("palate.toml", "changed", "kids")
+    [line, _] = site.client.get("/v1/rules/audit").json()["changes"]
+    assert (line["before"]["min_age"], line["after"]["min_age"]) == (18, 16)
+    assert site.client.get("/v1/rules").headers["etag"] == '"0"', "the book did not change"
+    write(site, "")
+    assert changes(site)[0] == ("palate.toml", "removed", "kids")
+    assert len(changes(site)) == 3
+
+
+def test_a_log_that_cannot_be_written_keeps_no_rule_from_acting(
+    site: SmallSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise Unavailable("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(site.app.state["runtime"].rules.book, "follow_file", full)
+        write(site, GOOD)
+        assert "comedy" not in genres(site)
+        told = "changes of palate.toml are not in the audit log yet: the disk is full"
+        assert remarks(site) == [told]
+    look(site)
+    assert remarks(site) == []
+    assert changes(site) == [("palate.toml", "added", "kids")]

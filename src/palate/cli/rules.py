@@ -161,7 +161,7 @@ def _changes(site: Path) -> Changes:
 
 
 def _watch(settings: Settings) -> RuleWatch:
-    return RuleWatch(settings, open_rules(settings))
+    return RuleWatch(settings, open_rules(settings), SystemClock())
 
 
 def _read(given: str) -> Any:

@@ -22,7 +22,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the audit log: what became of one rule."""
 
     version: int
-    """Of the book that the change made."""
+    """Of the book that the change made; of the book beside it, where the file changed."""
     time: float
     """Seconds since the epoch."""
     who: str
@@ -31,6 +31,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     rule_id: str
     before: dict[str, Any] | None
     after: dict[str, Any] | None
+    line: int = 0
+    """Its number in the log, from 1."""
 
 
 class By(NamedTuple):
@@ -59,8 +61,16 @@ class RuleBook(Protocol):
         """
         ...
 
+    def follow_file(self, rules: tuple[Rule, ...], by: By) -> None:
+        """Write into the audit log what became of the rules of `palate.toml` since the last time.
+
+        They are not the book's: it and its version stay as they are. Whoever comes second with the
+        same rules writes nothing.
+        """
+        ...
+
     def audit(self, limit: int, before: int | None = None) -> list[Entry]:
-        """Lines of the log, newest first; of versions below `before`."""
+        """Lines of the log, newest first; those below the number `before`."""
         ...
 
     def placed(self, more: Mapping[str, int]) -> dict[str, int]:

@@ -15,10 +15,13 @@ from palate.rules.protocol import Book, By, Change, Entry, differences
 SCHEMA = """
 create table if not exists book (one integer primary key check (one = 1), version integer,
                                  rules blob);
+create table if not exists file (one integer primary key check (one = 1), rules blob);
 create table if not exists audit (seq integer primary key, version integer, entry blob);
-create index if not exists audit_version on audit (version);
 create table if not exists placed (rule text primary key, times integer) without rowid;
 """
+
+
+LOG = "insert into audit (version, entry) values (?, ?)"
 
 
 class SqliteRules:
@@ -51,12 +54,23 @@ class SqliteRules:
             lines = _lines(old, book, by)
             if not lines:
                 return old
-            raw = msgspec.json.encode([encoded(each) for each in book.rules])
+            raw = _written(book.rules)
             db.execute("insert or replace into book values (1, ?, ?)", (book.version, raw))
-            db.executemany("insert into audit (version, entry) values (?, ?)", lines)
+            db.executemany(LOG, lines)
             gone = {each.id for each in old.rules} - {each.id for each in book.rules}
             db.executemany("delete from placed where rule = ?", [(each,) for each in gone])
         return book
+
+    def follow_file(self, rules: tuple[Rule, ...], by: By) -> None:
+        with self._database.reading() as db:
+            if self._file(db) == rules:
+                return
+        with self._database.writing() as db:
+            old = self._file(db)
+            found = db.execute("select version from book").fetchone()
+            version = int(found[0]) if found else 0
+            db.executemany(LOG, _lines(Book(version, old), Book(version, rules), by))
+            db.execute("insert or replace into file values (1, ?)", (_written(rules),))
 
     def placed(self, more: Mapping[str, int]) -> dict[str, int]:
         if more:
@@ -74,11 +88,14 @@ class SqliteRules:
         below = 2**62 if before is None else before
         with self._database.reading() as db:
             found = db.execute(
-                "select entry from audit where version < ? order by seq desc limit ?",
+                "select seq, entry from audit where seq < ? order by seq desc limit ?",
                 (below, limit),
             ).fetchall()
         with self._named_errors():
-            return [msgspec.json.decode(raw, type=Entry) for (raw,) in found]
+            return [
+                msgspec.structs.replace(msgspec.json.decode(raw, type=Entry), line=seq)
+                for seq, raw in found
+            ]
 
     def close(self) -> None:
         self._database.close()
@@ -89,6 +106,12 @@ class SqliteRules:
         with self._named_errors():
             return Book(int(found[0]), self._decoder.decode(found[1]))
 
+    def _file(self, db: sqlite3.Connection) -> tuple[Rule, ...]:
+        """The file's rules as they were followed last."""
+        found = db.execute("select rules from file").fetchone()
+        with self._named_errors():
+            return self._decoder.decode(found[0]) if found else ()
+
     @contextmanager
     def _named_errors(self) -> Iterator[None]:
         try:
@@ -97,6 +120,10 @@ class SqliteRules:
             raise CorruptStore(
                 f"{self._database.path} does not read back ({error}); restore it from a backup"
             ) from error
+
+
+def _written(rules: tuple[Rule, ...]) -> bytes:
+    return msgspec.json.encode([encoded(each) for each in rules])
 
 
 def _placed(db: sqlite3.Connection) -> dict[str, int]:

@@ -259,7 +259,7 @@ def _assembled(settings: Settings, clock: Clock, live: Live) -> Runtime:
         settings=settings,
         clock=clock,
         watch=ReleaseWatch(live, clock, asked, lambda: pacer.gate.flying > 0),
-        rules=RuleWatch(settings, open_rules(settings)),
+        rules=RuleWatch(settings, open_rules(settings), clock),
         commit=commit,
         meters=meters,
         wordings=Wordings.of_site(settings.home, settings.site.language),

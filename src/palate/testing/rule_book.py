@@ -92,8 +92,33 @@ class RuleBookContract:
         changed = next(e for e in newest if e.action == "changed")
         assert (changed.who, changed.time) == ("ben", 2_000.0)
         assert [(each or {})["by"] for each in (changed.before, changed.after)] == [0.5, 2.0]
-        assert {e.rule_id for e in book.audit(10, before=2)} == {"a", "b", "c"}
+        first = min(each.line for each in newest)
+        assert {e.rule_id for e in book.audit(10, before=first)} == {"a", "b", "c"}
         assert len(book.audit(1)) == 1
+
+    def test_the_log_is_read_in_parts_of_which_none_is_lost(self, book: RuleBook) -> None:
+        book.edit(lambda _: tuple(rule(each) for each in "abcde"), ANNA)
+        found, before = [], None
+        while part := book.audit(2, before):
+            found += [each.rule_id for each in part]
+            before = part[-1].line
+        assert sorted(found) == list("abcde")
+
+    def test_changes_of_the_file_are_logged_once_and_are_none_of_the_book(
+        self, book: RuleBook, reopen: Callable[[], RuleBook]
+    ) -> None:
+        book.edit(lambda _: (rule("a"),), ANNA)
+        for each in (book, reopen()):
+            each.follow_file((rule("f"), rule("g")), BEN)
+        reopen().follow_file((rule("f", by=2.0),), BEN)
+        assert book.read() == Book(1, (rule("a"),))
+        told = [(each.who, each.action, each.rule_id) for each in book.audit(10)]
+        assert sorted(told[:2]) == [("ben", "changed", "f"), ("ben", "removed", "g")]
+        assert sorted(told[2:4]) == [("ben", "added", "f"), ("ben", "added", "g")]
+        assert told[4:] == [("anna", "added", "a")]
+        changed = next(each for each in book.audit(10) if each.action == "changed")
+        assert [(each or {})["by"] for each in (changed.before, changed.after)] == [0.5, 2.0]
+        assert changed.version == 1
 
     def test_another_order_is_a_change(self, book: RuleBook) -> None:
         book.edit(lambda _: (rule("a"), rule("b")), ANNA)

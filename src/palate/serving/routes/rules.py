@@ -68,7 +68,7 @@ async def audit_rules(
     book = runtime_of(request).rules.book
     found = await asyncio.to_thread(book.audit, limit, before or None)
     lines = tuple(_line(each) for each in found)
-    return AuditBody(changes=lines, next=lines[-1].version if len(lines) == limit else None)
+    return AuditBody(changes=lines, next=lines[-1].line if len(lines) == limit else None)
 
 
 @post("/preview", operation_id="preview_rules", status_code=200)

@@ -39,18 +39,21 @@ class AuditLine(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one rule."""
 
     version: int
-    """Of the book that the change made."""
+    """Of the book that the change made; of the book beside it, where `palate.toml` changed."""
     time: str
     who: str
+    """A name and a key; `palate.toml` where the file changed."""
     action: str
     """`added`, `changed`, `removed`; `moved`: among the others."""
     rule_id: str
     before: dict[str, Any] | None
     after: dict[str, Any] | None
+    line: int
+    """Its number in the log, from 1."""
 
 
 class AuditBody(msgspec.Struct, frozen=True, kw_only=True):
-    """Changes of the book, newest first."""
+    """Changes of the rules, newest first."""
 
     changes: tuple[AuditLine, ...]
     next: int | None = None

@@ -9,10 +9,11 @@ from os import environ
 from time import monotonic
 from typing import NamedTuple
 
+from palate.clock import Clock
 from palate.errors import PalateError, Unavailable
 from palate.rules.decode import from_file
 from palate.rules.documents import Rule
-from palate.rules.protocol import RuleBook
+from palate.rules.protocol import By, RuleBook
 from palate.serving.steering.placements import Placements
 from palate.settings import FILE, Settings
 from palate.settings_files import given
@@ -51,18 +52,26 @@ class RuleWatch:
     """
 
     def __init__(
-        self, settings: Settings, book: RuleBook, timer: Callable[[], float] = monotonic
+        self,
+        settings: Settings,
+        book: RuleBook,
+        clock: Clock,
+        timer: Callable[[], float] = monotonic,
     ) -> None:
         self.book = book
         self._program: Program | None = None
         self.placements = Placements(book)
-        self._settings, self._timer = settings, timer
+        self._settings, self._clock, self._timer = settings, clock, timer
         self._file = settings.path(FILE)
         self._written = self._stamp()
         self.from_file = from_file(settings.rules)
         self._seen = _Seen(-1, 0, 0)
         self._catalogue_at = -math.inf
         self._refused = _Refused(0, -math.inf, "")
+        self._followed: tuple[Rule, ...] | None = None
+        """The file's rules as the audit log has them, as far as is known here."""
+        self._unlogged = ""
+        """What keeps them out of it."""
         self._told: list[str] = []
         """Remarks that are in the log."""
         self._stores: Stores | None = None
@@ -95,6 +104,8 @@ class RuleWatch:
         told = self._program.remarks()
         if self._refused.why:
             told.append(f"the rules of {FILE} stay as they were: {self._refused.why}")
+        if self._unlogged:
+            told.append(f"changes of {FILE} are not in the audit log yet: {self._unlogged}")
         return [*told, f"the rules stay as they were: {self.remark}"] if self.remark else told
 
     def _unread(self) -> str:
@@ -124,6 +135,7 @@ class RuleWatch:
                 self.placements.settle()
             with self._lock:  # a look that began before a change must not end after it
                 self._take_up(stores)
+                self._follow_file()
             self.remark = ""
         except PalateError as error:
             self.remark = error.detail
@@ -150,6 +162,16 @@ class RuleWatch:
         program = Program.standing(rules, stores, self.placements.spent)
         self._program, self._stores, self._catalogue_at = program, stores, now
         self._seen = _Seen(book.version, self._written, stores.columns.version)
+
+    def _follow_file(self) -> None:
+        """Log what changed in the file, once it acts; tried again where that fails."""
+        if self._followed == self.from_file:
+            return
+        try:
+            self.book.follow_file(self.from_file, By(FILE, self._clock.now()))
+            self._followed, self._unlogged = self.from_file, ""
+        except PalateError as error:
+            self._unlogged = error.detail
 
     def _read_file(self, stores: Stores) -> None:
         """Take up what changed in the file, where all of it makes sense; tried again otherwise.
