@@ -76,6 +76,17 @@ def test_why_names_the_rule_that_took_an_item(site: Path) -> None:
     assert (found["stage"], found["part"]) == ("filter", "block:no-horror")
 
 
+def test_a_word_that_no_item_has_is_remarked(site: Path) -> None:
+    draft = json.dumps({"id": "d", "kind": "block", "where": '"Drama" in categories'})
+    said = "rule d matches no item today: no item has 'Drama' in categories; did you mean 'drama'?"
+    assert facts(rules.app, site, "preview", draft, "--user", "u1")["remarks"] == [said]
+    added = CliRunner().invoke(rules.app, ["add", draft, "--json", "--site", str(site)])
+    assert json.loads(added.stdout)["remarks"] == [said]
+    assert added.stderr == f"remark: {said}\n"
+    done = CliRunner().invoke(check.app, ["--site", str(site)])
+    assert (done.exit_code, done.stderr) == (0, f"remark: {said}\n")
+
+
 UNFIT = '[rules.kids]\nkind = "restrict"\nmin_age = 18\nwhere = "min_aeg > 3"\n'
 SAID = "rule kids: /where:1: there is no field min_aeg; there are min_age"
 

@@ -88,6 +88,28 @@ def test_what_makes_no_sense_is_refused(document: dict[str, Any], pointer: str) 
     assert problem({"id": "r"} | document)[0] == f"/rules/0{pointer}"
 
 
+@pytest.mark.parametrize(
+    ("region", "hint"),
+    [
+        ("germany", "two letters are wanted, as DE for Germany"),
+        ("UK", "did you mean 'GB'?"),
+        ("", "two letters"),
+        ("DEU", "two letters"),
+        ("QQ", "two letters"),
+        ("DE-BY", "two letters"),
+    ],
+)
+def test_a_region_is_a_country_code_of_two_letters(region: str, hint: str) -> None:
+    rule = {"id": "r", "kind": "restrict", "where": "violence"}
+    assert decode.rule(rule | {"regions": ["de", "GB", "XK"]})
+    with pytest.raises(BadInput) as refused:
+        decode.rule(rule | {"regions": ["DE", region]})
+    [problem] = refused.value.problems
+    assert problem.pointer == "/regions/1"
+    assert f"{region!r} is no country code of ISO 3166" in problem.problem
+    assert hint in problem.problem
+
+
 def test_all_rules_that_are_wrong_are_told_at_once() -> None:
     with pytest.raises(BadInput) as caught:
         decode.rules([{"id": "a", "kind": "x"}, 3, {"id": "b", "kind": "block", "items": ["i"]}])

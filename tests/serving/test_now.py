@@ -54,6 +54,18 @@ def test_a_creator_that_was_hidden_is_gone_everywhere_and_can_come_back(
     assert whom in {_creator(site, name) for name in ids(site, surface)}
 
 
+def test_a_creator_who_has_no_item_yet_is_hidden_when_the_first_one_comes(site: SmallSite) -> None:
+    answer = site.send({**WHO, "kind": "hide", "properties": {"creator_id": "nobody-yet"}})
+    assert answer["accepted"] == 1, "as an event on an item that is not there"
+    first = ids(site)[0]
+    item = {"title": "Late", "creator_id": "nobody-yet", "categories": ["comedy"]}
+    assert site.client.put("/v1/items/late", json=item).status_code in {200, 201}
+    site.worker.drain()
+    assert first in ids(site)
+    asked = {**WHO, "item_id": "late", "limit": 40}
+    assert site.client.get("/v1/why/home", params=asked).json()["part"] == "hide_muted"
+
+
 def test_hiding_a_creator_hides_no_item_of_others_and_says_why_not(site: SmallSite) -> None:
     first = ids(site)[0]
     whom = _creator(site, first)

@@ -4,12 +4,14 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from litestar.testing import TestClient
 from tests.serving.conftest import Json, SmallSite
 
 from palate.errors import Unavailable
 from palate.rules.decode import rule as read
+from palate.rules.documents import Rule
 from palate.rules.protocol import By
 from palate.serving.app import create
 from palate.settings import FILE
@@ -239,3 +241,99 @@ def test_a_log_that_cannot_be_written_keeps_no_rule_from_acting(
     look(site)
     assert remarks(site) == []
     assert changes(site) == [("palate.toml", "added", "kids")]
+
+
+def test_a_region_that_the_book_has_from_before_is_remarked(site: SmallSite) -> None:
+    book = open_rules(site.settings)
+    sense = msgspec.convert({"id": "r", "kind": "restrict", "where": "min_age > 1"} | OLD, Rule)
+    book.edit(lambda _: (sense,), By("anna", NOW))
+    book.close()
+    look(site)
+    [told] = remarks(site)
+    assert told.startswith("rule r asks for a region that is none: 'UK' is no country code")
+
+
+OLD = {"regions": ["DE", "UK"]}
+UNMATCHED = [
+    ('"Comedy" in categories', ["no item has 'Comedy' in categories; did you mean 'comedy'?"]),
+    ('categories in ["zzz"]', ["no item has 'zzz' in categories"]),
+    (
+        'creator_id == "drama-studio-O"',
+        ["no item has 'drama-studio-O' in creator_id; did you mean"],
+    ),
+    ("min_age > 99", [""]),
+    ('kind == "flim"', ["no item has 'flim' in kind"]),
+]
+
+
+@pytest.mark.parametrize(("where", "words"), UNMATCHED)
+@pytest.mark.parametrize("kind", [{"kind": "block"}, {"kind": "restrict", "min_age": 18}])
+def test_a_condition_that_holds_of_nothing_is_taken_and_remarked(
+    site: SmallSite, kind: Json, where: str, words: list[str]
+) -> None:
+    rule = kind | {"where": where}
+    draft = {"rules": [{"id": "r"} | rule], "requests": [{"limit": 5}]}
+    previewed = site.client.post("/v1/rules/preview", json=draft).json()["remarks"]
+    answer = site.client.put("/v1/rules/r", json=rule)
+    assert answer.status_code == 200
+    assert answer.json()["remarks"] == previewed
+    [told] = previewed
+    assert told.startswith("rule r matches no item today")
+    assert all(each in told for each in words)
+    assert remarks(site) == [], "it may be what is wanted: nobody is reminded"
+
+
+@pytest.mark.parametrize(
+    ("where", "told"),
+    [
+        ('"drama" in categories', []),
+        ("min_age < 99", []),
+        ('user.country == "DE"', []),
+        (
+            '"Drama" in categories and user.age < 18',
+            ["rule r: no item has 'Drama' in categories; did you mean 'drama'?"],
+        ),
+        (
+            '"drama" in categories or "Comedy" in categories',
+            ["rule r: no item has 'Comedy' in categories; did you mean 'comedy'?"],
+        ),
+    ],
+)
+def test_words_that_no_item_has_are_remarked_and_no_others(
+    site: SmallSite, where: str, told: list[str]
+) -> None:
+    rule = {"id": "r", "kind": "block", "where": where}
+    assert site.client.post("/v1/rules", json=rule).json()["remarks"] == told
+
+
+def test_a_word_beyond_what_a_row_holds_of_a_list_is_found(site: SmallSite) -> None:
+    tags = [f"tag-{n}" for n in range(40)]
+    site.client.put("/v1/items/drama-1", json={"title": "A", "tags": tags})
+    site.worker.drain()
+    for last, there in (("tag-39", True), ("tag-3", True), ("tag-40", False)):
+        rule = {"id": last, "kind": "block", "where": f'"{last}" in tags'}
+        told = site.client.put(f"/v1/rules/{last}", json=rule).json()["remarks"]
+        assert (told == []) is there
+
+
+SLIP = "rule r asks for user.cuntry, which no profile has; did you mean user.country?"
+
+
+def test_a_name_that_no_profile_has_is_remarked_where_another_is_like_it(site: SmallSite) -> None:
+    block = {"kind": "block", "where": '"drama" in categories'}
+    for asked in ({"audience": "user.cuntry == 'US'"}, {"where": "user.cuntry == 'US'"}):
+        answer = site.client.put("/v1/rules/r", json=block | asked)
+        assert (answer.status_code, answer.json()["remarks"]) == (200, [SLIP])
+        assert remarks(site) == [SLIP]
+    for fine in ("user.country == 'US'", "user.plan == 'free'", "context.cuntry == 'US'"):
+        answer = site.client.put("/v1/rules/r", json=block | {"audience": fine})
+        assert answer.json()["remarks"] == []
+    site.client.delete("/v1/rules/r")
+    table = "[rules.r]\nkind = 'block'\nwhere = '\"drama\" in categories'\n"
+    write(site, table + "audience = \"user.cuntry == 'US'\"\n")
+    assert remarks(site) == [SLIP]
+    site.client.put("/v1/users/u1", json={"attributes": {"cuntry": "US"}})
+    look(site)
+    site.app.state["runtime"].rules._stores = None
+    look(site)
+    assert remarks(site) == []

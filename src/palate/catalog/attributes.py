@@ -75,6 +75,10 @@ class AttributeColumns:
         """The code of a text; -1 where no item has it."""
         return self._values.code(text)
 
+    def text(self, code: int) -> str:
+        """The text with this code; "" where there is none."""
+        return self._values.name(code)
+
     def longer(self, codes: NDArray[Any], texts: Iterable[str]) -> Mask:
         """(n,): whether a list that goes on beyond its (n, 16) codes holds one of the texts."""
         last = codes[:, -1]

@@ -62,6 +62,15 @@ class Filterable:
             return self._columns.creator_code(text)
         return self._columns.attributes.code(text)
 
+    def words(self, name: str) -> list[str]:
+        """Texts that items have in a field, but for those of a list beyond what `codes` gives."""
+        codes = self.codes(name)
+        there = np.zeros(int(codes.max(initial=-1)) + 1, np.bool_)
+        there[codes[codes >= 0]] = True
+        own = {"categories": self._columns.category_name, "creator_id": self._columns.creator_name}
+        text = own.get(name, self._columns.attributes.text)
+        return [text(code) for code in np.flatnonzero(there).tolist()]
+
     def longer(self, name: str, texts: Sequence[str]) -> Mask:
         attributes, size = self._columns.attributes, self._size()
         held = attributes.kinds()

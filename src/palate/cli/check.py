@@ -14,6 +14,7 @@ from palate.serving.wording.wordings import Wordings
 from palate.settings import Settings
 from palate.stores import Stores, adapter, close, open_stores
 from palate.surfaces import funnels
+from palate.surfaces.steered.unmatched import unmatched
 
 app = typer.Typer()
 
@@ -55,7 +56,8 @@ def _look_at_rules(stores: Stores, *, starting: bool) -> None:
     unfit = {f"rule {name}": why for name, why in program.unfit().items()}
     if unfit and not starting and stores.items.counts()[0]:
         raise BadInput.of([Problem(name, why) for name, why in unfit.items()])
-    for each in program.remarks():
+    doubts = [] if starting else [line for e in program.made for line in unmatched(e, stores)]
+    for each in (*program.remarks(), *doubts):
         say(f"{REMARK}{each}")
 
 

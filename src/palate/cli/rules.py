@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 import tomllib
+from collections.abc import Sequence
 from getpass import getuser
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +13,7 @@ import msgspec
 import typer
 
 from palate.catalog.fields import rfc3339
-from palate.cli.output import facts, table_of
+from palate.cli.output import REMARK, facts, say, table_of
 from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.clock import SystemClock
 from palate.errors import BadInput, Problem
@@ -71,8 +72,11 @@ def add(rule: RuleArgument, site: SiteOption = Path(), as_json: JsonOption = Fal
     Example: **palate rules add '{"id": "up", "kind": "boost", "where": "year > 2020", "by": 0.3}'**
     """
     made = decode.rule(_read(rule))
-    book = asyncio.run(_changes(site).put(made))
-    told = {"version": book.version, "rule": encoded(made)}
+    changes = _changes(site)
+    book = asyncio.run(changes.put(made))
+    remarks = changes.doubts()
+    _remark(remarks)
+    told = {"version": book.version, "rule": encoded(made), "remarks": remarks}
     facts(told, as_json=as_json, table=f"{made.id} acts (version {book.version})")
 
 
@@ -129,6 +133,7 @@ def preview(
     asks = tuple(Sample(surface=surface, user_id=each, limit=limit) for each in user or ())
     document = PreviewDocument(rules=(draft,), requests=asks)
     found = asyncio.run(_previewed(settings_of(site), document))
+    _remark(found.remarks)
     facts(found, as_json=as_json, table=_told(found))
 
 
@@ -152,6 +157,11 @@ def _told(found: PreviewBody) -> str:
         lines += [f"    -  {each.title}  (was {each.was})" for each in slate.gone]
         lines += [f"  not kept: {name}, {n} places" for name, n in slate.relaxed.items()]
     return "\n".join(lines)
+
+
+def _remark(remarks: Sequence[str]) -> None:
+    for each in remarks:
+        say(f"{REMARK}{each}")
 
 
 def _changes(site: Path) -> Changes:

@@ -19,6 +19,7 @@ from palate.rules.documents import (
     Ruling,
     SeenRule,
 )
+from palate.rules.regions import no_region
 from palate.spelling import hint
 
 MOST = 500
@@ -146,6 +147,8 @@ def _contradictions(read: Ruling) -> list[Problem]:
     match read:
         case AtMostRule():
             return _at_most(read)
+        case RestrictRule():
+            return _restrict(read)
         case AtLeastRule(share=None, count=None):
             what, told = "/share", "how much? a share of the page, or a `count`"
         case AtLeastRule(share=float(), count=int()):
@@ -156,9 +159,14 @@ def _contradictions(read: Ruling) -> list[Problem]:
             what, told = "/of", "the policy show hides nothing of that; leave it out"
         case BlockRule(items=(), where=""):
             what, told = "/items", "block what? give `items` or `where`"
-        case RestrictRule(regions=(), min_age=0):
-            what, told = "/regions", "to whom? give `regions` or `min_age`"
     return [Problem(what, told)] if told else []
+
+
+def _restrict(read: RestrictRule) -> list[Problem]:
+    if not read.regions and not read.min_age:
+        return [Problem("/regions", "to whom? give `regions` or `min_age`")]
+    wrong = {f"/regions/{n}": no_region(each) for n, each in enumerate(read.regions)}
+    return [Problem(where, why) for where, why in wrong.items() if why]
 
 
 def _at_most(read: AtMostRule) -> list[Problem]:

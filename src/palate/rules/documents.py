@@ -151,7 +151,7 @@ class RestrictRule(Ruling, frozen=True, kw_only=True, tag_field="kind", tag="res
 
     where: Condition
     regions: tuple[str, ...] = ()
-    """ISO codes; empty is everywhere."""
+    """ISO 3166 codes of two letters, in either case; empty is everywhere."""
     min_age: Annotated[int, msgspec.Meta(ge=0, le=150)] = 0
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -119,16 +119,18 @@ async def _changed(
         if expected is not None and runtime.rules.book.version() != expected:
             raise outdated(conflict.detail) from conflict
         raise
-    return _answer(runtime, book, status)
+    return _answer(runtime, book, status, await asyncio.to_thread(changes.doubts))
 
 
-def _answer(runtime: Runtime, book: Book, status: int = 200) -> Response[RulesBody]:
+def _answer(
+    runtime: Runtime, book: Book, status: int = 200, doubts: Sequence[str] = ()
+) -> Response[RulesBody]:
     body = RulesBody(
         version=book.version,
         rules=book.rules,
         file=runtime.rules.from_file,
         dormant=runtime.rules.program.unfit(),
-        remarks=tuple(runtime.rules.remarks()),
+        remarks=(*doubts, *runtime.rules.remarks()),
         placed={
             name: runtime.rules.placements.spent(name) for name in runtime.rules.program.capped
         },

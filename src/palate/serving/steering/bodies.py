@@ -30,7 +30,8 @@ class RulesBody(msgspec.Struct, frozen=True, kw_only=True):
     """By id: rules that do not act as they are written, and why. Those that hide items act for
     all that could be meant."""
     remarks: tuple[str, ...] = ()
-    """What operators should know, as in `/readyz`; of a change, what looks like a mistake in it."""
+    """What operators should know, as in `/readyz`; of a change, what of it finds nothing in the
+    catalogue as well."""
     placed: dict[str, int] = {}
     """By id, of rules with a cap on `impressions`: how often their items were shown so far."""
 
@@ -129,3 +130,5 @@ class PreviewBody(msgspec.Struct, frozen=True, kw_only=True):
     """What would change. Exploration is left out on both sides."""
 
     slates: tuple[PreviewedSlate, ...]
+    remarks: tuple[str, ...] = ()
+    """What looks like a mistake in the drafts, and what of them finds nothing in the catalogue."""

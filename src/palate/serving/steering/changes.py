@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from palate.errors import Conflict, NotFound
 from palate.rules.documents import Rule
 from palate.rules.protocol import Book, By, Change
 from palate.serving.steering.watch import RuleWatch
 from palate.stores import Stores
+from palate.surfaces.steered.compile import Made
 from palate.surfaces.steered.program import Program
+from palate.surfaces.steered.unmatched import unmatched
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,11 @@ class Changes:
     stores: Stores
     by: By
     expected: int | None = None
+    _new: list[Made] = field(default_factory=list, repr=False)
+
+    def doubts(self) -> list[str]:
+        """What of the rules that came in finds nothing in the catalogue, a sentence each. Slow."""
+        return [line for each in self._new for line in unmatched(each, self.stores)]
 
     async def replace_all(self, rules: Sequence[Rule]) -> Book:
         """These are the rules now."""
@@ -79,4 +86,4 @@ class Changes:
         for each in rules.values():
             if each.id in own:
                 raise Conflict(f"the rule {each.id!r} is palate.toml's: change it there")
-        Program.checked(rules, self.stores)
+        self._new[:] = Program.checked(rules, self.stores).made

@@ -30,6 +30,7 @@ from palate.serving.steering.bodies import (
 from palate.serving.wording.wordings import Wording
 from palate.surfaces.overrides import certain
 from palate.surfaces.steered.program import Program, together
+from palate.surfaces.steered.unmatched import unmatched
 
 MOST = 20
 """Requests that one preview tries."""
@@ -45,7 +46,7 @@ async def preview(runtime: Runtime, document: PreviewDocument) -> PreviewBody:
 async def _previewed(runtime: Runtime, document: PreviewDocument) -> PreviewBody:
     rules = _drafted(runtime, document)
     stores = runtime.stores
-    after = await runtime.aside.run(_program, runtime, rules)
+    after, remarks = await runtime.aside.run(_program, runtime, rules)
     asks = [_ask(each) for each in document.requests]
     asks = asks or await _newest(runtime, document.sample)
     if len(asks) > MOST:
@@ -67,7 +68,7 @@ async def _previewed(runtime: Runtime, document: PreviewDocument) -> PreviewBody
         now = await runtime.aside.run(_answer, after, funnel, query, plan)
         acting = tuple(after.made[i].rule.id for i in after.acting(query, stores))
         slates.append(await _compared(runtime, ask, acting, was, now))
-    return PreviewBody(slates=tuple(slates))
+    return PreviewBody(slates=tuple(slates), remarks=remarks)
 
 
 def _drafted(runtime: Runtime, document: PreviewDocument) -> tuple[Rule, ...]:
@@ -84,11 +85,14 @@ def _drafted(runtime: Runtime, document: PreviewDocument) -> tuple[Rule, ...]:
     return (*kept, *drafts.values())
 
 
-def _program(runtime: Runtime, rules: Sequence[Rule]) -> Program:
+def _program(runtime: Runtime, rules: Sequence[Rule]) -> tuple[Program, tuple[str, ...]]:
+    """The rules ready to act, and what there is to say of the drafts among them."""
     standing = together(runtime.rules.from_file, runtime.rules.book.read().rules)
     new = {f"/rules/{n}": each for n, each in enumerate(rules) if each not in standing}
-    Program.checked(new, runtime.stores)
-    return Program.standing(rules, runtime.stores, runtime.rules.placements.spent)
+    drafts = Program.checked(new, runtime.stores)
+    doubts = [line for each in drafts.made for line in unmatched(each, runtime.stores)]
+    acting = Program.standing(rules, runtime.stores, runtime.rules.placements.spent)
+    return acting, (*doubts, *drafts.remarks())
 
 
 async def _newest(runtime: Runtime, most: int) -> list[Ask]:

@@ -39,9 +39,11 @@ from palate.rules.documents import (
     Rule,
     SeenRule,
 )
+from palate.rules.regions import no_region
 from palate.stores import Stores
 from palate.surfaces import names
 from palate.surfaces.steered.best import Best
+from palate.surfaces.steered.strangers import strangers
 
 GUESTS = 50
 """The most popular items of a promotion are candidates whoever proposes them."""
@@ -71,6 +73,16 @@ class Made(NamedTuple):
     """Items and surfaces that it names and that are not there (any more, or yet)."""
     closed: str = ""
     """Of a rule that hides: what of it makes no sense, and what it hides instead."""
+    strange: tuple[str, ...] = ()
+    """What it asks of visitors that none has, and what was probably meant."""
+
+    def remarks(self) -> list[str]:
+        """What operators should know of it, a sentence each."""
+        rule = f"rule {self.rule.id}"
+        told = [f"{rule} cannot act as it is written: {self.closed}"] if self.closed else []
+        named = ", ".join(map(repr, self.missing))
+        told += [f"{rule} names what is not there: {named}"] if named else []
+        return told + [f"{rule} asks for {each}" for each in self.strange]
 
 
 class Dormant(NamedTuple):
@@ -86,6 +98,7 @@ class _Found(NamedTuple):
     audience: Condition | None
     part: Part | None
     problems: tuple[Problem, ...]
+    strange: tuple[str, ...]
 
 
 def checked_rule(rule: Rule, stores: Stores, pointer: str = "", *, later: bool = False) -> Made:
@@ -99,7 +112,7 @@ def checked_rule(rule: Rule, stores: Stores, pointer: str = "", *, later: bool =
     if problems or found.part is None:
         told = [Problem(f"{pointer}{each.pointer}", each.problem) for each in problems]
         raise BadInput.of(told)
-    return Made(rule, found.audience, found.part)
+    return Made(rule, found.audience, found.part, strange=found.strange)
 
 
 def standing_rule(rule: Rule, stores: Stores) -> Made | Dormant:
@@ -117,7 +130,8 @@ def standing_rule(rule: Rule, stores: Stores) -> Made | Dormant:
     grave = [each for each in found.problems if not each.pointer.startswith("/surfaces/")]
     if grave or found.part is None or (places and len(places) == len(rule.surfaces)):
         return Dormant(rule, BadInput.of(found.problems).detail)
-    return Made(rule, found.audience, found.part, (*items, *places.values()))
+    missing = (*items, *places.values())
+    return Made(rule, found.audience, found.part, missing, strange=found.strange)
 
 
 def _found(rule: Rule, stores: Stores) -> _Found:
@@ -135,7 +149,16 @@ def _found(rule: Rule, stores: Stores) -> _Found:
         part = MAKERS[type(rule)](rule, stores)
     except BadInput as wrong:
         problems += wrong.problems
-    return _Found(audience, part, tuple(problems))
+    where = getattr(part, "where", None)
+    asked = (audience, where.condition if isinstance(where, Where) else None)
+    strange = (*strangers(asked, stores), *_old_regions(rule))
+    return _Found(audience, part, tuple(problems), strange)
+
+
+def _old_regions(rule: Rule) -> list[str]:
+    """Regions that would be refused today; books have them from before."""
+    named = rule.regions if isinstance(rule, RestrictRule) else ()
+    return [f"a region that is none: {why}" for each in named if (why := no_region(each))]
 
 
 def _closed(
@@ -159,7 +182,8 @@ def _closed(
     part = part if isinstance(part, Block | Restrict) else _hides(rule, everything, stores)
     surfaces = () if "surfaces" in wrong else rule.surfaces
     acting = msgspec.structs.replace(rule, surfaces=surfaces)
-    return Made(acting, found.audience, replace(part, closed=closed), items, closed)
+    part = replace(part, closed=closed)
+    return Made(acting, found.audience, part, items, closed, found.strange)
 
 
 def _no_surfaces(rule: Rule, stores: Stores) -> dict[int, str]:

@@ -98,13 +98,7 @@ class Program:
     def remarks(self) -> list[str]:
         """What operators should know of these rules, a sentence each."""
         told = [f"rule {each.rule.id} cannot act: {each.why}" for each in self.dormant]
-        for each in self.made:
-            if each.closed:
-                told.append(f"rule {each.rule.id} cannot act as it is written: {each.closed}")
-            if each.missing:
-                named = ", ".join(map(repr, each.missing))
-                told.append(f"rule {each.rule.id} names what is not there: {named}")
-        return told
+        return told + [line for each in self.made for line in each.remarks()]
 
     def __bool__(self) -> bool:
         return bool(self.made)
