@@ -8,11 +8,12 @@ import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
+from palate.catalog.item import Item
 from palate.cli import check, recommend, rules, why
 from palate.errors import BadInput, Conflict, NotFound
 from palate.settings import FILE
 from palate.settings_files import load
-from palate.stores import close
+from palate.stores import close, open_stores
 from palate.testing.tiny import tiny_site
 
 PIN = {"id": "choice", "kind": "pin", "items": ["romance-5"], "slots": [1], "note": "for anna"}
@@ -105,6 +106,9 @@ def test_check_refuses_a_rule_that_cannot_act_and_a_start_remarks_it(site: Path)
 
 def test_check_lets_a_site_without_items_have_rules_on_what_will_come(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text(UNFIT, "utf-8")
+    stores = open_stores(load(tmp_path, {}))
+    stores.items.put([Item(item_id="not-folded-yet")])
+    close(stores)
     done = CliRunner().invoke(check.app, ["--site", str(tmp_path)])
     assert done.exit_code == 0
     assert "there is no field min_aeg" in done.stderr

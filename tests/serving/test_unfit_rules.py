@@ -243,6 +243,17 @@ def test_a_log_that_cannot_be_written_keeps_no_rule_from_acting(
     assert changes(site) == [("palate.toml", "added", "kids")]
 
 
+def test_profiles_that_cannot_be_read_keep_no_rule_from_acting(
+    site: SmallSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise Unavailable("the disk is gone")
+
+    monkeypatch.setattr(site.stores.users, "page", broken)
+    write(site, GOOD + "audience = 'user.cuntry == \"US\"'\n")
+    assert "comedy" not in genres(site)
+
+
 def test_a_region_that_the_book_has_from_before_is_remarked(site: SmallSite) -> None:
     book = open_rules(site.settings)
     sense = msgspec.convert({"id": "r", "kind": "restrict", "where": "min_age > 1"} | OLD, Rule)

@@ -49,12 +49,13 @@ def _look_at_language(settings: Settings) -> None:
 def _look_at_rules(stores: Stores, *, starting: bool) -> None:
     """Raise BadInput for rules that do not act as they are written.
 
-    A start goes on, for events are taken and other pages shown; so does a site without an item,
-    since most of what a condition may name comes with the first ones.
+    A start goes on, for events are taken and other pages shown; so does a site of which no item was
+    folded in yet, since most of what a condition may name comes with the first ones.
     """
+    columns = stores.columns
     program = program_of(stores)
     unfit = {f"rule {name}": why for name, why in program.unfit().items()}
-    if unfit and not starting and stores.items.counts()[0]:
+    if unfit and not starting and columns.servable[: columns.size].any():
         raise BadInput.of([Problem(name, why) for name, why in unfit.items()])
     doubts = [] if starting else [line for e in program.made for line in unmatched(e, stores)]
     for each in (*program.remarks(), *doubts):

@@ -146,7 +146,7 @@ class RuleWatch:
         told = self.remarks()
         for each in told:
             if each not in self._told:
-                log.warning("%s", each)
+                log.log(logging.WARNING if self.ready else logging.ERROR, "%s", each)
         self._told = told
 
     def _take_up(self, stores: Stores) -> None:

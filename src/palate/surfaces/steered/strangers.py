@@ -6,6 +6,7 @@ A profile may have any attribute, so such a rule can be obeyed: for what hides i
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from palate.errors import PalateError
 from palate.expressions.tree import Condition, fields
 from palate.stores import Stores
 
@@ -24,7 +25,10 @@ def strangers(conditions: Iterable[Condition | None], stores: Stores) -> tuple[s
     near = {name: get_close_matches(name, OWN, 1, LIKE) for name in names if name not in OWN}
     if not any(near.values()):
         return ()
-    had = {name for user in stores.users.page("", LOOKED_AT) for name in user.attributes}
+    try:
+        had = {name for user in stores.users.page("", LOOKED_AT) for name in user.attributes}
+    except PalateError:  # a rule acts whether or not there is something to say of it
+        return ()
     return tuple(
         f"{USER}{name}, which no profile has; did you mean {USER}{meant[0]}?"
         for name, meant in near.items()

@@ -36,14 +36,16 @@ def unmatched(made: Made, stores: Stores) -> list[str]:
     rule = f"rule {made.rule.id}"
     if where.lasting and not len(where.everywhere()):
         return [": ".join([f"{rule} matches no item today", *unknown[:1]])]
-    return [f"{rule}: {each}" for each in unknown[:SAID]]
+    return [f"{rule}: {each}" for each in unknown]
 
 
 def _unknown(condition: Condition, items: Filterable) -> list[str]:
-    """Words that no item has where they are asked for."""
+    """The first few words that no item has where they are asked for."""
     schema, there = items.schema(), dict[str, list[str]]()
-    told = []
+    told: list[str] = []
     for field, word in dict.fromkeys(_asked(condition)):
+        if len(told) == SAID:
+            break
         if schema.get(field) not in {"text", "texts"}:
             continue
         if field not in there:
