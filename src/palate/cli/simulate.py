@@ -55,6 +55,13 @@ PoliciesOption = Annotated[str, typer.Option(help="With --report: only these of 
 TrainOption = Annotated[
     bool, typer.Option("--train/--no-train", help="With --report: train a release first.")
 ]
+NightlyOption = Annotated[
+    bool,
+    typer.Option(
+        "--nightly/--no-nightly",
+        help="With --report: and a new one every night, as `palate up` does.",
+    ),
+]
 KeepOption = Annotated[
     Path | None,
     typer.Option(
@@ -108,6 +115,7 @@ def main(  # noqa: PLR0913, PLR0917  the command's options
     arrivals: ArrivalsOption = 40,
     policies: PoliciesOption = "palate,greedy,popularity,ials,oracle",
     train: TrainOption = True,  # noqa: FBT002
+    nightly: NightlyOption = False,  # noqa: FBT002
     keep: KeepOption = None,
     rate: RateOption = 0.0,
     seconds: SecondsOption = 30.0,
@@ -128,8 +136,9 @@ def main(  # noqa: PLR0913, PLR0917  the command's options
         if report:
             chosen = _listed(policies, list(POLICIES), "--policies")
             several = range(seed, seed + seeds)
-            asked = f"{size} {days=} {chosen} {fit} {train=} palate {__version__}"
-            wish = Wish(read, several, plan, train, where.world, fit, chosen, asked, keep)
+            nightly = nightly and train
+            asked = f"{size} {days=} {chosen} {fit} {train=} {nightly=} palate {__version__}"
+            wish = Wish(read, several, plan, train, nightly, where.world, fit, chosen, asked, keep)
             told = Comparison(wish, Path(folder), tell).run()
             facts(told, as_json=as_json, table=_compared(told))
             if told.broke:

@@ -1,6 +1,6 @@
 """A running Palate as a policy: asked and told over its public API, like any client."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import monotonic, sleep
@@ -70,6 +70,14 @@ class Api:
             " `serving.traces_per_second` above what is asked"
         )
 
+    def serves(self, release: str) -> None:
+        """Wait until pages are made by this release. Raises Unavailable after half a minute."""
+        until = monotonic() + PATIENCE
+        while self.call("GET", "/readyz")["release"] != release:
+            if monotonic() > until:
+                raise Unavailable(f"release {release} is live, and the site does not serve it")
+            sleep(LOOK)
+
     def counts_for(self, event: Json) -> None:
         """Wait until an event is part of what its visitor's next page is made from.
 
@@ -92,14 +100,20 @@ class Served:
     name: str
     api: Api
     world: World
+    night: Callable[[], None] | None = None
+    """What happens between two days; None where nothing does."""
     places: dict[str, int] = field(default_factory=dict)
     there: int = 0
+    opened: bool = False
 
     def __post_init__(self) -> None:
         self.places = {item: row for row, item in enumerate(self.world.items)}
         self.there = self.world.there
 
     def open_day(self, there: int) -> None:
+        if self.opened and self.night is not None:
+            self.night()
+        self.opened = True
         self.api.put(self.world.documents(range(self.there, there)))
         self.there = there
 

@@ -13,12 +13,16 @@ from time import monotonic, sleep
 import httpx
 
 from palate.errors import Unavailable
+from palate.releases.directory import ReleaseDirectory
 from palate.serving import tether
 from palate.serving.environment import over, serving_environment, training_environment
 from palate.settings import FILE
+from palate.settings_files import load
 
 READY, ENDS = 90.0, 10.0
 OK = 200
+NONE = "none"
+"""What a site without a release says that it serves."""
 UNHURRIED = {"PALATE_SERVING__BUDGET_MS": "0", "PALATE_SERVING__TRACES_PER_SECOND": "1e6"}
 """Every answer is the whole funnel, and has a trace: what is judged must not hang on how busy the
 machine is, or how fast."""
@@ -59,14 +63,18 @@ def hosted(folder: Path) -> Iterator[str]:
 
 
 def train(folder: Path) -> str:
-    """Train a release of a site, in a process of its own. Raises Unavailable with what it said."""
+    """Train a release of a site, in a process of its own; name the one that is live then.
+
+    Raises Unavailable with what training said.
+    """
     command = [sys.executable, "-m", "palate.cli", "train", "--site", str(folder)]
     done = subprocess.run(  # noqa: S603  our own command
         command, capture_output=True, text=True, check=False, env=_with(training_environment(1))
     )
     if done.returncode:
         raise Unavailable(f"the training ended with {done.returncode}: {done.stderr[-500:]}")
-    return done.stdout
+    settings = load(folder, os.environ)
+    return ReleaseDirectory(settings.path(settings.stores.releases)).current() or NONE
 
 
 def _start(folder: Path, command: Sequence[str], log: int) -> subprocess.Popen[bytes]:

@@ -54,6 +54,8 @@ class Wish:
     seeds: Sequence[int]
     plan: Plan
     train: bool
+    nightly: bool
+    """Whether served policies learn anew between two days, as `palate up` does."""
     world: Callable[[int], tuple[World, list[Act]]]
     """By seed: the world, and what people did in it before."""
     base: Path | None = None
@@ -164,4 +166,11 @@ class Comparison:
             with ExitStack() as stack:
                 folder = copied(base, self.folder / name, SERVED[name])
                 stack.callback(shutil.rmtree, folder, ignore_errors=True)
-                yield Served(name, Api.at(stack.enter_context(hosted(folder))), world)
+                api = Api.at(stack.enter_context(hosted(folder)))
+                yield Served(name, api, world, self._night(folder, api))
+
+    def _night(self, folder: Path, api: Api) -> Callable[[], None] | None:
+        """Learning anew, until what is live then is served."""
+        if not self.wish.nightly:
+            return None
+        return lambda: api.serves(train(folder))
