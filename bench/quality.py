@@ -23,7 +23,7 @@ from typing import Any
 import msgspec
 from compared import ledger
 from compared.answers import pairs
-from compared.cells import RELEASE, Cell, cells, measured
+from compared.cells import COUNTED, RELEASE, Cell, cells, measured
 from compared.chart import chart
 from compared.ours import TUNED
 from compared.peers import PEERS
@@ -66,7 +66,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--data", action="append", choices=sorted(SETS), help="may repeat")
     parser.add_argument("--protocol", action="append", choices=("loo", "time"), help="may repeat")
-    parser.add_argument("--only", action="append", help=f"a model, or {RELEASE!r}; may repeat")
+    parser.add_argument("--only", action="append", choices=(*COUNTED, RELEASE), help="may repeat")
     parser.add_argument("--seeds", type=int, default=len(SEEDS), help="how many")
     parser.add_argument("--quick", action="store_true", help="ML-100K by time, one seed, no pages")
     parser.add_argument("--pair", action="store_true", help="measure nothing, compare in pairs")
