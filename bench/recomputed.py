@@ -16,9 +16,18 @@ from palate.funnel.facts import features_of
 from palate.funnel.ladder import unlimited
 from palate.funnel.stages import name_of
 from palate.funnel.types import Candidates, Pool, Query, Slate
-from palate.funnel.worth import BY_LOT, POOLED, UNNAMED, leaning
+from palate.funnel.worth import (
+    BY_LOT,
+    FROM_EVERYBODY,
+    FROM_HISTORY,
+    POOLED,
+    SENSIBLE,
+    UNNAMED,
+    leaning,
+)
 
 DEPTH, FLOOR, SEAT, SHARE = 60, 0.05, 8.0, 50
+FEW, AWAY, THIN, BARELY = 10, 1_800.0, 3.0, 0.01
 HOLDERS = ("constraints", "within")
 
 
@@ -52,12 +61,14 @@ async def retold(funnel: Funnel, query: Query) -> Retold:
     said = [await each.generate(asked, funnel.pool) for each in funnel.generators]
     rows = [each.rows.tolist() for each in said]
     merged = merged_by_hand(funnel, asked, rows, max(1, sum(map(len, rows))))
-    pool = merged_by_hand(funnel, asked, rows, funnel.pool)
-    guests = [row for row in funnel.guests(asked).tolist() if row not in pool]
+    guests = funnel.guests(asked).tolist()
+    pool, lots = in_two(funnel, asked, rows, funnel.pool, guests)
+    guests = [row for row in guests if row not in pool]
     pool += [row for row in merged if row in guests]
     pool += [row for row in guests if row not in pool]
+    pool += lots
     lawful = [row for row in pool if unlawful(funnel, asked, row) is None]
-    made = provenance(funnel, said, lawful)
+    made = provenance(funnel, said, lawful, lots)
     scores = scored(funnel, asked, made)
     order = sorted(range(len(lawful)), key=lambda n: -scores[n])
     told = Retold(
@@ -71,8 +82,10 @@ async def retold(funnel: Funnel, query: Query) -> Retold:
     )
     slate = Slate(np.array(told.ranked, np.int32), scores[order].astype(np.float32))
     slate = _applied(funnel, funnel.lifts, asked, slate, told)
+    lots = [row for row in lots if row not in slate.marks]
+    slate = slate.take(np.argsort(np.isin(slate.rows, lots), kind="stable"))
     slate = slate.take(np.array(shortlisted(funnel, asked, made, slate.rows.tolist()), np.intp))
-    slate = _applied(funnel, funnel.rules, asked, slate, told)
+    slate = _applied(funnel, funnel.rules, asked, slate, told, lots)
     told.page = slate.rows.tolist()[: query.size]
     return told
 
@@ -80,7 +93,19 @@ async def retold(funnel: Funnel, query: Query) -> Retold:
 def merged_by_hand(
     funnel: Funnel, query: Query, proposals: Sequence[Sequence[int]], limit: int
 ) -> list[int]:
-    """The first `limit`: what is meant, most worth first, and behind it what the lot drew.
+    """The first `limit`: what is meant, most worth first, and behind it what the lot drew."""
+    found, drawn = in_two(funnel, query, proposals, limit)
+    return found + drawn
+
+
+def in_two(
+    funnel: Funnel,
+    query: Query,
+    proposals: Sequence[Sequence[int]],
+    limit: int,
+    guests: Sequence[int] = (),
+) -> tuple[list[int], list[int]]:
+    """What is meant, and what the lot drew.
 
     The lot gets the room that is left, and one place in fifty (or its quota) where there is none.
     """
@@ -92,8 +117,10 @@ def merged_by_hand(
     seats = sum(funnel.admission.quotas.get(name, limit // SHARE) for name in asked)
     seats = min(seats, sum(map(len, drawn)))
     found = _by_worth(funnel, query, meant, funnel.admission.quotas)[: max(limit - seats, 0)]
-    rest = [row for row in _by_worth(funnel, query, drawn, {}) if row not in found]
-    return found + rest[: limit - len(found)]
+    rest = [
+        row for row in _by_worth(funnel, query, drawn, {}) if row not in found and row not in guests
+    ]
+    return found, rest[: limit - len(found)]
 
 
 def _by_worth(
@@ -116,6 +143,32 @@ def _by_worth(
     return sorted(worth, key=lambda row: -worth[row])
 
 
+def weighed_by_hand(
+    names: Sequence[str], weights: Mapping[str, float], query: Query
+) -> list[float]:
+    """What each generator's word weighs in a ranking to this visitor, written out."""
+    acts, idle = len(query.user.history), 1e9
+    if acts:
+        idle = query.now - float(query.user.times[-1])
+    if query.seed_item >= 0:
+        acts = 10**9
+    visit = "newcomer" if acts < FEW else "returning" if idle >= AWAY else "within"
+    say = acts / (acts + THIN)
+    unknown = (1 - say) ** 2 if (1 - say) ** 2 >= BARELY else 0.0
+    if not any(name in FROM_HISTORY for name in names):
+        unknown = 0.0
+    told = []
+    for name in names:
+        weight = weights.get(name, UNNAMED if weights else 1.0)
+        weight = weights.get(f"{visit}/{name}", weight)
+        if name in FROM_HISTORY:
+            weight *= say
+        if name in FROM_EVERYBODY:
+            weight = max(weight * (1 + 0.5 * (1 - say)), SENSIBLE[name] * unknown)
+        told.append(weight)
+    return told
+
+
 def unlawful(funnel: Funnel, query: Query, row: int) -> str | None:
     """Who takes it out; None where nobody does."""
     one = np.array([row], np.int32)
@@ -128,14 +181,17 @@ def unlawful(funnel: Funnel, query: Query, row: int) -> str | None:
     return None
 
 
-def provenance(funnel: Funnel, said: Sequence[Candidates], rows: Sequence[int]) -> Pool:
-    """Each generator's score and rank of each row."""
+def provenance(
+    funnel: Funnel, said: Sequence[Candidates], rows: Sequence[int], lots: Sequence[int]
+) -> Pool:
+    """Each generator's score and rank of each row; of one that the lot brought, the lot's alone."""
     scores = np.full((len(rows), len(said)), np.nan, np.float32)
     ranks = np.zeros((len(rows), len(said)), np.int16)
     for g, found in enumerate(said):
         at = {row: n for n, row in enumerate(found.rows.tolist())}
+        by_lot = name_of(funnel.generators[g]) in BY_LOT
         for n, row in enumerate(rows):
-            if row in at:
+            if row in at and (row in lots) == by_lot:
                 scores[n, g], ranks[n, g] = found.scores[at[row]], at[row] + 1
     names = tuple(name_of(each) for each in funnel.generators)
     return Pool(np.array(rows, np.int32), scores, ranks, names)
@@ -220,11 +276,29 @@ def without(funnel: Funnel, part: str) -> Funnel:
 
 
 def _applied(
-    funnel: Funnel, rules: Sequence[Any], query: Query, slate: Slate, told: Retold
+    funnel: Funnel,
+    rules: Sequence[Any],
+    query: Query,
+    slate: Slate,
+    told: Retold,
+    lots: Sequence[int] = (),
 ) -> Slate:
+    """One rule after the other; what the lot drew goes through those that only order by itself."""
+    drawn = np.isin(slate.rows, list(lots))
+    apart = slate.take(drawn) if drawn.any() and not drawn.all() else None
+    slate = slate if apart is None else slate.take(~drawn)
     for rule in rules:
-        before = slate.rows.tolist()
-        columns = funnel.stores.columns.read(slate.rows, rule.reads) if rule.reads else {}
-        slate = rule.apply(query, structs.replace(slate, columns=columns))
-        told.steps.append((name_of(rule), before, slate.rows.tolist()))
-    return slate
+        last = rule.required or getattr(rule, "always", False) or getattr(rule, "explores", False)
+        if apart is not None and last:
+            slate, apart = slate.followed(apart), None
+        before = slate.rows.tolist() + ([] if apart is None else apart.rows.tolist())
+        slate = _ruled(funnel, rule, query, slate)
+        apart = None if apart is None else _ruled(funnel, rule, query, apart)
+        after = slate.rows.tolist() + ([] if apart is None else apart.rows.tolist())
+        told.steps.append((name_of(rule), before, after))
+    return slate if apart is None else slate.followed(apart)
+
+
+def _ruled(funnel: Funnel, rule: Any, query: Query, slate: Slate) -> Slate:
+    columns = funnel.stores.columns.read(slate.rows, rule.reads) if rule.reads else {}
+    return rule.apply(query, structs.replace(slate, columns=columns))  # type: ignore[no-any-return]

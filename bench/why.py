@@ -1,11 +1,13 @@
 """Does `palate why` tell the truth? Random visitors and items, each answer recomputed by force.
 
-    python bench/why.py --pairs 1000 [--seed 1] [--json]
+    python bench/why.py --pairs 1000 [--seed 1] [--manifest FILE] [--json]
 
-Every pair is asked of a surface with random numbers (pool, shortlist, quotas, ranker), under random
-operators' rules, by a random visitor with a random filter. What is told (the stage, the part, the
-place in the pool, the rank that a generator would need, what costs most and how much of it would be
-enough, what would become of it otherwise) is then recomputed by `recomputed.py` in plain loops.
+Every pair is asked of a surface with random numbers (pool, shortlist, quotas, ranker), with or
+without a release's fitted weights, under random operators' rules, by a random visitor (a stranger,
+one of few acts, one in the middle of a visit) with a random filter. What is told (who each entry is
+credited to, the stage, the part, the place in the pool, the rank that a generator would need, what
+costs most and how much of it would be enough, what would become of it otherwise) is then recomputed
+by `recomputed.py` in plain loops. `--manifest` takes the weights of a release of yours.
 Exits with 1 where anything disagrees.
 """
 
@@ -17,12 +19,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
 
 import numpy as np
+from fitted import manifest_of, released, visiting
 from load.ran import ran
-from recomputed import Retold, fate, merged_by_hand, retold, without
+from recomputed import Retold, fate, merged_by_hand, retold, weighed_by_hand, without
 
 from palate.arrays import Floats
 from palate.cli.output import facts, table_of
@@ -31,15 +35,9 @@ from palate.funnel.facts import features_of
 from palate.funnel.merge import Admission
 from palate.funnel.types import Pool, Query
 from palate.funnel.whereabouts import Whereabouts, locate
-from palate.funnel.worth import (
-    ADMITTED,
-    BY_LOT,
-    FROM_EVERYBODY,
-    FROM_HISTORY,
-    PATIENCE,
-    UNNAMED,
-)
+from palate.funnel.worth import ADMITTED, BY_LOT, PATIENCE
 from palate.index.matching import Matching
+from palate.releases.manifest import Manifest
 from palate.rules.decode import rules as decoded
 from palate.settings import Settings
 from palate.stores import Stores
@@ -49,7 +47,7 @@ from palate.surfaces.steered.program import Program
 from palate.testing.tiny import GENRES, SIZE, USERS, TinyWorld, tiny_names, tiny_world
 
 FEATURES = ("popular_rank", "covisit_score", "content_score", "item_shown_30d", "item_age_days")
-NEAR = 1e-4
+NEAR, EQUAL = 1e-4, 1e-7
 MORE = 3_000
 """Items of the wide world beside those of the tiny one: more than any pool holds."""
 BY_OPERATORS = ("in_window:", "at_least:", "pin:")
@@ -76,10 +74,12 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--pairs", type=int, default=1_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--manifest", type=Path, help="of the release whose weights are taken")
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args(arguments)
+    manifest = manifest_of(wanted.manifest) if wanted.manifest else None
     started = perf_counter()
-    stages, wrong = judged(wanted.pairs, wanted.seed)
+    stages, wrong = judged(wanted.pairs, wanted.seed, manifest)
     told = {
         **ran("why", arguments),
         "pairs": wanted.pairs,
@@ -95,32 +95,43 @@ def main(arguments: Sequence[str]) -> int:
     return 1 if wrong else 0
 
 
-def judged(pairs: int, seed: int) -> tuple[Counter[str], list[str]]:
+def judged(
+    pairs: int, seed: int, manifest: Manifest | None = None
+) -> tuple[Counter[str], list[str]]:
     """How many pairs ended at each stage, and every disagreement in words."""
     stages: Counter[str] = Counter()
     wrong: list[str] = []
     for n in range(pairs):
         dice = np.random.Generator(np.random.PCG64((seed, n)))
-        built, query, row = asked(dice)
+        built, query, row = asked(dice, manifest)
         found, problems = asyncio.run(compared(built, query, row))
         stages[found.fate.stage] += 1
         wrong += [f"pair {n}: {each}" for each in problems[:1]]
     return stages, wrong
 
 
-def asked(dice: np.random.Generator) -> tuple[Funnel, Query, int]:
+def asked(dice: np.random.Generator, manifest: Manifest | None) -> tuple[Funnel, Query, int]:
     """A surface under rules, a visitor, and an item."""
     world = wide_world() if chance(dice, 0.3) else tiny_world()
-    stores, size = world.stores, world.stores.columns.size
     surface = str(dice.choice(["home", "home", "home", "more_like_this", "trending"]))
-    row = int(dice.integers(size))
+    query = visiting(dice, visitor(dice, world, surface))
+    fitted = released(dice, manifest) if chance(dice, 0.5) else None
+    built = surfaced(dice, surface, replace(world.stores, release=fitted))
+    program = Program.checked(dict(enumerated(documents(dice))), world.stores)
+    row = int(dice.integers(world.stores.columns.size))
+    return certain(program.steer(built, query)), query, row
+
+
+def visitor(dice: np.random.Generator, world: TinyWorld, surface: str) -> Query:
+    """Somebody's request."""
+    stores, size = world.stores, world.stores.columns.size
     user = f"u{dice.integers(USERS)}" if chance(dice, 0.8) else ""
     mask = np.zeros(stores.columns.capacity, np.bool_)
     mask[:size] = dice.permutation(size) < dice.integers(size)
     mask[:size] &= stores.columns.servable[:size] != 0
     left_out = int(dice.integers(9)) if chance(dice, 0.3) else 0
     excluded = np.sort(dice.permutation(SIZE)[:left_out])
-    query = replace(
+    return replace(
         world.query(user, surface, int(dice.integers(1, 13))),
         seed_item=int(dice.integers(SIZE)) if surface == "more_like_this" else -1,
         draw=int(dice.integers(1 << 62)),
@@ -129,21 +140,25 @@ def asked(dice: np.random.Generator) -> tuple[Funnel, Query, int]:
         matching=Matching.of(mask) if chance(dice, 0.2) else None,
         excluded=excluded.astype(np.int32),
     )
+
+
+def surfaced(dice: np.random.Generator, surface: str, stores: Stores) -> Funnel:
+    """A surface of random numbers; where a release has weights, mostly by these."""
     built = replace(
         funnel(surface, stores),
         pool=int(dice.choice([4, 12, 30, 500])),
         shortlist=int(dice.choice([1, 10, 30, 100])),
         reserve=int(dice.choice([0, 3, 20])),
-        admission=Admission(
-            {"covisit": 2.0, "popular": 0.1} if chance(dice, 0.3) else ADMITTED,
-            {"trending": 2, "covisit": 3} if chance(dice, 0.3) else {},
-        ),
     )
-    if chance(dice, 0.5):
-        weights = tuple(dice.normal(size=len(FEATURES)).tolist())
-        built = replace(built, ranker=Weighed(FEATURES, weights))
-    program = Program.checked(dict(enumerated(documents(dice))), stores)
-    return certain(program.steer(built, query)), query, row
+    quotas = {"trending": 2, "covisit": 3} if chance(dice, 0.3) else {}
+    weights = {"covisit": 2.0, "popular": 0.1} if chance(dice, 0.3) else ADMITTED
+    if stores.release is not None:
+        weights = built.admission.weights
+    built = replace(built, admission=Admission(weights, quotas))
+    if chance(dice, 0.2 if stores.release else 0.5):
+        drawn = tuple(dice.normal(size=len(FEATURES)).tolist())
+        built = replace(built, ranker=Weighed(FEATURES, drawn))
+    return built
 
 
 @cache
@@ -196,6 +211,7 @@ async def compared(built: Funnel, query: Query, row: int) -> tuple[Whereabouts, 
         wrong.append(f"taken by {fate_.part}, recomputed {part}")
     if stage == "rule" and part != fate_.part and not fate_.part.startswith(BY_OPERATORS):
         wrong.append(f"moved by {fate_.part}, recomputed {part}")
+    wrong += await _credited(built, query, told)
     if row in told.ranked and fate_.ranked != told.ranked.index(row) + 1:
         wrong.append(f"ranked {fate_.ranked}, recomputed {told.ranked.index(row) + 1}")
     if stage in {"generate", "pool"}:
@@ -205,6 +221,29 @@ async def compared(built: Funnel, query: Query, row: int) -> tuple[Whereabouts, 
         wrong += _lacking(built, query, row, told, found)
     wrong += await _otherwise(built, query, row, found)
     return found, wrong
+
+
+async def _credited(built: Funnel, query: Query, told: Retold) -> list[str]:
+    """Whether every reason is of one whose word weighs most, by the surface's own weights."""
+    answer = await built.answer(query)
+    seen = replace(query, seed_item=answer.seed_item)
+    weights, wrong = weighed_by_hand(built.names, built.credit, seen), []
+    for row, reason in zip(answer.slate.rows.tolist(), answer.reasons, strict=True):
+        if reason.rule or answer.step != "full":
+            continue
+        at = told.made.rows.tolist().index(row)
+        ranks = dict(zip(built.names, told.made.ranks[at].tolist(), strict=True))
+        gave = {
+            name: weight / (PATIENCE + ranks[name])
+            for name, weight in zip(built.names, weights, strict=True)
+            if ranks[name]
+        }
+        if not gave and reason.kind != "editorial":
+            wrong.append(f"item {row}: nobody found it, yet {reason.generator} is credited")
+        likely = {"content", "covisit"} if reason.kind == "similar_to_item" else {reason.generator}
+        if gave and max(gave.values()) - max(gave.get(name, -1.0) for name in likely) > EQUAL:
+            wrong.append(f"item {row}: {reason.generator} is credited, recomputed {gave}")
+    return wrong
 
 
 def _near(built: Funnel, query: Query, row: int, told: Retold, found: Whereabouts) -> Iterator[str]:
@@ -292,7 +331,7 @@ def measured(
         at = [told.lawful.index(each) for each in rows]
         table = features_of(built.stores, query, told.made.take(np.array(at)), FEATURES)
         return list(FEATURES), table[0].tolist(), np.median(table[1:], axis=0).tolist()
-    ranks = [[said.index(row) + 1 if row in said else 0 for said in told.proposals] for row in rows]
+    ranks = [told.made.ranks[told.lawful.index(row)].tolist() for row in rows]
     middle = []
     for column in zip(*ranks[1:], strict=True):
         found = sorted(rank or 10**6 for rank in column)[(len(column) - 1) // 2]
@@ -307,14 +346,9 @@ def by_hand(built: Funnel, query: Query, values: Sequence[float]) -> float:
         pairs = zip(ranker.weights, values, strict=True)
         total = sum(weight * value for weight, value in pairs if math.isfinite(value))
         return math.tanh(total / 10)
-    weights, worth = ranker.weights, 0.0
-    say = 1.0 if math.isinf(query.known) else query.known / (query.known + 3.0)
-    for name, rank in zip(built.names, values, strict=True):
-        weight = weights.get(name, UNNAMED if weights else 1.0)
-        weight *= say if name in FROM_HISTORY else 1.0
-        weight *= 1.0 + 0.5 * (1.0 - say) if name in FROM_EVERYBODY else 1.0
-        worth += weight / (PATIENCE + rank) if rank else 0.0
-    return worth
+    weights = weighed_by_hand(built.names, ranker.weights, query)
+    pairs = zip(weights, values, strict=True)
+    return float(sum(weight / (PATIENCE + rank) for weight, rank in pairs if rank))
 
 
 async def _otherwise(built: Funnel, query: Query, row: int, found: Whereabouts) -> list[str]:

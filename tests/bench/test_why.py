@@ -4,6 +4,6 @@ from why import judged
 
 
 def test_why_agrees_with_a_recomputation_in_plain_loops() -> None:
-    stages, wrong = judged(60, seed=7)
+    stages, wrong = judged(60, seed=9)
     assert not wrong
     assert {"shown", "filter", "generate", "pool", "rank"} <= set(stages)

@@ -57,3 +57,8 @@ def test_who_cannot_explain_all_at_once_is_asked_for_each(generator: Generator) 
     found = told(generator, ranks=[[1], [2], [3]])
     assert [each.rows for each in found] == [(1,), (1,), (1,)]
     assert {each.generator for each in found} == {type(generator).__name__.lower()}
+
+
+def test_what_nobody_proposed_is_there_because_an_operator_named_it() -> None:
+    found = told(Says(()), ranks=[[0], [1], [2]])
+    assert [each.kind for each in found] == ["taste", "editorial", "taste"]

@@ -65,7 +65,8 @@ def merge(
     room for, or that nobody proposed.
     An entry keeps the score and rank of *each* generator that proposed it (NaN and 0 where not).
     What was drawn by lot (`BY_LOT`) stands behind all that others propose, changes nothing of it,
-    and gets the room that is left: one place in `LOTS`, or its quota, where there is none.
+    and gets the room that is left: one place in `LOTS`, or its quota, where there is none. It keeps
+    the lot's rank alone, for the lot is why it is there, and the rest keep none of the lot's.
     """
     names = tuple(names)
     chance = _by_lot(names)

@@ -37,7 +37,7 @@ def reasons_for(
     asked: dict[int, list[int]] = {}
     for row, giver in zip(rows, givers.tolist(), strict=True):
         if row not in found:
-            asked.setdefault(max(giver, 0), []).append(row)
+            asked.setdefault(giver, []).append(row)
     drawn = set() if slate.explore is None else set(slate.rows[slate.explore].tolist())
     for giver, theirs in asked.items():
         generator, name = generators[giver], pool.generators[giver]
@@ -51,19 +51,17 @@ def reasons_for(
 
 
 def _favoured(slate: Slate, rows: list[int], givers: NDArray[np.int64]) -> dict[int, Reason]:
-    """By row: what operators' rules say of those that they favour, or put there."""
+    """By row: what operators' rules say of those that they favour, or made candidates."""
     found = {row: slate.marks[row] for row in rows if row in slate.marks} if slate.marks else {}
     for at in np.flatnonzero(givers < 0).tolist():
-        said = None if rows[at] in found else _brought(slate, rows[at])
-        if said is not None:
-            found[rows[at]] = said
+        found.setdefault(rows[at], _brought(slate, rows[at]))
     return found
 
 
-def _brought(slate: Slate, row: int) -> Reason | None:
-    """Of what no generator proposed: the operator's rule that put it there."""
+def _brought(slate: Slate, row: int) -> Reason:
+    """Of what no generator proposed: an operator named it, and perhaps a rule put it there."""
     authors = [n.removesuffix(PUT_HERE) for n in slate.notes.get(row, ()) if n.endswith(PUT_HERE)]
-    return Reason("editorial", rule=authors[0].partition(":")[2]) if authors else None
+    return Reason("editorial", rule=authors[0].partition(":")[2] if authors else "")
 
 
 @kernel
