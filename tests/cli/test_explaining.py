@@ -93,6 +93,8 @@ def test_show_lists_the_parts_and_their_numbers(site: Path) -> None:
     at_most = next(part for part in found["parts"] if part["name"] == "at_most")
     assert at_most["numbers"]["at_most.cap"] == 8, "as palate.toml says"
     assert "hide_policy" in told(show.app, site, "home")
+    assert {"32", "#", "judged"} <= set(told(show.app, site, "home").split()), "bits in words"
+    assert {"16", "#", "turned"} <= set(told(show.app, site, "trending").split())
 
 
 @pytest.mark.parametrize("app", [recommend.app, why.app, show.app])

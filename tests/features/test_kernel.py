@@ -138,15 +138,64 @@ def test_what_was_shown_is_the_newest_impressions_by_their_own_time() -> None:
     assert (len(state.seen), len(state.history), state.total) == (0, 0, 0)
 
 
+def settled(before: int, signals: int, acts: Sequence[Event], row: int) -> int:
+    """All signals; turned down where the newest word that is remembered says so."""
+    if not before or not (before | signals) & Signal.NEGATIVE:
+        return before | signals
+    said = [(e.kind, signals_of(e.kind, e.value)) for e in acts if row_of(e.item_id) == row]
+    judged = Signal.POSITIVE | Signal.NEGATIVE
+    words = [int(each) for kind, each in said if each & judged or kind is Kind.RATING]
+    word = words[-1] if words else before if before & judged else signals
+    return (before | signals) & ~int(Signal.NEGATIVE) | word & int(Signal.NEGATIVE)
+
+
+LIKED, LOW = (Kind.LIKE, None), (Kind.RATING, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("acts", "stays"),
+    [
+        ([LOW, (Kind.RATING, 5.0)], ""),
+        ([LOW, (Kind.RATING, 3.0)], ""),
+        ([(Kind.DISLIKE, None), LIKED], ""),
+        ([(Kind.HIDE, None), (Kind.SAVE, None)], ""),
+        ([(Kind.SKIP, None), (Kind.VIEW, 0.9)], ""),
+        ([(Kind.SKIP, None), (Kind.VIEW, 0.1)], "down"),
+        ([(Kind.DISLIKE, None), (Kind.CLICK, None)], "down"),
+        ([LIKED, (Kind.DISLIKE, None)], "down"),
+        ([(Kind.DISLIKE, None), LIKED, (Kind.HIDE, None)], "down"),
+    ],
+)
+def test_the_newest_word_on_an_item_says_whether_it_is_turned_down(
+    acts: Sequence[tuple[Kind, float | None]], stays: str
+) -> None:
+    said = [act(kind, "i1", 10.0 * n, value=value) for n, (kind, value) in enumerate(acts)]
+    late = act(Kind.LIKE, "i1", -5.0)
+    for told in (said, said[::-1], [*said, late]):
+        state = replay_of(told).user(user_key("u"))
+        assert bool(state.seen_signals[0] & Signal.NEGATIVE) is bool(stays), [e.kind for e in told]
+
+
+def test_words_that_are_forgotten_stand_against_late_ones() -> None:
+    taken_back = [act(Kind.DISLIKE, "i1", 10.0), act(Kind.LIKE, "i1", 20.0)]
+    later = [act(Kind.CLICK, f"i{n + 2}", 100.0 + n) for n in range(HISTORY)]
+    state = replay_of([*taken_back, *later, act(Kind.DISLIKE, "i1", 15.0)]).user(user_key("u"))
+    assert not state.seen_signals[0] & Signal.NEGATIVE
+    state = replay_of([*taken_back, *later, act(Kind.DISLIKE, "i1", 999.0)]).user(user_key("u"))
+    assert state.seen_signals[0] & Signal.NEGATIVE
+
+
 def test_the_seen_are_distinct_in_order_of_sight_with_all_their_signals(
     events: list[Event], state: UserState
 ) -> None:
     seen: OrderedDict[int, int] = OrderedDict()
+    acts = list[Event]()
     for event in events:
         signals = int(signals_of(event.kind, event.value))
         if signals & ~Signal.SHOWN:
             row = row_of(event.item_id)
-            seen[row] = seen.get(row, 0) | signals
+            acts = sorted([*acts, event], key=lambda each: each.time)[-HISTORY:]
+            seen[row] = settled(seen.get(row, 0), signals, acts, row)
             if len(seen) > LIMIT:
                 seen.popitem(last=False)
     assert state.seen.tolist() == list(seen)

@@ -8,11 +8,22 @@ from rich.table import Table
 
 from palate.cli.output import facts
 from palate.cli.site import JsonOption, SiteOption, settings_of
+from palate.events.kinds import Signal
 from palate.funnel.engine import Funnel
 from palate.funnel.stages import name_of
 from palate.stores import open_stores
 from palate.surfaces import funnel
 from palate.surfaces.overrides import OWN, numbers
+
+SIGNALS = {
+    Signal.SHOWN: "shown",
+    Signal.CLICKED: "clicked",
+    Signal.ENGAGED: "clicked or taken in",
+    Signal.POSITIVE: "liked",
+    Signal.NEGATIVE: "turned down",
+    Signal.TAKEN: "taken in or judged",
+}
+"""What a bit of `hide_seen.signals` says was done with an item."""
 
 app = typer.Typer()
 
@@ -67,6 +78,14 @@ def _table(surface: str, own: dict[str, Any], parts: list[dict[str, Any]]) -> Ta
     for name in ("stage", "part", "does", "numbers"):
         table.add_column(name, overflow="fold")
     for part in parts:
-        settings = "\n".join(f'"{key}" = {value}' for key, value in part["numbers"].items())
+        settings = "\n".join(_line(key, value) for key, value in part["numbers"].items())
         table.add_row(part["stage"], part["name"], part["does"], settings)
     return table
+
+
+def _line(key: str, value: Any) -> str:
+    """As it stands in palate.toml; behind bits of `Signal`, what they mean."""
+    told = f"{key!r} = {value}".replace("'", '"')
+    if key.endswith(".signals"):
+        told += f"  # {', '.join(SIGNALS[bit] for bit in SIGNALS if value & bit)}"
+    return told

@@ -25,6 +25,10 @@ SAID = {
 """A line's first word; kinds that are not here go by their name."""
 
 
+WORDS = ("like", "dislike")
+"""Either takes the other back."""
+
+
 class Deed(NamedTuple):
     """A line of the page "What you did"."""
 
@@ -53,8 +57,15 @@ def strongest(deeds: Sequence[Json], item_id: str, viewed: str) -> str:
 
 
 def kinds_done(deeds: Sequence[Json], item_id: str) -> frozenset[str]:
-    """The kinds of events that a visitor has sent of an item."""
-    return frozenset(deed["kind"] for deed in deeds if deed["item_id"] == item_id)
+    """The kinds of events that a visitor has sent of an item; of two words the newest stands.
+
+    >>> deeds = [{"item_id": "1", "kind": "like"}, {"item_id": "1", "kind": "dislike"}]
+    >>> sorted(kinds_done(deeds, "1"))
+    ['like']
+    """
+    kinds = [deed["kind"] for deed in deeds if deed["item_id"] == item_id]
+    words = [kind for kind in kinds if kind in WORDS]
+    return frozenset(kinds) - frozenset(WORDS) | frozenset(words[:1])
 
 
 def by_day(deeds: Sequence[Json], now: float, viewed: str) -> list[tuple[str, list[Deed]]]:

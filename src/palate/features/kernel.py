@@ -13,11 +13,20 @@ from palate.arrays import Doubles, Floats, Rows, Times
 from palate.events.kinds import Kind, Signal
 from palate.features.counting import Items, credit
 from palate.features.folds import FoldTable
+from palate.features.timelines import (
+    ENGAGED,
+    JUDGED,
+    NEGATIVE,
+    TOLD,
+    insert,
+    last_word,
+    look_back,
+    move,
+)
 from palate.jit import kernel
 
 PROFILE, FORGET = int(Kind.PROFILE), int(Kind.FORGET)
-FOLLOW, HIDE = int(Kind.FOLLOW), int(Kind.HIDE)
-SHOWN, ENGAGED, TOLD = int(Signal.SHOWN), int(Signal.ENGAGED), int(Signal.TOLD)
+FOLLOW, HIDE, SHOWN = int(Kind.FOLLOW), int(Kind.HIDE), int(Signal.SHOWN)
 BEYOND_SHOWN = 255 & ~SHOWN
 MUTES = 2
 """Word on a creator of whom nothing is to be shown any more."""
@@ -196,15 +205,17 @@ def note(
     sizes, entry, first = users.sizes[user], np.empty(5), 0
     entry[0], entry[1], entry[2], entry[3], entry[4] = time, item, value, kind, signal
     if signal & SHOWN != 0:
-        sizes[SHOWN_SIZE] = _insert(users.shown[user], sizes[SHOWN_SIZE], entry)
+        sizes[SHOWN_SIZE] = insert(users.shown[user], sizes[SHOWN_SIZE], entry)
     if signal & BEYOND_SHOWN == 0:
         return first
     told = signal & TOLD != 0
-    before = _see(users, user, item, np.uint32(signal & ~ENGAGED if told else signal), limit)
+    noted = np.uint32(signal & ~ENGAGED if told else signal)
+    before = _see(users, user, item, noted, limit)
     if not told and signal & ENGAGED != 0 and before & ENGAGED == 0:
         first = 1
-        _look_back(users.history[user], sizes[HISTORY_SIZE], item, time, window)
-    sizes[HISTORY_SIZE] = _insert(users.history[user], sizes[HISTORY_SIZE], entry)
+        look_back(users.history[user], sizes[HISTORY_SIZE], item, time, window)
+    sizes[HISTORY_SIZE] = insert(users.history[user], sizes[HISTORY_SIZE], entry)
+    _settle(users, user, item, before, noted)
     return first
 
 
@@ -227,6 +238,25 @@ def _see(users: Users, user: int, item: int, signal: np.uint32, limit: int) -> n
 
 
 @kernel
+def _settle(users: Users, user: int, item: int, before: np.uint32, signal: np.uint32) -> None:
+    """Let the newest word on an item say whether it is turned down, by the time it was said at.
+
+    The history has the words; where it has none any more, what is noted `before` stands.
+    """
+    if before == 0 or (before | signal) & NEGATIVE == 0:
+        return
+    word = last_word(users.history[user], users.sizes[user, HISTORY_SIZE], item)
+    if word < 0:
+        word = int(before if before & JUDGED != 0 else signal)
+    start = users.seen_at[user]
+    for at in range(start + users.sizes[user, SEEN_SIZE] - 1, start - 1, -1):
+        if users.seen[at] == item:
+            noted = (before | signal) & np.uint32(255 & ~NEGATIVE)
+            users.seen_signals[at] = noted | np.uint32(word & NEGATIVE)
+            return
+
+
+@kernel
 def _follow(users: Users, user: int, time: float, whom: float, on: float) -> None:
     """Let the newest word on somebody stand, by the time at which it was said; 0 is nobody."""
     if whom == 0.0:
@@ -237,63 +267,11 @@ def _follow(users: Users, user: int, time: float, whom: float, on: float) -> Non
             if table[at, 0] > time:
                 return
             size -= 1
-            _move(table, at, size, 1)
+            move(table, at, size, 1)
             break
     entry = np.empty(3)
     entry[0], entry[1], entry[2] = time, whom, on
-    users.sizes[user, FOLLOWS_SIZE] = _insert(table, size, entry)
-
-
-@kernel
-def _look_back(
-    history: Doubles, size: int, item: int, time: float, window: NDArray[np.int32]
-) -> None:
-    """Fill `window` with the items taken in up to `time`, newest first, each once."""
-    filled = 0
-    for back in range(size - 1, -1, -1):
-        other = np.int32(history[back, 1])
-        taken = int(history[back, 4]) & (ENGAGED | TOLD) == ENGAGED
-        if history[back, 0] > time or other == item or not taken:
-            continue
-        known = False
-        for at in range(filled):
-            known = known or window[at] == other
-        if not known:
-            window[filled] = other
-            filled += 1
-            if filled == len(window):
-                return
-
-
-@kernel
-def _insert(table: Doubles, size: int, entry: Doubles) -> int:
-    """Put an entry where its time belongs (after its equals); returns the list's size.
-
-    A full list gives up its oldest entry, which may be this one.
-    """
-    at = size
-    while at > 0 and table[at - 1, 0] > entry[0]:
-        at -= 1
-    if size < len(table):
-        _move(table, size, at, -1)
-        size += 1
-    elif at > 0:
-        at -= 1
-        _move(table, 0, at, 1)
-    else:
-        return size
-    for column in range(table.shape[1]):
-        table[at, column] = entry[column]
-    return size
-
-
-@kernel
-def _move(table: Doubles, place: int, end: int, step: int) -> None:
-    """From `place` on to `end`, each takes over the entry `step` further."""
-    while place != end:
-        for column in range(table.shape[1]):
-            table[place, column] = table[place + step, column]
-        place += step
+    users.sizes[user, FOLLOWS_SIZE] = insert(table, size, entry)
 
 
 @kernel
@@ -333,16 +311,18 @@ def _merge(users: Users, user: int, session: int, rules: Rules) -> None:
     sizes, theirs = users.sizes[user], users.sizes[session]
     for at in range(theirs[SHOWN_SIZE]):
         entry = users.shown[session, at]
-        sizes[SHOWN_SIZE] = _insert(users.shown[user], sizes[SHOWN_SIZE], entry)
+        sizes[SHOWN_SIZE] = insert(users.shown[user], sizes[SHOWN_SIZE], entry)
     for at in range(theirs[HISTORY_SIZE]):
         entry = users.history[session, at]
-        sizes[HISTORY_SIZE] = _insert(users.history[user], sizes[HISTORY_SIZE], entry)
+        sizes[HISTORY_SIZE] = insert(users.history[user], sizes[HISTORY_SIZE], entry)
     for at in range(theirs[FOLLOWS_SIZE]):
         time, whom, on = users.follows[session, at]
         _follow(users, user, time, whom, on)
     start = users.seen_at[session]
     for at in range(start, start + theirs[SEEN_SIZE]):
-        _see(users, user, users.seen[at], users.seen_signals[at], rules.seen_limit)
+        item, signal = users.seen[at], users.seen_signals[at]
+        before = _see(users, user, item, signal, rules.seen_limit)
+        _settle(users, user, item, before, signal)
     users.alive[user] = 1
     _blank(users, session)
 

@@ -54,7 +54,7 @@ SCALARS = tuple(name for name in USER_DTYPE.names or () if name != "counters")
 HEAD = Struct("=" + "".join(USER_DTYPE[name].char for name in SCALARS).translate(WIDE))
 """The head but for its counters, which come last: read in one step."""
 
-FORM = 2
+FORM = 3
 """Counted up where the record changes but not its folds."""
 LAYOUT = layout_of(USER_FOLDS) ^ FORM
 """Told in each record: one written by another layout is refused instead of misread."""
@@ -109,7 +109,7 @@ class UserState:
     seen: Rows
     """Distinct rows the user acted upon, by first sight; bounded, the oldest are dropped."""
     seen_signals: NDArray[np.uint32]
-    """OR of the signals of each."""
+    """The signals of each, all that ever were; NEGATIVE only where the newest word on it is."""
     follow_times: Times
     follows: NDArray[np.int64]
     """Whom the last ≤ 64 follows and unfollows were about, oldest first: a creator's key, or

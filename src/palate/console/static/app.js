@@ -49,7 +49,9 @@ document.addEventListener("submit", async (submitted) => {
     return plain(form, button);
   }
   const item = form.elements.item_id.value;
-  pressed.set(item, [...(pressed.get(item) ?? []), button.value]);
+  const other = { like: "dislike", dislike: "like" }[button.value]; // either takes the other back
+  pressed.set(item, [...(pressed.get(item) ?? []).filter((kind) => kind !== other), button.value]);
+  $(`button[value="${other}"]`, form)?.removeAttribute("aria-pressed");
   button.setAttribute("aria-pressed", "true");
   for (const words of $$("[data-when]")) words.hidden = words.dataset.when === "before";
   say(SAID[button.value]);
