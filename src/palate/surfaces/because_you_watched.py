@@ -10,6 +10,7 @@ from palate.events.kinds import Signal
 from palate.features.record import UserState
 from palate.funnel.engine import Funnel
 from palate.funnel.types import Query
+from palate.reranking.rest_shown import RestShown
 from palate.stores import Stores
 from palate.surfaces.more_like_this import more_like_this
 
@@ -18,12 +19,17 @@ LOOK_BACK = 20
 
 
 def because_you_watched(stores: Stores) -> Funnel:
-    """More like the anchor: `query.seed_item`, else the last item that was liked, else taken in."""
+    """More like the anchor: `query.seed_item`, else the last item that was liked, else taken in.
+
+    What was shown more than twice and never touched makes room, later than on Home, for the row is
+    about its anchor. More Like This stays as it is: its item was chosen anew.
+    """
 
     def anchor(query: Query) -> int:
         return last_liked(query, stores.columns)
 
-    return replace(more_like_this(stores), anchor=anchor)
+    beside = more_like_this(stores)
+    return replace(beside, anchor=anchor, rules=(RestShown(free=2), *beside.rules))
 
 
 def last_liked(query: Query, columns: ItemColumns) -> int:

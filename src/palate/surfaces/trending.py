@@ -1,4 +1,7 @@
-"""Trending: what is on the rise, the same for everyone but for what they sent away."""
+"""Trending: what is on the rise, the same for everyone but for what they sent away.
+
+So nothing rests here for having been shown often: a board is read, not leafed through.
+"""
 
 from palate.events.kinds import Signal
 from palate.funnel.engine import Funnel
