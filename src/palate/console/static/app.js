@@ -48,11 +48,9 @@ document.addEventListener("submit", async (submitted) => {
     if (failed instanceof TypeError) return say("Not sent: the site does not answer. Try again.");
     return plain(form, button);
   }
-  const item = form.elements.item_id.value;
-  const other = { like: "dislike", dislike: "like" }[button.value]; // either takes the other back
+  const item = form.elements.item_id.value, other = { like: "dislike", dislike: "like" }[button.value];
   pressed.set(item, [...(pressed.get(item) ?? []).filter((kind) => kind !== other), button.value]);
-  $(`button[value="${other}"]`, form)?.removeAttribute("aria-pressed");
-  button.setAttribute("aria-pressed", "true");
+  $(`[value="${other}"]`, form)?.removeAttribute("aria-pressed"), button.setAttribute("aria-pressed", "true"); // one word stands
   for (const words of $$("[data-when]")) words.hidden = words.dataset.when === "before";
   say(SAID[button.value]);
   await react(started, item, !form.elements.creator_id, SAID[button.value]);
