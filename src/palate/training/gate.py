@@ -133,6 +133,8 @@ _WHO: Mapping[Visit, str] = {
     "within": "those who are in the middle of a visit",
 }
 
+FEWEST_ASKED = 20
+"""People below whom a tower that is ahead has to be surely ahead."""
 LESS = 0.25
 """What a tower proposes that does not beat what only counts, as a share of what is asked of it."""
 
@@ -143,7 +145,8 @@ def judge_tower(
     """Compare NDCG@10 of questions after the events learnt from; also how much it may propose.
 
     All are by question, (n,), of `users` who chose nothing. Below popularity the tower does not
-    ship. Where another baseline is above it, it ships with a smaller quota.
+    ship. Where another baseline is above it, it ships with a smaller quota; so it does where fewer
+    than `FEWEST_ASKED` people were asked and it is not surely ahead.
     """
     if not len(users):
         said = "There are no events to judge the two-tower by. It stays behind."
@@ -152,15 +155,19 @@ def judge_tower(
     own, best = level(tower, users), max(levels, key=levels.__getitem__)
     gain = paired(tower, counted[best], users, seed)
     shipped = own > levels["popularity"]
-    share = 1.0 if own > levels[best] else LESS
+    people = len(np.unique(users))
+    ahead = own > levels[best]
+    told_apart = people >= FEWEST_ASKED or gain.low > 0.0
+    share = 1.0 if ahead and told_apart else LESS
     told = " and ".join(f"{each:.4f} of {name}" for name, each in levels.items())
     said = (
-        f"The two-tower foresees {len(users):,} held-out events of {len(np.unique(users)):,} people"
+        f"The two-tower foresees {len(users):,} held-out events of {people:,} people"
         f" with NDCG@10 {own:.4f} against {told}: {gain} over {best}. "
     )
     verdict = "It ships." if shipped else "It stays behind."
     if shipped and share < 1.0:
-        verdict = f"It ships, but counting alone ({best}) is better, so it proposes {share:.0%}."
+        why = f"{people:,} people cannot tell" if ahead else f"counting alone ({best}) is better"
+        verdict = f"It ships, but {why}, so it proposes {share:.0%}."
     numbers = {"two_tower": own, **levels, **gain._asdict(), "events": float(len(users))}
     numbers["share"] = share
     return Verdict(

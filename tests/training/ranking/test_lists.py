@@ -239,6 +239,18 @@ def test_a_tower_below_what_only_counts_ships_with_a_smaller_quota_and_says_so()
     assert judged(0.2).numbers["share"] == 1.0
 
 
+def test_a_tower_that_few_people_cannot_tell_from_counting_proposes_less() -> None:
+    users = np.arange(8, dtype=np.uint64)
+    ahead = np.array([0.9, 0.0] * 4)
+    counted = {"popularity": np.full(8, 0.1), "covisit": np.full(8, 0.4)}
+    verdict, share = judge_tower(ahead, counted, users, 1)
+    assert (verdict.shipped, share) == (True, LESS)
+    assert "8 people cannot tell, so it proposes 25%" in verdict.sentence
+    assert judge_tower(np.full(8, 0.9), counted, users, 1)[1] == 1.0, "all eight say so"
+    many = {name: np.repeat(each, 4) for name, each in counted.items()}
+    assert judge_tower(np.repeat(ahead, 4), many, np.arange(32, dtype=np.uint64), 1)[1] == 1.0
+
+
 def test_calibrated_probabilities_are_what_comes_true() -> None:
     dice = np.random.default_rng(2)
     truth = dice.random(20_000).astype(np.float32) * 0.4

@@ -39,7 +39,7 @@ from palate.training.ranking.folds import (
 from palate.training.ranking.importance import measure
 from palate.training.ranking.judging.crossed import tuned
 from palate.training.ranking.judging.guards import Breadth, Items, breadth, guarded, items_of
-from palate.training.ranking.judging.live import Window, compared
+from palate.training.ranking.judging.live import SHIPPED, Window, compared
 from palate.training.ranking.judging.spread import Spread, spread
 from palate.training.ranking.laplace import stray_of
 from palate.training.ranking.lists import RankedList
@@ -196,7 +196,9 @@ def _judged(
     apart = _spread(folds, best, layout, source, ranked=verdict.shipped)
     metrics |= {f"spread/{name}": each for name, each in apart._asdict().items()}
     verdict = msgspec.structs.replace(verdict, sentence=f"{verdict.sentence} {apart}")
-    verdict, promote = _since(verdict, crossed, best, layout, source)
+    window = _window(verdict, crossed, best, layout)
+    metrics[SHIPPED] = window.level
+    verdict, promote = _since(verdict, window, source)
     outcome = RankerOutcome(
         verdict,
         promote=promote,
@@ -265,14 +267,16 @@ def _spread(
     return spread(judged(folds), order, source.stores.columns, cost)
 
 
-def _since(
-    verdict: Verdict, folds: Sequence[Fold], kind: Kind, layout: Layout, source: RowSource
-) -> tuple[Verdict, bool]:
+def _window(verdict: Verdict, folds: Sequence[Fold], kind: Kind, layout: Layout) -> Window:
+    """The judged lists, and how what would ship orders them."""
+    new = [f.answers[kind].ndcg if verdict.shipped else f.baselines["fusion"] for f in folds]
+    return Window(judged(folds), np.concatenate(new), layout.features, layout.generators)
+
+
+def _since(verdict: Verdict, window: Window, source: RowSource) -> tuple[Verdict, bool]:
     """Compare what would ship with the live release, where there is one."""
     if source.live is None:
         return verdict, True
-    new = [f.answers[kind].ndcg if verdict.shipped else f.baselines["fusion"] for f in folds]
-    window = Window(judged(folds), np.concatenate(new), layout.features, layout.generators)
     return compared(verdict, window, source.live, source.stores)
 
 

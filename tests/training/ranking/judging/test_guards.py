@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from msgspec import structs
 
 from palate.models.ranker import HEADS
 from palate.releases.manifest import Manifest, Verdict
@@ -12,7 +13,7 @@ from palate.releases.release import Release
 from palate.settings import GateSettings
 from palate.testing.tiny import tiny_stores
 from palate.training.ranking.judging.guards import Breadth, Items, breadth, guarded
-from palate.training.ranking.judging.live import Window, compared
+from palate.training.ranking.judging.live import ASKED, SHIPPED, Window, compared
 from palate.training.ranking.lists import RankedList, firsts, ndcg
 
 PASSED = Verdict(part="ranker", shipped=True, sentence="It is better. It ships.")
@@ -106,6 +107,21 @@ def test_the_live_release_is_not_judged_by_what_it_learnt_from() -> None:
             "It is better. It ships. It was not compared with the live release before: since it"
             f" was made {people} people were judged, and 20 are needed."
         )
+
+
+def test_settings_that_ruin_a_release_do_not_go_live_on_a_log_that_has_not_grown() -> None:
+    stores, old = tiny_stores(), World(position=4)
+    asked = {name: getattr(stores.settings.training, name) for name in ASKED}
+    good = old.window(new="right").level
+    for reached, same, goes in ((good, asked, False), (good, asked | {"horizon": 99}, True)):
+        before = live(RIGHT)
+        told = {"training": same}
+        manifest = structs.replace(before.manifest, metrics={SHIPPED: reached}, settings=told)
+        before = replace(before, manifest=manifest)
+        verdict, promote = compared(PASSED, old.window(new="wrong"), before, stores)
+        assert promote == goes
+        assert ("the live one stays" in verdict.sentence) == (not goes)
+        assert compared(PASSED, old.window(new="right"), before, stores)[1], "as good as before"
 
 
 def test_a_live_ranker_whose_features_are_gone_is_not_compared_and_that_is_said() -> None:

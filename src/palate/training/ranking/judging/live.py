@@ -20,7 +20,14 @@ from palate.training.ranking.fusion import fusion_scores
 from palate.training.ranking.lists import RankedList, ndcg
 
 FEWEST_USERS = 20
-"""People who came since: with fewer, nobody can tell."""
+"""People who came since: with fewer, nobody can tell in pairs."""
+SHIPPED = "shipped/ndcg@10"
+"""The manifest's name for how well what ships orders the judged lists."""
+KEPT = 0.9
+"""A release that reaches less than this share of what the live one had reached, asked the same of
+much the same log, stays behind."""
+ASKED = ("horizon", "ranker_queries", "attribution_hours")
+"""Settings of [training] on which hangs what is asked."""
 
 
 class Window(NamedTuple):
@@ -31,6 +38,11 @@ class Window(NamedTuple):
     """(lists,): NDCG@10 of what would ship."""
     features: tuple[str, ...]
     generators: tuple[str, ...]
+
+    @property
+    def level(self) -> float:
+        """NDCG@10 of what would ship, every user counting alike."""
+        return level(self.new, np.array([each.user for each in self.lists], np.uint64))
 
 
 def compared(
@@ -51,7 +63,7 @@ def compared(
     people = len(np.unique(users))
     if people < FEWEST_USERS:
         why = f"since it was made {people:,} people were judged, and {FEWEST_USERS} are needed"
-        return _untold(verdict, live, why), True
+        return _by_levels(_untold(verdict, live, why), window.level, live, stores)
     scores = _scores(live, late, window, stores)
     if scores is None:
         return _untold(verdict, live, "it reads features that are no longer computed"), True
@@ -65,6 +77,25 @@ def compared(
     )
     numbers = verdict.numbers | {"live": level(old, users), "over_live": gain.mean}
     return replace(verdict, sentence=verdict.sentence + said, numbers=numbers), not worse
+
+
+def _by_levels(verdict: Verdict, own: float, live: Release, stores: Stores) -> tuple[Verdict, bool]:
+    """Hold what would ship against what the live release had reached when it was made.
+
+    Not where that is not known, or something else was asked then.
+    """
+    told = live.manifest.metrics.get(SHIPPED)
+    now, then = stores.settings.training, live.manifest.settings.get("training", {})
+    if told is None or any(then.get(name) != getattr(now, name) for name in ASKED):
+        return verdict, True
+    worse = own < KEPT * told
+    said = f" When that was made it reached {told:.4f}, and this one reaches {own:.4f}."
+    if worse:
+        said += (
+            f" That is less than {KEPT:.0%} of it: the live one stays (`palate releases promote`"
+            " takes the new one all the same)."
+        )
+    return replace(verdict, sentence=verdict.sentence + said), not worse
 
 
 def _untold(verdict: Verdict, live: Release, why: str) -> Verdict:
