@@ -28,6 +28,9 @@ FAIR = 0.02
 AT_ONCE = 0.001
 """Seconds that the event loop stands still for a read. Nearly all come in a tenth of that; who goes
 back into the loop's queue instead waits there for answers that have not even begun."""
+APART = 20 * AT_ONCE
+"""Seconds after a read that did not come at once in which the loop stands still for none: however
+slow the disk is, that costs a twentieth of the loop's time."""
 log = logging.getLogger("palate.serving")
 K = TypeVar("K")
 V = TypeVar("V")
@@ -52,6 +55,7 @@ class Names:
         self._rows: dict[str, int] = {}
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="names")
         self._under_way = 0
+        self._again_at = -inf
 
     async def warm(self, likely: Rows, size: int) -> None:
         """Read names before they are asked for, within the bound: `likely`, then the first rows."""
@@ -98,9 +102,12 @@ class Names:
     ) -> dict[K, V]:
         """What is read, or nothing where that takes too long: then it is kept for the next one."""
         reading = self._readers.submit(read)
-        if not self._under_way:  # else a disk is slow: not everybody is to stand still for it
-            with suppress(TimeoutError):
+        if perf_counter() >= self._again_at:
+            try:
                 keep(found := reading.result(AT_ONCE))
+            except TimeoutError:
+                self._again_at = perf_counter() + APART
+            else:
                 return found
         loop = asyncio.get_running_loop()
         come: asyncio.Future[dict[K, V]] = loop.create_future()
