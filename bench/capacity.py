@@ -115,19 +115,37 @@ def measured() -> Measured:
     )
 
 
-def item_bytes(rows: int = 1 << 20, taken: float = 1.0) -> float:
+class Shares(NamedTuple):
+    """Of all items, how many have anything; all have all, unless said."""
+
+    taken: float = 1.0
+    """Have neighbours."""
+    counted: float = 1.0
+    """Have counts: were shown or taken."""
+    few: float = 0.0
+    """Were taken by people of few segments and regions."""
+    wide: float = 1.0
+    """Were taken by people of many."""
+
+
+def item_bytes(rows: int = 1 << 20, have: Shares = Shares()) -> float:  # noqa: B008  frozen
     """Bytes an item takes on every serving node, with its vector, which the index holds.
 
-    Where a release brings content, nobody reads the columns' own: one of both is in use. So many
-    of them were `taken`, which alone have neighbours.
+    Where a release brings content, nobody reads the columns' own: one of both is in use.
     """
-    features, rooms = FeatureSettings(), {COUNTED: int(taken * rows)}
-    layouts = (COLUMNS, counters_of(features.segments + features.regions))
-    sizes = [layout.places(rows, rooms)[1] for layout in (*layouts, pairs_of(CovisitSettings()))]
+    features, room = FeatureSettings(), {name: int(share * rows) for name, share in _named(have)}
+    states = counters_of(features.segments + features.regions).places(rows, room)[1]
+    pairs = pairs_of(CovisitSettings()).places(rows, {COUNTED: int(have.taken * rows)})[1]
+    sizes = (COLUMNS.places(rows)[1], states, pairs)
     known = 1
     index = DIM + 4 + 4 + 4  # a byte a number and the scale by cluster, the row, and its place
     codes = 2 * LEVELS  # what it is about
     return sum(sizes) / rows + known + index + codes
+
+
+def _named(have: Shares) -> list[tuple[str, float]]:
+    """Shares by pool of an item's counters."""
+    return [(COUNTED, have.counted), ("few", have.few), ("wide", have.wide)]
 
 
 def appended(seconds: float = 3.0) -> float:

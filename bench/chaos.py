@@ -249,7 +249,7 @@ def _running(items: int, rate: float, seconds: float, *, mounts: bool) -> Iterat
 
 def _site(home: Path, items: int) -> None:
     settings = Settings(home=home)
-    build(settings, items, USERS, time())
+    build(settings, (items, items), USERS, time())
     (home / FILE).write_text(SETTINGS, "utf-8")
     hidden = [Item(item_id=f"i{n}", hidden=True) for n in range(items) if is_hidden(f"i{n}")]
     with open_sources(settings) as sources:

@@ -37,6 +37,7 @@ from palate.cli.output import console, facts, table_of
 from palate.events.kinds import Kind, Signal
 from palate.events.sqlite import SqliteLog
 from palate.features.boards import Leaderboards
+from palate.features.engagements import WIDE_USED
 from palate.features.folds import COUNTING
 from palate.features.items import ItemStates
 from palate.features.online.memory import MemoryOnline
@@ -241,11 +242,16 @@ def fill_states(states: ItemStates, items: int, dice: np.random.Generator, now: 
     """Counts of a long tail, the newest a moment ago."""
     popularity = 1e4 / np.arange(1, items + 1) ** 0.8
     dice.shuffle(popularity)
+    states.allot(np.arange(items, dtype=np.int32))
+    states.seat(0, items)
+    held = states.engaged
+    held.used[WIDE_USED] = items
     for part in parts(items):
-        some = popularity[part, None]
-        states.counts[part] = some * dice.random((len(some), COUNTING))
-        states.times[part] = now - dice.exponential(DAY, len(some))[:, None]
-        states.segments[part] = some / 16
+        some, slots = popularity[part, None], states.slots[part]
+        states.counts[slots] = some * dice.random((len(some), COUNTING))
+        states.times[slots] = now - dice.exponential(DAY, len(some))[:, None]
+        held.seats[slots] = slots
+        held.wide[slots] = some / 16
     states.stamp(newest=now, position=1)
 
 

@@ -4,7 +4,9 @@
 
 A synthetic site of the real shape (`load/site.py`) is built, or taken where `--site` names a folder
 that holds one (it is left there). With `--full` only so many items have contents, and the rest is
-mapped, found and empty: ten million fit into the minutes that a shared machine has. `palate serve`
+mapped, found and empty: ten million fit into the minutes that a shared machine has. With `--taken`
+so much was taken in all, by Zipf's law, as on a real site; without it every item has all it can
+have, which is the most that a site can need. `palate serve`
 is started on it, asked for some seconds, and looked at through the kernel's own books
 (``smaps_rollup``). *Private* is what a process has for itself; *shared* is its part of pages that
 others have too, by their number; *mapped* is what it has touched of files, which the kernel may
@@ -22,6 +24,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from capacity import Shares, item_bytes
 from load.client import closed_loop, wires
 from load.ran import ran
 from load.server import Server, serving, tree
@@ -30,6 +33,9 @@ from serve import CLOSED, paths
 
 from palate.catalog.columns import ItemColumns
 from palate.cli.output import facts, table_of
+from palate.models.covisit import Covisit
+from palate.settings import Settings
+from palate.stores import COVISIT, open_states
 
 MEGA = 1 << 20
 
@@ -42,13 +48,15 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=30.0, help="of asking")
     parser.add_argument("--full", type=int, help="items with contents; the rest lies there empty")
+    parser.add_argument("--taken", type=int, help="in all, by Zipf's law; else each by everybody")
     parser.add_argument("--site", type=Path, help="where the site is, or is to be built")
     parser.add_argument("--json", action="store_true")
     wanted = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="palate-memory-") as folder:
         home = wanted.site or Path(folder)
-        seconds = made(home, wanted.items, wanted.users, wanted.full)
+        seconds = made(home, wanted.items, wanted.users, wanted.full, wanted.taken)
         told: dict[str, Any] = {"built_seconds": seconds, **looked_at(home, wanted)}
+        told["shares"] = shares(home)
     told |= {
         **ran("memory", arguments),
     }
@@ -84,6 +92,26 @@ def looked_at(home: Path, wanted: argparse.Namespace) -> dict[str, Any]:
         "private_by_place": largest,
         "on_disk_megabytes": on_disk(home),
     }
+
+
+def shares(home: Path) -> dict[str, float]:
+    """Of the items: how many were taken, counted, and by whom; and what one takes, by arithmetic.
+
+    That is without its page's neighbours, so touched pages come to more where few were taken.
+    """
+    settings = Settings(home=home)
+    states = open_states(settings)
+    taken = Covisit.open(settings.path(settings.stores.columns) / COVISIT, settings.covisit).taken
+    items = ItemColumns.open(home / "columns" / "items").size
+    seats = states.engaged.seats[states.slots[states.allotted]]
+    each = {
+        "taken": len(taken) / items,
+        "counted": len(seats) / items,
+        "few": float((seats < 0).sum()) / items,
+        "wide": float((seats > 0).sum()) / items,
+    }
+    by_arithmetic = item_bytes(items, Shares(**each))
+    return {name: round(share, 4) for name, share in each.items()} | {"bytes": round(by_arithmetic)}
 
 
 async def _asked(server: Server, wanted: argparse.Namespace) -> float:

@@ -103,10 +103,7 @@ def held(stores: Stores) -> dict[str, object]:
     told: dict[str, object] = {
         f"columns.{name}": getattr(stores.columns, name)[:size].tobytes() for name in COLUMNS
     }
-    rows = min(size, stores.states.capacity)
-    told["counts"] = stores.states.counts[:rows].tobytes()
-    told["times"] = stores.states.times[:rows].tobytes()
-    told["segments"] = stores.states.segments[:rows].tobytes()
+    told["states"] = stores.states.packed(stores.states.allotted)
     pairs = stores.covisit
     told["covisit"] = {row: pairs.pack(row) for row in pairs.taken.tolist()}
     return told | {table: dict(stores.online.scan(table)) for table in TABLES}

@@ -22,6 +22,7 @@ from funnel import (
     write_ranker,
 )
 from load.hollow import save_hollow
+from load.taken import fill_counts, fill_pairs, takers
 from palate.catalog.columns import ItemColumns
 from palate.catalog.encoded import LEVELS
 from palate.catalog.encoder import CONTENT_DIM
@@ -49,24 +50,30 @@ HISTORIES = 2_000
 """Different histories; a user has one of them under a key of their own."""
 
 
-def made(home: Path, items: int, users: int, full: int | None = None) -> float:
+def made(
+    home: Path, items: int, users: int, full: int | None = None, taken: int | None = None
+) -> float:
     """Build a site where there is none; how many seconds that took."""
     started = perf_counter()
     if not (home / FILE).exists():
         home.mkdir(parents=True, exist_ok=True)
         console.print(f"{items:,} items, {users:,} users: building a site …")
-        build(Settings(home=home), items, users, time(), full)
+        build(Settings(home=home), (items, full or items), users, time(), taken)
     return round(perf_counter() - started, 1)
 
 
-def build(settings: Settings, items: int, users: int, now: float, full: int | None = None) -> None:
+def build(
+    settings: Settings, size: tuple[int, int], users: int, now: float, taken: int | None = None
+) -> None:
     """Fill an empty site: catalogue, columns, counts, co-visitation, boards, users, a release.
 
-    Only the first `full` rows (all, unless said) get contents, counts, vectors and neighbours. The
-    rest is hollow: given, servable, dated and in categories, mapped like all others and empty. So a
-    site of ten million can be looked at on a machine that has no hour to fill it.
+    `size` is how many items there are, and how many of the first of them get contents, counts,
+    vectors and neighbours. The rest is hollow: given, servable, dated and in categories, mapped
+    like all others and empty. So a site of ten million can be looked at on a machine that has no
+    hour to fill it. With `taken` only so much was taken in all, by Zipf's law, and so not every
+    item has counts and neighbours; without it, all have all that they can have.
     """
-    full = items if full is None else min(full, items)
+    items, full = size[0], min(size)
     dice = np.random.default_rng(1)
     settings.path(FILE).write_text('[site]\nname = "synthetic"\n', "utf-8")
     stores = open_stores(settings, writer=True)
@@ -75,12 +82,16 @@ def build(settings: Settings, items: int, users: int, now: float, full: int | No
         _given(settings.path("catalog.db"), full, items)
         fill_columns(stores.columns, items, dice, now, version=items, full=full)
         stores.states.grow(items)
-        fill_states(stores.states, full, dice, now)
-        stores.states.stamp(
-            position=0
-        )  # as the online store has it, or a stream worker would doubt it
         stores.covisit._grow(items)  # noqa: SLF001  a fold grows it by itself
-        fill_covisit(stores.covisit, full, dice, items)
+        if taken is None:
+            fill_states(stores.states, full, dice, now)
+            fill_covisit(stores.covisit, full, dice, items)
+        else:
+            often, shown = takers(full, taken, dice)
+            fill_counts(stores.states, often, shown, dice, now)
+            fill_pairs(stores.covisit, often, items, dice)
+        # as the online store has it, or a stream worker would doubt it
+        stores.states.stamp(position=0)
         stores.boards.build(stores.states, stores.columns, now)
         _people(stores.online, full, users, dice, now)
         _release(settings, stores, (items, full), dice, now)

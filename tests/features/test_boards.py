@@ -3,13 +3,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.features.counters import tell
 
 from palate.catalog.columns import ItemColumns
 from palate.catalog.item import Item
 from palate.catalog.protocol import ItemChange
 from palate.features import boards as boards_module
 from palate.features.boards import DEPTH, Leaderboards
-from palate.features.folds import DAY, FIRST_AT, ITEM_SLOT
+from palate.features.folds import DAY, FIRST_AT
 from palate.features.items import ItemStates
 
 NOW = 1_000 * DAY
@@ -25,12 +26,16 @@ def plain(count: int) -> list[Item | None]:
     return [Item(item_id=f"i{n}") for n in range(count)]
 
 
+def met(first: float = 0.0, at: float = 0.0) -> list[float]:
+    """Moments of an item: the newest of each signal, the first act, the last."""
+    return [at] * FIRST_AT + [first, 0.0]
+
+
 def counted(capacity: int, at: float = NOW, **counts: dict[int, float]) -> ItemStates:
     states = ItemStates.in_memory(capacity)
     for name, values in counts.items():
         for row, value in values.items():
-            states.counts[row, ITEM_SLOT[name]] = value
-            states.times[row, :FIRST_AT] = at
+            tell(states, row, times=met(at=at), **{name: value})
     states.stamp(newest=at, position=5)
     return states
 
@@ -85,7 +90,7 @@ def test_fresh_goes_by_publication_then_first_event_then_row() -> None:
     items[1] = Item(item_id="i1", published_at=NOW - 2 * DAY)
     items[2] = Item(item_id="i2", published_at=NOW + DAY)
     states = counted(8, at=NOW - 5 * DAY)
-    states.times[3, FIRST_AT] = NOW - 5 * DAY
+    tell(states, 3, times=met(first=NOW - 5 * DAY))
     rows, scores = built(states, columns_of(items)).top("fresh", 9)
     assert rows.tolist() == [5, 4, 1, 3, 0]
     assert (np.diff(scores) <= 0).all()
@@ -95,7 +100,7 @@ def test_in_a_catalogue_of_the_past_what_nothing_dates_and_nobody_met_is_not_new
     items = plain(3)
     items[0] = Item(item_id="i0", published_at=NOW - 9 * DAY)
     states, columns = counted(8), columns_of(items)
-    states.times[1, FIRST_AT] = NOW - 5 * DAY
+    tell(states, 1, times=met(first=NOW - 5 * DAY))
     columns.undated_is_new = False
     assert built(states, columns).top("fresh", 9)[0].tolist() == [1, 0]
 
@@ -114,9 +119,8 @@ def test_what_is_hidden_or_deleted_is_on_no_board() -> None:
 def test_categories_and_segments_have_boards_of_their_own() -> None:
     items = [Item(item_id=f"i{n}", categories=("even" if n % 2 == 0 else "odd",)) for n in range(6)]
     states = counted(8, engaged_total={1: 5.0, 2: 4.0, 3: 9.0, 4: 8.0})
-    states.times[:] = NOW
-    states.segments[2, 7] = 3.0
-    states.segments[1, 7] = 200.0
+    tell(states, 2, segments={7: 3.0})
+    tell(states, 1, segments={7: 200.0, **dict.fromkeys(range(20, 30), 1.0)})
     columns = columns_of(items)
     columns.categories[4, 1] = columns.categories[4, 0]
     boards = built(states, columns)
@@ -180,10 +184,11 @@ def test_heads_are_those_of_sorting_everything() -> None:
     columns._held.stamp(categories=2)
     columns.servable[:size] = dice.random(size) < 0.8
     states = ItemStates.in_memory(size)
-    for name in ("engaged_7d", "engaged_total", "engaged_30d", "engaged_1d"):
-        states.counts[:size, ITEM_SLOT[name]] = dice.exponential(10.0, size)
-    states.times[:size] = NOW - dice.exponential(DAY, size)[:, None]
-    states.segments[:size, 7] = dice.exponential(2.0, size)
+    for row in np.flatnonzero(dice.random(size) < 0.9).tolist():  # the others nobody met
+        names = ("engaged_7d", "engaged_total", "engaged_30d", "engaged_1d")
+        counts = {name: dice.exponential(10.0) for name in names}
+        few = {7: dice.exponential(2.0), **dict.fromkeys(range(20, 20 + row % 9), 1.0)}
+        tell(states, row, times=met(at=NOW - dice.exponential(DAY)), segments=few, **counts)
     states.stamp(newest=NOW, position=5)
     boards, rows = built(states, columns), np.flatnonzero(columns.servable[:size])
     recent, ever = (states.decayed(f"engaged_{n}", NOW, rows) for n in ("7d", "total"))

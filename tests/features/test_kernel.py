@@ -8,10 +8,12 @@ import msgspec
 import numpy as np
 import pytest
 
+from palate.arrays import Rows
 from palate.catalog.columns import ItemColumns
 from palate.catalog.user import session_key, user_key
 from palate.events.kinds import Event, Kind, Shown, Signal, signals_of
 from palate.events.protocol import Logged
+from palate.features.counting import REGION_AT
 from palate.features.folds import (
     ENGAGED_AT,
     FIRST_AT,
@@ -40,6 +42,10 @@ def replay_of(events: Sequence[Event], **streaming: float) -> Replay:
     entries = [Logged(n + 1, 0.0, event) for n, event in enumerate(events)]
     replay.fold(entries, lambda ids: np.array([row_of(name) for name in ids], np.int32))
     return replay
+
+
+def rows_of(*ids: str) -> Rows:
+    return np.array([row_of(name) for name in ids], np.int32)
 
 
 def act(kind: Kind, item: str, time: float, user: str = "u", **more: object) -> Event:
@@ -97,7 +103,8 @@ def test_every_item_counter_follows_its_declaration(events: list[Event]) -> None
     for row in range(60):
         mine = [event for event in events if row_of(event.item_id) == row]
         wanted = [counted(fold, mine) for fold in ITEM_FOLDS]
-        held = (replay.states.counts[row], replay.states.times[row, FIRST_AT:])
+        slot = replay.states.slots[row]
+        held = (replay.states.counts[slot], replay.states.times[slot, FIRST_AT:])
         np.testing.assert_allclose(np.concatenate(held), wanted, rtol=1e-6)
 
 
@@ -222,16 +229,34 @@ def test_engagements_are_counted_for_the_segment_of_the_moment() -> None:
         act(Kind.PROFILE, "", 0.0),
     ]
     replay = replay_of(events)
-    segments = replay.states.segments[1]
+    [item] = replay.states.records(np.array([1]))
+    segments = item["segments"]
     assert 30 * day == SEGMENT_HALF_LIFE
     assert [segments[0], segments[3], segments[5]] == [1.0, 0.5, 1.5]
-    assert replay.states.times[1, ENGAGED_AT] == 40 * day
+    assert item["times"][ENGAGED_AT] == 40 * day
     assert replay.user(user_key("u")).segment == 0
+
+
+def test_people_from_everywhere_count_in_one_batch_as_one_by_one() -> None:
+    """Each of 100 items is taken by up to 40 people; there is room from the first batch on."""
+    events = []
+    for n in range(40):
+        home = float(n % 16 + REGION_AT * (16 + n % 32))
+        events.append(act(Kind.PROFILE, "", 0.0, user=f"u{n}", value=home))
+        some = range(0, 100, n % 7 + 1)
+        events += [act(Kind.LIKE, f"i{item}", float(n), user=f"u{n}") for item in some]
+    at_once, one_by_one = replay_of(events), replay_of([])
+    for n, event in enumerate(events):
+        one_by_one.fold([Logged(n + 1, 0.0, event)], lambda ids: rows_of(*ids))
+    assert at_once.record() == one_by_one.record()
+    engaged = at_once.states.engaged
+    assert engaged.used[1] == 100 < len(engaged.wide)
 
 
 def test_a_segment_beyond_the_settings_counts_as_unknown() -> None:
     events = [act(Kind.PROFILE, "", 0.0, value=999.0), act(Kind.LIKE, "i1", 1.0)]
-    assert replay_of(events).states.segments[1, 0] == 1.0
+    [item] = replay_of(events).states.records(np.array([1]))
+    assert item["segments"][0] == 1.0
 
 
 def test_a_session_that_turns_out_to_be_a_user_becomes_the_users_own() -> None:

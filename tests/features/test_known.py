@@ -15,13 +15,15 @@ def test_a_world_is_made_once_and_anew_when_arrays_are_others() -> None:
     sight = Sight()
     before = Known(columns, states, pairs, sight=sight).world()
     assert Known(columns, states, pairs, sight=sight).world() is before
-    states.counts[3, 1] = 5.0
-    assert before.counts[3, 1] == 5.0
+    slot = states.slot(3)
+    states.counts[slot, 1] = 5.0
+    assert before.slots[3] == slot
+    assert before.counts[slot, 1] == 5.0
     states.grow(100)
     after = Known(columns, states, pairs, sight=sight).world()
     assert after is not before
-    assert len(after.counts) == states.capacity
-    assert after.counts[3, 1] == 5.0
+    assert len(after.slots) == states.capacity
+    assert after.counts[slot, 1] == 5.0
 
 
 def test_what_is_copied_is_not_held() -> None:

@@ -8,7 +8,6 @@ from palate.catalog.user import user_key
 from palate.events.batch import EventBatch
 from palate.events.kinds import PUBLIC, Event, Kind, Signal
 from palate.events.protocol import Logged
-from palate.features.folds import ITEM_SLOT
 from palate.settings import Settings
 from palate.streaming.replay import Replay
 from palate.training.sequences import Sequences
@@ -43,9 +42,8 @@ def test_a_pick_is_the_pickers_history() -> None:
 def test_no_count_of_the_item_grows(of: str) -> None:
     states = _replay(("u", Kind.PICK, "i1"), ("v", Kind.CLICK, "i1"), ("w", Kind.PICK, "i1")).states
     alone = _replay(("x", Kind.SEARCH, ""), ("v", Kind.CLICK, "i1")).states
-    assert states.counts[1, ITEM_SLOT[of]] == alone.counts[1, ITEM_SLOT[of]]
-    assert states.times[1].tolist() == alone.times[1].tolist()
-    assert states.segments[1].sum() == alone.segments[1].sum()
+    assert states.decayed(of, 1.0)[1] == alone.decayed(of, 1.0)[1]
+    assert states.pack(1) == alone.pack(1)
 
 
 def test_nothing_is_taken_together_with_a_pick_but_the_real_act_later_counts() -> None:
@@ -53,7 +51,7 @@ def test_nothing_is_taken_together_with_a_pick_but_the_real_act_later_counts() -
     assert not len(picked.covisit.neighbours(2, 5)[0])
     later = _replay(("u", Kind.PICK, "i1"), ("u", Kind.VIEW, "i2"), ("u", Kind.VIEW, "i1"))
     assert later.covisit.neighbours(1, 5)[0].tolist() == [2]
-    assert later.states.counts[1, ITEM_SLOT["engaged_total"]] == 1.0
+    assert later.states.decayed("engaged_total", 1.0)[1] == 1.0
 
 
 def test_training_reads_picks_and_predicts_none() -> None:

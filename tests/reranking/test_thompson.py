@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.features.counters import tell
 
-from palate.features.folds import FIRST_AT, ITEM_SLOT
+from palate.features.folds import FIRST_AT
 from palate.features.items import ItemStates
 from palate.funnel.types import Query, Slate
 from palate.reranking.explore import Explore, counts_of
@@ -24,8 +25,7 @@ def states(shown: dict[int, float], clicked: dict[int, float]) -> ItemStates:
     made = ItemStates.in_memory(SIZE)
     for name, told in (("shown_30d", shown), ("clicked_30d", clicked)):
         for row, value in told.items():
-            made.counts[row, ITEM_SLOT[name]] = value
-            made.times[row, :FIRST_AT] = NOW
+            tell(made, row, times=[NOW] * FIRST_AT + [0.0, 0.0], **{name: value})
     return made
 
 
@@ -117,9 +117,9 @@ def test_without_a_date_an_item_is_new_until_long_after_the_first_act_on_it() ->
     whole = slate()
     whole.columns["published"][:] = np.nan
     met = states({}, {})
-    met.times[:, FIRST_AT] = OLD
-    met.times[45, FIRST_AT] = NOW - 86_400.0
-    met.times[46, FIRST_AT] = 0.0
+    for row in range(SIZE):
+        first = {45: NOW - 86_400.0, 46: 0.0}.get(row, OLD)
+        tell(met, row, times=[0.0] * FIRST_AT + [first, first])
     assert rule(counters=met).apply(query(1), whole).policy.endswith("trial=2")
 
 

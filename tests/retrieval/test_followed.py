@@ -66,7 +66,7 @@ def test_the_region_of_the_request_wins_over_the_profile_and_nowhere_has_no_boar
 def test_region_counts_are_those_of_its_people() -> None:
     column = region_of("DE", Settings().features)
     states = STORES.states
-    own = states.segments[:60, column]
+    own = states.records(np.arange(60))["segments"][:, column]
     expected = np.zeros(60)
     for n in range(0, 48, 3):
         user = tiny_world().user(f"u{n}")

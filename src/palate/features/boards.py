@@ -154,12 +154,13 @@ def _boards(
     at = min(states.newest, now) if states.newest else now
     held = Counted(
         columns.servable[:size],
-        states.counts[:size],
-        states.times[:size],
-        states.segments[:size],
+        states.slots[:size],
+        states.counts,
+        states.times,
+        states.engaged,
         columns.categories[:size],
     )
-    codes, width = len(columns.category_names()), states.segments.shape[1]
+    codes, width = len(columns.category_names()), states.engaged.wide.shape[1]
     rules, heads = _rules(at), Heads.none(2 + width + codes, DEPTH)
     rank(held, rules, totals(held, rules), heads, DEPTH)
     yield GLOBAL["popular"], *head(heads, 0, DEPTH)
@@ -204,8 +205,7 @@ def _fresh(states: ItemStates, columns: ItemColumns, now: float) -> tuple[Rows, 
 def _since(states: ItemStates, columns: ItemColumns, rows: Rows, now: float) -> Doubles:
     """When each item came: its publication, else its first event, else just now (or not yet)."""
     unmet = now if columns.undated_is_new else np.inf
-    first, within = np.zeros(len(rows)), rows < states.capacity
-    first[within] = states.times[rows[within], FIRST_AT]
+    first = states.times[states.slots_of(rows), FIRST_AT]
     published = columns.published[rows]
     return np.where(np.isnan(published), np.where(first > 0, first, unmet), published)
 

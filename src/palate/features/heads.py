@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Doubles, Floats, Rows
+from palate.features.engagements import Engagements, spread
 from palate.features.folds import ENGAGED_AT
 from palate.jit import kernel
 from palate.keys import ROW, cut, key_of, score_of
+from palate.mapped.projections import slot_in
 
 ROOM = 2
 """A board holds so many times its depth before it is cut."""
@@ -39,10 +41,11 @@ class Counted(NamedTuple):
     """What is known of the items."""
 
     servable: NDArray[np.uint8]
+    slots: Rows
     counts: Floats
     times: Doubles
-    segments: Floats
-    """(items, columns); this and the two above as in `ItemStates`."""
+    engaged: Engagements
+    """This and the three above as in `ItemStates`."""
     categories: NDArray[np.int16]
     """(items, 8), -1 for none."""
 
@@ -63,21 +66,23 @@ class Rules(NamedTuple):
     trend_prior: float
     deviations: float
     segments_at: int
-    """Board of the first column of `segments`; categories are behind its last one."""
+    """Board of the first column of engagements; categories are behind its last one."""
 
 
 @kernel
 def totals(held: Counted, rules: Rules) -> Doubles:
     """What all servable items have together: of all time, of 7 days, and of each column."""
-    columns = held.segments.shape[1]
-    sums = np.zeros(2 + columns)
+    numbers = np.zeros(held.engaged.wide.shape[1], np.float32)
+    sums = np.zeros(2 + len(numbers))
     for row in range(len(held.servable)):
-        if held.servable[row]:
+        slot = slot_in(held.slots, row, len(held.counts))
+        if held.servable[row] and slot:  # others have nothing
             for n in range(2):
-                sums[n] += _faded(held, row, rules, n)
-            fade = _segment_fade(held, row, rules)
-            for column in range(columns):
-                sums[2 + column] += np.float32(held.segments[row, column] * fade)
+                sums[n] += _faded(held, slot, rules, n)
+            fade = _segment_fade(held, slot, rules)
+            spread(held.engaged, slot, numbers)
+            for column in range(len(numbers)):
+                sums[2 + column] += np.float32(numbers[column] * fade)
     return sums
 
 
@@ -85,19 +90,21 @@ def totals(held: Counted, rules: Rules) -> Doubles:
 def rank(held: Counted, rules: Rules, sums: Doubles, heads: Heads, depth: int) -> None:
     """Fill the boards: popular, trending, of each column that has anything, of each category."""
     weight = rules.recent_share * sums[1] / (sums[1] + rules.recent_prior)
-    blend = _blend(sums[2:], rules)
+    blend, numbers = _blend(sums[2:], rules), np.zeros(len(sums) - 2, np.float32)
     for row in range(len(held.servable)):
         if held.servable[row] == 0:
             continue
-        ever = _faded(held, row, rules, 0) / max(sums[0], 1.0)
-        recent = _faded(held, row, rules, 1) / max(sums[1], 1.0)
+        slot = slot_in(held.slots, row, len(held.counts))
+        ever = _faded(held, slot, rules, 0) / max(sums[0], 1.0)
+        recent = _faded(held, slot, rules, 1) / max(sums[1], 1.0)
         popular = np.float32(weight * recent + (1.0 - weight) * ever)
         _offer(heads, 0, popular, row, depth)
-        _offer(heads, 1, _trend(held, row, rules), row, depth)
-        fade = _segment_fade(held, row, rules)
+        _offer(heads, 1, _trend(held, slot, rules), row, depth)
+        fade = _segment_fade(held, slot, rules)
+        spread(held.engaged, slot, numbers)
         for at in range(len(blend[0])):
             column, own, others = blend[0][at], blend[1][at], blend[2][at]
-            worth = np.float32(own * np.float32(held.segments[row, column] * fade))
+            worth = np.float32(own * np.float32(numbers[column] * fade))
             worth = np.float32(worth + np.float32(others * popular))
             if worth > heads.bars[rules.segments_at + column]:
                 _offer(heads, rules.segments_at + column, worth, row, depth)
@@ -141,25 +148,23 @@ def _offer(heads: Heads, board: int, worth: np.float32, row: int, depth: int) ->
 
 
 @kernel
-def _faded(held: Counted, row: int, rules: Rules, n: int) -> np.float32:
-    if row >= len(held.counts):
+def _faded(held: Counted, slot: int, rules: Rules, n: int) -> np.float32:
+    if slot == 0:
         return np.float32(0.0)
-    age = max(rules.at - held.times[row, ENGAGED_AT], 0.0)
-    return np.float32(held.counts[row, rules.slots[n]] * 2.0 ** (-age * rules.rates[n]))
+    age = max(rules.at - held.times[slot, ENGAGED_AT], 0.0)
+    return np.float32(held.counts[slot, rules.slots[n]] * 2.0 ** (-age * rules.rates[n]))
 
 
 @kernel
-def _trend(held: Counted, row: int, rules: Rules) -> np.float32:
-    month, day = _faded(held, row, rules, 2), _faded(held, row, rules, 3)
+def _trend(held: Counted, slot: int, rules: Rules) -> np.float32:
+    month, day = _faded(held, slot, rules, 2), _faded(held, slot, rules, 3)
     bound = max(day - rules.deviations * np.sqrt(day), 0.0)
     return np.float32(bound / (month / 30.0 + rules.trend_prior))
 
 
 @kernel
-def _segment_fade(held: Counted, row: int, rules: Rules) -> float:
-    if row >= len(held.segments):
-        return 0.0
-    age = max(rules.at - held.times[row, ENGAGED_AT], 0.0)
+def _segment_fade(held: Counted, slot: int, rules: Rules) -> float:
+    age = max(rules.at - held.times[slot, ENGAGED_AT], 0.0)
     return float(2.0 ** (-age * rules.segment_rate))
 
 

@@ -4,9 +4,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from palate.arrays import Doubles, Floats, Rows
 from palate.errors import CorruptState
+from palate.features.engagements import (
+    FEW_USED,
+    WIDE_USED,
+    Engagements,
+    columns_of,
+    put,
+    spreads,
+    wanted,
+)
 from palate.features.folds import (
     COUNTING,
     ENGAGED_AT,
@@ -20,7 +30,7 @@ from palate.features.folds import (
 )
 from palate.mapped.files import CAPACITY, MappedArrays
 from palate.mapped.layouts import Column, Layout
-from palate.mapped.projections import Counts
+from palate.mapped.projections import COUNTED, SLOTS_HELD, Counts, room_for
 
 SEGMENTS, REGIONS = 16, 32
 TABLE = table_of(ITEM_FOLDS)
@@ -33,17 +43,18 @@ LAYOUT = layout_of(ITEM_FOLDS) ^ FORM
 def _layout(columns: int) -> Layout:
     return Layout(
         {
-            "counts": Column("f4", (COUNTING,)),
-            "times": Column("f8", (LAST_AT + 1,)),
-            "segments": Column("f4", (columns,)),
+            "slots": Column("i4"),
+            "counts": Column("f4", (COUNTING,), pool=COUNTED),
+            "times": Column("f8", (LAST_AT + 1,), pool=COUNTED),
+            **columns_of(columns, COUNTED),
         },
-        {"position": "i8", "newest": "f8", "beat": "f8", "dirty": "i8"},
+        {"position": "i8", "newest": "f8", "beat": "f8", "dirty": "i8", SLOTS_HELD: "i8"},
         about=str(LAYOUT),
     )
 
 
 class ItemStates(Counts):
-    """Item counters by row. The stream worker writes; everybody else sees it at once."""
+    """Item counters by slot. The stream worker writes; everybody else sees it at once."""
 
     def __init__(self, arrays: MappedArrays, segments: int) -> None:
         super().__init__(arrays)
@@ -76,21 +87,21 @@ class ItemStates(Counts):
 
     @property
     def counts(self) -> Floats:
-        """(capacity, counting folds): `ITEM_FOLDS` as of their signal's time."""
+        """(slots, counting folds): `ITEM_FOLDS` as of their signal's time."""
         return self._arrays["counts"]
 
     @property
     def times(self) -> Doubles:
-        """(capacity, signals + 2): the newest of each signal, then the first and the last act.
+        """(slots, signals + 2): the newest of each signal, then the first and the last act.
 
         0 where there is none.
         """
         return self._arrays["times"]
 
     @property
-    def segments(self) -> Floats:
-        """(capacity, segments + regions): engagements, 30-day half-life, as of the newest one."""
-        return self._arrays["segments"]
+    def engaged(self) -> Engagements:
+        """Engagements by segment and region, 30-day half-life, as of the newest one."""
+        return Engagements(*(self._arrays[name] for name in Engagements._fields))
 
     @property
     def newest(self) -> float:
@@ -107,12 +118,24 @@ class ItemStates(Counts):
         if rows > self.capacity:
             self._arrays.grow(1 << (rows - 1).bit_length())
 
+    def make_room(self, counted: Rows, engaged: Rows) -> None:
+        """Let the fold find places for what it counts, and for each time it is engaged with."""
+        self.allot(np.unique(counted[self.slots[counted] == 0]))
+        slots, held = self.slots[engaged], self.engaged
+        narrow, times = np.unique(slots[held.seats[slots] <= 0], return_counts=True)
+        if len(narrow):
+            self.seat(*wanted(held, narrow, times))
+
+    def seat(self, few: int, wide: int) -> None:
+        """Have room for so many that have few numbers, and many."""
+        self._arrays.grow(0, few=room_for(int(few) + 1), wide=room_for(int(wide) + 1))
+
     def decayed(self, fold_name: str, now: float, rows: Rows | None = None) -> Floats:
         """Values of one fold as of `now` (of all rows by default)."""
         slot = ITEM_SLOT[fold_name]
-        some = slice(None) if rows is None else rows
-        age = np.maximum(now - self.times[some, ITEM_CLOCKS[slot]], 0.0)
-        faded: Floats = (self.counts[some, slot] * np.exp2(-age * TABLE.rate[slot])).astype(
+        places = self.slots if rows is None else self.slots_of(rows)
+        age = np.maximum(now - self.times[places, ITEM_CLOCKS[slot]], 0.0)
+        faded: Floats = (self.counts[places, slot] * np.exp2(-age * TABLE.rate[slot])).astype(
             np.float32
         )
         return faded
@@ -131,15 +154,32 @@ class ItemStates(Counts):
         return self._segments
 
     def _by_column(self, now: float, rows: Rows) -> Floats:
-        age = np.maximum(now - self.times[rows, ENGAGED_AT, None], 0.0)
-        held = np.take(self.segments, rows, axis=0)
+        slots = self.slots_of(rows)
+        age = np.maximum(now - self.times[slots, ENGAGED_AT, None], 0.0)
+        held = spreads(self.engaged, slots)
         faded: Floats = (held * np.exp2(-age / SEGMENT_HALF_LIFE)).astype(np.float32)
         return faded
 
+    def records(self, rows: Rows) -> NDArray[Any]:
+        """All numbers of some items, as the online store keeps them."""
+        slots = self.slots_of(rows)
+        told = np.empty(len(rows), self._record)
+        told["layout"], told["times"], told["counts"] = (
+            LAYOUT,
+            self.times[slots],
+            self.counts[slots],
+        )
+        told["segments"] = spreads(self.engaged, slots)
+        return told
+
     def pack(self, row: int) -> bytes:
         """One item's record, as the online store keeps it."""
-        told = np.int64(LAYOUT), self.times[row], self.counts[row], self.segments[row]
-        return b"".join(part.tobytes() for part in told)
+        return self.packed(np.array([row], np.int32))[row]
+
+    def packed(self, rows: Rows) -> dict[int, bytes]:
+        """The records of some items."""
+        size, raw = self._record.itemsize, self.records(rows).tobytes()
+        return {row: raw[size * n : size * (n + 1)] for n, row in enumerate(rows.tolist())}
 
     def readable(self, raw: bytes) -> bool:
         """Whether a record is of today's layout."""
@@ -149,10 +189,8 @@ class ItemStates(Counts):
     @property
     def _record(self) -> np.dtype[Any]:
         """One item's record."""
-        named = (("times", self.times), ("counts", self.counts), ("segments", self.segments))
-        return np.dtype(
-            [("layout", "i8"), *((name, held.dtype, held.shape[1:]) for name, held in named)]
-        )
+        held = (("times", "f8", LAST_AT + 1), ("counts", "f4", COUNTING))
+        return np.dtype([("layout", "i8"), *held, ("segments", "f4", self.engaged.wide.shape[1])])
 
     def load(self, row: int, raw: bytes) -> None:
         """Take over one item's record.
@@ -165,5 +203,8 @@ class ItemStates(Counts):
                 f"the record of item row {row} is of another layout; run `palate rebuild`"
             )
         [record] = np.frombuffer(raw, self._record)
-        self.times[row], self.counts[row] = record["times"], record["counts"]
-        self.segments[row] = record["segments"]
+        slot = self.slot(row)
+        self.times[slot], self.counts[slot] = record["times"], record["counts"]
+        used = self.engaged.used
+        self.seat(used[FEW_USED] + 1, used[WIDE_USED] + 1)
+        put(self.engaged, slot, record["segments"].copy())

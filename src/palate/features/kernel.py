@@ -124,7 +124,7 @@ def fold(batch: Batch, users: Users, items: Items, rules: Rules, found: Found) -
         if item < 0:
             continue
         found.first[e] = note(users, user, item, event, rules.seen_limit, found.window[e])
-        if batch.signal[e] & TOLD == 0:
+        if batch.signal[e] & TOLD == 0 and batch.signal[e] != 0:
             credit(items, item, users.numbers[user, SEGMENT], event, rules.item_folds)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Rows
+from palate.jit import kernel
 from palate.mapped.files import CAPACITY, MappedArrays
 
 COUNTED, SLOTS_HELD = "counted", "slots_held"
@@ -88,6 +89,13 @@ class Counts(Projection):
         if not self.slots[row]:
             self.allot(np.array([row], np.int32))
         return int(self.slots[row])
+
+
+@kernel
+def slot_in(slots: Rows, row: int, room: int) -> int:
+    """Where a row's numbers lie in a pool; 0 for nowhere, and where a damaged file points away."""
+    slot = int(slots[row]) if row < len(slots) else 0
+    return slot if 0 <= slot < room else 0
 
 
 def room_for(count: int) -> int:

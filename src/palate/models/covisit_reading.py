@@ -13,7 +13,7 @@ from palate.arrays import Doubles, Floats, Mask, Rows
 from palate.catalog.alike import Alike
 from palate.index.slots import SIEVE, free, slot
 from palate.jit import ahead, kernel, swift
-from palate.models.covisit_table import Table, slot_of
+from palate.models.covisit_table import Table, place_of
 
 SOON = 6
 """Items between the one that is read and the one whose memory is asked for."""
@@ -54,14 +54,14 @@ def totals(past: Scaled, table: Table, alike: Alike) -> tuple[NDArray[np.int32],
     found = 0
     for step in range(len(past.rows)):
         row = past.rows[step]
-        found += table.sizes[slot_of(table, row)] + _alike(alike, row, past.likeness[step])
+        found += table.sizes[place_of(table, row)] + _alike(alike, row, past.likeness[step])
     size = 64
     while size < min(2 * found, max(len(table.slots), len(alike.rows))):
         size *= 2
     rows, sums = np.full(size, -1, np.int32), np.zeros(size)
     for step in range(len(past.rows)):
         row = past.rows[step]
-        at = slot_of(table, row)
+        at = place_of(table, row)
         for near in range(table.sizes[at]):
             place = _place(rows, table.rows[at, near])
             sums[place] += past.pairs[step] * table.weights[at, near]
@@ -77,8 +77,8 @@ def told(rows: NDArray[np.integer[Any]], table: Table, numbers: Doubles) -> Doub
     found = np.empty(len(rows))
     for at in range(len(rows)):
         ahead(table.slots, min(rows[min(at + 2 * SOON, len(rows) - 1)], len(table.slots) - 1))
-        ahead(numbers, slot_of(table, rows[min(at + SOON, len(rows) - 1)]))
-        found[at] = numbers[slot_of(table, rows[at])]
+        ahead(numbers, place_of(table, rows[min(at + SOON, len(rows) - 1)]))
+        found[at] = numbers[place_of(table, rows[at])]
     return found
 
 
@@ -120,7 +120,7 @@ def everything(past: Scaled, table: Table, alike: Alike, size: int) -> Doubles:
     sums = np.zeros(size)
     for step in range(len(past.rows)):
         row = past.rows[step]
-        at = slot_of(table, row)
+        at = place_of(table, row)
         for near in range(table.sizes[at]):
             if table.rows[at, near] < size:
                 sums[table.rows[at, near]] += past.pairs[step] * table.weights[at, near]
@@ -144,7 +144,7 @@ def parts(past: Scaled, wanted: Rows, table: Table, alike: Alike) -> Doubles:
     places = Wanted(wanted, held, sieve)
     for step in range(steps):
         row = past.rows[step]
-        at, few = slot_of(table, row), _alike(alike, row, past.likeness[step])
+        at, few = place_of(table, row), _alike(alike, row, past.likeness[step])
         _note(pairs, step, places, (table.rows, table.weights), at, table.sizes[at])
         _note(likeness, step, places, (alike.rows, alike.cosines), row, few)
     found = np.empty((len(wanted), steps))

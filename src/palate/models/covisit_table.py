@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from palate.arrays import Doubles, Floats, Rows, Times
 from palate.jit import kernel
 from palate.mapped.layouts import Column, Layout
-from palate.mapped.projections import COUNTED, SLOTS_HELD
+from palate.mapped.projections import COUNTED, SLOTS_HELD, slot_in
 
 EPOCH = 32.0
 """Half-lives."""
@@ -136,13 +136,9 @@ def epoch(last: float, rate: float) -> float:
 
 
 @kernel
-def slot_of(table: Table, row: int) -> int:
-    """Where an item's part lies: nowhere, so in the blank one, where the table has not met it.
-
-    What a damaged file says is not followed beyond the arrays.
-    """
-    slot = int(table.slots[row]) if row < len(table.slots) else 0
-    return slot if 0 <= slot < len(table.sizes) else 0
+def place_of(table: Table, row: int) -> int:
+    """Where an item's part lies; one that the table has not met has the blank one."""
+    return slot_in(table.slots, row, len(table.sizes))
 
 
 @kernel
@@ -154,7 +150,7 @@ def add(pairs: Pairs, table: Table, rate: float) -> None:
     slots, start = np.empty(size, np.int32), 0
     while start < len(pairs.rows):
         row = pairs.rows[start]
-        slot = slot_of(table, row)
+        slot = place_of(table, row)
         begun = _enter(table, slot, pairs.times[start], rate)
         stop = _stretch(pairs, start, begun, rate)
         others, weights = pairs.others[start:stop], pairs.weights[start:stop]

@@ -11,6 +11,7 @@ from palate.features.folds import FIRST_AT, ITEM_CLOCKS, ITEM_SLOT
 from palate.features.items import TABLE, ItemStates
 from palate.funnel.types import Query, Slate
 from palate.jit import kernel
+from palate.mapped.projections import slot_in
 from palate.reranking.editorial.constraint import Constraint
 from palate.reranking.editorial.pin import Pin
 from palate.reranking.thompson import Counts, Head, Posterior, decided, head_of, policy, posterior
@@ -151,7 +152,8 @@ class Explore:
         if self.states is None or self.newcomers <= 0:
             return np.zeros(len(pool), np.bool_)
         born, since = slate.columns["published"][pool], query.now - self.young_days * DAY
-        return _owed(slate.rows[pool], born, self.states.times, since, counts, self.trial)
+        where = self.states.slots, self.states.times
+        return _owed(slate.rows[pool], born, where, since, counts, self.trial)
 
     def _slots(self, slate: Slate, page: int) -> Places:
         """Places that may explore: not those that an operator's pin gave away."""
@@ -172,30 +174,32 @@ class Explore:
 
 def counts_of(states: ItemStates, rows: Rows, now: float) -> Counts:
     """What the site has seen of each row, as of `now`."""
-    shown, clicked, engaged = _decayed(states.counts, states.times, rows, now)
+    shown, clicked, engaged = _decayed(rows, states.slots, states.counts, states.times, now)
     return Counts(shown, np.minimum(clicked, shown), engaged)
 
 
 @kernel
-def _decayed(counts: Floats, times: Doubles, rows: Rows, now: float) -> Floats:
-    """(slots, rows): counts as of `now`; 0 for rows that have none yet."""
+def _decayed(rows: Rows, slots: Rows, counts: Floats, times: Doubles, now: float) -> Floats:
+    """(kinds, rows): counts as of `now`; 0 for rows that have none yet."""
     found = np.zeros((len(SLOTS), len(rows)), np.float32)
     for i in range(len(rows)):
-        if rows[i] < len(counts):
-            for s in range(len(SLOTS)):
-                age = max(now - times[rows[i], CLOCKS[s]], 0.0)
-                found[s, i] = counts[rows[i], SLOTS[s]] * 2.0 ** (-age * RATES[s])
+        slot = slot_in(slots, rows[i], len(counts))
+        for s in range(len(SLOTS)):
+            age = max(now - times[slot, CLOCKS[s]], 0.0)
+            found[s, i] = counts[slot, SLOTS[s]] * 2.0 ** (-age * RATES[s])
     return found
 
 
 @kernel
-def _owed(rows: Rows, born: Times, times: Times, since: float, counts: Counts, trial: int) -> Mask:
+def _owed(
+    rows: Rows, born: Times, met: tuple[Rows, Times], since: float, counts: Counts, trial: int
+) -> Mask:
     """Where what was published (else met first, or never) after `since` was shown too little."""
-    owed = np.empty(len(rows), np.bool_)
+    owed, (slots, times) = np.empty(len(rows), np.bool_), met
     for i in range(len(rows)):
-        met = times[rows[i], FIRST_AT] if rows[i] < len(times) else 0.0
+        first = times[slot_in(slots, rows[i], len(times)), FIRST_AT]
         undated = np.isnan(born[i])
-        young = (met if undated else born[i]) > since or (undated and met == 0.0)
+        young = (first if undated else born[i]) > since or (undated and first == 0.0)
         owed[i] = young and max(counts.shown[i], counts.engaged[i]) < trial
     return owed
 

@@ -99,9 +99,7 @@ class Followed:
         return distinct(np.concatenate(heads))
 
     def _appeal(self, query: Query, rows: Rows) -> Doubles:
-        known = rows < self.states.capacity
-        counts = np.zeros(len(rows))
-        counts[known] = self.states.decayed("engaged_30d", query.now, rows[known])
+        counts = self.states.decayed("engaged_30d", query.now, rows).astype(np.float64)
         age = np.maximum(query.now - self.columns.published[rows], 0.0)
         news = np.where(np.isnan(age), 0.0, np.exp2(-age / HALF_LIFE))
         appeal: Doubles = 0.1 + np.log1p(counts) + NEWS * news

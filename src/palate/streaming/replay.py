@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from palate.catalog.columns import ItemColumns
 from palate.events.batch import EventBatch, RowsOf
 from palate.events.protocol import EventLog, Logged, read_log
@@ -85,11 +83,9 @@ class Replay:
     def record(self) -> StateChange:
         """Everything, as the online store would hold it."""
         packed = {key: self._state.users.pack(key) for key in self._state.users}
-        used = np.flatnonzero(self.states.times.any(axis=1)).tolist()
-        counted = self.covisit.taken.tolist()
         return StateChange(
             self.position,
             {key: raw for key, raw in packed.items() if raw is not None},
-            {row: self.states.pack(row) for row in used},
-            {row: self.covisit.pack(row) for row in counted},
+            self.states.packed(self.states.allotted),
+            {row: self.covisit.pack(row) for row in self.covisit.taken.tolist()},
         )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Rows
+from palate.arrays import Mask, Rows
 from palate.errors import Problem
 from palate.events.batch import EventBatch, RowsOf
 from palate.events.kinds import Event, Kind, Signal
@@ -61,8 +61,7 @@ class LiveState:
         found = self._fold(batch)
         first = found.first == 1
         covisit = self.covisit.fold(batch.item[first], found.window[first], batch.time[first])
-        told = batch.signal & np.uint8(Signal.TOLD) != 0
-        counted = (batch.item >= 0) & (batch.signal != 0) & ~told
+        counted = _counted(batch)
         acts = batch.time[counted & (batch.signal & np.uint8(ACTED) != 0)]
         if len(acts):
             self.states.stamp(newest=max(self.states.newest, float(acts.max())))
@@ -73,7 +72,7 @@ class LiveState:
         return StateChange(
             position,
             {key: self.users.pack(key) for key in touched.users.tolist()},
-            {row: self.states.pack(row) for row in touched.items.tolist()},
+            self.states.packed(touched.items),
             {row: self.covisit.pack(row) for row in touched.covisit.tolist()},
         )
 
@@ -98,9 +97,20 @@ class LiveState:
             np.ascontiguousarray(batch.value),
             np.ascontiguousarray(batch.about),
         )
-        items = Items(self.states.counts, self.states.times, self.states.segments)
+        counted = _counted(batch)
+        engaged = counted & (batch.signal & np.uint8(Signal.ENGAGED) != 0)
+        states = self.states
+        states.make_room(batch.item[counted], batch.item[engaged])
+        items = Items(states.slots, states.counts, states.times, states.engaged)
         fold(events, self.users.columns(), items, rules, found)
         return found
+
+
+def _counted(batch: EventBatch) -> Mask:
+    """Events that let an item's numbers grow."""
+    told = batch.signal & np.uint8(Signal.TOLD) != 0
+    counted: Mask = (batch.item >= 0) & (batch.signal != 0) & ~told
+    return counted
 
 
 def actors(batch: EventBatch) -> NDArray[np.uint64]:

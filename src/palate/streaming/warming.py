@@ -27,5 +27,4 @@ def warm(settings: Settings) -> None:
     acts.append(Event(event_id="", kind=Kind.LIKE, time=3.0, user_id="u", session_id="s"))
     logged = [Logged(n, 0.0, act) for n, act in enumerate(acts)]
     batch = EventBatch.encode(logged, lambda ids: np.arange(len(ids), dtype=np.int32))
-    for key in state.apply(batch).users.tolist():
-        state.users.pack(key)
+    state.change(state.apply(batch), position=0)

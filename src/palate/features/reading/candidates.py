@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Doubles, Floats, Rows, Times
+from palate.features.engagements import Engagements, numbers
 from palate.features.folds import (
     COUNTING,
     ENGAGED_AT,
@@ -19,10 +20,11 @@ from palate.features.folds import (
     SEGMENT_HALF_LIFE,
     table_of,
 )
-from palate.features.reading.near import faded, slot_of
+from palate.features.reading.near import faded
 from palate.features.reading.shapes import SOON, When, World
 from palate.features.sources import AT
 from palate.jit import ahead, exp2, kernel
+from palate.mapped.projections import slot_in
 
 RATE = table_of(ITEM_FOLDS).rate[:COUNTING]
 FIRST = ITEM_SLOT["first_time"]
@@ -39,8 +41,9 @@ EXPECTED = np.float32(4.0)
 @kernel
 def read_items(raw: Floats, rows: Rows, world: World, segment: int, when: When) -> None:
     """Fill the slots that hang on the item (and on the user's segment)."""
-    _counts(raw, rows, world.counts, world.times, when.at)
-    _times(raw, rows, world.times, when.at)
+    counted = _slots(rows, world.slots, len(world.counts))
+    _counts(raw, counted, world.counts, world.times, when.at)
+    _times(raw, counted, world.times, when.at)
     _dates(raw, rows, world.published, world.expires, when.at)
     _marks(raw, rows, world.min_age, world.tags, world.creator)
     _lists(raw, rows, world.categories, world.regions)
@@ -48,7 +51,7 @@ def read_items(raw: Floats, rows: Rows, world: World, segment: int, when: When) 
     _pairs(raw, paired, world.pair_counts, world.pair_sizes)
     if when.fading > 0.0:
         _fade(raw, paired, world.pair_last, when)
-    _segment(raw, rows, world, segment, when)
+    _segment(raw, counted, world, segment, when)
     for j in range(len(rows)):
         day = raw[DAILY, j]
         bound = max(day - np.sqrt(day), np.float32(0))
@@ -61,34 +64,34 @@ def _slots(rows: Rows, slots: Rows, room: int) -> NDArray[np.int32]:
     found = np.zeros(len(rows), np.int32)
     for j in range(len(rows)):
         ahead(slots, min(rows[min(j + SOON, len(rows) - 1)], len(slots) - 1))
-        found[j] = slot_of(slots, rows[j], room)
+        found[j] = slot_in(slots, rows[j], room)
     return found
 
 
 @kernel
-def _counts(raw: Floats, rows: Rows, counts: Floats, times: Doubles, at: float) -> None:
+def _counts(raw: Floats, slots: Rows, counts: Floats, times: Doubles, at: float) -> None:
     """Decay every count to `at`."""
-    last, powers = len(counts) - 1, np.empty((COUNTING, len(rows)), np.float32)
-    for j in range(len(rows)):
-        soon = min(rows[min(j + SOON, len(rows) - 1)], last)
+    powers = np.empty((COUNTING, len(slots)), np.float32)
+    for j in range(len(slots)):
+        soon = slots[min(j + SOON, len(slots) - 1)]
         ahead(counts, soon)
         ahead(times, soon)
-        row = min(rows[j], last)
-        within = np.float32(1.0 if row == rows[j] else 0.0)
+        slot = slots[j]
         for f in range(COUNTING):
-            raw[f, j] = counts[row, f] * within
-            powers[f, j] = (times[row, ITEM_CLOCKS[f]] - at) * RATE[f]
+            raw[f, j] = counts[slot, f]
+            powers[f, j] = (times[slot, ITEM_CLOCKS[f]] - at) * RATE[f]
     for f in range(COUNTING):
-        for j in range(len(rows)):
+        for j in range(len(slots)):
             raw[f, j] *= exp2(min(powers[f, j], np.float32(0)))
 
 
 @kernel
-def _times(raw: Floats, rows: Rows, times: Doubles, at: float) -> None:
+def _times(raw: Floats, slots: Rows, times: Doubles, at: float) -> None:
     """Seconds since the first and the last act; 0 for never."""
-    for j in range(len(rows)):
+    for j in range(len(slots)):
+        slot = slots[j]
         for n in range(2):
-            when = times[rows[j], FIRST_AT + n] if rows[j] < len(times) else 0.0
+            when = times[slot, FIRST_AT + n]
             raw[FIRST + n, j] = max(at - when, 0.0) if when > 0 else 0.0
 
 
@@ -159,12 +162,11 @@ def _fade(raw: Floats, slots: Rows, last: Times, when: When) -> None:
 
 
 @kernel
-def _segment(raw: Floats, rows: Rows, world: World, segment: int, when: When) -> None:
+def _segment(raw: Floats, slots: Rows, world: World, segment: int, when: When) -> None:
     """Engagements of the user's own segment (none for segment 0)."""
-    segments, times = world.segments, world.times
-    own = min(segment, when.segments - 1)
-    for j in range(len(rows)):
-        held = own > 0 and rows[j] < len(segments)
-        row = rows[j] if held else 0
-        power = np.float32(min((times[row, ENGAGED_AT] - when.at) / SEGMENT_HALF_LIFE, 0.0))
-        raw[MINE, j] = segments[row, own] * exp2(power) if held else 0.0
+    own, times = min(segment, when.segments - 1), world.times
+    held = Engagements(world.seats, world.seat_codes, world.few, world.wide, world.seats_used)
+    taken = numbers(held, slots, own) if own > 0 else np.zeros(len(slots), np.float32)
+    for j in range(len(slots)):
+        power = np.float32(min((times[slots[j], ENGAGED_AT] - when.at) / SEGMENT_HALF_LIFE, 0.0))
+        raw[MINE, j] = taken[j] * exp2(power)

@@ -4,8 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from palate.arrays import Floats, Rows, Times
-from palate.features.reading.shapes import LATELY, Memory, Met, Person, When, World
-from palate.jit import kernel
+from palate.features.reading.shapes import LATELY, SOON, Memory, Met, Person, When, World
+from palate.jit import ahead, kernel
+from palate.mapped.projections import slot_in
 
 DIRECT = 1 << 16
 """Up to so many rows have a slot of their own in the directory."""
@@ -23,7 +24,7 @@ def meet(rows: Rows, person: Person, world: World, memory: Memory, when: When) -
     for k in range(len(memory.lately)):
         row = person.history[memory.lately[k]]
         if 0 <= row < len(world.pair_slots):
-            slot = slot_of(world.pair_slots, row, len(world.pair_sizes))
+            slot = slot_in(world.pair_slots, row, len(world.pair_sizes))
             _note(together, k, (rows, places), world, slot)
             fade = faded(world.pair_last, slot, when)
             scales[k] = fade * (world.pair_counts[slot] * fade + 2.0) ** -when.alpha
@@ -95,19 +96,15 @@ def _note(
 def _damp(together: Floats, rows: Rows, world: World, when: When, scales: Floats) -> None:
     """Hold both down for their popularity, as covisit does."""
     slots, counts, last = world.pair_slots, world.pair_counts, world.pair_last
+    few, end = len(rows) - 1, len(slots) - 1
     for place in range(len(rows)):
-        slot = slot_of(slots, rows[place], len(counts))
+        ahead(slots, min(rows[min(place + 2 * SOON, few)], end))
+        ahead(counts, slot_in(slots, rows[min(place + SOON, few)], len(counts)))
+        slot = slot_in(slots, rows[place], len(counts))
         count = counts[slot] * faded(last, slot, when)
         damping = np.float32(max(count, 1.0) ** -when.beta)
         for k in range(LATELY):
             together[place, k] *= damping * scales[k]
-
-
-@kernel
-def slot_of(slots: Rows, row: int, room: int) -> int:
-    """Where a row's numbers lie in a pool; 0 for nowhere, and where a damaged file points away."""
-    slot = int(slots[row]) if row < len(slots) else 0
-    return slot if 0 <= slot < room else 0
 
 
 @kernel

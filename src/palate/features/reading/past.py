@@ -10,6 +10,7 @@ from palate.features.folds import DAY, ITEM_SLOT
 from palate.features.reading.shapes import LATELY, Memory, Person, When, World
 from palate.features.record import engaged_places
 from palate.jit import kernel, swift
+from palate.mapped.projections import slot_in
 
 ENGAGED, POSITIVE, NEGATIVE = int(Signal.ENGAGED), int(Signal.POSITIVE), int(Signal.NEGATIVE)
 RATING = int(Kind.RATING)
@@ -266,8 +267,9 @@ def _habits(person: Person, world: World, lately: NDArray[np.int64]) -> tuple[fl
             published += since
             known += 1
         row = person.history[place]
-        if 0 <= row < len(world.counts):
-            popularity += np.log1p(max(world.counts[row, TOTAL], 0.0))
+        if row >= 0:
+            slot = slot_in(world.slots, row, len(world.counts))
+            popularity += np.log1p(max(world.counts[slot, TOTAL], 0.0))
     return (
         published / known if known else np.nan,
         popularity / len(lately) if len(lately) else np.nan,

@@ -47,9 +47,16 @@ class World(NamedTuple):
     content: Bytes
     codes: NDArray[np.int16]
     """(rows, 3): what an item is about; -1 where nothing is said."""
+    slots: Rows
+    """Where each row's counts, times and seat lie; 0 is blank."""
     counts: Floats
     times: Doubles
-    segments: Floats
+    seats: Rows
+    """This and the four below: see `features.engagements`."""
+    seat_codes: NDArray[np.uint16]
+    few: Floats
+    wide: Floats
+    seats_used: NDArray[np.int64]
     pair_slots: Rows
     """Where each row's part of the four below lies; 0 is blank."""
     pair_rows: NDArray[np.int32]
@@ -90,7 +97,7 @@ class When(NamedTuple):
     newest: float
     """Its newest event, in half-lives."""
     segments: int
-    """How many of the columns of `World.segments` are segments; regions follow."""
+    """How many of the columns of `World.wide` are segments; regions follow."""
 
 
 class Formulas(NamedTuple):

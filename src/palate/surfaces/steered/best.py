@@ -35,7 +35,7 @@ class Best:
         rows = _lasting(where).everywhere()
         kept = most if where.lasting else LOOKED_AT
         states = stores.states
-        taken = states.decayed("engaged_30d", states.newest, rows.clip(max=states.capacity - 1))
+        taken = states.decayed("engaged_30d", states.newest, rows)
         return cls(where, rows[np.argsort(-taken, kind="stable")[:kept]], most)
 
     def __call__(self, query: Query) -> Rows:
