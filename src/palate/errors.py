@@ -18,6 +18,7 @@ Any other exception is a fault of ours: it is logged with its trace and answered
 """
 
 from collections.abc import Sequence
+from traceback import extract_tb
 from typing import ClassVar, Self
 
 import msgspec
@@ -123,3 +124,18 @@ class MissingExtra(PalateError):
     status = 501
     exit_code = 2
     title = "Missing extra"
+
+
+def told_of(error: Exception) -> str:
+    """What broke in somebody else's code, and where: the deepest line of the file that was called.
+
+    To be asked where the error was caught, in the function that called.
+    """
+    if isinstance(error, PalateError):
+        return error.detail
+    told = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    called = [at for at in extract_tb(error.__traceback__)[1:] if "importlib" not in at.filename]
+    if isinstance(error, SyntaxError) or not called:
+        return told  # Python names file and line by itself
+    deepest = [at for at in called if at.filename == called[0].filename][-1]
+    return f"{told} (line {deepest.lineno} of {deepest.filename})"

@@ -1,7 +1,9 @@
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.serving.conftest import SmallSite
 
 from palate.events.kinds import Event, Kind
+from palate.surfaces import plugins
 
 
 def test_a_live_site_is_alive_and_ready(site: SmallSite) -> None:
@@ -37,6 +39,15 @@ def test_what_was_set_aside_is_remarked_upon(site: SmallSite) -> None:
     body = site.client.get("/readyz").json()
     assert body["ready"]
     assert body["remarks"] == ["1 events were set aside: columns/refused.jsonl says why"]
+
+
+def test_a_plug_in_that_is_left_out_is_remarked_upon(
+    site: SmallSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugins, "left_out", lambda _: ["'mine' is left out"])
+    body = site.client.get("/readyz").json()
+    assert body["ready"]
+    assert body["remarks"] == ["'mine' is left out"]
 
 
 def test_a_sender_who_is_too_fast_is_told_when_to_come_again(site: SmallSite) -> None:

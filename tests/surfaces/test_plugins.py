@@ -1,16 +1,20 @@
 """Another package's parts: found by entry point, asked where settings say so, named where wrong."""
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
+from typer.testing import CliRunner, Result
 
+from palate.cli import check
 from palate.errors import BadInput
-from palate.settings import PluginSettings
+from palate.funnel.stages import name_of
+from palate.settings import FILE, PluginSettings
 from palate.stores import Stores
-from palate.surfaces import funnel
+from palate.surfaces import funnel, plugins
 from palate.surfaces.home import generators
 from palate.testing.tiny import tiny_stores, tiny_world, waited
 
@@ -38,8 +42,32 @@ class LastFirst:
         return pool.rows.astype(np.float32)
 
 
+class UnbuiltRanker(LastFirst):
+    @classmethod
+    def default(cls, stores):
+        return {}["model"]
+
+
 class Nothing:
     pass
+
+
+def learn(told):
+    raise ZeroDivisionError("nothing to\\ndivide by")
+
+
+class Unbuilt(Mine):
+    @classmethod
+    def default(cls, stores):
+        return {}["model"]
+
+
+class Breaks(Mine):
+    async def generate(self, query, limit):
+        raise ZeroDivisionError("no answer")
+
+
+Broken = brought("Broken", learn)
 """
 ENTRIES = """
 [palate.generators]
@@ -47,8 +75,13 @@ mine = palate_mine:Mine
 gone = palate_mine:Gone
 nothing = palate_mine:Nothing
 absent = palate_absent:Mine
+broken = palate_mine:Broken
+breaks = palate_mine:Breaks
+unbuilt = palate_mine:Unbuilt
+unread = palate_unread:Mine
 [palate.rankers]
 last_first = palate_mine:LastFirst
+unbuilt = palate_mine:UnbuiltRanker
 """
 
 
@@ -56,17 +89,20 @@ last_first = palate_mine:LastFirst
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package, as pip would have installed it."""
     (tmp_path / "palate_mine.py").write_text(MODULE)
+    (tmp_path / "palate_unread.py").write_text("def Mine(:\n")
     told = tmp_path / "palate_mine-1.0.dist-info"
     told.mkdir()
     (told / "METADATA").write_text("Metadata-Version: 2.1\nName: palate-mine\nVersion: 1.0\n")
     (told / "entry_points.txt").write_text(ENTRIES)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "palate_mine", raising=False)
+    monkeypatch.setattr(plugins, "_broken", {})
+    monkeypatch.setattr(plugins, "_said", set())
 
 
-def with_plugins(**plugins: object) -> Stores:
+def with_plugins(**named: object) -> Stores:
     stores = tiny_stores()
-    told = msgspec.convert(plugins, PluginSettings)
+    told = msgspec.convert(named, PluginSettings)
     return replace(stores, settings=msgspec.structs.replace(stores.settings, plugins=told))
 
 
@@ -87,17 +123,77 @@ def test_what_no_settings_name_is_not_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("plugins", "why"),
+    ("named", "why"),
     [
-        ({"generators": ["theirs"]}, "no package brings 'theirs' .*there are absent, gone, mine"),
-        ({"generators": ["gone"]}, r"'gone' \(palate_mine:Gone\) cannot be loaded"),
-        ({"generators": ["absent"]}, "cannot be loaded: No module named 'palate_absent'"),
+        (
+            {"generators": ["theirs"]},
+            "no package brings 'theirs' .*there are absent, breaks",
+        ),
         ({"generators": ["nothing"]}, "has no method default"),
         ({"ranker": "mine"}, r"\[plugins\] ranker: no package brings 'mine'.*are last_first"),
     ],
 )
 def test_what_is_not_there_or_no_part_is_refused_by_name(
-    plugins: dict[str, object], why: str
+    named: dict[str, object], why: str
 ) -> None:
     with pytest.raises(BadInput, match=why):
-        funnel("home", with_plugins(**plugins))
+        funnel("home", with_plugins(**named))
+
+
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [
+        ({"generators": ["gone"]}, r"'gone' \(palate_mine:Gone\) is .* no attribute 'Gone'"),
+        ({"generators": ["absent"]}, "broke: ModuleNotFoundError: No module named 'palate_absent'"),
+        ({"generators": ["unread"]}, r"broke: SyntaxError: .*palate_unread.py, line 1"),
+        (
+            {"generators": ["broken"]},
+            r"'broken' \(palate_mine:Broken\) is .* nothing to divide by \(line \d+ of .*e_mine.py",
+        ),
+        ({"generators": ["unbuilt"]}, r"broke: KeyError: 'model' \(line \d+ of .*palate_mine.py"),
+        ({"ranker": "unbuilt"}, r"\[plugins\] ranker: 'unbuilt'.* left out, .*KeyError: 'model'"),
+    ],
+)
+def test_a_part_that_breaks_is_left_out_and_said_once(
+    named: dict[str, object], why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    stores = with_plugins(**named)
+    for _ in range(2):
+        built = funnel("home", stores)
+    plain = funnel("home", tiny_stores())
+    assert built.names == plain.names
+    assert type(built.ranker) is type(plain.ranker)
+    assert waited(built.answer(tiny_world().query("u0"))).step == "full"
+    assert [each.name for each in caplog.records] == ["palate.plugins"]
+    assert plugins.left_out(stores.settings.plugins) == [caplog.messages[0]]
+    assert re.search(why, caplog.messages[0])
+
+
+def test_a_part_that_is_well_again_is_no_longer_spoken_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    stores = with_plugins(generators=["unbuilt"])
+    generators(stores)
+    assert plugins.left_out(stores.settings.plugins)
+    mended = vars(sys.modules["palate_mine"])["Mine"].default
+    monkeypatch.setattr(vars(sys.modules["palate_mine"])["Unbuilt"], "default", mended)
+    assert name_of(generators(stores)[-1]) == "mine"
+    assert not plugins.left_out(stores.settings.plugins)
+
+
+def checked(home: Path, plugins_told: str, *more: str) -> Result:
+    (home / FILE).write_text(f"[plugins]\n{plugins_told}\n", "utf-8")
+    return CliRunner().invoke(check.app, ["--site", str(home), *more])
+
+
+def test_check_names_a_part_that_breaks_and_a_start_goes_on_without_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    done = checked(tmp_path, 'generators = ["unbuilt", "unread"]\nranker = "unbuilt"')
+    assert isinstance(done.exception, BadInput)
+    assert [each.pointer for each in done.exception.problems] == ["/plugins"] * 3
+    for name in ("generators: 'unbuilt'", "generators: 'unread'", "ranker: 'unbuilt'"):
+        assert f"[plugins] {name}" in done.exception.detail
+    assert not caplog.messages, "one line, not two"
+    started = checked(tmp_path, 'generators = ["unbuilt"]', "--starting")
+    assert started.exit_code == 0
+    assert "remark: [plugins] generators: 'unbuilt' (palate_mine:Unbuilt) is left" in started.output
+    assert checked(tmp_path, 'generators = ["mine"]').exit_code == 0

@@ -13,7 +13,7 @@ from palate.serving.observing.installed import check
 from palate.serving.wording.wordings import Wordings
 from palate.settings import Settings
 from palate.stores import Stores, adapter, close, open_stores
-from palate.surfaces import funnels
+from palate.surfaces import funnels, plugins
 from palate.surfaces.steered.unmatched import unmatched
 
 app = typer.Typer()
@@ -28,8 +28,8 @@ def main(
 
     Example: **palate check --site shop**
 
-    What is wrong is told in one line, with exit code 2: rules that do not act as they are written,
-    too, though a site starts with them.
+    What is wrong is told in one line, with exit code 2: rules that do not act as they are written
+    and plug-ins that break, too, though a site starts with them.
     """
     settings = settings_of(site)
     built = checked(settings, starting=starting)
@@ -62,6 +62,15 @@ def _look_at_rules(stores: Stores, *, starting: bool) -> None:
         say(f"{REMARK}{each}")
 
 
+def _look_at_plugins(settings: Settings, *, starting: bool) -> None:
+    """Raise BadInput for plug-ins that break; a start goes on without them."""
+    broken = plugins.left_out(settings.plugins)
+    if broken and not starting:
+        raise BadInput("; ".join(broken), [Problem("/plugins", each) for each in broken])
+    for each in broken:
+        say(f"{REMARK}{each}")
+
+
 def checked(settings: Settings, *, starting: bool = False) -> list[str]:
     """The surfaces that a worker would answer with. Raises what would keep one from starting."""
     check(settings.serving)
@@ -69,7 +78,9 @@ def checked(settings: Settings, *, starting: bool = False) -> list[str]:
     _look_at_language(settings)
     stores = open_stores(settings)
     try:
-        built = list(funnels(stores))
+        with plugins.unlogged():
+            built = list(funnels(stores))
+        _look_at_plugins(settings, starting=starting)
         _look_at_rules(stores, starting=starting)
         return built
     finally:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from palate.arrays import Floats, Rows
 from palate.catalog.columns import ItemColumns
+from palate.errors import BadInput, told_of
 from palate.events.protocol import EventLog, read_log
 from palate.funnel.types import Candidates, Query, Reason
 from palate.stores import Stores
@@ -81,7 +82,8 @@ def brought(name: str, learn: Learn) -> type[Brought]:
 
     Wherever the generator is built, on a live site, in a replay or in an evaluation, the model
     knows the log as far as it is folded there and no further, so that nothing is foretold. It is
-    learnt once for every quarter of growth, and held in memory.
+    learnt once for every quarter of growth, and held in memory. Where `learn` breaks, building the
+    generator raises BadInput that says what broke and where; it is tried again a quarter later.
     """
     learnt = _Learnt(learn)
 
@@ -99,17 +101,27 @@ class _Learnt:
     learn: Learn
     log: EventLog | None = None
     models: dict[int, Model] = field(default_factory=dict)
+    broken: dict[int, str] = field(default_factory=dict)
+    """What broke, by the same: a replay builds often, and the log is long."""
 
     def as_of(self, stores: Stores) -> Model | None:
         if stores.log is not self.log:
-            self.log, self.models = stores.log, {}
+            self.log, self.models, self.broken = stores.log, {}, {}
         until = _step(stores.states.position)
-        if until and until not in self.models:
+        if until and until not in self.models and until not in self.broken:
             told = taken(stores, until)
             if not len(told.items):
                 return None
-            self.models[until] = Model(self.learn(told), told.size)
+            self._learn(told, until)
+        if until in self.broken:
+            raise BadInput(self.broken[until])
         return self.models.get(until)
+
+    def _learn(self, told: Taken, until: int) -> None:
+        try:
+            self.models[until] = Model(self.learn(told), told.size)
+        except Exception as error:  # noqa: BLE001  whatever it is: the site goes on without it
+            self.broken[until] = told_of(error)
 
 
 def taken(stores: Stores, until: int) -> Taken:

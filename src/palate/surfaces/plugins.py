@@ -6,47 +6,99 @@ A package names them in its ``pyproject.toml``::
     implicit_als = "my_package:ImplicitAls"
 
 and a site takes them up in its ``palate.toml``: ``[plugins]``, ``generators = ["implicit_als"]``.
+
+A name that nothing brings is a mistake in the settings, and refused. A part that is there and
+breaks while it is loaded or built is left out: the site goes on without it, and says so.
 """
 
-from importlib.metadata import entry_points
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from palate.errors import BadInput, Problem
+from palate.errors import BadInput, Problem, told_of
 from palate.funnel.stages import Generator, Ranker
+from palate.settings import PluginSettings
 from palate.stores import Stores
 
 GENERATORS, RANKERS = "palate.generators", "palate.rankers"
 
 
+log = logging.getLogger("palate.plugins")
+_broken: dict[tuple[str, str], str] = {}
+"""What this process had to leave out when it built it last, by key and name; told in words."""
+_said: set[str] = set()
+"""What is in the log: surfaces are built often, each of them."""
+
+
 def generators(stores: Stores) -> tuple[Generator, ...]:
-    """The generators that ``[plugins] generators`` names, in that order."""
+    """The generators that ``[plugins] generators`` names, in that order; without broken ones."""
     names = stores.settings.plugins.generators
-    return tuple(_found(GENERATORS, name, "generate").default(stores) for name in names)
+    made = [_made(GENERATORS, name, "generate", stores) for name in names]
+    return tuple(each for each in made if each is not None)
 
 
 def ranker(stores: Stores) -> Ranker | None:
-    """The ranker that ``[plugins] ranker`` names; None where it names none."""
+    """The ranker that ``[plugins] ranker`` names; None where it names none, or it is broken."""
     name = stores.settings.plugins.ranker
-    made: Ranker | None = _found(RANKERS, name, "score").default(stores) if name else None
+    made: Ranker | None = _made(RANKERS, name, "score", stores) if name else None
     return made
 
 
-def _found(group: str, name: str, method: str) -> Any:
-    """A component's class. Raises BadInput where there is none, or it is none."""
+def left_out(settings: PluginSettings) -> list[str]:
+    """Parts of these that this process goes on without: which, what broke, and where."""
+    named = [(GENERATORS, name) for name in settings.generators] + [(RANKERS, settings.ranker)]
+    return [_broken[part] for part in named if part in _broken]
+
+
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """For who tells of what is `left_out` in words of their own."""
+    log.disabled = True
+    try:
+        yield
+    finally:
+        log.disabled = False
+
+
+def _made(group: str, name: str, method: str, stores: Stores) -> Any:
+    """A component; None where it breaks. Raises BadInput where there is none, or it is none."""
+    entry = _entry(group, name)
+    _broken.pop((group, name), None)
+    try:
+        component = entry.load()
+        lacking = [each for each in ("default", method) if not hasattr(component, each)]
+        made = None if lacking else component.default(stores)
+    except Exception as error:  # noqa: BLE001  somebody else's code: the site goes on without it
+        _leave_out(group, entry, told_of(error))
+        return None
+    if lacking:
+        raise _wrong(group, f"{name!r} ({entry.value}) has no method {lacking[0]}")
+    return made
+
+
+def _leave_out(group: str, entry: EntryPoint, why: str) -> None:
+    told = f"[plugins] {_key(group)}: {entry.name!r} ({entry.value}) is left out, it broke: {why}"
+    _broken[group, entry.name] = told
+    if told not in _said:
+        _said.add(told)
+        log.error("%s", told)
+
+
+def _entry(group: str, name: str) -> EntryPoint:
+    """Where a package says that the part is. Raises BadInput where none does."""
     known = {each.name: each for each in entry_points(group=group)}
     if name not in known:
         there = f"there are {', '.join(sorted(known))}" if known else "none is installed"
         raise _wrong(group, f"no package brings {name!r} (entry points {group}); {there}")
-    try:
-        component = known[name].load()
-    except (ImportError, AttributeError) as error:
-        raise _wrong(group, f"{name!r} ({known[name].value}) cannot be loaded: {error}") from error
-    lacking = [each for each in ("default", method) if not hasattr(component, each)]
-    if lacking:
-        raise _wrong(group, f"{name!r} ({known[name].value}) has no method {lacking[0]}")
-    return component
+    return known[name]
+
+
+def _key(group: str) -> str:
+    return "ranker" if group == RANKERS else "generators"
 
 
 def _wrong(group: str, problem: str) -> BadInput:
-    key = "ranker" if group == RANKERS else "generators"
+    key = _key(group)
     return BadInput(f"[plugins] {key}: {problem}", [Problem(f"/plugins/{key}", problem)])

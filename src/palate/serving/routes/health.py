@@ -11,6 +11,7 @@ from palate.errors import PalateError
 from palate.serving.meters import CONTENT_TYPE
 from palate.serving.runtime import Runtime, runtime_of
 from palate.streaming.aside import FILE
+from palate.surfaces import plugins
 
 LAGGING = 10.0
 """Seconds behind the log from which readiness says so."""
@@ -71,6 +72,7 @@ def _readiness(runtime: Runtime) -> Readiness:
         remarks.append(f"{refused:,} events were set aside: {where} says why")
     if runtime.watch.remark:
         remarks.append(runtime.watch.remark)
+    remarks += plugins.left_out(runtime.settings.plugins)
     remarks += runtime.rules.remarks()
     return Readiness(
         ready=ready,

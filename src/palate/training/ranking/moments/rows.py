@@ -35,6 +35,7 @@ from palate.streaming.replay import Replay
 from palate.training.dataset import Dataset
 from palate.training.ranking.lists import RankedList, room_for_others
 from palate.training.ranking.moments.logged import AsShown
+from palate.training.ranking.moments.proposing import Proposing
 from palate.training.report import Report
 
 GeneratorsOf: TypeAlias = Callable[[Stores], tuple[Generator, ...]]
@@ -223,18 +224,18 @@ async def lived(
 ) -> AsyncIterator[Lived]:
     """One by one, in log order; everything before a moment is folded, and nothing of it."""
     past = _Past(Replay(source.stores.settings, source.stores.columns), data.events)
+    proposing = Proposing(source.generators_of(source.stores))
     for stretch in _stretches(moments):
         past.fold(stretch[0].at)
         stores = _as_of(source, past.replay, stretch[0].now)
-        generators = source.generators_of(stores)
-        names = tuple(name_of(g) for g in generators)
+        proposing.turn(source.generators_of(stores))
         for moment in stretch:
             past.fold(moment.at)
             query = _query(moment, past.replay)
             if moment.shown is None:
                 _check(query.user, moment)
-            said = [await g.generate(query, POOL) for g in generators]
-            yield Lived(moment, query, names, said, stores)
+            said = await proposing.ask(query, POOL)
+            yield Lived(moment, query, proposing.names, said, stores)
 
 
 @dataclass(slots=True)
