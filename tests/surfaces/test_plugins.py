@@ -6,17 +6,23 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
 from palate.cli import check
 from palate.errors import BadInput
+from palate.evaluation.asking import Models
+from palate.evaluation.overhearing import overheard
+from palate.evaluation.split import Case
+from palate.funnel.engine import Funnel
 from palate.funnel.stages import name_of
+from palate.ranking.fusion import Fusion
 from palate.settings import FILE, PluginSettings
 from palate.stores import Stores
 from palate.surfaces import funnel, plugins
 from palate.surfaces.home import generators
-from palate.testing.tiny import tiny_stores, tiny_world, waited
+from palate.testing.tiny import NOW, tiny_stores, tiny_world, waited
 
 MODULE = """
 from dataclasses import dataclass
@@ -40,6 +46,24 @@ class LastFirst:
 
     def score(self, query, pool, features):
         return pool.rows.astype(np.float32)
+
+
+class Mistaken(LastFirst):
+    reads = ("item_takers", "itm_takers")
+
+
+class Strange(LastFirst):
+    reads = ("zzz",)
+
+
+class Short(LastFirst):
+    def score(self, query, pool, features):
+        return np.ones(3, np.float32)
+
+
+class Stops(LastFirst):
+    def score(self, query, pool, features):
+        raise ZeroDivisionError("no order")
 
 
 class UnbuiltRanker(LastFirst):
@@ -82,6 +106,10 @@ unread = palate_unread:Mine
 [palate.rankers]
 last_first = palate_mine:LastFirst
 unbuilt = palate_mine:UnbuiltRanker
+mistaken = palate_mine:Mistaken
+strange = palate_mine:Strange
+short = palate_mine:Short
+stops = palate_mine:Stops
 """
 
 
@@ -104,6 +132,10 @@ def with_plugins(**named: object) -> Stores:
     stores = tiny_stores()
     told = msgspec.convert(named, PluginSettings)
     return replace(stores, settings=msgspec.structs.replace(stores.settings, plugins=told))
+
+
+def built_with(ranker: str) -> Funnel:
+    return funnel("home", with_plugins(ranker=ranker))
 
 
 def test_a_generator_and_a_ranker_of_another_package_make_the_page() -> None:
@@ -130,6 +162,8 @@ def test_what_no_settings_name_is_not_asked() -> None:
             "no package brings 'theirs' .*there are absent, breaks",
         ),
         ({"generators": ["nothing"]}, "has no method default"),
+        ({"ranker": "mistaken"}, r"Mistaken\) reads 'itm_takers', .* did you mean 'item_takers'\?"),
+        ({"ranker": "strange"}, r"Strange\) reads 'zzz', .*; `palate features` lists them all"),
         ({"ranker": "mine"}, r"\[plugins\] ranker: no package brings 'mine'.*are last_first"),
     ],
 )
@@ -197,3 +231,29 @@ def test_check_names_a_part_that_breaks_and_a_start_goes_on_without_it(
     assert started.exit_code == 0
     assert "remark: [plugins] generators: 'unbuilt' (palate_mine:Unbuilt) is left" in started.output
     assert checked(tmp_path, 'generators = ["mine"]').exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("short", r"^ValueError: \(3,\) scores, or some not finite, of \d+ items$"),
+        ("stops", "^ZeroDivisionError: no order$"),
+    ],
+)
+def test_a_ranker_that_breaks_is_named(
+    name: str, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    stores = with_plugins(ranker=name)
+    answer = waited(funnel("home", stores).answer(tiny_world().query("u0")))
+    assert answer.step == "retrieval"
+    assert re.search(why, answer.trace.skipped[f"rank.{name}"])
+    assert "rank" in {stage.name for stage in answer.trace.stages}, "timed as any other"
+    models = Models(overheard(funnel("home", stores)), Fusion.default(stores), {}, ())
+    none = np.empty(0, np.int32)
+    case = Case(0, "warm", NOW, none, none.astype(np.int64), none, none.astype(np.float64))
+    for _ in range(2):
+        said = waited(models.ask(case, tiny_world().query("u0")))
+        assert not len(said["ranker"])
+    assert "ranker" in Models(overheard(built_with("last_first")), models.fusion, {}, ()).names
+    assert len(caplog.messages) == 1, "once"
+    assert f"rank.{name} breaks, so the row of ranker is poor or missing" in caplog.messages[0]

@@ -1,13 +1,14 @@
 """Ask one user's question of every model at once: each stage of the funnel is a model too."""
 
+import logging
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from palate.arrays import Doubles, Floats, Rows
 from palate.evaluation.baselines import NAMES as BASELINES
-from palate.evaluation.overhearing import grown, said, trees_of
+from palate.evaluation.overhearing import fuses, grown, said, trees_of
 from palate.evaluation.ranking import best
 from palate.evaluation.split import Case
 from palate.funnel.engine import Funnel
@@ -23,6 +24,7 @@ STAGES = ("union", "rrf", "fusion", "lambdamart", "ranker", "funnel")
 """`union` is what retrieval hands to the ranker, in no order that means anything; `rrf` (every
 generator's rank counts alike), `fusion`, `lambdamart` (the ranker's trees alone) and `ranker` are
 that pool ordered without rules; `funnel` is what the visitor gets."""
+log = logging.getLogger("palate.evaluation")
 RRF = 60.0
 """Cormack, Clarke and Büttcher's constant."""
 
@@ -43,12 +45,14 @@ class Models:
     """Baselines: scores by item row."""
     wanted: Collection[str]
     """Names to answer for; empty is all."""
+    failed: set[str] = field(default_factory=set)
+    """Parts that broke in an answer, and are said."""
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every wanted model, baselines first, then down the funnel."""
         generators = [name_of(each) for each in self.funnel.generators]
-        lacking = set() if self.funnel.ranker.reads else {"ranker"}
+        lacking = {"ranker"} if fuses(self.funnel.ranker) else set()
         lacking |= set() if trees_of(self.funnel.ranker) else {"lambdamart"}
         stages = [each for each in STAGES if each not in lacking]
         return tuple(n for n in (*self.counted, *generators, *stages) if self._wants(n))
@@ -69,6 +73,7 @@ class Models:
 
     async def _stages(self, query: Query) -> dict[str, Rows]:
         answer = await self.funnel.answer(query)
+        self._tell(answer.trace.skipped)
         pool, ranked = answer.trace.pool, answer.trace.ranked
         found = {
             "union": pool.rows if pool else _nothing(),
@@ -79,6 +84,14 @@ class Models:
             "funnel": answer.slate.rows,
         }
         return {name: found[name] for name in self.names if name in found}
+
+    def _tell(self, skipped: Mapping[str, str]) -> None:
+        """Say of each part that breaks, once, why its row is missing or poorer for it."""
+        for part, why in skipped.items():
+            if part not in self.failed and not part.startswith("step."):
+                self.failed.add(part)
+                row = "ranker" if part.startswith("rank.") else part.rpartition(".")[2]
+                log.warning("%s breaks, so the row of %s is poor or missing: %s", part, row, why)
 
     def _fused(self, query: Query, pool: Pool) -> Rows:
         features = np.empty((len(pool), 0), np.float32)

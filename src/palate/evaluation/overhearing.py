@@ -10,6 +10,7 @@ from palate.funnel.engine import Funnel
 from palate.funnel.stages import Generator, Ranker
 from palate.funnel.types import Candidates, Pool, Query, Reason
 from palate.models.trees import Trees
+from palate.ranking.fusion import Fusion
 from palate.ranking.network import Network, best_ranker
 from palate.stores import Stores
 
@@ -60,13 +61,19 @@ class Watched:
 def overheard(funnel: Funnel) -> Funnel:
     """The same funnel with generators that remember, under their own names, and such a ranker."""
     each = (type(type(g).__name__, (Overheard,), {})(g) for g in funnel.generators)
-    return replace(funnel, generators=tuple(each), ranker=Watched(funnel.ranker))
+    ranker = type(type(funnel.ranker).__name__, (Watched,), {})(funnel.ranker)
+    return replace(funnel, generators=tuple(each), ranker=ranker)
 
 
 def trees_of(ranker: Ranker) -> Trees | None:
     """The boosted trees of a watched ranker; None where it has none."""
     own = ranker.ranker if isinstance(ranker, Watched) else ranker
     return own.model.trees if isinstance(own, Network) and own.model else None
+
+
+def fuses(ranker: Ranker) -> bool:
+    """Whether a watched ranker is weighted fusion, which has a row of its own."""
+    return isinstance(ranker.ranker if isinstance(ranker, Watched) else ranker, Fusion)
 
 
 def grown(ranker: Ranker) -> tuple[Rows, Floats]:

@@ -209,10 +209,10 @@ class Funnel:
         with Part(log.trace, "features", len(pool)) as part:
             features = features_of(self.stores, query, pool, reads) if reads else _no_features(pool)
             part.left = len(pool)
-        with Part(log.trace, "rank", len(pool)) as part:
+        with Part(log.trace, "rank", len(pool), culprit=self._ranks) as part:
             scores, expected = weighed(self.ranker, query, pool, features)
             if scores.shape != (len(pool),) or not np.isfinite(scores).all():
-                raise ValueError("the ranker gave something else than one number for each item")
+                raise ValueError(f"{scores.shape} scores, or some not finite, of {len(pool)} items")
             order = (-scores).argsort(kind="stable")
             part.left = len(pool)
         ranked = Slate(pool.rows[order], scores[order].astype(np.float32), expected=expected)
@@ -329,6 +329,11 @@ class Funnel:
     @cached_property
     def _exploring(self) -> Mask:
         return np.array([getattr(each, "explores", False) for each in self.generators], np.bool_)
+
+    @cached_property
+    def _ranks(self) -> str:
+        """The ranker, by its name where it fails."""
+        return f"rank.{name_of(self.ranker)}"
 
     @cached_property
     def _filter_names(self) -> tuple[tuple[str, str], ...]:

@@ -71,6 +71,8 @@ class Part(Struct):
     left: int = 0
     """To be set to how many items it leaves."""
     started: float = 0.0
+    culprit: str = ""
+    """Who is named where it fails, if not the part: of rankers it matters whose."""
 
     def __enter__(self) -> Self:
         self.started = perf_counter()
@@ -84,7 +86,8 @@ class Part(Struct):
         self.trace.stages.append(tuple.__new__(StageTrace, stage))  # thirty a request
         if error is None or not isinstance(error, Exception):
             return False
-        if self.name not in self.trace.skipped:
-            self.trace.skipped[self.name] = f"{type(error).__name__}: {error}"
+        failed = self.culprit or self.name
+        if failed not in self.trace.skipped:
+            self.trace.skipped[failed] = f"{type(error).__name__}: {error}"
             log.debug("%s failed", self.name, exc_info=error)
         return self.forgive

@@ -14,10 +14,12 @@ breaks while it is loaded or built is left out: the site goes on without it, and
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from palate.errors import BadInput, Problem, told_of
+from palate.features.vector import BY_NAME, feature_of
 from palate.funnel.stages import Generator, Ranker
 from palate.settings import PluginSettings
 from palate.stores import Stores
@@ -70,11 +72,18 @@ def _made(group: str, name: str, method: str, stores: Stores) -> Any:
         component = entry.load()
         lacking = [each for each in ("default", method) if not hasattr(component, each)]
         made = None if lacking else component.default(stores)
+        reads = tuple(made.reads) if made is not None and group == RANKERS else ()
     except Exception as error:  # noqa: BLE001  somebody else's code: the site goes on without it
         _leave_out(group, entry, told_of(error))
         return None
     if lacking:
         raise _wrong(group, f"{name!r} ({entry.value}) has no method {lacking[0]}")
+    for each in reads:
+        if feature_of(each) is None:
+            near = get_close_matches(each, BY_NAME, 1)
+            meant = f"did you mean {near[0]!r}?" if near else "`palate features` lists them all"
+            problem = f"{name!r} ({entry.value}) reads {each!r}, and there is no such feature"
+            raise _wrong(group, f"{problem}; {meant}")
     return made
 
 
