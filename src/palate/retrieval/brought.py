@@ -27,11 +27,12 @@ class Taken(NamedTuple):
     items: Rows
     """(n,)."""
     size: int
-    """Item rows are below it."""
+    """Item rows are below it. Those of items that come later are not, and need no numbers."""
 
 
 Score: TypeAlias = Callable[[Rows], Floats]
-"""Rows of a visitor's history (newest first) -> (size,), a number for every item row."""
+"""Rows of a visitor's history (newest first) -> (Taken.size,), a number for every item row that
+there was when it was learnt, however many have come since: those wait until it is learnt anew."""
 Learn: TypeAlias = Callable[[Taken], Score]
 
 
@@ -40,6 +41,14 @@ class Model(NamedTuple):
 
     score: Score
     size: int
+
+    def scores(self, history: Rows) -> Floats:
+        """(size,). Raises ValueError where the model gives another number of them."""
+        found = np.asarray(self.score(history), np.float32)
+        if found.shape != (self.size,):
+            told = f"learn was told of {self.size} item rows (Taken.size), and its score"
+            raise ValueError(f"{told} gave numbers of shape {found.shape}, not ({self.size},)")
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +74,7 @@ class Brought:
             return Candidates.none()
         size = self.columns.size
         scores = np.full(size, -np.inf, np.float32)
-        found = np.asarray(self.model.score(history), np.float32)[:size]
+        found = self.model.scores(history)[:size]
         scores[: len(found)] = found
         scores[query.servable(self.columns)[:size] == 0] = -np.inf
         scores[query.excluded[query.excluded < size]] = -np.inf
@@ -119,7 +128,9 @@ class _Learnt:
 
     def _learn(self, told: Taken, until: int) -> None:
         try:
-            self.models[until] = Model(self.learn(told), told.size)
+            model = Model(self.learn(told), told.size)
+            model.scores(told.items[-1:])  # one that scores nobody is found here, and told of
+            self.models[until] = model
         except Exception as error:  # noqa: BLE001  whatever it is: the site goes on without it
             self.broken[until] = told_of(error)
 
