@@ -34,7 +34,7 @@ from palate.releases.directory import ReleaseDirectory
 from palate.releases.release import Release
 from palate.reranking.at_most import AtMost
 from palate.retrieval.content import Content
-from palate.settings import ContentSettings, CovisitSettings, Settings
+from palate.settings import ContentSettings, CovisitSettings, PluginSettings, Settings
 from palate.stores import Stores, close, open_stores, refresh, stream_worker, with_release
 from palate.streaming.replay import Replay
 from palate.surfaces import funnels
@@ -329,16 +329,21 @@ def test_a_live_release_goes_on_serving_where_there_is_too_little_for_another(
     strict = changed(trained.site.settings, training=patient)
     report = train(replace(trained.site, settings=strict), generators, quietly, CLOCK)
     assert f"release {trained.release.name} goes on serving" in report.sentences[0]
+    assert not any("plug-in" in each for each in trained.report.sentences), "none is set"
 
 
 def test_the_gate_keeps_a_ranker_back_that_is_no_better(
     site: Stores, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("palate.training.gate.FLOOR", float("inf"))
-    _, report, release, _ = learnt(site)
+    plugged = changed(site.settings, plugins=PluginSettings(ranker="by_the_book"))
+    _, report, release, _ = learnt(replace(site, settings=plugged))
     assert release.ranker is None
     assert release.manifest.features == ()
-    assert any("weighted fusion" in sentence for sentence in report.sentences)
+    *_, verdict, instead, _ = report.sentences
+    assert "the release ranks by weighted fusion" in verdict
+    assert "the plug-in 'by_the_book' ranks" in instead
+    assert "would rank without it" in instead
 
 
 def test_moments_are_spread_over_the_end_of_the_log_and_know_what_came_next(site: Stores) -> None:

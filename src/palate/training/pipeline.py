@@ -220,7 +220,9 @@ class _Run:
             releases.promote(name)
         releases.prune()
         last = f"Release {name} is live." if ranker.promote else f"Release {name} was not promoted."
-        sentences = (*self.resumed, tower.verdict.sentence, ranker.verdict.sentence, last)
+        verdicts = tower.verdict.sentence, ranker.verdict.sentence
+        instead = _ranking_instead(self.stores.settings.plugins.ranker)
+        sentences = (*self.resumed, *verdicts, *instead, last)
         return TrainingReport(
             name=name,
             promoted=ranker.promote,
@@ -309,6 +311,17 @@ class _Run:
             sentences=(*self.resumed, f"Nothing was trained, and {serves} serving: {lacking}."),
             seconds=perf_counter() - self.started,
         )
+
+
+def _ranking_instead(plugin: str) -> tuple[str, ...]:
+    """What a verdict on the ranker is worth where a plug-in ranks."""
+    if not plugin:
+        return ()
+    told = (
+        f"On this site the plug-in {plugin!r} ranks ([plugins] ranker): what is said of ranking is"
+        " about what would rank without it."
+    )
+    return (told,)
 
 
 def _notes(data: Mapping[str, float], *, refitted: bool) -> tuple[str, ...]:
