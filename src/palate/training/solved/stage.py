@@ -32,7 +32,9 @@ EASE, RP3BETA = (20.0, 8.0), (0.3,)
 FADES, PRIORS = (1.0, 0.97, 0.9, 0.8, 0.7, 0.5), (0.3, 1.0)
 """How much less each step back counts; then, at the best of these, how far to lean on the average
 user."""
-POWERS = (0.1, 0.2, 0.35, 0.5)
+POWERS, WALKS = (0.1, 0.2, 0.35, 0.5), (0.0, 0.3)
+"""What newcomers may get: counts of people who took both, held down by these powers of the items'
+own, or the walk, in which somebody of few acts says more, with these betas."""
 FACTORS = ((20.0, 0.15), (6.0, 0.15), (50.0, 0.25))
 """What all that a mean user did not take weighs together, and the penalty: both against what they
 took, so that they fit data of any density. Where a pair of which nothing is known would weigh as
@@ -144,8 +146,10 @@ def _counted(newcomers: Exam, past: Histories) -> tuple[Linear, float]:
 
 
 def _counts(newcomers: Exam) -> Iterator[tuple[LinearFacts, float]]:
-    for power in POWERS:
-        fitted = linear.fit(newcomers.past, LinearPlan("together", power))
+    both = [LinearPlan("together", power) for power in POWERS]
+    walks = [LinearPlan("rp3beta", beta) for beta in WALKS]
+    for plan in (*both, *walks):
+        fitted = linear.fit(newcomers.past, plan)
         for model, mark in _marked(newcomers, fitted, [{"fade": fade} for fade in FADES]):
             yield model.facts, mark
 
