@@ -4,7 +4,8 @@
 
 A synthetic site of the real shape, `palate serve` and `palate stream`, Home at a fixed rate (open
 loop) and batches of events beside them. Every ten seconds the kernel is asked what each
-process holds: resident, its share of what is shared (PSS), and what is its own (USS). The first
+process holds: resident, its share of what is shared (PSS), and what is its own: anonymous, for a
+mapped file that one process alone has open is the kernel's to drop. The first
 third is left out, for caches fill in it; over the rest the slope is the median of all pairs of
 samples (Theil-Sen) with its 95 % interval. Ends with 1 where a worker's own memory is above 300 MB
 or surely grows by more than `GROWTH`.
@@ -52,7 +53,7 @@ class Sample(NamedTuple):
     shared: float
     """PSS: pages that n processes map count a n-th."""
     own: float
-    """USS."""
+    """Anonymous."""
 
 
 class Slope(NamedTuple):
@@ -170,7 +171,7 @@ async def _looking(
 def sample(pid: int, seconds: float) -> Sample:
     """Ask the kernel."""
     held = megabytes(pid)
-    return Sample(seconds, held["resident"], held["shared"], held["private"])
+    return Sample(seconds, held["resident"], held["shared"], held["anonymous"])
 
 
 def _facts(samples: Sequence[Sample]) -> dict[str, Any]:
