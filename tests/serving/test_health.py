@@ -32,6 +32,19 @@ def test_a_stream_that_lags_is_remarked_upon_but_ready(site: SmallSite) -> None:
     assert site.client.get("/readyz").json()["lag_seconds"] == 0
 
 
+def test_counters_that_nobody_has_made_anew_are_behind(site: SmallSite) -> None:
+    event = {"kind": "click", "user_id": "u1", "item_id": "drama-1"}
+    site.client.post("/v1/events", json={"events": [event]})
+    site.worker.drain()
+    site.clock.time += 60
+    assert site.client.get("/readyz").json()["lag_seconds"] == 0
+    with site.stores.states.anew():
+        pass
+    body = site.client.get("/readyz").json()
+    assert body["lag_seconds"] >= 60
+    assert "palate stream" in body["remarks"][0]
+
+
 def test_what_was_set_aside_is_remarked_upon(site: SmallSite) -> None:
     lost = Event(event_id="x", kind=Kind.LIKE, time=float("inf"), user_id="u", item_id="drama-1")
     site.stores.log.append([lost], site.clock.time)

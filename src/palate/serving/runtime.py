@@ -99,12 +99,16 @@ class Runtime:
 
     def lag_now(self) -> float:
         """The same, blocking."""
-        waiting = self.stores.log.read(self.stores.online.position(), 1)
+        waiting = self.stores.log.read(self._shown(), 1)
         return max(0.0, self.clock.now() - waiting[0].received) if waiting else 0.0
 
     def behind(self) -> int:
         """Log positions that the state does not show yet; blocking."""
-        return max(0, self.stores.log.end() - self.stores.online.position())
+        return max(0, self.stores.log.end() - self._shown())
+
+    def _shown(self) -> int:
+        """Up to where pages know the log: counters of another layout wait to be made anew."""
+        return min(self.stores.online.position(), self.stores.states.position)
 
     def refused(self) -> int:
         """Events that were set aside; blocking."""
