@@ -35,7 +35,7 @@ from palate.funnel.facts import features_of
 from palate.funnel.merge import Admission
 from palate.funnel.types import Pool, Query
 from palate.funnel.whereabouts import Whereabouts, locate
-from palate.funnel.worth import ADMITTED, BY_LOT, FROM_EVERYBODY, FROM_HISTORY, PATIENCE
+from palate.funnel.worth import ADMITTED, BY_LOT, PATIENCE
 from palate.index.matching import Matching
 from palate.releases.manifest import Manifest
 from palate.rules.decode import rules as decoded
@@ -224,30 +224,20 @@ async def compared(built: Funnel, query: Query, row: int) -> tuple[Whereabouts, 
 
 
 async def _credited(built: Funnel, query: Query, told: Retold) -> list[str]:
-    """Whether every reason is of one whose word weighs most, by the surface's own weights.
-
-    Of those that go by the visitor, where everybody's word would not have brought the item.
-    """
+    """Whether every reason is of one whose word weighs most, by the surface's own weights."""
     answer = await built.answer(query)
     seen = replace(query, seed_item=answer.seed_item)
     weights, wrong = weighed_by_hand(built.names, built.credit, seen), []
-    given = [
-        {
-            name: weight / (PATIENCE + rank)
-            for name, weight, rank in zip(built.names, weights, ranks, strict=True)
-            if rank
-        }
-        for ranks in told.made.ranks.tolist()
-    ]
-    common = [sum(w for n, w in gave.items() if n in FROM_EVERYBODY) for gave in given]
     for row, reason in zip(answer.slate.rows.tolist(), answer.reasons, strict=True):
         if reason.rule or answer.step != "full":
             continue
         at = told.made.rows.tolist().index(row)
-        gave = given[at]
-        own = {name: w for name, w in gave.items() if w > 0 and name in FROM_HISTORY}
-        if own and sum(each > common[at] + EQUAL for each in common) >= len(answer.slate):
-            gave = own
+        ranks = dict(zip(built.names, told.made.ranks[at].tolist(), strict=True))
+        gave = {
+            name: weight / (PATIENCE + ranks[name])
+            for name, weight in zip(built.names, weights, strict=True)
+            if ranks[name]
+        }
         if not gave and reason.kind != "editorial":
             wrong.append(f"item {row}: nobody found it, yet {reason.generator} is credited")
         likely = {"content", "covisit"} if reason.kind == "similar_to_item" else {reason.generator}

@@ -62,18 +62,3 @@ def test_who_cannot_explain_all_at_once_is_asked_for_each(generator: Generator) 
 def test_what_nobody_proposed_is_there_because_an_operator_named_it() -> None:
     found = told(Says(()), ranks=[[0], [1], [2]])
     assert [each.kind for each in found] == ["taste", "editorial", "taste"]
-
-
-def test_what_everybody_takes_is_no_reason_for_what_it_would_not_have_brought() -> None:
-    names, rows = ("popular", "covisit"), np.arange(6, dtype=np.int32)
-    ranks = np.array([[1, 0], [2, 0], [3, 40], [4, 0], [5, 30], [6, 1]], np.int16)
-    pool = Pool(rows, np.ones(ranks.shape, np.float32), ranks, names)
-    shown = np.array([0, 2, 4], np.int32)
-    slate = Slate(shown, np.array([3, 2, 1], np.float32))
-    weights = {"popular": 1.0, "covisit": 0.3}
-    generators = (Says(()), Says(()))
-    found = reasons_for(generators, weights, QUERY, pool, slate)
-    assert [each.generator for each in found] == ["popular", "popular", "covisit"]
-    stranger = {"popular": 1.0, "covisit": 0.0}
-    found = reasons_for(generators, stranger, QUERY, pool, slate)
-    assert {each.generator for each in found} == {"popular"}, "who has no say is no reason"

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from palate.arrays import Floats, Mask, Rows
+from palate.arrays import Floats, Rows
 from palate.funnel.stages import Generator
 from palate.funnel.trace import PUT_HERE, log
 from palate.funnel.types import Pool, Query, Reason, Slate
-from palate.funnel.worth import FROM_EVERYBODY, FROM_HISTORY, PATIENCE, heard, weights_of
+from palate.funnel.worth import PATIENCE, heard, weights_of
 from palate.jit import kernel
 
 
@@ -23,20 +23,16 @@ def reasons_for(
 ) -> tuple[Reason, ...]:
     """One reason per entry.
 
-    The generator that gave most is the one with the greatest `worth` to this visitor. An entry that
-    everybody's word alone would not have brought onto a page of this length is there for what the
-    visitor did, so one click shows in the reasons as it does in the order. One that stands there by
-    exploration, or by an operator's rule, says so; without a pool everything else is there for
-    being popular.
+    The generator that gave most is the one with the greatest `worth` to this visitor. An entry
+    that stands there by exploration, or by an operator's rule, says so; without a pool everything
+    else is there for being popular.
     """
     if pool is None or not len(slate):
         plain = Reason("popular", generator="popular")
         return tuple(slate.marks.get(row, plain) for row in slate.rows.tolist())
     rows, told = slate.rows.tolist(), {} if failed is None else failed
     weights = weights_of(pool.generators, credit, *heard(query))
-    everybody = np.array([name in FROM_EVERYBODY for name in pool.generators])
-    personal = np.array([name in FROM_HISTORY for name in pool.generators])
-    givers = _givers(pool.rows, pool.ranks, slate.rows, weights, (everybody, personal))
+    givers = _givers(pool.rows, pool.ranks, slate.rows, weights)
     found = _favoured(slate, rows, givers)
     asked: dict[int, list[int]] = {}
     for row, giver in zip(rows, givers.tolist(), strict=True):
@@ -70,52 +66,26 @@ def _brought(slate: Slate, row: int) -> Reason:
 
 @kernel
 def _givers(
-    rows: Rows,
-    ranks: NDArray[np.int16],
-    shown: Rows,
-    weights: Floats,
-    kinds: tuple[Mask, Mask],
+    rows: Rows, ranks: NDArray[np.int16], shown: Rows, weights: Floats
 ) -> NDArray[np.int64]:
     """(len(shown),): who gave most to each, -1 for nobody.
 
-    `kinds` are those that go by everybody and by the visitor. A page is short, so the pool is gone
-    through for it.
+    A page is short, so the pool is gone through for it.
     """
-    everybody, personal = kinds
-    common = _common(ranks, weights, everybody)
     givers = np.full(len(shown), -1, np.int64)
     for at in range(len(shown)):
         entry = 0
         while entry < len(rows) and rows[entry] != shown[at]:
             entry += 1
-        if entry < len(rows):
-            givers[at] = _most(ranks[entry], weights, np.ones_like(personal), -1.0)
-            own = _most(ranks[entry], weights, personal, 0.0)
-            if own >= 0 and (common > common[entry]).sum() >= len(shown):
-                givers[at] = own
+        if entry == len(rows):
+            continue
+        most = np.float32(-1.0)
+        for g in range(len(weights)):
+            rank = ranks[entry, g]
+            gave = weights[g] / np.float32(PATIENCE + rank)
+            if rank > 0 and gave > most:
+                givers[at], most = g, gave
     return givers
-
-
-@kernel
-def _common(ranks: NDArray[np.int16], weights: Floats, among: Mask) -> Floats:
-    """(entries,): what these gave together."""
-    given = np.zeros(len(ranks), np.float32)
-    for entry in range(len(ranks)):
-        for g in np.flatnonzero(among):
-            if ranks[entry, g] > 0:
-                given[entry] += weights[g] / np.float32(PATIENCE + ranks[entry, g])
-    return given
-
-
-@kernel
-def _most(ranks: NDArray[np.int16], weights: Floats, among: Mask, least: float) -> int:
-    """Who of these gave most, and more than the `least`; -1 for nobody."""
-    found, most = -1, np.float32(least)
-    for g in range(len(weights)):
-        gave = weights[g] / np.float32(PATIENCE + ranks[g])
-        if among[g] and ranks[g] > 0 and gave > most:
-            found, most = g, gave
-    return found
 
 
 def _reasons(
