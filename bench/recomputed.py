@@ -144,9 +144,9 @@ def _by_worth(
 
 
 def weighed_by_hand(
-    names: Sequence[str], weights: Mapping[str, float], query: Query
+    names: Sequence[str], weights: Mapping[str, float], query: Query, *, reasons: bool = False
 ) -> list[float]:
-    """What each generator's word weighs in a ranking to this visitor, written out."""
+    """What each generator's word weighs in a ranking to this visitor, or as a reason."""
     acts, idle = len(query.user.history), 1e9
     if acts:
         idle = query.now - float(query.user.times[-1])
@@ -161,7 +161,7 @@ def weighed_by_hand(
     for name in names:
         weight = weights.get(name, UNNAMED if weights else 1.0)
         weight = weights.get(f"{visit}/{name}", weight)
-        if name in FROM_HISTORY:
+        if name in FROM_HISTORY and not (reasons and (acts or name == "followed")):
             weight *= say
         if name in FROM_EVERYBODY:
             weight = max(weight * (1 + 0.5 * (1 - say)), SENSIBLE[name] * unknown)

@@ -76,7 +76,7 @@ def main(arguments: Sequence[str]) -> int:
     wanted = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="palate-soak-") as folder:
         settings = Settings(home=Path(folder))
-        build(settings, wanted.items, wanted.users, SystemClock().now())
+        build(settings, (wanted.items, wanted.items), wanted.users, SystemClock().now())
         every = min(EVERY, 3.0 * wanted.minutes)
         with serving(settings.home, os.sched_getaffinity(0), wanted.workers) as server:
             told = soaked(settings.home, server, wanted, every)

@@ -227,7 +227,7 @@ async def _credited(built: Funnel, query: Query, told: Retold) -> list[str]:
     """Whether every reason is of one whose word weighs most, by the surface's own weights."""
     answer = await built.answer(query)
     seen = replace(query, seed_item=answer.seed_item)
-    weights, wrong = weighed_by_hand(built.names, built.credit, seen), []
+    weights, wrong = weighed_by_hand(built.names, built.credit, seen, reasons=True), []
     for row, reason in zip(answer.slate.rows.tolist(), answer.reasons, strict=True):
         if reason.rule or answer.step != "full":
             continue

@@ -43,7 +43,9 @@ WORDS = [
 ]
 TAKING = ("view", "like", "dislike", "save", "share", "purchase", "rating", "skip", "hide")
 """Kinds that count as having had the item; `click` does not."""
-NEGATIVE = ("dislike", "skip", "hide")
+NEGATIVE, POSITIVE = ("dislike", "skip", "hide"), ("like", "save", "share", "purchase")
+VIEWED, POOR = 0.7, 2
+"""A view from which on it is a good word, and a rating up to which it is a bad one."""
 
 
 @dataclass
@@ -56,7 +58,7 @@ class World:
     taken: dict[str, dict[int, float]] = field(default_factory=dict)
     """By user: item -> when it was taken last."""
     refused: dict[str, set[int]] = field(default_factory=dict)
-    """By user: what they turned down."""
+    """By user: what they turned down, and have not taken back."""
 
 
 def world(size: int, people: int, seed: int) -> World:
@@ -83,11 +85,29 @@ def histories(made: World, dice: Random) -> list[Json]:
                 value = round(dice.random(), 2)
             events.append((time, name, item, kind, value))
     for time, name, item, kind, value in sorted(events):
-        if kind in TAKING:
-            made.taken[name][item] = time
-        if kind in NEGATIVE or (kind == "rating" and value is not None and value <= 2):  # noqa: PLR2004
-            made.refused[name].add(item)
+        _note(made, (name, item), time, kind, value)
     return [_event(n, *each) for n, each in enumerate(sorted(events))]
+
+
+def _note(made: World, who: tuple[str, int], time: float, kind: str, value: float | None) -> None:
+    """What it means for later pages."""
+    name, item = who
+    if kind in TAKING:
+        made.taken[name][item] = time
+    word = _word(kind, value)
+    if word < 0:
+        made.refused[name].add(item)
+    elif word > 0:
+        made.refused[name].discard(item)
+
+
+def _word(kind: str, value: float | None) -> int:
+    """Below 0 where it turns the item down, above where it takes that back."""
+    if kind == "rating":
+        return -1 if (value or 0.0) <= POOR else 1
+    if kind == "view":
+        return int((value or 0.0) >= VIEWED)
+    return (kind in POSITIVE) - (kind in NEGATIVE)
 
 
 def settled(home: Path, made: World, seed: int) -> Stores:

@@ -50,7 +50,7 @@ def test_what_a_process_takes_is_its_own() -> None:
 
 def test_a_short_soak_of_a_real_site(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
-    build(settings, 300, 50, SystemClock().now())
+    build(settings, (300, 300), 50, SystemClock().now())
     wanted = argparse.Namespace(minutes=0.1, rate=10.0, items=300, users=50, workers=1)
     with serving(tmp_path, os.sched_getaffinity(0), 1) as server:
         told = soak.soaked(tmp_path, server, wanted, every=0.5)

@@ -7,7 +7,7 @@ import pytest
 
 from palate.features.record import UserState
 from palate.funnel.types import Pool
-from palate.funnel.worth import SENSIBLE, heard, worth
+from palate.funnel.worth import PATIENCE, SENSIBLE, credits_of, heard, weights_of, worth
 from palate.ranking.fusion import Fusion
 from palate.retrieval.fresh import Fresh
 from palate.retrieval.popular import Popular
@@ -72,11 +72,23 @@ def test_reasons_credit_who_gave_most_to_this_visitor(visitor: str) -> None:
     found = told.trace.pool
     assert found is not None
     at = {row: n for n, row in enumerate(found.rows.tolist())}
-    votes = worth(found, FITTED, *heard(query))
+    weights = credits_of(found.generators, FITTED, *heard(query))
+    votes = np.where(found.ranks > 0, weights / (PATIENCE + found.ranks), 0.0)
     for row, reason in zip(told.slate.rows.tolist(), told.reasons, strict=True):
         gave = dict(zip(found.generators, votes[at[row]].tolist(), strict=True))
         giver = reason.generator if reason.generator in gave else "covisit"
         assert gave[giver] == max(gave.values()), (row, reason, gave)
+
+
+def test_a_reason_is_the_first_click_though_the_order_hardly_goes_by_it() -> None:
+    names = ("covisit", "popular", "followed")
+    told = [credits_of(names, SENSIBLE, known, "newcomer").tolist() for known in (0.0, 1.0)]
+    order = weights_of(names, SENSIBLE, 1.0, "newcomer")
+    assert told[0][0] == 0.0, "a stranger has no history to be a reason"
+    assert told[1][0] == pytest.approx(SENSIBLE["covisit"])
+    assert told[1][0] > 3 * order[0]
+    assert told[1][1] == order[1]
+    assert told[0][2] == pytest.approx(SENSIBLE["followed"]), "who is followed is said"
 
 
 def _thin(user: UserState) -> UserState:

@@ -27,7 +27,7 @@ def compare(
         return one, list(past(one, seed, 1e9, 20))
 
     wish = Wish(
-        BOTH, [1, 2, 3], Plan(days=2), train=False, world=world,
+        BOTH, [1, 2, 3], Plan(days=2), train=False, nightly=False, world=world,
         policies=("popularity", "oracle"), asked=asked, keep=keep,
     )  # fmt: skip
     return Comparison(wish, folder, lambda *_: None).run(), made

@@ -19,10 +19,16 @@ from palate.surfaces.steered.unmatched import unmatched
 app = typer.Typer()
 
 
+StartingOption = Annotated[
+    bool,
+    typer.Option("--starting", hidden=True, help="What keeps no start is only remarked upon."),
+]
+
+
 @app.command()
 def main(
     site: SiteOption = Path(),
-    starting: Annotated[bool, typer.Option(hidden=True)] = False,  # noqa: FBT002  Typer's form
+    starting: StartingOption = False,  # noqa: FBT002  Typer's form
 ) -> None:
     """Check everything that `palate up` and `palate serve` need of a site, and start nothing.
 

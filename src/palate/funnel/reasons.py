@@ -9,7 +9,7 @@ from palate.arrays import Floats, Rows
 from palate.funnel.stages import Generator
 from palate.funnel.trace import PUT_HERE, log
 from palate.funnel.types import Pool, Query, Reason, Slate
-from palate.funnel.worth import PATIENCE, heard, weights_of
+from palate.funnel.worth import PATIENCE, credits_of, heard
 from palate.jit import kernel
 
 
@@ -23,15 +23,15 @@ def reasons_for(
 ) -> tuple[Reason, ...]:
     """One reason per entry.
 
-    The generator that gave most is the one with the greatest `worth` to this visitor. An entry
-    that stands there by exploration, or by an operator's rule, says so; without a pool everything
-    else is there for being popular.
+    The generator that gave most is the one with the greatest worth to this visitor, by
+    `credits_of`. An entry that stands there by exploration, or by an operator's rule, says so;
+    without a pool everything else is there for being popular.
     """
     if pool is None or not len(slate):
         plain = Reason("popular", generator="popular")
         return tuple(slate.marks.get(row, plain) for row in slate.rows.tolist())
     rows, told = slate.rows.tolist(), {} if failed is None else failed
-    weights = weights_of(pool.generators, credit, *heard(query))
+    weights = credits_of(pool.generators, credit, *heard(query))
     givers = _givers(pool.rows, pool.ranks, slate.rows, weights)
     found = _favoured(slate, rows, givers)
     asked: dict[int, list[int]] = {}

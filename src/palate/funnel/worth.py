@@ -127,6 +127,22 @@ def weights_of(
     return np.maximum(found, _for_strangers(generators, known))
 
 
+def credits_of(
+    generators: Sequence[str], credit: Mapping[str, float], known: float = inf, visit: str = ""
+) -> Floats:
+    """(generators,): what each one weighs as a reason.
+
+    As it does in the order (`weights_of`), but a history's word counts in full from the first act
+    on: how little one click says makes it weigh less, and it is still why the page moved. Whom
+    somebody follows is said, not guessed.
+    """
+    found = weights_of(generators, credit, known, visit)
+    full = weights_of(generators, credit, visit=visit)
+    own = [name == "followed" or (name in FROM_HISTORY and known > 0.0) for name in generators]
+    told: Floats = np.where(own, full, found)
+    return told
+
+
 def _say(known: float, lean: Lean) -> float:
     """The part of its say that a history has: n / (n + thin) of n acts."""
     return 1.0 if isinf(known) else known / (known + lean.thin)
