@@ -12,5 +12,10 @@ def hint(name: str, there: Collection[str], said: Callable[[str], str] = repr) -
     >>> hint("zzz", ["title", "creator"])
     'one of: title, creator'
     """
-    near = get_close_matches(name, there, 1)
-    return f"did you mean {said(near[0])}?" if near else f"one of: {', '.join(there) or 'none'}"
+    return near(name, there, said) or f"one of: {', '.join(there) or 'none'}"
+
+
+def near(name: str, there: Collection[str], said: Callable[[str], str] = repr) -> str:
+    """The name that is like it, as a question; "" where none is."""
+    alike = get_close_matches(name, there, 1)
+    return f"did you mean {said(alike[0])}?" if alike else ""

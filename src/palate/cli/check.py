@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from palate.cli.output import REMARK, say
+from palate.cli.output import REMARK, remarked, say
 from palate.cli.recommend import program_of
 from palate.cli.site import SiteOption, settings_of
 from palate.errors import BadInput, Problem
@@ -64,8 +64,7 @@ def _look_at_rules(stores: Stores, *, starting: bool) -> None:
     if unfit and not starting and columns.servable[: columns.size].any():
         raise BadInput.of([Problem(name, why) for name, why in unfit.items()])
     doubts = [] if starting else [line for e in program.made for line in unmatched(e, stores)]
-    for each in (*program.remarks(), *doubts):
-        say(f"{REMARK}{each}")
+    remarked((*program.remarks(), *doubts))
 
 
 def _look_at_plugins(settings: Settings, *, starting: bool) -> None:
@@ -73,8 +72,7 @@ def _look_at_plugins(settings: Settings, *, starting: bool) -> None:
     broken = plugins.left_out(settings.plugins)
     if broken and not starting:
         raise BadInput("; ".join(broken), [Problem("/plugins", each) for each in broken])
-    for each in broken:
-        say(f"{REMARK}{each}")
+    remarked(broken)
 
 
 def checked(settings: Settings, *, starting: bool = False) -> list[str]:

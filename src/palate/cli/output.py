@@ -1,7 +1,7 @@
 """How commands speak: tables for people, one JSON object for programs."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from time import monotonic
 
@@ -24,6 +24,12 @@ SILENT = 10.0
 def say(line: str, style: str = "") -> None:
     """Remark something as it is: one line, however narrow the terminal or the file."""
     console.print(line, style=style or None, markup=False, highlight=False, soft_wrap=True)
+
+
+def remarked(lines: Iterable[str]) -> None:
+    """Say what is wrong and keeps nothing from going on, a line each."""
+    for each in lines:
+        say(f"{REMARK}{each}")
 
 
 def facts(data: object, *, as_json: bool, table: RenderableType) -> None:

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from palate.catalog.user import session_key
-from palate.cli.output import REMARK, console, facts, say
+from palate.cli.output import console, facts, remarked
 from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.clock import SystemClock
 from palate.errors import BadInput, NotFound
@@ -106,9 +106,8 @@ def main(  # noqa: PLR0913, PLR0917  the command's options
     remark_unfolded(stores)
     query = query_of(stores, ask)
     answer = asyncio.run(certain(program_of(stores).steer(built, query)).answer(query))
-    for part, why in answer.trace.skipped.items():
-        if not part.startswith("step."):  # the same again
-            say(f"{REMARK}{part} was left out: {why}")
+    skipped = answer.trace.skipped.items()  # a step says the same again
+    remarked(f"{n} was left out: {why}" for n, why in skipped if not n.startswith("step."))
     entries = described(stores, ask, query, answer)
     release = stores.release.name if stores.release else None
     facts(

@@ -4,7 +4,6 @@ import asyncio
 import json
 import sys
 import tomllib
-from collections.abc import Sequence
 from getpass import getuser
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ import msgspec
 import typer
 
 from palate.catalog.fields import rfc3339
-from palate.cli.output import REMARK, facts, say, table_of
+from palate.cli.output import facts, remarked, table_of
 from palate.cli.site import JsonOption, SiteOption, settings_of
 from palate.clock import SystemClock
 from palate.errors import BadInput, Problem
@@ -75,7 +74,7 @@ def add(rule: RuleArgument, site: SiteOption = Path(), as_json: JsonOption = Fal
     changes = _changes(site)
     book = asyncio.run(changes.put(made))
     remarks = changes.doubts()
-    _remark(remarks)
+    remarked(remarks)
     told = {"version": book.version, "rule": encoded(made), "remarks": remarks}
     facts(told, as_json=as_json, table=f"{made.id} acts (version {book.version})")
 
@@ -133,7 +132,7 @@ def preview(
     asks = tuple(Sample(surface=surface, user_id=each, limit=limit) for each in user or ())
     document = PreviewDocument(rules=(draft,), requests=asks)
     found = asyncio.run(_previewed(settings_of(site), document))
-    _remark(found.remarks)
+    remarked(found.remarks)
     facts(found, as_json=as_json, table=_told(found))
 
 
@@ -157,11 +156,6 @@ def _told(found: PreviewBody) -> str:
         lines += [f"    -  {each.title}  (was {each.was})" for each in slate.gone]
         lines += [f"  not kept: {name}, {n} places" for name, n in slate.relaxed.items()]
     return "\n".join(lines)
-
-
-def _remark(remarks: Sequence[str]) -> None:
-    for each in remarks:
-        say(f"{REMARK}{each}")
 
 
 def _changes(site: Path) -> Changes:

@@ -118,13 +118,7 @@ def weights_of(
     >>> weights_of(("covisit", "popular"), {"covisit": 1.0, "newcomer/covisit": 0.5}, 3, "newcomer")
     array([0.25 , 0.375], dtype=float32)
     """
-    unnamed = UNNAMED if credit else 1.0
-    own = [credit.get(f"{visit}/{n}", credit.get(n, unnamed)) for n in generators]
-    found = np.array(own, np.float32)
-    if isinf(known):
-        return found
-    found *= leaning(generators, known, FUSED)
-    return np.maximum(found, _for_strangers(generators, known))
+    return _leant(_named(generators, credit, visit), generators, known)
 
 
 def credits_of(
@@ -136,11 +130,26 @@ def credits_of(
     on: how little one click says makes it weigh less, and it is still why the page moved. Whom
     somebody follows is said, not guessed.
     """
-    found = weights_of(generators, credit, known, visit)
-    full = weights_of(generators, credit, visit=visit)
+    full = _named(generators, credit, visit)
     own = [name == "followed" or (name in FROM_HISTORY and known > 0.0) for name in generators]
-    told: Floats = np.where(own, full, found)
+    told: Floats = np.where(own, full, _leant(full, generators, known))
     return told
+
+
+def _named(generators: Sequence[str], credit: Mapping[str, float], visit: str) -> Floats:
+    """(generators,): the weights as they are given."""
+    unnamed = UNNAMED if credit else 1.0
+    own = [credit.get(f"{visit}/{n}", credit.get(n, unnamed)) for n in generators]
+    return np.array(own, np.float32)
+
+
+def _leant(weights: Floats, generators: Sequence[str], known: float) -> Floats:
+    """The same to a visitor of so many acts."""
+    if isinf(known):
+        return weights
+    leant: Floats = weights * leaning(generators, known, FUSED)
+    found: Floats = np.maximum(leant, _for_strangers(generators, known))
+    return found
 
 
 def _say(known: float, lean: Lean) -> float:

@@ -14,7 +14,6 @@ breaks while it is loaded or built is left out: the site goes on without it, and
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -22,6 +21,7 @@ from palate.errors import BadInput, Problem, told_of
 from palate.features.vector import BY_NAME, feature_of
 from palate.funnel.stages import Generator, Ranker
 from palate.settings import PluginSettings
+from palate.spelling import near
 from palate.stores import Stores
 
 GENERATORS, RANKERS = "palate.generators", "palate.rankers"
@@ -80,8 +80,7 @@ def _made(group: str, name: str, method: str, stores: Stores) -> Any:
         raise _wrong(group, f"{name!r} ({entry.value}) has no method {lacking[0]}")
     for each in reads:
         if feature_of(each) is None:
-            near = get_close_matches(each, BY_NAME, 1)
-            meant = f"did you mean {near[0]!r}?" if near else "`palate features` lists them all"
+            meant = near(each, BY_NAME) or "`palate features` lists them all"
             problem = f"{name!r} ({entry.value}) reads {each!r}, and there is no such feature"
             raise _wrong(group, f"{problem}; {meant}")
     return made
