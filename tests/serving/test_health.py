@@ -1,8 +1,11 @@
+import dataclasses
+
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.serving.conftest import SmallSite
 
 from palate.events.kinds import Event, Kind
+from palate.stores import open_states
 from palate.surfaces import plugins
 
 
@@ -43,6 +46,22 @@ def test_counters_that_nobody_has_made_anew_are_behind(site: SmallSite) -> None:
     body = site.client.get("/readyz").json()
     assert body["lag_seconds"] >= 60
     assert "palate stream" in body["remarks"][0]
+
+
+def test_counters_made_anew_are_seen_though_nobody_asks_for_a_page(site: SmallSite) -> None:
+    event = {"kind": "click", "user_id": "u1", "item_id": "drama-1"}
+    site.client.post("/v1/events", json={"events": [event]})
+    shown = open_states(site.settings)
+    watch = site.app.state["runtime"].watch
+    stores = dataclasses.replace(watch.live.stores, states=shown)
+    watch.live = dataclasses.replace(watch.live, stores=stores)
+    site.worker.drain()
+    site.stores.states.grow(2 * site.stores.states.capacity)
+    site.send(event)
+    site.clock.time += 60
+    assert shown.position < site.stores.states.position
+    site.tick()
+    assert site.client.get("/readyz").json()["lag_seconds"] == 0
 
 
 def test_what_was_set_aside_is_remarked_upon(site: SmallSite) -> None:

@@ -37,7 +37,15 @@ from palate.serving.tracing.store import FILE, TraceStore, TraceWriter
 from palate.serving.visitors import Visitors
 from palate.serving.wording.wordings import Wordings
 from palate.settings import ServingSettings, Settings
-from palate.stores import Stores, close, online_filled, open_rules, open_stores, open_waiting
+from palate.stores import (
+    Stores,
+    close,
+    online_filled,
+    open_rules,
+    open_stores,
+    open_waiting,
+    refresh,
+)
 from palate.streaming.aside import count
 from palate.surfaces.pages import HOME
 
@@ -150,7 +158,7 @@ class Runtime:
 
     async def _follow_columns(self) -> None:
         stores = self.stores
-        stores.columns.refresh()
+        refresh(stores)
         await asyncio.to_thread(stores.columns.follow, stores.items)
 
     async def _look_ahead(self) -> None:
