@@ -23,7 +23,8 @@ demo: setup
 test: setup
 	scripts/browser
 	@[ -x /usr/bin/chromium ] || set -- -m "not browser"; \
-	$(THREADS) $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder "$$@"
+	$(THREADS) $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder \
+	--max-worker-restart 0 "$$@"
 
 check: setup
 	scripts/check

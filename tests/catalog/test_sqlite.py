@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from palate.catalog import database
 from palate.catalog.item import Item
 from palate.catalog.sqlite import SqliteItems, SqliteUsers
 from palate.catalog.user import User
@@ -224,3 +225,36 @@ def test_remembered_rows_stay_right_beyond_the_memory(
     assert items.rows(names[::-1], create=False).tolist() == list(range(9, -1, -1))
     assert items.ids(np.arange(10, dtype=np.int32)) == names
     assert len(items._row_of) <= 3
+
+
+def test_a_file_is_closed_when_other_threads_have_ended_what_they_do(tmp_path: Path) -> None:
+    items = SqliteItems(tmp_path / "catalog.db")
+    names = [f"item-{n}" for n in range(400)]
+    with ThreadPoolExecutor(4) as pool:
+        writing = [pool.submit(lambda n=n: items.rows([n], create=True)) for n in names]
+        while not all(each.done() for each in writing):
+            items.close()
+    assert sorted(int(each.result()[0]) for each in writing) == list(range(400))
+
+
+def test_what_another_thread_does_not_end_is_left_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "CLOSING_SECONDS", 0.01)
+    held = database.Database(tmp_path / "some.db", "create table if not exists t (k integer)")
+    begun, closed = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with held.writing() as db:
+            begun.set()
+            assert closed.wait(60)
+            db.execute("insert into t values (1)")
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        assert begun.wait(60)
+        held.close()
+        closed.set()
+        writing.result()
+    with held.reading() as db:
+        assert db.execute("select k from t").fetchall() == [(1,)]

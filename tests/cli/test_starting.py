@@ -2,6 +2,8 @@
 
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,9 +11,9 @@ from tests.cli.running import palate
 from typer.testing import CliRunner
 
 from palate.cli import check
-from palate.errors import BadInput, PalateError
+from palate.errors import BadInput
 from palate.serving.environment import READY
-from palate.serving.processes.refusing import refusal, refusing
+from palate.serving.processes.refusing import refusal
 from palate.settings import FILE, Settings
 from palate.streaming.lock import only_site
 
@@ -72,22 +74,23 @@ def test_a_site_that_runs_already_is_refused_in_one_line(tmp_path: Path, command
     )
 
 
-def test_a_worker_leaves_its_sentence_to_the_server(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def failing() -> None:
-        with refusing():
-            raise BadInput("this is wrong")
+FAILING = """
+from palate.errors import BadInput
+from palate.serving.processes.refusing import refusing
 
-    monkeypatch.delenv(READY, raising=False)
-    with pytest.raises(PalateError):
-        failing()
-    monkeypatch.setenv(READY, str(tmp_path))
-    child = os.fork()
-    if not child:
-        failing()
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == BadInput.exit_code
-    assert refusal(tmp_path, child).read_text("utf-8") == "this is wrong"
+with refusing():
+    raise BadInput("this is wrong")
+"""
+
+
+def test_a_worker_leaves_its_sentence_to_the_server(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", FAILING]
+    alone = {name: value for name, value in os.environ.items() if name != READY}
+    done = subprocess.run(command, env=alone, capture_output=True, text=True, check=False)
+    assert "BadInput: this is wrong" in done.stderr
+    with subprocess.Popen(command, env=alone | {READY: str(tmp_path)}) as child:
+        assert child.wait() == BadInput.exit_code
+    assert refusal(tmp_path, child.pid).read_text("utf-8") == "this is wrong"
 
 
 def test_a_language_without_words_is_remarked_and_starts(tmp_path: Path) -> None:

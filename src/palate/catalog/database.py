@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 from palate.errors import CorruptStore, PalateError, Unavailable
 
 BUSY_SECONDS = 30.0
+CLOSING_SECONDS = 5.0
+"""For other threads to end what they are reading or writing when the file is closed."""
 VERSION = 1
 """Of the tables; a file of another version is refused, not guessed at."""
 PRIMARY = 0xFF
@@ -32,8 +35,10 @@ class Database:
         self._schema, self._synchronous = schema, synchronous
         self._prepared = False
         self._local = threading.local()
-        self._guard = threading.Lock()
+        self._guard = threading.Condition()
         self._open: list[sqlite3.Connection] = []
+        self._at_work: Counter[int] = Counter()
+        """By thread: what it has begun and not ended."""
         with suppress(PalateError):  # whoever asks is told
             self._prepare()
 
@@ -41,23 +46,45 @@ class Database:
     def reading(self) -> Iterator[sqlite3.Connection]:
         """This thread's connection; every statement sees one committed moment."""
         self._prepare()
-        with self._named_errors():
+        with self._working(), self._named_errors():
             yield self._connection()
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that holds the write lock from its first statement: all or nothing."""
         self._prepare()
-        with self._named_errors(), _transaction(self._connection()) as db:
+        with self._working(), self._named_errors(), _transaction(self._connection()) as db:
             yield db
 
     def close(self) -> None:
-        """Close every thread's connection."""
+        """Close every thread's connection, when other threads have ended what they do.
+
+        What they do not end in five seconds is left to them: a connection that is closed under a
+        statement takes the process with it.
+        """
         with self._guard:
-            for connection in self._open:
-                connection.close()
+            if self._guard.wait_for(self._alone, CLOSING_SECONDS):
+                for connection in self._open:
+                    connection.close()
             self._open.clear()
         self._local = threading.local()
+
+    def _alone(self) -> bool:
+        return not self._at_work.keys() - {threading.get_ident()}
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        thread = threading.get_ident()
+        with self._guard:
+            self._at_work[thread] += 1
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._at_work[thread] -= 1
+                if not self._at_work[thread]:
+                    del self._at_work[thread]
+                    self._guard.notify_all()
 
     def _prepare(self) -> None:
         """Make the tables where they are not there yet."""
@@ -67,7 +94,7 @@ class Database:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise Unavailable(f"{self.path.parent} cannot be made: {error}") from error
-        with self._named_errors():
+        with self._working(), self._named_errors():
             db = self._connection()
             (version,) = db.execute("pragma user_version").fetchone()
             if version not in (0, VERSION):

@@ -1,6 +1,10 @@
 import os
+import shutil
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -179,3 +183,33 @@ def test_it_says_how_much_of_its_bound_is_taken_before_it_is_full(tmp_path: Path
     assert seen == sorted(seen)
     assert seen[0] < 0.02
     assert 0.9 < seen[-1] <= 1.0
+
+
+def test_threads_read_on_while_the_file_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lmdb, "LOOK", 0.0)
+    place, keys = tmp_path / "online", list(range(500))
+    writer = LmdbStore(place, write=True, gigabytes=SMALL)
+    writer.commit(StateChange(3, users=dict.fromkeys(keys, b"x" * 3_000)))
+    writer.close()
+    reader = LmdbStore(place, write=False, gigabytes=SMALL)
+    stop = threading.Event()
+
+    def read() -> set[int]:
+        seen: set[int] = set()
+        while not stop.is_set():
+            with suppress(Unavailable):  # for a moment there is none
+                seen |= {len(found) for found in reader.users(keys) if found}
+        return seen
+
+    with ThreadPoolExecutor(4) as pool:
+        reading = [pool.submit(read) for _ in range(4)]
+        for number in range(20):
+            shutil.copytree(place, fresh := tmp_path / f"{number}.new")
+            place.rename(tmp_path / f"{number}.old")
+            shutil.rmtree(place, ignore_errors=True)  # a reader may have made it
+            with suppress(OSError):
+                fresh.rename(place)
+        stop.set()
+        assert [each.result() for each in reading] == [{3_000}] * 4

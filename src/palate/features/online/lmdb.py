@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from time import monotonic
 from typing import NoReturn
 from weakref import WeakValueDictionary
@@ -72,6 +73,7 @@ class _Environment:
 
 
 _open: WeakValueDictionary[Path, _Environment] = WeakValueDictionary()
+_opening = Lock()
 
 
 class LmdbStore:
@@ -95,10 +97,12 @@ class LmdbStore:
         if self._closed:
             raise Unavailable(f"{self._path} is closed")
         now = monotonic()
-        if self._held is None or now >= self._look:
-            self._held = self._opened()
+        held = self._held
+        if held is None or now >= self._look:
+            with _opening:
+                held = self._held = self._opened()
             self._look = now + LOOK
-        return self._held
+        return held
 
     def _opened(self) -> _Environment:
         held = _open.get(self._path)
@@ -117,11 +121,11 @@ class LmdbStore:
         return self.users([key])[0]
 
     def users(self, keys: Sequence[int]) -> list[bytes | None]:
-        with self._reading(), self._shared.env.begin(self._shared.tables["users"]) as view:
+        with self._viewed("users") as view:
             return [view.get(_key(key)) for key in keys]
 
     def scan(self, table: StateTable) -> Iterator[tuple[int, bytes]]:
-        with self._reading(), self._shared.env.begin(self._shared.tables[table]) as view:
+        with self._viewed(table) as view:
             for key, raw in view.cursor():
                 yield int.from_bytes(key, "big"), raw
 
@@ -145,7 +149,7 @@ class LmdbStore:
             self._replace(whole)
 
     def position(self) -> int:
-        with self._reading(), self._shared.env.begin(self._shared.tables["meta"]) as view:
+        with self._viewed("meta") as view:
             return int.from_bytes(view.get(POSITION, b"\0"), "big")
 
     def filled(self) -> float:
@@ -171,6 +175,14 @@ class LmdbStore:
 
     def close(self) -> None:
         self._held, self._closed = None, True
+
+    @contextmanager
+    def _viewed(self, table: str) -> Iterator["lmdb.Transaction[bytes]"]:
+        """Read one table. The environment is held: with the last who does it is unmapped."""
+        with self._reading():
+            held = self._shared
+            with held.env.begin(held.tables[table]) as view:
+                yield view
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
