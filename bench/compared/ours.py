@@ -22,7 +22,7 @@ from palate.settings import CovisitSettings
 from palate.stores import Stores, current_release, with_release
 from palate.surfaces import funnel
 from palate.surfaces.home import generators
-from palate.training.content import alike_today
+from palate.training.content.encoder import alike_today
 from palate.training.pipeline import train
 
 TUNED = "tuned"

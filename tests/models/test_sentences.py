@@ -16,7 +16,7 @@ from palate.models import sentences
 from palate.models.content import ContentFacts, ContentModel
 from palate.models.sentences import MiniLm, TextCache, text_of
 from palate.testing.tiny import tiny_items
-from palate.training.content import learn_encoder
+from palate.training.content.encoder import learn_encoder
 
 
 @cache

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from palate.catalog.alike import Alike
 from palate.events.kinds import Signal
 from palate.funnel.types import Query, Reason
 from palate.models import covisit
@@ -22,7 +23,7 @@ from palate.retrieval.two_tower import TwoTower
 from palate.settings import CovisitSettings
 from palate.testing.generators import proposed
 from palate.testing.tiny import GENRES, tiny_names, tiny_row, tiny_stores, tiny_world
-from palate.training.content import nearest
+from palate.training.content.alike import nearest
 
 STORES = tiny_stores()
 COMEDY = tiny_world().query("u1")
@@ -52,6 +53,24 @@ def test_what_others_of_that_taste_took_in_is_of_the_same_genre(part: Any) -> No
 def test_content_puts_what_reads_alike_first() -> None:
     assert genres(Content, COMEDY, 9) == {"comedy"}
     assert names(Content, NOBODY) == []
+
+
+@pytest.mark.parametrize("scan", [20_000, 0])
+def test_content_trusts_words_that_were_compared_more_than_vectors(scan: int) -> None:
+    rows = np.full((STORES.columns.size, 2), -1, np.int32)
+    cosines = np.zeros(rows.shape, np.float32)
+    seed, other, hidden = tiny_row("space-1"), tiny_row("romance-1"), STORES.columns.size + 3
+    rows[seed], cosines[seed] = (other, hidden), (0.5, 0.4)
+    view = copy(STORES.columns)
+    view.alike = Alike(rows, cosines)
+    part = replace(Content.default(replace(STORES, columns=view)), scan=scan)
+    query = replace(NOBODY, seed_item=seed)
+    found = proposed(part, query, 60)
+    assert found.rows[0] == other
+    assert len(set(found.rows.tolist())) == len(found.rows)
+    assert part.explain(query, other).weights[0] > 0.5
+    without = proposed(part, replace(query, excluded=np.array([other], np.int32)), 60)
+    assert other not in without.rows
 
 
 @pytest.mark.parametrize("part", [Covisit, Content, PopularInGenre])

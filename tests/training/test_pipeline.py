@@ -41,7 +41,7 @@ from palate.surfaces import funnels
 from palate.surfaces.home import generators
 from palate.surfaces.overrides import overridden
 from palate.testing.tiny import waited
-from palate.training.content import FEW
+from palate.training.content.alike import FEW
 from palate.training.dataset import current_columns, read_dataset
 from palate.training.lock import training_lock
 from palate.training.pipeline import train
@@ -239,9 +239,7 @@ def test_a_release_brings_how_it_understands_items_and_what_it_made_of_them(
     assert not set(code[::2].tolist()) & set(code[1::2].tolist())
 
 
-def test_what_is_described_alike_comes_with_the_release_where_covisit_weighs_it(
-    trained: Trained,
-) -> None:
+def test_what_is_described_alike_comes_with_the_release(trained: Trained) -> None:
     alike = with_release(trained.site, trained.release).columns.alike
     assert alike.rows.shape == (ITEMS, FEW)
     assert (alike.rows[:, 0] % 2 == np.arange(ITEMS) % 2).all()

@@ -17,7 +17,7 @@ from palate.settings_files import given, write_tuned
 from palate.stores import close, open_stores
 
 try:
-    from palate.training.content import alike_today
+    from palate.training.content.encoder import alike_today
 except ModuleNotFoundError as error:
     if error.name not in BROUGHT:
         raise

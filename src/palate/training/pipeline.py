@@ -39,7 +39,8 @@ from palate.releases.release import CONTENT, RANKER, TOWER, Release
 from palate.stores import Stores, current_release, index_kind
 from palate.training import sizing
 from palate.training.checkpoint import FOLDER, Begun, Checkpoints, begun, clear
-from palate.training.content import coded, encoder_of, model_of, nearest
+from palate.training.content.alike import alike_of
+from palate.training.content.encoder import coded, encoder_of, model_of
 from palate.training.dataset import Dataset, current_columns, read_dataset
 from palate.training.export import export_tower
 from palate.training.lock import training_lock
@@ -165,16 +166,14 @@ class _Run:
         return encoder_of(self.stores)
 
     def _columns(self) -> ItemColumns:
-        """The catalogue as it is now, with codes of its content where that is learnt.
-
-        And with what is alike where co-visitation is to know it.
-        """
+        """The catalogue as it is now, with codes and neighbours by content where that is learnt."""
         columns = current_columns(self.stores, self.content)
         if self.content is not None:
-            self.books = coded(columns, self.settings.seed)
-        if self.content is not None and self.stores.settings.covisit.content_weight > 0.0:
+            seed = self.settings.seed
+            self.books = coded(columns, seed)
             self.progress("content", 0.5, "looking for what is described alike")
-            columns.alike = nearest(columns.content_vectors, self.settings.seed)
+            vectors = columns.content_vectors
+            columns.alike = alike_of(self.stores.items, self.content, vectors, seed)
         return columns
 
     def _ranker(

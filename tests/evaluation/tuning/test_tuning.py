@@ -23,7 +23,7 @@ from palate.settings import CovisitSettings
 from palate.stores import Stores
 from palate.testing.tiny import DAY, EACH, GENRES, NOW
 from palate.training.checkpoint import Checkpoints
-from palate.training.content import alike_today
+from palate.training.content.encoder import alike_today
 from palate.training.dataset import current_columns, read_dataset
 
 EVENTS = past() + future(np.random.default_rng(1))

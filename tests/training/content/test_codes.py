@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 
 from palate.models.codes import codes_of
-from palate.training.codes import fit_codebooks
+from palate.training.content.codes import fit_codebooks
 
 DICE = np.random.Generator(np.random.PCG64(2))
 TOPICS = DICE.standard_normal((8, 64))

@@ -1,7 +1,4 @@
-"""Learns where words point: TF-IDF over the catalogue, and its truncated SVD.
-
-And finds the items that are described most like each item, for `[covisit] content_weight`.
-"""
+"""Learns where words point: TF-IDF over the catalogue, and its truncated SVD."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +14,6 @@ from palate.catalog.content import fields
 from palate.catalog.encoder import CONTENT_DIM
 from palate.catalog.item import Item
 from palate.catalog.protocol import ItemCatalog, read_catalog
-from palate.index.opening import Building, build_index
 from palate.models.codes import codes_of
 from palate.models.content import (
     ContentFacts,
@@ -31,7 +27,8 @@ from palate.models.content import (
 )
 from palate.models.sentences import MiniLm, Sentences, TextCache
 from palate.stores import Stores
-from palate.training.codes import fit_codebooks
+from palate.training.content.alike import alike_of
+from palate.training.content.codes import fit_codebooks
 from palate.training.dataset import current_columns
 
 LEAST_SEEN = 2
@@ -44,8 +41,6 @@ FLAT = 0.5
 PASSES = 4
 FAINT = 1e-4
 """Directions weaker than this share of the strongest are noise."""
-FEW = 16
-"""Neighbours kept of each item. 8, 16 and 32 do equally well on Beauty."""
 SENTENCES = "sentences.db"
 """In the site's folder: what the language model said of texts; may be deleted."""
 
@@ -144,29 +139,10 @@ def _directions(matrix: sparse.csr_matrix, seed: int) -> Floats:
     return np.asarray((inputs.T * scale) @ turn[:wide], np.float32)
 
 
-def nearest(vectors: Floats, seed: int) -> Alike:
-    """The `FEW` nearest of each of the vectors (rows, dim), none of them nearer than at 90 degrees.
-
-    Among more than some ten thousand they are looked for in the nearest clusters alone.
-    """
-    rows = np.full((len(vectors), FEW), -1, np.int32)
-    cosines = np.zeros((len(vectors), FEW), np.float32)
-    said = np.flatnonzero(vectors.any(axis=1)).astype(np.int32)
-    if not len(said):
-        return UNKNOWN
-    index = build_index(said, np.ascontiguousarray(vectors[said], np.float32), Building(seed))
-    for row in said.tolist():
-        found, likeness = index.search(vectors[row], FEW + 1)
-        other = (found != row) & (likeness > 0.0)
-        found, likeness = found[other][:FEW], likeness[other][:FEW]
-        rows[row, : len(found)], cosines[row, : len(found)] = found, likeness
-    return Alike(rows, cosines)
-
-
 def alike_today(stores: Stores) -> Alike:
     """What the next release would find in a site's catalogue as it is now."""
     encoder = encoder_of(stores)
     if encoder is None:
         return UNKNOWN
-    columns = current_columns(stores, encoder)
-    return nearest(columns.content_vectors, stores.settings.training.seed)
+    vectors = current_columns(stores, encoder).content_vectors
+    return alike_of(stores.items, encoder, vectors, stores.settings.training.seed)

@@ -9,8 +9,8 @@ from palate.catalog.item import Item
 from palate.catalog.sqlite import SqliteItems
 from palate.models.content import TermEncoder
 from palate.testing.tiny import GENRES, tiny_items
-from palate.training import content
-from palate.training.content import learn_encoder
+from palate.training.content import encoder as content
+from palate.training.content.encoder import learn_encoder
 
 
 def catalog(items: list[Item]) -> SqliteItems:

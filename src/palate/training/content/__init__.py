@@ -1,0 +1,1 @@
+"""Learning to understand what items say of themselves: no event is looked at."""
