@@ -28,7 +28,7 @@ POOL = 4 * FEW
 MOST_ITEMS = 1_000_000
 """Of larger catalogues nothing is compared: it would take longer than all other learning."""
 ADDITIONS = 2_000_000_000
-"""Pairs of items with a word in common that are counted, some five seconds of them: where there are
+"""Pairs of items with a word in common that are counted, some ten seconds of them: where there are
 more, the commonest words are left out."""
 BLOCK = 4_096
 
