@@ -18,7 +18,7 @@ def test_a_live_site_is_alive_and_ready(site: SmallSite) -> None:
         "ready": True,
         "release": "none",
         "lag_seconds": 0.0,
-        "items": 59,
+        "items": 58,
         "remarks": [],
     }
 

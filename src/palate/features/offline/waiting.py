@@ -100,10 +100,14 @@ class Waiting:
         self._database.close()
 
     def _prune(self, db: sqlite3.Connection) -> None:
-        (total, count) = db.execute(
-            "select coalesce(sum(length(body)), 0), count(*) from page"
-        ).fetchone()
+        """Drop the oldest where the file's pages in use are too many: to look costs nothing."""
+        (size,), (pages,), (free,) = (
+            db.execute(f"pragma {name}").fetchone()
+            for name in ("page_size", "page_count", "freelist_count")
+        )
+        total = size * (pages - free)
         if total > self._most:
+            (count,) = db.execute("select count(*) from page").fetchone()
             over = int(count * (1 - 0.9 * self._most / total)) + 1
             oldest = "(select seq from page order by seq limit 1 offset ?)"
             db.execute(f"delete from page where seq < coalesce({oldest}, 0)", [over])

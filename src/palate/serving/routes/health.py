@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 import msgspec
+import numpy as np
 from litestar import Request, Response, get
 
 from palate.errors import PalateError
@@ -31,7 +32,7 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
     release: str
     lag_seconds: float
     items: int
-    """Items held by the catalogue."""
+    """Items that the columns know and that are not hidden."""
     remarks: tuple[str, ...] = ()
 
 
@@ -58,7 +59,9 @@ def _readiness(runtime: Runtime) -> Readiness:
     remarks: list[str] = []
     items, lag = 0, 0.0
     try:
-        items, _ = runtime.stores.items.counts()
+        columns = runtime.stores.columns
+        items = int(np.count_nonzero(columns.servable[: columns.size]))
+        runtime.stores.items.changes(columns.version, 1)  # whether it can be read
         lag = runtime.lag_now()
     except PalateError as error:
         remarks.append(error.detail)
