@@ -24,7 +24,7 @@ PALATE = [sys.executable, "-m", "palate.cli"]
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [*PALATE, *arguments], capture_output=True, text=True, check=False, timeout=120
+        [*PALATE, *arguments], capture_output=True, text=True, check=False, timeout=600
     )
 
 

@@ -45,7 +45,7 @@ def killed(home: Path, after: float, number: int) -> bool:
     )
     sleep(after)
     rebuild.send_signal(number)
-    rebuild.communicate(timeout=60)
+    rebuild.communicate(timeout=300)
     return rebuild.returncode != 0
 
 
