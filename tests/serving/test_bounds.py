@@ -1,11 +1,13 @@
 """Everything that a worker keeps has a bound in the settings, holds it, and is in the docs."""
 
 import ast
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
 import pytest
+from litestar.handlers import BaseRouteHandler
 from tests.serving.conftest import SmallSite
 
 import palate
@@ -161,6 +163,30 @@ def test_no_queue_and_no_cache_of_a_worker_is_without_a_bound() -> None:
                 if not bounded and file.relative_to(root).as_posix() not in OTHERWISE:
                     free.append(f"{file.name}: {ast.unparse(call)}")
     assert free == []
+
+
+def test_no_function_of_a_worker_remembers_all_it_was_ever_asked() -> None:
+    root = Path(palate.__file__).parent / "serving"
+    free = [
+        f"{file.name}: {each.name}"
+        for file in root.rglob("*.py")
+        for each in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and each.args.args
+        if any(ast.unparse(how) in {"cache", "functools.cache"} for how in each.decorator_list)
+    ]
+    assert free == [], "lru_cache takes a bound"
+
+
+def test_a_request_leaves_nothing_of_its_route_behind(site: SmallSite) -> None:
+    def handlers() -> int:
+        gc.collect()
+        return sum(isinstance(each, BaseRouteHandler) for each in gc.get_objects())
+
+    site.slate(user_id="u1")
+    before = handlers()
+    for user in USERS:
+        site.slate(user_id=user)
+    assert handlers() == before
 
 
 @pytest.mark.parametrize("path", ["recommendations", "why/home"])

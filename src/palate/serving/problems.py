@@ -7,7 +7,7 @@ answers 500 without a word about the inside.
 import logging
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -128,7 +128,7 @@ def _count(request: Request[Any, Any, Any], status: int) -> None:
 
 
 async def known_parameters(
-    connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler
+    connection: ASGIConnection[Any, Any, Any, Any], _copy: BaseRouteHandler
 ) -> None:
     """Refuse a query parameter that the resource does not know, or takes once and finds twice.
 
@@ -137,6 +137,8 @@ async def known_parameters(
     given = connection.query_params
     if not given:
         return
+    # The route's own: of the copy that Litestar makes for each request, the cache would keep all.
+    handler: BaseRouteHandler = connection.route_handler
     known = _declared(handler)
     for name in given:
         if name in known and len(given.getall(name)) > 1 and not _many(handler, name):
@@ -147,7 +149,7 @@ async def known_parameters(
             raise BadInput(f"unknown parameter {name}; {what}", [Problem(name, f"unknown; {what}")])
 
 
-@cache
+@lru_cache(maxsize=1_024)
 def _declared(handler: BaseRouteHandler) -> frozenset[str]:
     path = {name for each in handler.paths for name in re.findall(r"{(\w+):", each)}
     return frozenset(handler.parsed_fn_signature.parameters) - RESERVED - path

@@ -5,7 +5,7 @@ The words say no more than is known: what the visitor did with the items that ar
 """
 
 from collections.abc import Collection, Mapping
-from functools import cache, lru_cache
+from functools import lru_cache
 
 import numpy as np
 
@@ -87,7 +87,7 @@ def deeds(user: UserState, rows: Collection[int], viewed: str = VIEWED) -> dict[
     return {row: deed_word(at, viewed) for row, at in strongest.items() if at >= 0}
 
 
-@cache
+@lru_cache(maxsize=256)
 def deed_word(at: int, viewed: str = VIEWED) -> str:
     """The word for a place in `STRENGTH`: what the visitor did.
 
@@ -133,7 +133,7 @@ def _text(reason: Reason, titles: list[str], verb: str, words: Wording) -> str:
     return sentence(reason.kind, titles, reason.trait, verb, words)
 
 
-@cache
+@lru_cache(maxsize=4_096)
 def strength(kind: int, signal: int) -> int:
     """Its place in `STRENGTH`; -1 for what gives no reason."""
     if signal & Signal.NEGATIVE:
