@@ -140,6 +140,8 @@ async def _loaded(
         while perf_counter() < until:
             seconds = min(ROUND, until - perf_counter() + 0.1)
             parts.append(await open_loop(held, paths, wanted.rate, seconds, len(parts)))
+            sent = len(parts[-1].waits) % len(paths)
+            paths = paths[sent:] + paths[:sent]  # a round goes on where the last one ended
     for task in beside:
         task.cancel()
     await asyncio.gather(*beside, return_exceptions=True)

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -61,3 +63,13 @@ def test_the_table_gives_each_user_one_slot_however_many_there_are() -> None:
     assert set(table) == set(range(500))
     assert table.pack(3) is None
     assert table.pack(10**6) is None
+
+
+def test_room_for_users_who_are_not_there_yet_holds_no_memory() -> None:
+    def own() -> float:
+        told = Path("/proc/self/smaps_rollup").read_text("ascii")
+        return int(told.partition("Anonymous:")[2].split()[0]) / 1024
+
+    before, table = own(), UserTable()
+    table.slots(np.arange(4_097, dtype=np.uint64))  # room for 8,192, 11 kB each
+    assert own() - before < 70.0, "megabytes"

@@ -1,7 +1,9 @@
+import os
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from platform import libc_ver
 
 import pytest
 from typer.testing import CliRunner
@@ -77,3 +79,28 @@ def test_what_the_operator_set_stays() -> None:
     assert over({"OMP_NUM_THREADS": "4"}, wanted)["OMP_NUM_THREADS"] == "4"
     assert training_environment(3)["OMP_NUM_THREADS"] == "3"
     assert "hugetlb" in training_environment(3)["GLIBC_TUNABLES"]
+
+
+HEAPS = """
+import ctypes, sys, threading
+from palate.serving.launch import few_heaps
+few_heaps()
+together = threading.Barrier(6)
+def take():
+    held = [bytearray(4_096) for _ in range(100)]
+    together.wait(30)
+threads = [threading.Thread(target=take) for _ in range(6)]
+[each.start() for each in threads], [each.join() for each in threads]
+libc = ctypes.CDLL(None)
+libc.fopen.restype = ctypes.c_void_p
+file = ctypes.c_void_p(libc.fopen(b"/dev/stdout", b"w"))
+libc.malloc_info(0, file), libc.fclose(file)
+"""
+
+
+@pytest.mark.skipif(libc_ver()[0] != "glibc", reason="malloc_info is glibc's")
+@pytest.mark.parametrize(("asked", "heaps"), [({}, 2), ({"MALLOC_ARENA_MAX": "4"}, 4)])
+def test_threads_of_a_worker_share_two_heaps(asked: dict[str, str], heaps: int) -> None:
+    command, own = (sys.executable, "-c", HEAPS), {**os.environ, **asked}
+    told = subprocess.run(command, check=True, env=own, capture_output=True, text=True).stdout
+    assert told.count("<heap nr=") == heaps
