@@ -4,7 +4,7 @@ import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,17 @@ LET_GO = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLIT
 """What a connection may go on saying when the disk is well again."""
 VARIABLES = 900
 """How many `?` one statement may hold on any build of SQLite."""
+PAGES = 32 << 20
+"""Bytes of pages that the connections of a worker keep together."""
+
+
+def bound_pages() -> None:
+    """Hold page caches of this process to `PAGES`, however many threads read however many files.
+
+    Each connection keeps up to 2 MB by itself; at the bound it takes its own oldest pages anew.
+    """
+    with closing(sqlite3.connect(":memory:")) as db:
+        db.execute(f"pragma soft_heap_limit = {PAGES}")
 
 
 class Database:

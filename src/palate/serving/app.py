@@ -22,6 +22,7 @@ from litestar.exceptions import HTTPException
 from litestar.router import Router
 from litestar.types import ControllerRouterHandler, Guard
 
+from palate.catalog.database import bound_pages
 from palate.clock import Clock, SystemClock
 from palate.errors import BadInput, PalateError
 from palate.serving.auth import RequireKey
@@ -129,9 +130,10 @@ def create_from_environment() -> Litestar:
 
 
 def _prepare_worker(settings: Settings) -> None:
-    """In a worker process: end with the server that started it, and say what happens."""
+    """In a worker process: end with the server, say what happens, keep SQLite in bounds."""
     server = os.environ.get(SERVER)
     if server:
+        bound_pages()
         tie_to_parent(int(server))
         sys.setswitchinterval(SWITCH_SECONDS)
         speak(settings.serving.log)
