@@ -9,8 +9,10 @@ from tests.cli.running import palate, within
 from typer.testing import CliRunner
 
 from palate.cli import import_
+from palate.cli.site import settings_of
 from palate.intake import importing
 from palate.intake.importing import append_in_order
+from palate.stores import open_sources
 
 
 @pytest.fixture
@@ -120,3 +122,26 @@ def test_an_unknown_kind_and_a_folder_that_is_no_site_are_refused(
     assert (done.returncode, "one of: impression, click" in done.stderr) == (2, True)
     done = within("import", "events", str(file), "--kind", "view", "--site", str(tmp_path))
     assert (done.returncode, "is not a site" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["timestamp", "DateTime", "date"])
+def test_a_column_of_times_is_known_by_any_of_its_names(
+    site: Path, tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / "e.csv"
+    file.write_text(f"user_id,item_id,{name}\nu,i,881250949\n")
+    done = within("import", "events", str(file), "--kind", "view", "--site", str(site), "--json")
+    assert json.loads(done.stdout)["new"] == 1, done.stderr
+    with open_sources(settings_of(site)) as sources:
+        (event,) = (each.event for each in sources.log.read(0, 10))
+    assert (event.time, event.properties) == (881250949, {})
+
+
+def test_what_of_plain_histories_is_not_used_is_said(site: Path, tmp_path: Path) -> None:
+    file = tmp_path / "h.csv"
+    file.write_text("user,item,stars,timestamp\nu,b,5,881250950\nu,a,1,881250949\n")
+    done = within("import", "histories", str(file), "--site", str(site))
+    assert (done.returncode, done.stderr) == (0, "palate: columns that are not used: stars\n")
+    with open_sources(settings_of(site)) as sources:
+        kept = [(each.event.item_id, each.event.time) for each in sources.log.read(0, 10)]
+    assert kept == [("a", 881250949), ("b", 881250950)]

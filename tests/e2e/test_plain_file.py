@@ -51,7 +51,8 @@ def test_it_recommends_what_a_crowd_takes_before_any_training(
     site: Path, tmp_path: Path, form: str
 ) -> None:
     alone, file = form == "csv", str(written(tmp_path, form))
-    told = json.loads(run("import", "histories", file, "-s", str(site), "--json", alone=alone))
+    said = run("import", "histories", file, "-s", str(site), "--json", alone=alone)
+    told, _ = json.JSONDecoder().raw_decode(said)
     assert (told["new"], told["created"]) == (USERS * STEPS, 2 * SHELF)
     run("stream", "--once", "-s", str(site), alone=alone)
     asked = ("recommend", "--user", "u0", "-s", str(site), "--limit", "5", "--json")

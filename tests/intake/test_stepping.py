@@ -59,3 +59,10 @@ def test_items_that_are_known_keep_what_they_say(site: Sources) -> None:
 def test_a_very_long_history_does_not_reach_into_another_age() -> None:
     events = next(in_steps({"u": ["a"] * 30_000}, "view", NOON).batches(30_000))
     assert NOON - LONGEST <= events[0].time < events[1].time < events[-1].time == NOON
+
+
+def test_times_that_are_known_are_kept(site: Sources) -> None:
+    told = Histories({"u": ["a", "b"], "v": ["b"]}, 3, {"u": [NOON - 9, NOON - 2], "v": [NOON - 5]})
+    assert store_histories(told, "view", site, FixedClock(NOON), lambda *_: None) == (3, 2)
+    kept = [(e.user_id, e.item_id, e.time - NOON) for e in logged(site)]
+    assert kept == [("u", "a", -9), ("v", "b", -5), ("u", "b", -2)]

@@ -17,7 +17,7 @@ from palate.clock import SystemClock
 from palate.errors import BadInput
 from palate.events.kinds import PUBLIC
 from palate.intake.histories import read_histories
-from palate.intake.importing import ENTITIES, Import, Imported, Progress
+from palate.intake.importing import AHEAD, ENTITIES, Import, Imported, Progress
 from palate.intake.rejects import Rejects
 from palate.intake.scale import Scale
 from palate.intake.stepping import store_histories
@@ -114,9 +114,10 @@ def import_(  # noqa: PLR0913  one parameter per option is Typer's form
     embedding `0.5|-1`, all of one width. A time is RFC 3339, a date, or a number: seconds since
     1970 where that falls between 1900 and 2200, else milliseconds. A time without a zone is UTC.
 
-    **histories** is for files that say who took what in which order, and nothing else: `user,item`
-    or `user,item,order` under a first line of names, `user item` a line, or a line a user, `user
-    item item …`. Times are made up, a day a step, and items are put into the catalogue.
+    **histories** is for files that say who took what in which order, and nothing else: `user,item`,
+    `user,item,order` or `user,item,time`, with or without a first line of names, or a line a user,
+    `user item item …`. Where the file has none, times are made up, a day a step. Items are put
+    into the catalogue.
 
     Ratings are stars: of 1 to 5, 4 and more is liked, 2 and less is disliked. Of another scale,
     **--scale** says where it begins and ends (`0..1` for thumbs); a file whose ratings cannot be
@@ -221,19 +222,27 @@ class _Import:
         path, format_, separator, encoding = self.source
         if format_ not in {None, "csv"}:
             raise BadInput("histories are read from text: leave --format out")
+        clock = SystemClock()
         found = read_histories(
-            path, self.pairs, self.left_out, separator=separator, encoding=encoding
+            path,
+            self.pairs,
+            self.left_out,
+            separator=separator,
+            encoding=encoding,
+            latest=clock.now() + AHEAD,
         )
-        new, made = store_histories(found, kind, self.to, SystemClock(), self.tell)
+        new, made = store_histories(found, kind, self.to, clock, self.tell)
         bad = self.left_out.count
         known = found.rows - bad - new
-        return Imported("histories", str(path), found.rows, new, known, bad, made)
+        return Imported(
+            "histories", str(path), found.rows, new, known, bad, made, remarks=found.remarks
+        )
 
 
 def _tell(imported: Imported, left_out: Rejects, seconds: float, *, as_json: bool) -> None:
     file = str(left_out.path) if left_out.path and left_out.path.exists() else None
     told = msgspec.to_builtins(imported) | {"rejects": file, "seconds": round(seconds, 3)}
-    rows = [[name, value] for name, value in told.items() if value is not None]
+    rows = [[k, value] for k, value in told.items() if value is not None and k != "remarks"]
     facts(told, as_json=as_json, table=table_of("", ["import", ""], rows))
     if imported.unlisted:
         console.print(
@@ -242,6 +251,8 @@ def _tell(imported: Imported, left_out: Rejects, seconds: float, *, as_json: boo
             style="yellow",
             highlight=False,
         )
+    for remark in imported.remarks:
+        console.print(f"palate: {remark}", style="yellow", highlight=False, markup=False)
     for line in left_out.first:
         console.print(f"left out: {line}", highlight=False, markup=False)
     more = left_out.count - len(left_out.first)

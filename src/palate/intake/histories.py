@@ -1,34 +1,38 @@
-"""Histories without times: who took what, in which order, and nothing else.
+"""Histories without times, or with: who took what, in which order, and nothing else.
 
-Three ways of writing them down are read, each in files that may be gzipped:
-
-- with a first line of names, ``user,item`` or ``user,item,order`` (``--map`` names others);
-- without one, two cells a line: ``user item``, each user's lines in order;
-- without one, a line a user: ``user item item item …``.
-
-Cells stand between commas, semicolons or tabs, else between blanks.
+With a first line of names (``user,item``, ``user,item,order``, ``user,item,time``; ``--map`` names
+others) the columns are read by it; without one `unnamed` finds what stands where. Files may be
+gzipped. Cells stand between commas, semicolons, tabs, ``::`` or ``|``, else between blanks.
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
-from palate.catalog.fields import WrongValueError, identifier
 from palate.errors import BadInput
-from palate.intake.cells import value_of
+from palate.intake.mapping import TIMES
 from palate.intake.rejects import Rejects
-from palate.intake.tables import Row, Table, open_table, text_lines, whole
+from palate.intake.tables import Row, Table, open_table
+from palate.intake.unnamed import (
+    Taken,
+    cells_of,
+    first_line,
+    flaw,
+    mark_of,
+    read_lines,
+    read_unnamed,
+    when,
+)
 
 NAMES = {
     "user": ("user", "user_id", "userid", "uid", "customer_id", "session", "session_id"),
     "item": ("item", "item_id", "itemid", "iid", "product_id", "movieid", "movie_id"),
     "order": ("order", "position", "rank", "step", "index"),
+    "time": TIMES,
 }
 """First lines that are understood without ``--map``; upper and lower case alike."""
-MARKS = (",", ";", "\t")
-PAIR = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,43 +43,64 @@ class Histories:
     """User -> items, oldest first."""
     rows: int
     """Rows read, good and bad."""
-
-
-class _Taken(NamedTuple):
-    user: str
-    item: str
-    order: float
+    times: dict[str, list[float]] = field(default_factory=dict)
+    """User -> when each was taken, seconds since 1970; empty where the file has no such times."""
+    remarks: tuple[str, ...] = ()
+    """What was made of the file, where that is not plain, and what of it was not used."""
 
 
 def read_histories(
-    path: Path, pairs: Sequence[str], rejects: Rejects, *, separator: str = "", encoding: str
+    path: Path,
+    pairs: Sequence[str],
+    rejects: Rejects,
+    *,
+    separator: str = "",
+    encoding: str,
+    latest: float = math.inf,
 ) -> Histories:
-    """Read a whole file; BadInput in one line where it cannot be understood."""
-    first = _first_line(path, encoding)
-    mark = {"\\t": "\t", "tab": "\t"}.get(separator, separator) or _mark(first)
-    named = _named([cell.strip() for cell in _cells(first, mark)], pairs, path)
+    """Read a whole file; BadInput in one line where it cannot be understood.
+
+    Times after `latest` (seconds since 1970) are none.
+    """
+    first = first_line(path, encoding)
+    mark = {"\\t": "\t", "tab": "\t"}.get(separator, separator) or mark_of(first)
+    cells = cells_of(first, mark)
+    named = _named(cells, pairs, path)
     if named:
-        return _of_table(open_table(path, "csv", separator=mark, encoding=encoding), named, rejects)
-    return _of_lines(path, mark, encoding)
+        table = open_table(path, "csv", separator=mark, encoding=encoding)
+        return _of_table(table, named, rejects, latest)
+    found = read_unnamed(path, mark, encoding, latest)
+    return _gathered(found.taken, found.rows, [found.remark])
 
 
-def _first_line(path: Path, encoding: str) -> str:
-    if not path.is_file():
-        raise BadInput(f"{path}: there is no such file")
-    with whole(path, encoding), text_lines(path, encoding) as lines:
-        for line in lines:
-            if line.strip():
-                return line.rstrip("\r\n")
-    raise BadInput(f"{path}: the file has no rows")
+def read_lists(path: Path, *, encoding: str) -> Histories:
+    """Read a file of which it is known that a line is a user and all that they took."""
+    found = read_lines(path, encoding)
+    return _gathered(found.taken, found.rows, [])
 
 
-def _mark(line: str) -> str:
-    """What stands between the cells; a blank where nothing else does."""
-    return next((mark for mark in MARKS if mark in line), " ")
+def _of_table(table: Table, named: dict[str, str], rejects: Rejects, latest: float) -> Histories:
+    taken = [each for row in table.read() if (each := _taken(row, named, rejects, latest))]
+    unused = [column for column in table.columns if column not in named.values()]
+    remarks = [f"columns that are not used: {', '.join(unused)}"] if unused else []
+    if "time" in named and any(math.isnan(each.time) for each in taken):
+        remarks.append(
+            f"{named['time']!r} is taken as an order only: not all of it are times since 1980"
+        )
+    return _gathered(taken, table.count, remarks)
 
 
-def _cells(line: str, mark: str) -> list[str]:
-    return line.split() if mark == " " else line.split(mark)
+def _gathered(taken: list[Taken], rows: int, remarks: Sequence[str]) -> Histories:
+    """Each user's items in order, with their times where all have one."""
+    taken.sort(key=lambda each: each.order)
+    timed = not any(math.isnan(each.time) for each in taken)
+    items: dict[str, list[str]] = {}
+    times: dict[str, list[float]] = {}
+    for each in taken:
+        items.setdefault(each.user, []).append(each.item)
+        if timed:
+            times.setdefault(each.user, []).append(each.time)
+    return Histories(items, rows, times, tuple(remarks))
 
 
 def _named(cells: list[str], pairs: Sequence[str], path: Path) -> dict[str, str]:
@@ -84,14 +109,14 @@ def _named(cells: list[str], pairs: Sequence[str], path: Path) -> dict[str, str]
         field: cell
         for field, known in NAMES.items()
         for cell in reversed(cells)
-        if cell.lower() in known
+        if cell.lower().removesuffix(":token").removesuffix(":float") in known
     }
     for pair in pairs:
         field, _, column = pair.partition("=")
         field = field.removesuffix("_id")
         if field not in NAMES or column not in cells:
             raise BadInput(
-                f"--map {pair!r}: write user=, item= or order= and one of {', '.join(cells)}"
+                f"--map {pair!r}: write user=, item=, order= or time= and one of {', '.join(cells)}"
             )
         found[field] = column
     if not found or {"user", "item"} <= set(found):
@@ -103,64 +128,27 @@ def _named(cells: list[str], pairs: Sequence[str], path: Path) -> dict[str, str]
     )
 
 
-def _of_table(table: Table, named: dict[str, str], rejects: Rejects) -> Histories:
-    taken = [each for row in table.read() if (each := _taken(row, named, rejects))]
-    taken.sort(key=lambda each: each.order)
-    held: dict[str, list[str]] = {}
-    for user, item, _ in taken:
-        held.setdefault(user, []).append(item)
-    return Histories(held, table.count)
-
-
-def _taken(row: Row, named: dict[str, str], rejects: Rejects) -> _Taken | None:
+def _taken(row: Row, named: dict[str, str], rejects: Rejects, latest: float) -> Taken | None:
     values = row.values
     user, item = (str(values.get(named[name], "")).strip() for name in ("user", "item"))
-    order = value_of("position", values.get(named["order"], "")) if "order" in named else row.line
-    numbered = isinstance(order, int | float) and math.isfinite(order)
-    wrong = {
-        named["user"]: _flaw(user),
-        named["item"]: _flaw(item),
-        named.get("order", ""): "" if numbered else f"a number is wanted, not {order!r}",
-    }
-    found = [("", row.problem)] if row.problem else [each for each in wrong.items() if each[1]]
+    by_time, time = when(values.get(named.get("time", "")), latest)
+    order, _ = when(values.get(named.get("order", "")), latest)
+    at = order if "order" in named else by_time if "time" in named else row.line
+    wrong = [
+        (named["user"], flaw(user)),
+        (named["item"], flaw(item)),
+        (named.get("order", ""), _unsaid("a number", values, named.get("order"), order)),
+        (named.get("time", ""), _unsaid("a time", values, named.get("time"), by_time)),
+    ]
+    found = [("", row.problem)] if row.problem else [each for each in wrong if each[1]]
     if found:
         rejects.add(row.line, *found[0], values)
         return None
-    return _Taken(user, item, float(order))
+    return Taken(user, item, at, time)
 
 
-def _flaw(name: str) -> str:
-    """What is wrong with an id, if anything."""
-    try:
-        identifier(name)
-    except WrongValueError as error:
-        return str(error)
-    return ""
-
-
-def _of_lines(path: Path, mark: str, encoding: str) -> Histories:
-    held: dict[str, list[str]] = {}
-    rows, widest, repeated = 0, 0, ""
-    with whole(path, encoding):
-        for number, cells in _rows(path, mark, encoding):
-            problem = "a user and an item are wanted" if len(cells) < PAIR else ""
-            if problem := problem or next(filter(None, map(_flaw, cells)), ""):
-                raise BadInput(f"{path}: line {number}: {problem}")
-            repeated = repeated or (cells[0] if cells[0] in held else "")
-            held.setdefault(cells[0], []).extend(cells[1:])
-            rows, widest = rows + len(cells) - 1, max(widest, len(cells))
-    if repeated and widest > PAIR:
-        raise BadInput(
-            f"{path}: user {repeated!r} comes on several lines, and lines have up to {widest}"
-            " cells. Either a line is `user item`, or it is a user's whole history; other columns"
-            " need a first line that names them: user, item, order"
-        )
-    return Histories(held, rows)
-
-
-def _rows(path: Path, mark: str, encoding: str) -> Iterator[tuple[int, list[str]]]:
-    with text_lines(path, encoding) as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                cells = [cell.strip() for cell in _cells(line.rstrip("\r\n"), mark)]
-                yield number, [cell for cell in cells if cell]
+def _unsaid(what: str, values: Mapping[str, Any], column: str | None, read: float) -> str:
+    """What is wrong with a cell that should order, if anything."""
+    if column is None or not math.isnan(read):
+        return ""
+    return f"{what} is wanted, not {values.get(column)!r}"

@@ -56,6 +56,8 @@ class Imported:
     """Items that events named and the catalogue does not hold: they are never shown."""
     changed: int = 0
     """Items or users that were held and are now as this file says."""
+    remarks: tuple[str, ...] = ()
+    """What was made of the file where that is not plain, and what of it was not used."""
 
 
 @dataclass(frozen=True, slots=True)

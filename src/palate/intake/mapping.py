@@ -11,6 +11,8 @@ from palate.intake.tables import Table
 
 SEPARATORS = {";": "';'", "\t": "tab", "::": "::", "|": "'|'", ",": "','"}
 """What may lie between cells, and how the command is told so."""
+TIMES = ("time", "timestamp", "datetime", "date")
+"""What a column of times is called, in upper and lower case alike."""
 HINTS = {
     "kind": ", or that all are of one kind with --kind KIND",
     "time": "; where there are no times: palate import histories",
@@ -64,7 +66,8 @@ def columns_of(
 ) -> Columns:
     """Read ``--map field=column`` pairs; BadInput where a field or a column does not exist.
 
-    A column that is called like a field is that field. `required` names the fields that the file
+    A column that is called like a field is that field; one of TIMES is the time where that is
+    needed and no other column is it. `required` names the fields that the file
     must have, one of several where they are written ``user_id|session_id``.
     """
     given = constants or {}
@@ -73,6 +76,9 @@ def columns_of(
     for name in table.columns:
         if name in known.readers and name not in taken and name not in given:
             mapped.setdefault(name, name)
+    if "time" in required and "time" not in mapped:
+        free = [c for c in table.columns if c.lower() in TIMES and c not in mapped.values()]
+        mapped |= dict(zip(["time"], free, strict=False))
     for need in required:
         if not any(name in mapped or name in given for name in need.split("|")):
             raise BadInput(_missing(table, need))

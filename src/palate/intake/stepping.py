@@ -1,8 +1,9 @@
-"""Histories without times into the catalogue and the log.
+"""Plain histories into the catalogue and the log.
 
-Nobody knows when anything happened, so times are made up: a day between any two things that a user
-took, and everybody's newest on the day of the import. What came last in a history is then what is
-newest on the site, for every user alike, and what training holds back is everybody's end.
+Where a file does not say when anything happened, times are made up: a day between any two things
+that a user took, and everybody's newest on the day of the import. What came last in a history is
+then what is newest on the site, for every user alike, and what training holds back is everybody's
+end.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,18 +35,25 @@ def store_histories(
     """
     told = {item for history in histories.items.values() for item in history}
     made = create(unlisted(sorted(told), sources), sources)
-    order = in_steps(histories.items, kind, clock.now() // DAY * DAY)
+    newest = clock.now() // DAY * DAY
+    order = in_steps(histories.items, kind, newest, histories.times)
     return append_in_order(order, sources, clock, progress), made
 
 
-def in_steps(histories: Mapping[str, Sequence[str]], kind: str, newest: float) -> TimeOrder:
-    """Events in order of their made-up times."""
+def in_steps(
+    histories: Mapping[str, Sequence[str]],
+    kind: str,
+    newest: float,
+    times: Mapping[str, Sequence[float]] | None = None,
+) -> TimeOrder:
+    """Events in order of their `times` (seconds since 1970), or of made-up ones."""
     order, number = TimeOrder(), 0
     day = min(DAY, LONGEST / max(map(len, histories.values()), default=1))
     for user, history in histories.items():
+        known = times.get(user) if times else None
         for step, item in enumerate(history):
             number += 1
-            time = newest - (len(history) - 1 - step) * day
+            time = known[step] if known else newest - (len(history) - 1 - step) * day
             order.add(number, _event(kind, user, item, step, time), made_up=False)
     return order
 

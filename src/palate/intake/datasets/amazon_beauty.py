@@ -13,9 +13,8 @@ from palate.catalog.item import Item
 from palate.catalog.user import User
 from palate.errors import BadInput
 from palate.intake.datasets.dataset import Content, Dataset
-from palate.intake.histories import read_histories
+from palate.intake.histories import read_lists
 from palate.intake.importing import Progress
-from palate.intake.rejects import Rejects
 from palate.intake.stepping import in_steps
 from palate.intake.tables import text_lines, whole
 
@@ -37,8 +36,7 @@ def read(folder: Path, progress: Progress) -> Content:
 
     The attributes are the places in the shop's tree that an item hangs from, without their names.
     """
-    with Rejects(None) as none:
-        found = read_histories(folder / HISTORIES, (), none, encoding="utf-8")
+    found = read_lists(folder / HISTORIES, encoding="utf-8")
     attributes = _json(folder / ATTRIBUTES, dict[str, list[int]])
     names, words = _json(folder / NAMES, _Names).id2item, _words(folder / WORDS)
     told = {item for history in found.items.values() for item in history}
