@@ -4,6 +4,8 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import msgspec
 import numpy as np
@@ -15,6 +17,8 @@ from palate.errors import BadInput
 from palate.evaluation.asking import Models
 from palate.evaluation.overhearing import overheard
 from palate.evaluation.split import Case
+from palate.evaluation.tuning.quotas import proposals
+from palate.evaluation.workspace import Workspace
 from palate.funnel.engine import Funnel
 from palate.funnel.stages import name_of
 from palate.ranking.fusion import Fusion
@@ -72,6 +76,17 @@ class UnbuiltRanker(LastFirst):
         return {}["model"]
 
 
+class Silent(Mine):
+    async def generate(self, query, limit):
+        raise ZeroDivisionError("no answer")
+
+
+class Uneven(Mine):
+    async def generate(self, query, limit):
+        said = await Popular.generate(self, query, limit)
+        return type(said)(said.rows, said.scores[:-1])
+
+
 class Nothing:
     pass
 
@@ -103,6 +118,8 @@ broken = palate_mine:Broken
 breaks = palate_mine:Breaks
 unbuilt = palate_mine:Unbuilt
 unread = palate_unread:Mine
+silent = palate_mine:Silent
+uneven = palate_mine:Uneven
 [palate.rankers]
 last_first = palate_mine:LastFirst
 unbuilt = palate_mine:UnbuiltRanker
@@ -132,6 +149,11 @@ def with_plugins(**named: object) -> Stores:
     stores = tiny_stores()
     told = msgspec.convert(named, PluginSettings)
     return replace(stores, settings=msgspec.structs.replace(stores.settings, plugins=told))
+
+
+def nobody() -> Case:
+    none = np.empty(0, np.int32)
+    return Case(0, "warm", NOW, none, none.astype(np.int64), none, none.astype(np.float64))
 
 
 def built_with(ranker: str) -> Funnel:
@@ -249,11 +271,42 @@ def test_a_ranker_that_breaks_is_named(
     assert re.search(why, answer.trace.skipped[f"rank.{name}"])
     assert "rank" in {stage.name for stage in answer.trace.stages}, "timed as any other"
     models = Models(overheard(funnel("home", stores)), Fusion.default(stores), {}, ())
-    none = np.empty(0, np.int32)
-    case = Case(0, "warm", NOW, none, none.astype(np.int64), none, none.astype(np.float64))
     for _ in range(2):
-        said = waited(models.ask(case, tiny_world().query("u0")))
+        said = waited(models.ask(nobody(), tiny_world().query("u0")))
         assert not len(said["ranker"])
     assert "ranker" in Models(overheard(built_with("last_first")), models.fusion, {}, ()).names
     assert len(caplog.messages) == 1, "once"
     assert f"rank.{name} breaks, so the row of ranker is poor or missing" in caplog.messages[0]
+
+
+@pytest.mark.parametrize("wanted", [("{}",), ()])
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("silent", "ZeroDivisionError: no answer"), ("uneven", r"scores")],
+)
+def test_a_generator_that_breaks_is_named_by_evaluation_and_has_no_row(
+    name: str, why: str, wanted: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    stores = with_plugins(generators=(name,))
+    asked = tuple(each.format(name) for each in wanted)
+    models = Models(overheard(funnel("home", stores)), Fusion.default(stores), {}, asked)
+    for _ in range(2):
+        said = waited(models.ask(nobody(), tiny_world().query("u0")))
+        assert not len(said[name])
+    (told,) = caplog.messages
+    assert f"generate.{name} breaks, so the row of {name} is poor or missing" in told
+    assert re.search(why, told)
+
+
+def test_a_generator_that_breaks_is_named_by_tuning_and_proposes_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    home = funnel("home", with_plugins(generators=("silent", "uneven")))
+    space = SimpleNamespace(query=lambda *_: tiny_world().query("u0"))
+    asked = proposals(cast("Workspace", space), home, [nobody(), nobody()], 0, lambda _: None)
+    found = dict(zip(asked.names, asked.said[1], strict=True))
+    assert not len(found["silent"])
+    assert not len(found["uneven"])
+    assert len(found["popular"])
+    assert len(caplog.messages) == 2, "once each"
+    assert "generator silent breaks, and proposes nothing where it does" in caplog.text

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from palate.arrays import Doubles, Floats, Rows
+from palate.errors import told_of
 from palate.evaluation.baselines import NAMES as BASELINES
 from palate.evaluation.overhearing import fuses, grown, said, trees_of
 from palate.evaluation.ranking import best
 from palate.evaluation.split import Case
 from palate.funnel.engine import Funnel
 from palate.funnel.retrieve import cleaned
-from palate.funnel.stages import name_of
+from palate.funnel.stages import Generator, name_of
 from palate.funnel.types import Pool, Query
 from palate.funnel.worth import BY_LOT
 from palate.ranking.fusion import Fusion
@@ -67,9 +68,16 @@ class Models:
         stages = await self._stages(query) if any(map(self._wants, STAGES)) else {}
         for each in self.funnel.generators:
             if self._wants(name := name_of(each)):
-                found = said(each) if stages else await each.generate(query, DEPTH)
-                lists[name] = cleaned(found, self.funnel.stores.columns.size)[0].rows
+                lists[name] = await self._proposed(each, query, heard=bool(stages))
         return lists | stages
+
+    async def _proposed(self, each: Generator, query: Query, *, heard: bool) -> Rows:
+        try:
+            found = said(each) if heard else await each.generate(query, DEPTH)
+            return cleaned(found, self.funnel.stores.columns.size)[0].rows
+        except Exception as error:  # noqa: BLE001  the funnel goes on without it, and so does this
+            self._tell({f"generate.{name_of(each)}": told_of(error)})
+            return _nothing()
 
     async def _stages(self, query: Query) -> dict[str, Rows]:
         answer = await self.funnel.answer(query)

@@ -1,7 +1,7 @@
 """Asks every generator, in turn or side by side, and cleans what it says."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from math import inf
 from typing import TypeAlias
@@ -9,8 +9,9 @@ from typing import TypeAlias
 import numpy as np
 
 from palate.arrays import Floats, Rows
+from palate.errors import told_of
 from palate.funnel.budget import LATE, UNFIT, Budget
-from palate.funnel.stages import Generator
+from palate.funnel.stages import Generator, name_of
 from palate.funnel.trace import Part, Recorder
 from palate.funnel.types import NO_CANDIDATES, Candidates, Query
 from palate.index.slots import free, slot
@@ -116,6 +117,31 @@ def cleaned(found: Candidates, rows_given: int) -> tuple[Candidates, int]:
     _, first = np.unique(rows[good], return_index=True)
     kept = np.flatnonzero(good)[np.sort(first)]
     return Candidates(rows[kept], scores[kept]), len(rows) - len(kept)
+
+
+class Guarded:
+    """Asks generators outside of a page: one that breaks proposes nothing there, and is said once.
+
+    `tell` is told its name, and what broke.
+    """
+
+    __slots__ = ("_said", "_tell")
+
+    def __init__(self, tell: Callable[[str, str], None]) -> None:
+        self._tell = tell
+        self._said: set[str] = set()
+
+    async def ask(
+        self, generator: Generator, query: Query, limit: int, rows_given: int
+    ) -> Candidates:
+        """What it proposes, cleaned."""
+        try:
+            return cleaned(await generator.generate(query, limit), rows_given)[0]
+        except Exception as error:  # noqa: BLE001  the funnel goes on without it, and so does this
+            if (name := name_of(generator)) not in self._said:
+                self._said.add(name)
+                self._tell(name, told_of(error))
+            return NO_CANDIDATES
 
 
 @kernel

@@ -8,6 +8,7 @@ other says whether they are better than a pool that goes by worth alone.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,10 +20,11 @@ from palate.evaluation.split import Case
 from palate.evaluation.workspace import Workspace
 from palate.funnel.engine import Funnel
 from palate.funnel.merge import Admission, merge
-from palate.funnel.retrieve import cleaned
+from palate.funnel.retrieve import Guarded
 from palate.funnel.stages import name_of
 from palate.funnel.types import Candidates, Query
 
+log = logging.getLogger("palate.evaluation")
 STEP = 10
 """The fewest seats of a generator."""
 AHEAD = (10, 20, 40)
@@ -101,12 +103,15 @@ def proposals(
 async def _asked(
     funnel: Funnel, queries: Sequence[Query], tell: Callable[[float], None]
 ) -> list[list[Candidates]]:
-    size, answers = funnel.stores.columns.size, []
+    ask, size, answers = Guarded(_say).ask, funnel.stores.columns.size, []
     for done, query in enumerate(queries, start=1):
-        found = [await each.generate(query, funnel.pool) for each in funnel.generators]
-        answers.append([cleaned(each, size)[0] for each in found])
+        answers.append([await ask(each, query, funnel.pool, size) for each in funnel.generators])
         tell(done / len(queries))
     return answers
+
+
+def _say(name: str, why: str) -> None:
+    log.warning("generator %s breaks, and proposes nothing where it does: %s", name, why)
 
 
 def tuned(asked: Proposals) -> Found:

@@ -3,8 +3,7 @@
 import logging
 from collections.abc import Sequence
 
-from palate.errors import told_of
-from palate.funnel.retrieve import Named
+from palate.funnel.retrieve import Guarded, Named
 from palate.funnel.stages import Generator, name_of
 from palate.funnel.types import Candidates, Query
 
@@ -20,23 +19,20 @@ class Proposing:
     def __init__(self, today: Sequence[Generator]) -> None:
         self.names = tuple(name_of(each) for each in today)
         self._then: list[Named] = []
-        self._said: set[str] = set()
+        self._rows_given = 0
+        self._guarded = Guarded(_say)
 
-    def turn(self, then: Sequence[Generator]) -> None:
-        """Ask these from now on."""
+    def turn(self, then: Sequence[Generator], rows_given: int) -> None:
+        """Ask these from now on; the catalogue of then has given so many rows."""
         self._then = [(name_of(each), each) for each in then]
+        self._rows_given = rows_given
 
     async def ask(self, query: Query, limit: int) -> list[Candidates]:
         """One proposal for each of `names`, in their order."""
-        said = {name: await self._one(name, each, query, limit) for name, each in self._then}
+        ask, given = self._guarded.ask, self._rows_given
+        said = {name: await ask(each, query, limit, given) for name, each in self._then}
         return [said.get(name, Candidates.none()) for name in self.names]
 
-    async def _one(self, name: str, generator: Generator, query: Query, limit: int) -> Candidates:
-        try:
-            return await generator.generate(query, limit)
-        except Exception as error:  # noqa: BLE001  the funnel goes on without it, and so does this
-            if name not in self._said:
-                self._said.add(name)
-                told = "generator %s breaks, and proposes nothing where it does: %s"
-                log.warning(told, name, told_of(error))
-            return Candidates.none()
+
+def _say(name: str, why: str) -> None:
+    log.warning("generator %s breaks, and proposes nothing where it does: %s", name, why)

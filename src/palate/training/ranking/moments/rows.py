@@ -228,7 +228,7 @@ async def lived(
     for stretch in _stretches(moments):
         past.fold(stretch[0].at)
         stores = _as_of(source, past.replay, stretch[0].now)
-        proposing.turn(source.generators_of(stores))
+        proposing.turn(source.generators_of(stores), stores.columns.size)
         for moment in stretch:
             past.fold(moment.at)
             query = _query(moment, past.replay)
