@@ -21,6 +21,7 @@ from palate.evaluation.tuning.quotas import proposals
 from palate.evaluation.workspace import Workspace
 from palate.funnel.engine import Funnel
 from palate.funnel.stages import name_of
+from palate.funnel.worth import SENSIBLE
 from palate.ranking.fusion import Fusion
 from palate.settings import FILE, PluginSettings
 from palate.stores import Stores
@@ -54,6 +55,14 @@ class LastFirst:
 
 class Mistaken(LastFirst):
     reads = ("item_takers", "itm_takers")
+
+
+class Misheard(LastFirst):
+    reads = ("popular_score", "covist_rank")
+
+
+class ReadsMine(LastFirst):
+    reads = ("mine_score", "covisit_rank")
 
 
 class Strange(LastFirst):
@@ -119,12 +128,15 @@ breaks = palate_mine:Breaks
 unbuilt = palate_mine:Unbuilt
 unread = palate_unread:Mine
 silent = palate_mine:Silent
+gone_mine = palate_absent:Mine
 uneven = palate_mine:Uneven
 [palate.rankers]
 last_first = palate_mine:LastFirst
 unbuilt = palate_mine:UnbuiltRanker
 mistaken = palate_mine:Mistaken
 strange = palate_mine:Strange
+misheard = palate_mine:Misheard
+reads_mine = palate_mine:ReadsMine
 short = palate_mine:Short
 stops = palate_mine:Stops
 """
@@ -172,6 +184,19 @@ def test_a_generator_and_a_ranker_of_another_package_make_the_page() -> None:
     assert answer.trace.skipped == {}
 
 
+@pytest.mark.parametrize("generator", ["mine", "gone_mine"])
+def test_a_ranker_may_read_another_package_s_generator_whether_or_not_that_breaks(
+    generator: str,
+) -> None:
+    stores = with_plugins(generators=[generator], ranker="reads_mine")
+    assert name_of(funnel("home", stores).ranker) == "reads_mine"
+    assert name_of(funnel("new_for_you", stores).ranker) == "reads_mine"
+
+
+def test_every_generator_of_home_may_be_read() -> None:
+    assert {name_of(each) for each in generators(tiny_stores())} <= set(SENSIBLE)
+
+
 def test_what_no_settings_name_is_not_asked() -> None:
     assert "Mine" not in {type(each).__name__ for each in generators(tiny_stores())}
 
@@ -185,6 +210,8 @@ def test_what_no_settings_name_is_not_asked() -> None:
         ),
         ({"generators": ["nothing"]}, "has no method default"),
         ({"ranker": "mistaken"}, r"Mistaken\) reads 'itm_takers', .* did you mean 'item_takers'\?"),
+        ({"ranker": "misheard"}, r"reads 'covist_rank', .* did you mean 'covisit_rank'\?"),
+        ({"ranker": "reads_mine"}, r"reads 'mine_score', and there is no such feature"),
         ({"ranker": "strange"}, r"Strange\) reads 'zzz', .*; `palate features` lists them all"),
         ({"ranker": "mine"}, r"\[plugins\] ranker: no package brings 'mine'.*are last_first"),
     ],

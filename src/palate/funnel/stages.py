@@ -132,10 +132,11 @@ def name_of(component: object) -> str:
 
     What stands there by an operator's rule bears the rule's id behind it: ``lift:summer``.
     """
-    name, own = _snake(type(component).__name__), getattr(component, "id", "")
+    name, own = in_settings(type(component).__name__), getattr(component, "id", "")
     return f"{name}:{own}" if own else name
 
 
 @cache
-def _snake(name: str) -> str:
+def in_settings(name: str) -> str:
+    """A class's name as settings have it: ``PopularInGenre`` is ``popular_in_genre``."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()

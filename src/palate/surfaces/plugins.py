@@ -18,8 +18,9 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from palate.errors import BadInput, Problem, told_of
-from palate.features.vector import BY_NAME, feature_of
-from palate.funnel.stages import Generator, Ranker
+from palate.features.vector import BY_NAME, offered
+from palate.funnel.stages import Generator, Ranker, in_settings
+from palate.funnel.worth import SENSIBLE
 from palate.settings import PluginSettings
 from palate.spelling import near
 from palate.stores import Stores
@@ -78,12 +79,25 @@ def _made(group: str, name: str, method: str, stores: Stores) -> Any:
         return None
     if lacking:
         raise _wrong(group, f"{name!r} ({entry.value}) has no method {lacking[0]}")
+    words = offered(_heard(stores.settings.plugins)) if reads else ()
     for each in reads:
-        if feature_of(each) is None:
-            meant = near(each, BY_NAME) or "`palate features` lists them all"
+        if each not in words and each not in BY_NAME:
+            meant = near(each, {*words, *BY_NAME}) or "`palate features` lists them all"
             problem = f"{name!r} ({entry.value}) reads {each!r}, and there is no such feature"
             raise _wrong(group, f"{problem}; {meant}")
     return made
+
+
+def _heard(settings: PluginSettings) -> set[str]:
+    """The generators that a ranker may read: what they are called on a page."""
+    names = set(SENSIBLE)
+    for name in settings.generators:
+        entry = _entry(GENERATORS, name)
+        try:
+            names.add(in_settings(entry.load().__name__))
+        except Exception:  # noqa: BLE001  left out, and said where it is built; the ranker is not to blame
+            names |= {name, in_settings(entry.attr)}
+    return names
 
 
 def _leave_out(group: str, entry: EntryPoint, why: str) -> None:
