@@ -206,14 +206,18 @@ class RankingSettings(Part, frozen=True):
 
 
 class GateSettings(Part, frozen=True):
-    """``[gate]``: what a learnt ranker has to keep besides its hits."""
+    """``[gate]``: what a learnt ranker has to keep besides its hits.
+
+    Shares are of what weighted fusion does, and, for the release, of what the live one does where
+    enough people came since that was made.
+    """
 
     coverage: Share = 0.5
-    """Different items it puts on first pages, as a share of what weighted fusion does."""
+    """Different items it puts on first pages, as a share of what the others do."""
     diversity: Share = 0.7
-    """How unlike the items of a page are, as a share of fusion's."""
+    """How unlike the items of a page are, as a share of theirs."""
     fresh: Share = 0.3
-    """Items new within 30 days on its pages, as a share of fusion's."""
+    """Items new within 30 days on its pages, as a share of theirs."""
     calibration: Share = 0.02
     """Largest expected calibration error of any head."""
 

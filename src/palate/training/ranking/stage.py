@@ -196,7 +196,7 @@ def _judged(
     apart = _spread(folds, best, layout, source, ranked=verdict.shipped)
     metrics |= {f"spread/{name}": each for name, each in apart._asdict().items()}
     verdict = msgspec.structs.replace(verdict, sentence=f"{verdict.sentence} {apart}")
-    window = _window(verdict, crossed, best, layout)
+    window = _window(verdict, crossed, best, layout, items)
     metrics[SHIPPED] = window.level
     verdict, promote = _since(verdict, window, source)
     outcome = RankerOutcome(
@@ -267,10 +267,14 @@ def _spread(
     return spread(judged(folds), order, source.stores.columns, cost)
 
 
-def _window(verdict: Verdict, folds: Sequence[Fold], kind: Kind, layout: Layout) -> Window:
+def _window(
+    verdict: Verdict, folds: Sequence[Fold], kind: Kind, layout: Layout, items: Items
+) -> Window:
     """The judged lists, and how what would ship orders them."""
     new = [f.answers[kind].ndcg if verdict.shipped else f.baselines["fusion"] for f in folds]
-    return Window(judged(folds), np.concatenate(new), layout.features, layout.generators)
+    names = layout.generators
+    order = served(folds, kind) if verdict.shipped else fused(folds, names)
+    return Window(judged(folds), np.concatenate(new), order, layout.features, names, items)
 
 
 def _since(verdict: Verdict, window: Window, source: RowSource) -> tuple[Verdict, bool]:

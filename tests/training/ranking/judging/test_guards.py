@@ -75,7 +75,16 @@ class World:
         lists = [listed(user, 1, self.position) for user in range(self.users)]
         place = 0 if new == "right" else 1
         ranks = np.concatenate([each.ranks[:, place] for each in lists])
-        return Window(lists, ndcg(lists, -ranks.astype(np.float32)), (), ("right", "wrong"))
+        orders = -ranks.astype(np.float32)
+        names = ("right", "wrong")
+        return Window(lists, ndcg(lists, orders), orders, (), names, alike())
+
+
+def alike(**new: float) -> Items:
+    """Old items that are all described alike, but for the first."""
+    born = np.zeros(12)
+    born[0] = new.get("first", 0.0)
+    return Items(np.ones((12, 1), np.float32), born)
 
 
 def live(fusion: dict[str, float], position: int = 5) -> Any:
@@ -94,6 +103,37 @@ def test_a_release_that_is_surely_worse_than_the_live_one_is_not_promoted() -> N
     told, promote = compared(PASSED, World().window(new="right"), live(WRONG), stores)
     assert promote
     assert told.numbers["over_live"] > 0.1
+
+
+def test_a_release_that_shows_less_of_what_the_live_one_shows_is_not_promoted() -> None:
+    """Both order by fusion of the same right: one puts the new item on no page, one on all."""
+    stores, good = tiny_stores(), World().window(new="right")
+    dull = good._replace(orders=np.tile(np.r_[-99.0, np.arange(11)], 30).astype(np.float32))
+    for window, goes in ((good, True), (dull, False)):
+        told, promote = compared(
+            PASSED, window._replace(items=alike(first=99 * DAY)), live(RIGHT), stores
+        )
+        assert promote == goes
+        assert told.numbers["live/fresh"] == 0.1
+        assert told.numbers["live/coverage"] == 10.0
+        assert ("fresh 0 of at least 0.03 ([gate] fresh). The live one" in told.sentence) != goes
+        assert ("keep enough of the different items, the variety and" in told.sentence) == goes
+    told, promote = compared(PASSED, dull._replace(items=alike()), live(RIGHT), stores)
+    assert promote, "nothing is new, so nothing new is given up"
+
+
+def test_a_release_that_shows_everybody_the_same_does_not_follow_one_that_does_not() -> None:
+    stores, good = tiny_stores(), World().window(new="right")
+    lists = [replace(each, rows=each.rows + 12 * n) for n, each in enumerate(good.lists)]
+    items = Items(np.ones((400, 1), np.float32), np.zeros(400))
+    told, promote = compared(PASSED, good._replace(lists=lists, items=items), live(RIGHT), stores)
+    assert promote
+    same = [replace(each, rows=np.r_[each.rows[:2], lists[0].rows[2:]]) for each in lists]
+    low = np.tile(np.r_[-98.0, -99.0, np.arange(10)], 30).astype(np.float32)
+    narrow = good._replace(lists=same, items=items, orders=low)
+    told, promote = compared(PASSED, narrow, live(RIGHT), stores)
+    assert not promote
+    assert "coverage 10 of at least 34 ([gate] coverage)" in told.sentence
 
 
 def test_the_live_release_is_not_judged_by_what_it_learnt_from() -> None:

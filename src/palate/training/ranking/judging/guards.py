@@ -73,6 +73,19 @@ def _apart(content: Floats, page: Rows) -> float:
     return 1.0 - float((alike.sum() - np.trace(alike)) / pairs) if pairs else 0.0
 
 
+def given_up(both: tuple[Breadth, Breadth], limits: GateSettings, seen: float = SEEN) -> list[str]:
+    """What the first pages have less of than `limits` let them, beside those that come second.
+
+    Where these have a smaller share of new items than `seen`, there are none to give up.
+    """
+    found = []
+    for name, own, other in zip(Breadth._fields, *both, strict=True):
+        least = getattr(limits, name) * other
+        if own < least and (name != "fresh" or other >= seen):
+            found.append(f"{name} {own:.3g} of at least {least:.3g} ([gate] {name})")
+    return found
+
+
 def guarded(
     verdict: Verdict,
     both: tuple[Breadth, Breadth],
@@ -83,12 +96,10 @@ def guarded(
 
     `both` are its first pages and fusion's; errors of calibration are the metrics named ``ece``.
     """
-    numbers, broken = dict(verdict.numbers), []
+    numbers = dict(verdict.numbers)
     for name, own, fusion in zip(Breadth._fields, *both, strict=True):
-        least = getattr(limits, name) * fusion
         numbers |= {name: round(own, 4), f"fusion/{name}": round(fusion, 4)}
-        if own < least and (name != "fresh" or fusion >= SEEN):
-            broken.append(f"{name} {own:.3g} of at least {least:.3g} ([gate] {name})")
+    broken = given_up(both, limits)
     errors = {name: each for name, each in metrics.items() if name.endswith("/ece")}
     for name, error in errors.items():
         if error > limits.calibration:

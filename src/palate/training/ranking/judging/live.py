@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from msgspec.structs import replace
 
-from palate.arrays import Doubles, Floats
+from palate.arrays import Doubles, Floats, Mask
 from palate.catalog.columns import ItemColumns
 from palate.models.ranker import RankerModel, Taste
 from palate.models.two_tower import TwoTower
@@ -14,9 +14,11 @@ from palate.ranking.network import compared_vectors
 from palate.ranking.value import shared, weights_of
 from palate.releases.manifest import Verdict
 from palate.releases.release import Release
+from palate.settings import GateSettings
 from palate.stores import Stores, with_release
 from palate.training.gate import level, paired
 from palate.training.ranking.fusion import fusion_scores
+from palate.training.ranking.judging.guards import SEEN, Items, breadth, given_up
 from palate.training.ranking.lists import RankedList, ndcg
 
 FEWEST_USERS = 20
@@ -26,6 +28,10 @@ SHIPPED = "shipped/ndcg@10"
 KEPT = 0.9
 """A release that reaches less than this share of what the live one had reached, asked the same of
 much the same log, stays behind."""
+KEPT_BREADTH = (
+    "Its first pages keep enough of the different items, the variety and the new items of the live"
+    " one's."
+)
 ASKED = ("horizon", "ranker_queries", "attribution_hours")
 """Settings of [training] on which hangs what is asked."""
 
@@ -36,8 +42,11 @@ class Window(NamedTuple):
     lists: Sequence[RankedList]
     new: Doubles
     """(lists,): NDCG@10 of what would ship."""
+    orders: Floats
+    """(entries,): the values by which what would ship orders the lists, end to end."""
     features: tuple[str, ...]
     generators: tuple[str, ...]
+    items: Items
 
     @property
     def level(self) -> float:
@@ -53,6 +62,8 @@ def compared(
 ) -> tuple[Verdict, bool]:
     """Say how the live release orders what it has not learnt from; False where it is surely better.
 
+    False, too, where its first pages have so much more breadth, variety and news than the new one's
+    that ``[gate]`` forbids to give that up.
     Both order what today's generators found and the new release lets into the pool; the live ranker
     reads the words of today's towers. So what the live release does without is not held against it.
     Where nobody can tell, the verdict says so.
@@ -69,14 +80,34 @@ def compared(
         return _untold(verdict, live, "it reads features that are no longer computed"), True
     old, new = ndcg(late, scores), window.new[since]
     gain = paired(new, old, users, stores.settings.training.seed)
-    worse = gain.high < 0
+    broken, breadths = _breadths(late, scores, since, window, stores.settings.gate)
+    stays = gain.worse or bool(broken)
     said = (
         f" On {len(late):,} moments since the live release {live.name} was made, the new one"
         f" reaches {level(new, users):.4f} against its {level(old, users):.4f}: {gain}."
-        + (" The live one stays." if worse else "")
+        f" {broken or KEPT_BREADTH}" + (" The live one stays." if stays else "")
     )
-    numbers = verdict.numbers | {"live": level(old, users), "over_live": gain.mean}
-    return replace(verdict, sentence=verdict.sentence + said, numbers=numbers), not worse
+    numbers = {"live": level(old, users), "over_live": gain.mean, **breadths}
+    told = replace(verdict, sentence=verdict.sentence + said, numbers=verdict.numbers | numbers)
+    return told, not stays
+
+
+def _breadths(
+    late: Sequence[RankedList],
+    scores: Floats,
+    since: Mask,
+    window: Window,
+    limits: GateSettings,
+) -> tuple[str, dict[str, float]]:
+    """What first pages give up of the live one's, as a sentence or ""; and what those have."""
+    entries = np.repeat(since, [len(each.rows) for each in window.lists])
+    own = breadth(late, window.orders[entries], window.items)
+    old = breadth(late, scores, window.items)
+    # Fewer than ten new items on all pages of ten are luck.
+    lost = given_up((own, old), limits, max(SEEN, 1 / len(late)))
+    said = f"But its first pages give up too much of the live one's: {'; '.join(lost)}."
+    told = {f"live/{name}": round(each, 4) for name, each in old._asdict().items()}
+    return said if lost else "", told
 
 
 def _by_levels(verdict: Verdict, own: float, live: Release, stores: Stores) -> tuple[Verdict, bool]:
