@@ -1,16 +1,25 @@
 """A surface's own calibration: of what is given a twentieth there, one in twenty is taken."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from palate.funnel.stages import name_of
 from palate.models.ranker import HEADS, Knots
 from palate.models.trees import Trees
+from palate.ranking.network import Network
+from palate.releases.manifest import Manifest
+from palate.releases.release import Release
+from palate.surfaces import funnels
+from palate.testing.tiny import tiny_stores
 from palate.training.dataset import PagesShown
 from palate.training.ranking.folds import Answer, Fold, Layout
 from palate.training.ranking.lists import RankedList
-from palate.training.ranking.surfaces import of_surfaces
+from palate.training.ranking.surfaces import HEARD, _as_told, of_surfaces
 
 SLOTS, RATE = 8, 0.05
 NOTHING = np.zeros((0, 0), np.float32)
@@ -39,14 +48,16 @@ def pages(count: int, surface: str, rate: float, start: int) -> list[RankedList]
     return made
 
 
-def told(logged: Sequence[RankedList]) -> dict[str, dict[str, Knots]]:
+def told(
+    logged: Sequence[RankedList], features: tuple[str, ...] = ("x",), grown: Trees = HOPEFUL
+) -> dict[str, dict[str, Knots]]:
     judge = pages(2, "", 0.5, 100)
     judge[1] = pages(1, "", 0.5, 10_000)[0]
     empty = np.zeros(0)
-    answer = Answer(NOTHING, NOTHING, NOTHING[0:0, 0:0], empty, 1, HOPEFUL)
+    answer = Answer(NOTHING, NOTHING, NOTHING[0:0, 0:0], empty, 1, grown)
     fold = Fold(judge, {}, {}, {"lambdamart": answer})
     knots = {head: Knots((0.0, 1.0), (0.0, 0.8)) for head in HEADS}
-    return of_surfaces("lambdamart", Layout(("x",), ("g",), NOTHING, logged), [fold], knots)
+    return of_surfaces("lambdamart", Layout(features, ("g",), NOTHING, logged), [fold], knots)
 
 
 def test_a_surface_promises_what_its_pages_kept() -> None:
@@ -57,6 +68,42 @@ def test_a_surface_promises_what_its_pages_kept() -> None:
     assert found["home"]["click"].apply(given)[0] == pytest.approx(RATE, abs=0.02)
     like = found["home"]["positive"].apply(given)[0]
     assert like == pytest.approx(RATE, abs=0.02), "in proportion, where too little came true"
+
+
+NAMES = ("fresh_rank", "fresh_score", "covisit_rank", "covisit_score", "found_by", "best_rank", "x")
+
+
+def heard(logged: Sequence[RankedList], found: int) -> list[RankedList]:
+    """The same pages, of which Fresh found the first so many items, and co-visitation all."""
+    said = np.tile(np.array([0, 0, 1, 9, 1, 1, 4], np.float32), (SLOTS, 1))
+    said[:found] = [0.5, 3, 1, 9, 2, 1, 4]
+    return [replace(each, features=said) for each in logged]
+
+
+def test_new_for_you_has_its_own_curve_of_what_its_generator_found() -> None:
+    logged = pages(1_000, "new_for_you", RATE, 200)
+    assert list(told(heard(logged, SLOTS), NAMES)) == ["new_for_you"]
+    assert told(heard(logged, 0), NAMES) == {}, "nobody is asked what the surface never shows"
+    few = [each for each in logged if each.labels[:, 0].any()][:150]
+    assert list(told(heard(few, SLOTS), NAMES)) == ["new_for_you"]
+    assert told(heard(few, 2), NAMES) == {}, "what came true of the others does not count"
+
+
+def test_the_ranker_hears_of_a_page_of_new_for_you_what_it_hears_there() -> None:
+    said = [_as_told(page, NAMES, HEARD["new_for_you"]) for page in heard(pages(2, "", 0, 0), 3)]
+    for page in said:
+        assert page.kept.tolist() == [0, 1, 2]
+        assert page.features.tolist() == [[0.5, 3, 0, 0, 1, 0.5, 4]] * 3
+
+
+def test_the_surfaces_that_are_calibrated_are_those_that_the_ranker_ranks() -> None:
+    model: Any = SimpleNamespace(heads=HEADS, features=())
+    manifest = Manifest(created=0.0, version="test", log_position=0)
+    stores = replace(tiny_stores(), release=Release("r", manifest, ranker=model))
+    built = funnels(stores)
+    assert {name for name, each in built.items() if isinstance(each.ranker, Network)} == set(HEARD)
+    for surface, names in HEARD.items():
+        assert not names or set(map(name_of, built[surface].generators)) == names
 
 
 def test_few_pages_or_pages_of_another_time_say_nothing() -> None:
