@@ -1,5 +1,7 @@
 """The ranker's network: where it starts from, what it listens to, what it promises."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from palate.models.ranker import HEADS, RankerFacts, RankerModel, unit
 from palate.settings import TrainingSettings
 from palate.training.ranking.calibration import calibrate
 from palate.training.ranking.export import export_ranker
-from palate.training.ranking.fitting import Recipe, fit_ranker
+from palate.training.ranking.fitting import Fitted, Recipe, fit_ranker
 from palate.training.ranking.forms.served import ByRow, feed_of
 from palate.training.ranking.lambdamart import fit_trees, raw_of_trees
 from palate.training.ranking.lists import RankedList, ndcg, thinned
@@ -182,3 +184,65 @@ def test_thinning_keeps_what_was_taken_and_weighs_what_stands_for_others() -> No
     assert few.labels[few.kept, 0].sum() == hits
     assert few.weight * (15 - hits) == pytest.approx(30 - hits)
     np.testing.assert_array_equal(few.features, one.features[few.kept])
+
+
+def shown(lists: int) -> list[RankedList]:
+    """Pages ordered by `era_gap`, which nobody cares for: who looks, looks at the first few."""
+    dice, made = np.random.default_rng(6), []
+    x, y = NAMES.index("era_gap"), NAMES.index("content_last")
+    for each in history(lists):
+        n = len(each.rows)
+        features = dice.normal(size=(n, len(NAMES))).astype(np.float32)
+        place = np.empty(n, np.int16)
+        place[np.argsort(-features[:, x] + dice.normal(size=n))] = np.arange(1, n + 1)
+        labels = np.zeros((n, len(HEADS)), np.float32)
+        labels[:, 0] = (dice.random(n) < 1.5 / place) & (features[:, y] > 0)
+        made.append(replace(each, features=features, labels=labels, place=place))
+    return [each for each in made if each.labels.any()]
+
+
+def believed(learnt: Fitted, lists: Sequence[RankedList], name: str) -> float:
+    """How much surer of a click a ranker is, in logits, where this feature is high, not low."""
+    sides = []
+    for value in (-1.0, 1.0):
+        asked = [replace(each, features=each.features.copy()) for each in lists]
+        for each in asked:
+            each.features[:, NAMES.index(name)] = value
+        p = np.clip(learnt.raw(asked)[:, 0], 1e-6, 1 - 1e-6).astype(np.float64)
+        sides.append(float(np.log(p / (1 - p)).mean()))
+    return sides[1] - sides[0]
+
+
+def test_what_stood_high_was_clicked_for_that_and_not_for_what_put_it_there() -> None:
+    """The tower of places takes the blame in training; nothing of it is left in an answer."""
+    pages, settings = shown(800), TrainingSettings(ranker_epochs=6)
+    blind = [replace(each, place=None) for each in pages]
+    recipe = Recipe({}, NOTHING)
+    told = fit_ranker(pages[:700], pages[700:], recipe, settings, quietly)
+    misled = fit_ranker(blind[:700], blind[700:], recipe, settings, quietly)
+    last = pages[700:]
+    assert believed(told, last, "content_last") > 1.0
+    assert believed(misled, last, "era_gap") > 1.0
+    assert believed(told, last, "era_gap") < 0.5 * believed(misled, last, "era_gap")
+    stood = told.network.stood.weight.detach().numpy()[:, 0]
+    assert stood[0] == 0.0, "where nobody knows"
+    assert stood[1:3].mean() > stood[10:20].mean() + 1.0
+
+
+def test_an_answer_knows_nothing_of_places(tmp_path: Path) -> None:
+    pages = shown(60)
+    learnt = fit_ranker(
+        pages[:40], pages[40:], Recipe({}, NOTHING), TrainingSettings(ranker_epochs=2), quietly
+    )
+    facts = RankerFacts(features=NAMES, means=(0.0,) * len(NAMES), knots={}, heads=HEADS)
+    export_ranker(tmp_path, learnt, facts)
+    served = RankerModel.load(tmp_path)
+    page = pages[-1]
+    features = page.features[:, [NAMES.index(name) for name in served.features]]
+    plain = learnt.raw([replace(page, place=None)])
+    moved = learnt.raw([replace(page, place=np.roll(page.place, 7))])  # type: ignore[arg-type]
+    assert moved == pytest.approx(plain)
+    assert served.predict(features) == pytest.approx(plain, abs=0.02)
+    with torch.no_grad():
+        learnt.network.stood.weight += 5.0
+    assert learnt.raw([page]) == pytest.approx(plain)
