@@ -1,11 +1,16 @@
 """A file of who took what, unseen before, becomes a site that recommends, or a clear sentence."""
 
 import json
+import tomllib
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from tests.cli.running import palate, within
+
+from palate.settings import Settings
+from palate.settings_files import TUNED
 
 USERS, STEPS, SHELF = 48, 12, 30
 FEW = "user,item,order\n1,a,2\n1,b,1\n2,a,1\n2,c,3\n"
@@ -64,10 +69,19 @@ def test_it_recommends_what_a_crowd_takes_before_any_training(
     assert sum(name.startswith("a") for name in shown) >= 4
 
 
-def test_it_is_trained_and_evaluated(site: Path, tmp_path: Path) -> None:
+def test_it_is_tuned_trained_and_evaluated(site: Path, tmp_path: Path) -> None:
     run("import", "histories", str(written(tmp_path, "lists")), "-s", str(site))
+    said = run("tune", "--budget", "8", "-s", str(site))
+    found = tomllib.loads((site / TUNED).read_text())
+    plain = {table: msgspec.to_builtins(getattr(Settings(), table)) for table in found}
+    changed = {t: {n for n in found[t] if found[t][n] != plain[t][n]} for t in found}
+    assert changed.get("covisit"), "otherwise the test could not fail"
+    assert all(f"{table}.{name}" in said for table, names in changed.items() for name in names)
     trained = json.loads(run("train", "-s", str(site), "--json").partition("\n}\n")[0] + "}")
     assert trained["promoted"]
+    manifest = json.loads((site / "releases" / trained["name"] / "manifest.json").read_text())
+    for table, values in found.items():
+        assert {name: manifest["settings"][table][name] for name in values} == values
     report = run("evaluate", "--split", "loo", "-s", str(site))
     assert "funnel" in report
 
