@@ -68,7 +68,10 @@ def test_content_trusts_words_that_were_compared_more_than_vectors(scan: int) ->
     found = proposed(part, query, 60)
     assert found.rows[0] == other
     assert len(set(found.rows.tolist())) == len(found.rows)
-    assert part.explain(query, other).weights[0] > 0.5
+    assert part.explain(query, other).weights == (0.5,)
+    near = tiny_row("space-2")
+    one, two = STORES.columns.content_vectors[[seed, near]]
+    assert part.explain(query, near).weights[0] == pytest.approx(one @ two, abs=1e-6)
     without = proposed(part, replace(query, excluded=np.array([other], np.int32)), 60)
     assert other not in without.rows
 

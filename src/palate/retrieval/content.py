@@ -56,11 +56,12 @@ class Content:
         return found.take(found.scores > 0.0)  # at a right angle or beyond it is not like it at all
 
     def explain(self, query: Query, row: int) -> Reason:
+        """The item that gave most, and how like it this one is: by words or by what it is about."""
         history = query.about(self.history)
-        likeness = self._vectors(history) @ self._vectors(np.array([row], np.int32))[0]
-        likeness = self.dense * likeness + self._word_for_word(history, row)
-        nearest = int(np.argmax(likeness))
-        weight = float(likeness[nearest])
+        about = self._vectors(history) @ self._vectors(np.array([row], np.int32))[0]
+        words = self._word_for_word(history, row)
+        nearest = int(np.argmax(self.dense * about + words))
+        weight = float(max(about[nearest], words[nearest]))
         return Reason("similar_to_item", (int(history[nearest]),), (weight,))
 
     def _near(self, history: Rows, weights: Floats) -> tuple[Rows, Floats]:
