@@ -20,6 +20,7 @@ from palate.catalog.protocol import ItemCatalog, read_catalog
 from palate.index.opening import Building, build_index
 from palate.jit import kernel
 from palate.models.content import TermEncoder, given, said
+from palate.training.content.words import weighed
 
 FEW = 16
 """Neighbours kept of each item. 8, 16 and 32 do equally well on Beauty."""
@@ -30,7 +31,6 @@ MOST_ITEMS = 1_000_000
 ADDITIONS = 2_000_000_000
 """Pairs of items with a word in common that are counted, some ten seconds of them: where there are
 more, the commonest words are left out."""
-BLOCK = 4_096
 
 
 class Words(NamedTuple):
@@ -96,17 +96,12 @@ def nearest(vectors: Floats, seed: int, few: int = FEW) -> Alike:
 
 def _words(told: Mapping[int, Item], encoder: TermEncoder, size: int) -> sparse.csr_matrix:
     """(size, terms): tf-idf times idf, rows of unit length."""
-    weighed = {row: encoder.terms.weigh(item) for row, item in told.items()}
-    none: tuple[Sequence[int], Floats] = ((), np.zeros(0, np.float32))
-    rows = [weighed.get(row, none) for row in range(size)]
-    ends = np.cumsum([0, *(len(places) for places, _ in rows)])
-    places = np.fromiter((at for each, _ in rows for at in each), np.int32, int(ends[-1]))
-    values = np.concatenate([*(values for _, values in rows), none[1]])
-    values *= encoder.terms.idf[places]
-    squares = np.bincount(np.repeat(np.arange(size), np.diff(ends)), values**2, size)
-    values /= np.repeat(np.sqrt(np.maximum(squares, 1e-12)), np.diff(ends))
-    shape = (size, len(encoder.terms.names))
-    return sparse.csr_matrix((values.astype(np.float32), places, ends), shape)
+    words = weighed([told.get(row) for row in range(size)], encoder.terms)
+    words.data *= encoder.terms.idf[words.indices]
+    having = np.diff(words.indptr)
+    squares = np.bincount(np.repeat(np.arange(size), having), words.data**2, size)
+    words.data /= np.repeat(np.sqrt(np.maximum(squares, 1e-12)), having).astype(np.float32)
+    return words
 
 
 def _beside(told: Mapping[int, Item], encoder: TermEncoder, size: int) -> Floats:

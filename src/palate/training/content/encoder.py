@@ -29,6 +29,7 @@ from palate.models.sentences import MiniLm, Sentences, TextCache
 from palate.stores import Stores
 from palate.training.content.alike import alike_of
 from palate.training.content.codes import fit_codebooks
+from palate.training.content.words import weighed
 from palate.training.dataset import current_columns
 
 LEAST_SEEN = 2
@@ -68,7 +69,7 @@ def learn_encoder(
     read = sentences.embed(told) if sentences else np.zeros((len(told), 0), np.float32)
     read_mean = np.asarray(read.mean(axis=0), np.float32)
     beside = np.hstack([given(told, mean), said(read, read_mean)])
-    matrix = sparse.hstack([_weighed(told, terms), sparse.csr_matrix(beside)], "csr")
+    matrix = sparse.hstack([weighed(told, terms), sparse.csr_matrix(beside)], "csr")
     words, ours, theirs = np.split(
         _directions(matrix, seed), [len(terms.names), len(terms.names) + len(mean)]
     )
@@ -117,15 +118,6 @@ def _mean(items: Sequence[Item]) -> Floats:
     widths = Counter(map(len, told)).most_common(1)[0][0]
     numbers = np.array([each for each in told if len(each) == widths], np.float64)
     return np.asarray(upright(numbers).mean(axis=0), np.float32)
-
-
-def _weighed(items: Sequence[Item], terms: Terms) -> sparse.csr_matrix:
-    """(items, terms)."""
-    rows = [terms.weigh(item) for item in items]
-    ends = np.cumsum([0, *(len(places) for places, _ in rows)])
-    places = np.fromiter((at for each, _ in rows for at in each), np.int32, int(ends[-1]))
-    values = np.concatenate([values for _, values in rows])
-    return sparse.csr_matrix((values, places, ends), (len(items), len(terms.names)))
 
 
 def _directions(matrix: sparse.csr_matrix, seed: int) -> Floats:
