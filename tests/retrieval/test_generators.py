@@ -76,6 +76,24 @@ def test_content_trusts_words_that_were_compared_more_than_vectors(scan: int) ->
     assert other not in without.rows
 
 
+def test_content_takes_what_nobody_has_compared_yet_by_its_vector() -> None:
+    seed, new = tiny_row("space-1"), tiny_row("space-2")
+    about = float(np.dot(*STORES.columns.content_vectors[[seed, new]]))
+
+    def worth(compared: int) -> float:
+        view = copy(STORES.columns)
+        view.alike = Alike(
+            np.full((compared, 1), -1, np.int32), np.zeros((compared, 1), np.float32)
+        )
+        part = Content.default(replace(STORES, columns=view))
+        found = proposed(part, replace(NOBODY, seed_item=seed), 60)
+        return float(found.scores[found.rows == new][0])
+
+    assert worth(new + 1) == pytest.approx(0.2 * about, rel=1e-3)
+    assert worth(new) == pytest.approx(0.2 * about + about**8, rel=1e-3)
+    assert worth(0) == pytest.approx(0.2 * about, rel=1e-3)  # nothing was compared with anything
+
+
 @pytest.mark.parametrize("part", [Covisit, Content, PopularInGenre])
 def test_a_seed_item_counts_instead_of_the_history(part: Any) -> None:
     seeded = replace(COMEDY, seed_item=tiny_row("space-1"))

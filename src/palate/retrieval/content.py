@@ -15,6 +15,9 @@ from palate.stores import Stores
 
 HEADS = 4
 """Categories whose heads are looked at in a large catalogue."""
+NEAR = 8
+"""To this power a cosine of vectors stands for one of words, where an item came after these were
+compared: of what is nearly the same much is left, of what only is of the same kind little."""
 NEVER = np.float32(-np.inf)
 
 
@@ -52,6 +55,7 @@ class Content:
         scores = self._likeness(rows, wanted, query)
         at = near if len(rows) == self.columns.size else np.searchsorted(rows, near)
         scores[at] += worth
+        self._add_newcomers(scores, rows, history, fading)
         found = Candidates(*best(rows, scores, limit))
         return found.take(found.scores > 0.0)  # at a right angle or beyond it is not like it at all
 
@@ -60,6 +64,8 @@ class Content:
         history = query.about(self.history)
         about = self._vectors(history) @ self._vectors(np.array([row], np.int32))[0]
         words = self._word_for_word(history, row)
+        if row >= len(self.columns.alike.rows) > 0:
+            words = np.maximum(about, 0) ** NEAR
         nearest = int(np.argmax(self.dense * about + words))
         weight = float(max(about[nearest], words[nearest]))
         return Reason("similar_to_item", (int(history[nearest]),), (weight,))
@@ -72,6 +78,14 @@ class Content:
         worth = (weights[known, None] * cosines)[there]
         found, place = np.unique(rows[there], return_inverse=True)
         return found.astype(np.int32), np.bincount(place, worth, len(found)).astype(np.float32)
+
+    def _add_newcomers(self, scores: Floats, rows: Rows, history: Rows, weights: Floats) -> None:
+        """What came after the release has been compared with nothing: its vector has to do."""
+        compared = len(self.columns.alike.rows)
+        new = np.searchsorted(rows, compared) if compared else len(rows)
+        if new < len(rows):
+            about = self._vectors(history) @ self._vectors(rows[new:]).T
+            scores[new:] += weights @ np.maximum(about, 0) ** NEAR
 
     def _word_for_word(self, history: Rows, row: int) -> Floats:
         """(history,): the cosine with each of these where a release found it."""
