@@ -1,7 +1,8 @@
 """Asks every generator, in turn or side by side, and cleans what it says."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from math import inf
 from typing import TypeAlias
@@ -120,15 +121,12 @@ def cleaned(found: Candidates, rows_given: int) -> tuple[Candidates, int]:
 
 
 class Guarded:
-    """Asks generators outside of a page: one that breaks proposes nothing there, and is said once.
+    """Asks generators outside of a page: one that breaks proposes nothing, and is said once."""
 
-    `tell` is told its name, and what broke.
-    """
+    __slots__ = ("_log", "_said")
 
-    __slots__ = ("_said", "_tell")
-
-    def __init__(self, tell: Callable[[str, str], None]) -> None:
-        self._tell = tell
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
         self._said: set[str] = set()
 
     async def ask(
@@ -140,7 +138,8 @@ class Guarded:
         except Exception as error:  # noqa: BLE001  the funnel goes on without it, and so does this
             if (name := name_of(generator)) not in self._said:
                 self._said.add(name)
-                self._tell(name, told_of(error))
+                told = "generator %s breaks, and proposes nothing where it does: %s"
+                self._log.warning(told, name, told_of(error))
             return NO_CANDIDATES
 
 

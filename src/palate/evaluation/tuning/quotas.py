@@ -103,15 +103,11 @@ def proposals(
 async def _asked(
     funnel: Funnel, queries: Sequence[Query], tell: Callable[[float], None]
 ) -> list[list[Candidates]]:
-    ask, size, answers = Guarded(_say).ask, funnel.stores.columns.size, []
+    ask, size, answers = Guarded(log).ask, funnel.stores.columns.size, []
     for done, query in enumerate(queries, start=1):
         answers.append([await ask(each, query, funnel.pool, size) for each in funnel.generators])
         tell(done / len(queries))
     return answers
-
-
-def _say(name: str, why: str) -> None:
-    log.warning("generator %s breaks, and proposes nothing where it does: %s", name, why)
 
 
 def tuned(asked: Proposals) -> Found:

@@ -20,7 +20,7 @@ class Proposing:
         self.names = tuple(name_of(each) for each in today)
         self._then: list[Named] = []
         self._rows_given = 0
-        self._guarded = Guarded(_say)
+        self._guarded = Guarded(log)
 
     def turn(self, then: Sequence[Generator], rows_given: int) -> None:
         """Ask these from now on; the catalogue of then has given so many rows."""
@@ -32,7 +32,3 @@ class Proposing:
         ask, given = self._guarded.ask, self._rows_given
         said = {name: await ask(each, query, limit, given) for name, each in self._then}
         return [said.get(name, Candidates.none()) for name in self.names]
-
-
-def _say(name: str, why: str) -> None:
-    log.warning("generator %s breaks, and proposes nothing where it does: %s", name, why)
